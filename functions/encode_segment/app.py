@@ -1,0 +1,26 @@
+"""The state EncodeSegment: one closed-GOP part of the film, from frames in S3 to a segment in S3."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from frameloom.aws import wiring
+from frameloom.model.job import Segment
+from frameloom.services.encode import encode
+
+logger, tracer, metrics = Logger(), Tracer(), Metrics()
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Take `{"job_id", "segment"}`, return where the encoded segment is."""
+    logger.append_keys(job=event["job_id"])
+    segment = Segment.model_validate(event["segment"])
+    encoded = encode(event["job_id"], segment, store=wiring.store(), buckets=wiring.buckets())
+    metrics.add_metric(name="FramesEncoded", unit=MetricUnit.Count, value=encoded["frames"])
+    logger.info("Segment encoded", extra=encoded)
+    return encoded

@@ -1,0 +1,33 @@
+"""fail_lost_chunk: fed by the dead-letter queue, tell the state machine of chunks that nobody finished."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from frameloom.aws import wiring
+from frameloom.services.lost import fail_lost_chunk
+
+logger, tracer, metrics = Logger(), Tracer(), Metrics()
+processor = BatchProcessor(event_type=EventType.SQS)
+
+
+def _fail(record: SQSRecord) -> None:
+    message = fail_lost_chunk(record.body, store=wiring.store(), tokens=wiring.tokens(), buckets=wiring.buckets())
+    metrics.add_metric(name="ChunksLost", unit=MetricUnit.Count, value=1)
+    if message is None:
+        logger.error("A message in the dead-letter queue is no chunk", extra={"body": record.body[:1000]})
+    else:
+        logger.warning("Chunk lost", extra={"job": message.job_id, "chunk": message.chunk_id})
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Take a batch of the dead-letter queue; return the messages to be tried again."""
+    return process_partial_response(event=event, record_handler=_fail, processor=processor, context=context)

@@ -1,0 +1,24 @@
+"""The state PlanChunks: list what is not rendered yet, in chunks, for the distributed Map."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from frameloom.aws import wiring
+from frameloom.services.plan import plan
+
+logger, tracer, metrics = Logger(), Tracer(), Metrics()
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Take `{"job_id", "round"}`, return where the chunks are and how many."""
+    logger.append_keys(job=event["job_id"])
+    planned = plan(event["job_id"], event["round"], store=wiring.store(), buckets=wiring.buckets())
+    metrics.add_metric(name="ChunksPlanned", unit=MetricUnit.Count, value=planned["count"])
+    logger.info("Chunks planned", extra={"chunks": planned["count"], "round": event["round"]})
+    return planned

@@ -1,0 +1,34 @@
+"""The state PrepareJob: read the request and the scene, settle the job, write its manifest."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from frameloom.aws import wiring
+from frameloom.services.prepare import prepare
+
+logger, tracer, metrics = Logger(), Tracer(), Metrics()
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Take `{"job_id", "started", "input"}`, return the state of the state machine."""
+    logger.append_keys(job=event["job_id"])
+    state = prepare(
+        event["input"],
+        job_id=event["job_id"],
+        started=event["started"],
+        store=wiring.store(),
+        buckets=wiring.buckets(),
+        blender=wiring.blender(),
+    )
+    if "skipped" in state:
+        logger.info("Upload skipped", extra=state)
+        return state
+    metrics.add_metric(name="JobsPrepared", unit=MetricUnit.Count, value=1)
+    logger.info("Job prepared", extra={"scene": state["scene"]["key"], "frames_prefix": state["output"]["prefix"]})
+    return state

@@ -1,0 +1,24 @@
+"""The state StitchVideo: join the segments, by stream copy, into the film beside its scene."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from frameloom.aws import wiring
+from frameloom.services.encode import stitch
+
+logger, tracer, metrics = Logger(), Tracer(), Metrics()
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Take `{"job_id"}`, return where the film is."""
+    logger.append_keys(job=event["job_id"])
+    film = stitch(event["job_id"], store=wiring.store(), buckets=wiring.buckets())
+    metrics.add_metric(name="FilmsStitched", unit=MetricUnit.Count, value=1)
+    logger.info("Film stitched", extra=film)
+    return film

@@ -1,0 +1,23 @@
+"""submit_job: start the job of a request; asked again, say how it stands."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from frameloom.aws import wiring
+from frameloom.services.submit import submit
+
+logger, tracer, metrics = Logger(), Tracer(), Metrics()
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Take a request such as `{"file", "start", "end"}`, return the job's id and status."""
+    answer = submit(event, store=wiring.store(), executions=wiring.executions(), buckets=wiring.buckets())
+    metrics.add_metric(name="JobsSubmitted", unit=MetricUnit.Count, value=int(answer["started"]))
+    logger.info("Job submitted" if answer["started"] else "Job described", extra={"job": answer["job_id"]})
+    return answer

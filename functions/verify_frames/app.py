@@ -1,0 +1,24 @@
+"""The state VerifyFrames: count the frames that are in S3 and choose what comes next."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from frameloom.aws import wiring
+from frameloom.services.verify import verify
+
+logger, tracer, metrics = Logger(), Tracer(), Metrics()
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Take `{"job_id", "round"}`, return the next state and the film's segments."""
+    logger.append_keys(job=event["job_id"])
+    verified = verify(event["job_id"], event["round"], store=wiring.store(), buckets=wiring.buckets())
+    metrics.add_metric(name="FramesMissing", unit=MetricUnit.Count, value=verified["missing"])
+    logger.info("Frames verified", extra={"missing": verified["missing"], "next": verified["next"]})
+    return verified

@@ -1,0 +1,16 @@
+"""AWS clients, made when first asked for: importing the farm reads no environment and opens no connection."""
+
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# Adaptive: a throttled farm slows down instead of failing. The pool serves the threads that fetch and upload.
+CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=32, connect_timeout=10)
+
+
+@cache
+def client(service: str) -> Any:
+    """Return the process's client of a service; boto3's own settings say which endpoint and account."""
+    return boto3.client(service, config=CONFIG)

@@ -1,0 +1,99 @@
+"""Step Functions: jobs are executions, and workers answer task tokens."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from frameloom.aws.clients import client
+from frameloom.model.status import of_execution
+from frameloom.services.ports import Execution
+
+
+class JobExecutions:
+    """The executions of one state machine; see `frameloom.services.ports.Executions`."""
+
+    def __init__(self, machine: str, states: Any = None) -> None:
+        self._machine = machine
+        self._states = client("stepfunctions") if states is None else states
+
+    def start(self, job_id: str, request: Mapping[str, Any]) -> bool:
+        """Start a job; return False where one of this id was started before."""
+        # StartExecution is idempotent while the job runs and refuses afterwards: both mean 'before'.
+        if self.describe(job_id) is not None:
+            return False
+        try:
+            self._states.start_execution(stateMachineArn=self._machine, name=job_id, input=json.dumps(request))
+        except self._states.exceptions.ExecutionAlreadyExists:
+            return False
+        return True
+
+    def describe(self, job_id: str) -> Execution | None:
+        """Return a job, None where there is none of this id."""
+        try:
+            found = self._states.describe_execution(executionArn=self._arn(job_id))
+        except self._states.exceptions.ExecutionDoesNotExist:
+            return None
+        return _execution(found)
+
+    def stop(self, job_id: str, *, reason: str) -> None:
+        """Cancel a job; one that has ended stays as it is."""
+        self._states.stop_execution(executionArn=self._arn(job_id), error="Canceled", cause=reason)
+
+    def list(self, *, limit: int) -> list[Execution]:
+        """Return the newest jobs first, without their input and output."""
+        found = self._states.list_executions(stateMachineArn=self._machine, maxResults=limit)["executions"]
+        newest = sorted(found, key=lambda execution: execution["startDate"], reverse=True)
+        return [_execution(execution) for execution in newest[:limit]]
+
+    def _arn(self, job_id: str) -> str:
+        return f"{self._machine.replace(':stateMachine:', ':execution:')}:{job_id}"
+
+
+def _execution(found: Mapping[str, Any]) -> Execution:
+    ended = found.get("stopDate")
+    return Execution(
+        job_id=found["name"],
+        status=of_execution(found["status"]),
+        started=found["startDate"].isoformat(),
+        ended=None if ended is None else ended.isoformat(),
+        input=_loaded(found.get("input")),
+        output=_loaded(found.get("output")),
+        error=found.get("error"),
+        cause=found.get("cause"),
+    )
+
+
+def _loaded(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+class TaskTokens:
+    """The answers to task tokens; each returns False where nobody waits for an answer any more.
+
+    A token is dead when its job was canceled, its task timed out, or another worker answered first. Step
+    Functions says so in three ways that all mean: stop.
+    """
+
+    def __init__(self, states: Any = None) -> None:
+        self._states = client("stepfunctions") if states is None else states
+        known = self._states.exceptions
+        self._dead = (known.TaskTimedOut, known.TaskDoesNotExist, known.InvalidToken)
+
+    def beat(self, token: str) -> bool:
+        """Say that the task is being worked on."""
+        return self._answer("send_task_heartbeat", taskToken=token)
+
+    def succeed(self, token: str, output: Mapping[str, Any]) -> bool:
+        """End a task as done."""
+        return self._answer("send_task_success", taskToken=token, output=json.dumps(output))
+
+    def fail(self, token: str, *, error: str, cause: str) -> bool:
+        """End a task as failed."""
+        return self._answer("send_task_failure", taskToken=token, error=error[:256], cause=cause[:32_768])
+
+    def _answer(self, verb: str, **arguments: Any) -> bool:
+        try:
+            getattr(self._states, verb)(**arguments)
+        except self._dead:
+            return False
+        return True

@@ -1,0 +1,144 @@
+"""Frame ranges: which frames of a scene a job, a chunk or a segment renders.
+
+The grammar is OpenJD's integer range expression, without its descending form:
+`1-10`, `1-10:2` (every second one), `-5--1` (negative frames), and any of them joined by commas.
+"""
+
+import heapq
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+from frameloom.model.errors import InvalidRequest
+
+MAX_FRAMES = 1_000_000
+MAX_EXPRESSION_LENGTH = 10_000
+# Blender's own limits of a frame number (MINAFRAMEF and MAXFRAMEF of its DNA_scene_types.h).
+FIRST_FRAME, LAST_FRAME = -1_048_574, 1_048_574
+
+_NUMBER = r"[+-]?[0-9]{1,9}"
+_SPAN = re.compile(rf"({_NUMBER})(?:-({_NUMBER})(?::({_NUMBER}))?)?", re.ASCII)
+_GRAMMAR = "write frames like 7, 1-10, 1-10:2 or 1-10:2,15,20-30"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRange:
+    """A set of frames in ascending order; two ranges are equal when they hold the same frames."""
+
+    spans: tuple[range, ...]
+
+    @classmethod
+    def parse(cls, text: str, *, field: str = "frames") -> Self:
+        """Return the frames that `text` names.
+
+        Raises:
+            InvalidRequest: the text is not of the grammar, counts down, names a frame twice, more than
+                MAX_FRAMES, or one that Blender cannot have.
+        """
+        if len(text) > MAX_EXPRESSION_LENGTH:
+            raise InvalidRequest(
+                field=field, problem=f"{len(text):,} characters are over the limit of {MAX_EXPRESSION_LENGTH:,}"
+            )
+        spans = sorted((_parse_span(part.strip(), field) for part in text.split(",")), key=lambda span: span[0])
+        count = sum(map(len, spans))
+        if count > MAX_FRAMES:
+            raise InvalidRequest(field=field, problem=f"{count:,} frames are over the limit of {MAX_FRAMES:,} a job")
+        for one, other in itertools.pairwise(heapq.merge(*spans)):
+            if one == other:
+                raise InvalidRequest(field=field, problem=f"frame {one} is named twice in {_short(text)}")
+        return cls(tuple(_spans(heapq.merge(*spans))))
+
+    @classmethod
+    def of(cls, frames: Iterable[int]) -> Self:
+        """Return the range that holds these frames, each once."""
+        return cls(tuple(_spans(sorted(set(frames)))))
+
+    @classmethod
+    def between(cls, start: int, end: int, step: int = 1) -> Self:
+        """Return the frames from `start` to `end`, both included; checked as `parse` checks them."""
+        return cls.parse(f"{start}-{end}:{step}")
+
+    def __len__(self) -> int:
+        return sum(map(len, self.spans))
+
+    def __iter__(self) -> Iterator[int]:
+        return itertools.chain.from_iterable(self.spans)
+
+    def __contains__(self, frame: object) -> bool:
+        return any(frame in span for span in self.spans)
+
+    def __str__(self) -> str:
+        """Return the range in its grammar; `parse` gives it back."""
+        return ",".join(map(_print_span, self.spans))
+
+    def chunks(self, size: int) -> Iterator["FrameRange"]:
+        """Yield ranges of `size` frames (the last may hold fewer): every frame exactly once, in order."""
+        frames = iter(self)
+        while part := tuple(itertools.islice(frames, size)):
+            yield FrameRange(tuple(_spans(part)))
+
+    def slice(self, first: int, count: int) -> "FrameRange":
+        """Return `count` frames from the one at index `first`."""
+        return FrameRange(tuple(_spans(itertools.islice(self, first, first + count))))
+
+    def without(self, frames: Iterable[int]) -> "FrameRange":
+        """Return this range less `frames`."""
+        gone = frozenset(frames)
+        return FrameRange(tuple(_spans(frame for frame in self if frame not in gone)))
+
+
+def _parse_span(text: str, field: str) -> range:
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        raise InvalidRequest(field=field, problem=f"{_short(text)} is not a range of frames: {_GRAMMAR}")
+    start = int(match[1])
+    stop = start if match[2] is None else int(match[2])
+    step = 1 if match[3] is None else int(match[3])
+    if step < 1:
+        raise InvalidRequest(field=field, problem=f"the step of {_short(text)} must be 1 or more")
+    if stop < start:
+        raise InvalidRequest(field=field, problem=f"{_short(text)} counts down: write {stop}-{start}")
+    for frame in (start, stop):
+        if not FIRST_FRAME <= frame <= LAST_FRAME:
+            raise InvalidRequest(
+                field=field, problem=f"frame {frame} is outside what Blender can have, {FIRST_FRAME} to {LAST_FRAME}"
+            )
+    return range(start, stop + 1, step)
+
+
+def _spans(frames: Iterable[int]) -> Iterator[range]:
+    """Yield ascending frames as spans; the same frames always give the same spans."""
+    held: list[int] = []  # a span as [first, last, step], or [first]
+    for frame in frames:
+        if len(held) == 1:
+            held += [frame, frame - held[0]]
+        elif held and frame - held[1] == held[2]:
+            held[1] = frame
+        elif held and held[1] - held[0] == held[2] and held[2] > 1:
+            # Two frames apart are no stride yet: leave the first alone, try the second with what follows.
+            yield range(held[0], held[0] + 1)
+            held = [held[1], frame, frame - held[1]]
+        else:
+            if held:
+                yield range(held[0], held[1] + 1, held[2])
+            held = [frame]
+    if len(held) == 1:
+        yield range(held[0], held[0] + 1)
+    elif held and held[1] - held[0] == held[2] and held[2] > 1:
+        yield range(held[0], held[0] + 1)
+        yield range(held[1], held[1] + 1)
+    elif held:
+        yield range(held[0], held[1] + 1, held[2])
+
+
+def _print_span(span: range) -> str:
+    if len(span) == 1:
+        return str(span[0])
+    return f"{span[0]}-{span[-1]}" if span.step == 1 else f"{span[0]}-{span[-1]}:{span.step}"
+
+
+def _short(text: str) -> str:
+    """Quote what a user wrote, cut to what fits a sentence."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")

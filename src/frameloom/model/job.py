@@ -1,0 +1,80 @@
+"""A job once it is settled: what PrepareJob writes and every later state reads."""
+
+from fractions import Fraction
+from typing import Literal
+
+from frameloom.model import keys
+from frameloom.model.base import Value
+from frameloom.model.frames import FrameRange
+from frameloom.model.settings import RenderSettings, VideoSettings
+
+
+class SceneRef(Value):
+    """One version of a scene in S3; `digest` is the SHA-256 of its bytes."""
+
+    bucket: str
+    key: str
+    version: str | None = None
+    digest: str
+
+
+class OutputRef(Value):
+    """The folder in S3 that a job's frames go to."""
+
+    bucket: str
+    prefix: str
+
+
+class Limits(Value):
+    """What bounds a job: workers at once, and seconds (see docs/protocol.md on the two clocks)."""
+
+    max_workers: int
+    queue_timeout: int
+    chunk_timeout: int
+
+
+class Job(Value):
+    """A job's manifest: written once, by PrepareJob."""
+
+    job_id: str
+    started: str
+    scene: SceneRef
+    frames: str
+    fps: str
+    settings: RenderSettings
+    outputs: OutputRef
+    output: Literal["frames", "video", "both"]
+    on_missing: Literal["fail", "stitch"]
+    video: VideoSettings
+    chunk_size: int | None
+    limits: Limits
+
+    def frame_range(self) -> FrameRange:
+        """Return the job's frames, in order."""
+        return FrameRange.parse(self.frames)
+
+    def rate(self) -> Fraction:
+        """Return frames per second."""
+        return Fraction(self.fps)
+
+    def frame_key(self, frame: int) -> str:
+        """Return a frame's key in the frames bucket."""
+        return keys.frame_key(self.outputs.prefix, frame, self.settings.format)
+
+    @property
+    def renders(self) -> bool:
+        """Whether the job renders what is missing, or only makes a film of what is there."""
+        return self.output != "video"
+
+    @property
+    def films(self) -> bool:
+        """Whether the job ends with a film."""
+        return self.output != "frames"
+
+
+class Segment(Value):
+    """A run of the job's present frames that one encoder takes: `count` of them from index `first`."""
+
+    segment: int
+    first: int
+    count: int

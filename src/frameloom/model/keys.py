@@ -1,0 +1,130 @@
+"""The one place where the keys of S3 objects are made and read.
+
+| what | bucket | key |
+|---|---|---|
+| scene | scenes | `film/shot.blend` |
+| video | scenes | `film/shot.mp4` |
+| frame | frames | `film/shot/<render key>/000017.png` |
+| everything about a job | logs | `jobs/<job id>/...` |
+"""
+
+import hashlib
+import json
+import re
+from datetime import datetime
+
+from frameloom.model.settings import EXTENSIONS, FrameFormat, RenderSettings
+
+_FRAME = re.compile(r"(-?[0-9]+)\.(?:png|exr|jpg)", re.ASCII)
+
+
+def scene_stem(scene: str) -> str:
+    """Return a scene's key without `.blend`."""
+    return scene.removesuffix(".blend")
+
+
+def render_key(*, digest: str, settings: RenderSettings) -> str:
+    """Return a name for everything that decides a frame's pixels: equal names, equal frames.
+
+    Args:
+        digest: of the scene's bytes, so that an edited scene never meets old frames.
+        settings: Blender's version among them.
+    """
+    parts = json.dumps([digest, settings.to_json()], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+def frames_prefix(scene: str, render: str) -> str:
+    """Return the folder of a scene's frames; its closing slash keeps `shot` apart from `shot2`."""
+    return f"{scene_stem(scene)}/{render}/"
+
+
+def frame_name(frame: int, file_format: FrameFormat) -> str:
+    """Return a frame's file name; `frame_of` gives the number back."""
+    return f"{frame:06d}.{EXTENSIONS[file_format]}"
+
+
+def frame_key(prefix: str, frame: int, file_format: FrameFormat) -> str:
+    """Return a frame's key below its folder."""
+    return prefix + frame_name(frame, file_format)
+
+
+def frame_of(key: str) -> int | None:
+    """Return the number of the frame that a key or a file name holds, None where it holds none."""
+    match = _FRAME.fullmatch(key.rsplit("/", 1)[-1])
+    return None if match is None else int(match[1])
+
+
+def video_key(scene: str) -> str:
+    """Return the key of a scene's film, beside the scene."""
+    return f"{scene_stem(scene)}.mp4"
+
+
+def job_prefix(job_id: str) -> str:
+    """Return the folder of all that is kept about a job."""
+    return f"jobs/{job_id}/"
+
+
+def manifest_key(job_id: str) -> str:
+    """Return the key of what PrepareJob settled."""
+    return f"{job_prefix(job_id)}job.json"
+
+
+def chunks_key(job_id: str, round_number: int) -> str:
+    """Return the key of a round's list of chunks, which the distributed Map reads."""
+    return f"{job_prefix(job_id)}chunks/round-{round_number}.json"
+
+
+def chunk_id(round_number: int, index: int) -> str:
+    """Return a chunk's name, unlike any other of its job."""
+    return f"{round_number}-{index:06d}"
+
+
+def results_prefix(job_id: str) -> str:
+    """Return the folder of the chunks' results."""
+    return f"{job_prefix(job_id)}results/"
+
+
+def result_key(job_id: str, chunk: str, *, failed: bool = False) -> str:
+    """Return the key of a chunk's result; a failure never overwrites a success, nor the other way."""
+    return f"{results_prefix(job_id)}{chunk}{'.failed' if failed else ''}.json"
+
+
+def segment_key(job_id: str, segment: int) -> str:
+    """Return the key of one encoded part of the film."""
+    return f"{job_prefix(job_id)}segments/{segment:06d}.mp4"
+
+
+def report_key(job_id: str) -> str:
+    """Return the key of the job's report."""
+    return f"{job_prefix(job_id)}report.json"
+
+
+def logs_prefix(job_id: str) -> str:
+    """Return the folder of the job's logs."""
+    return f"{job_prefix(job_id)}logs/"
+
+
+def log_part_key(job_id: str, worker: str, part: str) -> str:
+    """Return the key of a piece of a worker's log; a piece that arrives twice is stored once."""
+    return f"{logs_prefix(job_id)}{worker}/{part}.jsonl"
+
+
+_JOB_ID_TAKES_NOT = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def job_id(scene: str, suffix: str) -> str:
+    """Return an execution's name from a scene's key and something unique, within Step Functions' 80 characters."""
+    stem = _JOB_ID_TAKES_NOT.sub("-", scene_stem(scene).rsplit("/", 1)[-1]).strip("-") or "job"
+    return f"{stem[: 79 - len(suffix)]}-{suffix}"
+
+
+def new_job_id(scene: str, now: datetime, token: str) -> str:
+    """Return a name for a job that starts now."""
+    return job_id(scene, f"{now:%Y%m%d-%H%M%S}-{token}")
+
+
+def submitted_job_id(request: dict[str, object], version: str) -> str:
+    """Return the name that the same request for the same version of its scene always has."""
+    parts = json.dumps([request, version], sort_keys=True, separators=(",", ":"))
+    return job_id(str(request["file"]), hashlib.sha256(parts.encode()).hexdigest()[:16])

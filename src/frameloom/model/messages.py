@@ -1,0 +1,82 @@
+"""What the chunk queue and the log queue carry, and what a worker answers."""
+
+from typing import Any, Literal
+
+from frameloom.model.base import Value
+from frameloom.model.frames import FrameRange
+from frameloom.model.job import OutputRef, SceneRef
+from frameloom.model.settings import RenderSettings
+
+VERSION = 1
+
+
+class ChunkSpec(Value):
+    """One item of the distributed Map: what differs from chunk to chunk."""
+
+    chunk_id: str
+    frames: str
+
+
+class ChunkMessage(Value):
+    """One message of the chunk queue: a task token, and all that a worker needs to earn it."""
+
+    version: Literal[1]
+    task_token: str
+    job_id: str
+    chunk_id: str
+    attempt: int
+    scene: SceneRef
+    frames: str
+    output: OutputRef
+    settings: RenderSettings
+
+    def frame_range(self) -> FrameRange:
+        """Return the chunk's frames, in order."""
+        return FrameRange.parse(self.frames)
+
+
+class ChunkAnswer(Value):
+    """What `SendTaskSuccess` carries: small, whatever the chunk's size."""
+
+    chunk_id: str
+    rendered: int
+    reused: int
+    seconds: float
+    worker: str
+
+
+class ChunkResult(Value):
+    """What is kept of a chunk in the log bucket: how it ended, and how long each frame took."""
+
+    chunk_id: str
+    frames: str
+    worker: str
+    attempt: int
+    rendered: int = 0
+    reused: int = 0
+    seconds: float = 0
+    frame_seconds: dict[str, float] = {}
+    error: str | None = None
+    cause: str | None = None
+
+
+class LogRecord(Value):
+    """One line of a worker's log."""
+
+    time: str
+    level: Literal["debug", "info", "warning", "error"]
+    message: str
+    worker: str
+    job_id: str | None = None
+    chunk_id: str | None = None
+    frame: int | None = None
+    facts: dict[str, Any] = {}
+
+
+class LogBatch(Value):
+    """One message of the log queue: a piece of one worker's log of one job, named so that it is stored once."""
+
+    worker: str
+    job_id: str
+    part: str
+    records: list[LogRecord]

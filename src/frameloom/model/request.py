@@ -1,0 +1,138 @@
+"""What a job is asked to do, in each of the shapes that a job starts from."""
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field
+
+from frameloom.model.errors import InvalidRequest
+from frameloom.model.frames import FrameRange
+from frameloom.model.settings import Rate, RenderSettings, VideoSettings, Whole
+
+# S3 allows 1,024 bytes; the frames' folder and names are added to it.
+MAX_FILE_LENGTH = 900
+MAX_WORKERS = 10_000
+
+# Metadata of a scene object whose uploader starts the job itself, as the command line does: the upload's own
+# event then starts nothing. (EventBridge cannot ask for a suffix and against a prefix of one key.)
+START, START_NO = "frameloom-start", "no"
+
+# Seconds: a queue may be long while the fleet grows from nothing; a chunk may hold many slow frames.
+QUEUE_TIMEOUT = 4 * 3600
+CHUNK_TIMEOUT = 12 * 3600
+LONGEST_TIMEOUT = 7 * 24 * 3600
+
+
+def scene_file(key: str) -> str:
+    """Return `key` where it can be a scene's key in its bucket.
+
+    Raises:
+        ValueError: it is no `.blend`, or its path could lead out of the bucket's folders.
+    """
+    if not key.endswith(".blend") or key.rsplit("/", 1)[-1] == ".blend":
+        raise ValueError("takes the key of a .blend file in the scenes bucket, such as film/shot.blend")
+    if len(key.encode()) > MAX_FILE_LENGTH:
+        raise ValueError(f"takes at most {MAX_FILE_LENGTH} bytes")
+    if "\\" in key or any(unicodedata.category(character).startswith("C") for character in key):
+        raise ValueError("must not hold a backslash or a control character")
+    # NFKC folds look-alikes of a dot or a slash into the real ones.
+    parts = unicodedata.normalize("NFKC", key).split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError("takes a path inside the bucket: no leading slash, no empty part, no . or ..")
+    return key
+
+
+class JobRequest(RenderSettings):
+    """A job, as `StartExecution`, `submit_job` and the command line ask for it.
+
+    The frames are `frames`, or `start` to `end` by `step`, or neither: then the scene's own.
+    """
+
+    file: Annotated[str, AfterValidator(scene_file)]
+    frames: str | None = None
+    start: Whole | None = None
+    end: Whole | None = None
+    step: Whole | None = None
+    chunk_size: Annotated[Whole, Field(ge=1, le=10_000)] | None = None
+    max_workers: Annotated[Whole, Field(ge=1, le=MAX_WORKERS)] = 100
+    queue_timeout: Annotated[Whole, Field(ge=1, le=LONGEST_TIMEOUT)] = QUEUE_TIMEOUT
+    chunk_timeout: Annotated[Whole, Field(ge=2, le=LONGEST_TIMEOUT)] = CHUNK_TIMEOUT
+    fps: Rate | None = None
+    video: VideoSettings = VideoSettings()
+    output: Literal["frames", "video", "both"] = "both"
+    on_missing: Literal["fail", "stitch"] = "fail"
+    # The same request starts one job; another number here starts one more.
+    run: Annotated[Whole, Field(ge=1)] = 1
+
+    def model_post_init(self, _context: object) -> None:
+        """Refuse what each field allows but the whole does not; frames are parsed here, at the edge."""
+        if self.frames is not None and (self.start, self.end, self.step) != (None, None, None):
+            raise InvalidRequest(field="frames", problem="takes the place of start, end and step: give one or the other")
+        if self.frames is None and (self.start is None) != (self.end is None):
+            field, other = ("start", "end") if self.start is None else ("end", "start")
+            raise InvalidRequest(field=field, problem=f"is missing: {other} alone names no frames")
+        if self.step is not None and self.start is None:
+            raise InvalidRequest(field="step", problem="goes with start and end")
+        if self.chunk_timeout <= self.queue_timeout:
+            raise InvalidRequest(field="chunk_timeout", problem="must be more than queue_timeout, which it includes")
+        if self.output != "frames" and self.format != "PNG":
+            raise InvalidRequest(
+                field="format", problem=f'a video is made from PNG frames: with {self.format}, ask for output "frames"'
+            )
+        self.frame_range()
+
+    def frame_range(self) -> FrameRange | None:
+        """Return the frames asked for, None for the scene's own."""
+        if self.frames is not None:
+            return FrameRange.parse(self.frames)
+        if self.start is None or self.end is None:
+            return None
+        if self.end < self.start:
+            raise InvalidRequest(field="end", problem=f"{self.end} comes before start, {self.start}")
+        return FrameRange.between(self.start, self.end, 1 if self.step is None else self.step)
+
+    def settings(self) -> RenderSettings:
+        """Return the part of the request that changes pixels."""
+        return RenderSettings(**{name: getattr(self, name) for name in RenderSettings.model_fields})
+
+
+def parse_request(event: object, *, metadata: Mapping[str, str] | None = None) -> JobRequest:
+    """Return the request in an execution's input, whichever of the three shapes it has.
+
+    Args:
+        event: an EventBridge "Object Created" event, or a request with at least `file`.
+        metadata: the scene object's own metadata; of an upload it overrides the scene, name by name.
+
+    Raises:
+        InvalidRequest: naming the field, what is wrong with it and what it takes.
+    """
+    if not isinstance(event, Mapping):
+        raise InvalidRequest(field="input", problem='takes a JSON object such as {"file": "shot.blend"}')
+    if not is_upload(event):
+        return JobRequest.read(event)
+    return JobRequest.read({"file": _uploaded_key(event), **_overrides(metadata or {})})
+
+
+def is_upload(event: object) -> bool:
+    """Return whether an execution's input is an "Object Created" event."""
+    return isinstance(event, Mapping) and event.get("detail-type") == "Object Created"
+
+
+def _uploaded_key(event: Mapping[str, Any]) -> str:
+    try:
+        key = event["detail"]["object"]["key"]
+    except (KeyError, TypeError):
+        key = None
+    if not isinstance(key, str):
+        raise InvalidRequest(field="detail.object.key", problem="is missing from the upload's event")
+    return key
+
+
+def _overrides(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Return the request fields among an object's metadata; the rest belongs to whoever uploaded it."""
+    names = {name.lower().replace("-", "_"): value for name, value in metadata.items()}
+    fields: dict[str, Any] = {name: names[name] for name in JobRequest.model_fields if name in names}
+    fields.pop("file", None)
+    video = {name: names[name] for name in VideoSettings.model_fields if name in names}
+    return {**fields, "video": video} if video else fields

@@ -1,0 +1,74 @@
+"""The settings of a render that change pixels, and those of the video made from its frames."""
+
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from frameloom.model.base import Value
+
+Engine = Literal["CYCLES", "EEVEE", "WORKBENCH"]
+FrameFormat = Literal["PNG", "OPEN_EXR", "JPEG"]
+EXTENSIONS: dict[FrameFormat, str] = {"PNG": "png", "OPEN_EXR": "exr", "JPEG": "jpg"}
+
+# Blender's limit of a data-block's name is 63 bytes (MAX_ID_NAME less its type and end).
+Name = Annotated[str, Field(min_length=1, max_length=63)]
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("takes a whole number, not true or false")  # noqa: TRY004  pydantic reads ValueError only
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_bool)]
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def parse_rate(text: str) -> Fraction:
+    """Return frames per second from `24`, `29.97` or `30000/1001`.
+
+    Raises:
+        ValueError: it is no such number, or not between 1 and 1000.
+    """
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("takes frames per second, such as 24, 29.97 or 30000/1001") from None
+    if not 1 <= rate <= 1000:
+        raise ValueError("takes 1 to 1000 frames per second")
+    return rate.limit_denominator(1001)
+
+
+def _rate_text(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("takes frames per second, such as 24, 29.97 or 30000/1001")  # noqa: TRY004
+    return str(parse_rate(str(value)))
+
+
+Rate = Annotated[str, BeforeValidator(_rate_text)]
+
+
+class RenderSettings(Value):
+    """What the worker sets in the scene before it renders; what is None stays as the scene has it."""
+
+    # Two versions of Blender differ in 2 % of their pixels, so the version is a setting like any other.
+    blender: str | None = None
+    scene: Name | None = None
+    camera: Name | None = None
+    engine: Annotated[Engine, BeforeValidator(_upper)] | None = None
+    samples: Annotated[Whole, Field(ge=1, le=65_536)] | None = None
+    resolution_percentage: Annotated[Whole, Field(ge=1, le=1000)] | None = None
+    format: Annotated[FrameFormat, BeforeValidator(_upper)] = "PNG"
+
+
+class VideoSettings(Value):
+    """How the frames become a film."""
+
+    codec: Literal["h264"] = "h264"
+    # x264's constant rate factor: 0 is lossless, 18 can hardly be told from the frames, 51 is the worst.
+    quality: Annotated[Whole, Field(ge=0, le=51)] = 18
+

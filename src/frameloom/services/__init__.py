@@ -1,0 +1,1 @@
+"""What the farm does, one use case a file, over ports that `frameloom.aws` fills in."""

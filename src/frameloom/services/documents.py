@@ -1,0 +1,53 @@
+"""JSON documents in the log bucket: the manifest, the chunks, the results, the report."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from frameloom.model import keys
+from frameloom.model.job import Job
+from frameloom.model.messages import ChunkResult
+from frameloom.services.ports import Buckets, Store
+
+
+def read(store: Store, bucket: str, key: str) -> Any:
+    """Return a document, None where there is none."""
+    data = store.get(bucket, key)
+    return None if data is None else json.loads(data)
+
+
+def write(store: Store, bucket: str, key: str, document: Any) -> None:
+    """Store a document, whole."""
+    data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    store.put(bucket, key, data, content_type="application/json")
+
+
+def find_job(store: Store, buckets: Buckets, job_id: str) -> Job | None:
+    """Return a job's manifest, None where PrepareJob wrote none."""
+    document = read(store, buckets.logs, keys.manifest_key(job_id))
+    return None if document is None else Job.model_validate(document)
+
+
+def load_job(store: Store, buckets: Buckets, job_id: str) -> Job:
+    """Return a job's manifest, which PrepareJob has written before any other state runs."""
+    job = find_job(store, buckets, job_id)
+    if job is None:
+        raise LookupError(f"job {job_id!r} has no manifest in bucket {buckets.logs!r}")
+    return job
+
+
+def present_frames(store: Store, job: Job) -> list[int]:
+    """Return the job's frames that are in S3, in order: what is there, not what was reported."""
+    wanted = job.frame_range()
+    there = {
+        frame
+        for stored in store.list(job.outputs.bucket, job.outputs.prefix)
+        if stored.size > 0 and (frame := keys.frame_of(stored.key)) is not None
+    }
+    return [frame for frame in wanted if frame in there]
+
+
+def chunk_results(store: Store, buckets: Buckets, job_id: str) -> Iterator[ChunkResult]:
+    """Yield how each of the job's chunks ended, failures too."""
+    for stored in store.list(buckets.logs, keys.results_prefix(job_id)):
+        yield ChunkResult.model_validate(read(store, buckets.logs, stored.key))

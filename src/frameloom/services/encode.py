@@ -1,0 +1,87 @@
+"""EncodeSegment and StitchVideo: frames in S3 become a film in S3."""
+
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from frameloom.model import keys
+from frameloom.model.errors import EncodeFailed
+from frameloom.model.images import check_image
+from frameloom.model.job import Job, Segment
+from frameloom.services import documents, video
+from frameloom.services.ports import Buckets, Store
+from frameloom.services.verify import plan_segments
+
+# Frames fetched while one is encoded; each is held as a compressed PNG, at most some 30 MB at 4K.
+FETCH_AHEAD = 8
+
+
+def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> dict[str, Any]:
+    """Encode one segment of the film; return where it is and its length in frames.
+
+    Frames stream from S3 into the encoder: memory holds FETCH_AHEAD of them, the disk only the segment.
+    """
+    job = documents.load_job(store, buckets, job_id)
+    frames = documents.present_frames(store, job)[segment.first : segment.first + segment.count]
+    if not frames:
+        raise EncodeFailed(problem=f"segment {segment.segment} holds no frames")
+    images = fetch_ahead(frames, lambda frame: _frame(store, job, frame))
+    key = keys.segment_key(job_id, segment.segment)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "segment.mp4")
+        first, image = next(images)
+        count = video.encode_segment(chain([(first, image)], images), path, _options(job, first, image))
+        store.upload(path, buckets.logs, key, content_type="video/mp4")
+    return {"bucket": buckets.logs, "key": key, "frames": count}
+
+
+def stitch(job_id: str, *, store: Store, buckets: Buckets) -> dict[str, Any]:
+    """Join the job's segments by stream copy into the film beside its scene; return where it is."""
+    job = documents.load_job(store, buckets, job_id)
+    expected = len(documents.present_frames(store, job))
+    key = keys.video_key(job.scene.key)
+    with tempfile.TemporaryDirectory() as folder:
+        parts = []
+        for planned in plan_segments(expected):
+            parts.append(Path(folder, f"{planned.segment}.mp4"))
+            store.download(buckets.logs, keys.segment_key(job_id, planned.segment), parts[-1])
+        path = Path(folder, "film.mp4")
+        count = video.join_segments(parts, path, _stitch_options(job))
+        if count != expected:
+            raise EncodeFailed(problem=f"the film holds {count} frames instead of {expected}")
+        store.upload(path, buckets.scenes, key, content_type="video/mp4")
+        size = path.stat().st_size
+    return {"bucket": buckets.scenes, "key": key, "frames": count, "bytes": size}
+
+
+def fetch_ahead(
+    frames: Iterable[int], fetch: Callable[[int], bytes], *, ahead: int = FETCH_AHEAD
+) -> Iterator[tuple[int, bytes]]:
+    """Yield each frame with its bytes, in order, while the next ones are on their way."""
+    with ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="fetch") as pool:
+        waiting: deque[tuple[int, Future[bytes]]] = deque()
+        for frame in frames:
+            waiting.append((frame, pool.submit(fetch, frame)))
+            if len(waiting) == ahead:
+                number, image = waiting.popleft()
+                yield number, image.result()
+        for number, image in waiting:
+            yield number, image.result()
+
+
+def _frame(store: Store, job: Job, frame: int) -> bytes:
+    data = store.get(job.outputs.bucket, job.frame_key(frame))
+    if data is None:
+        raise EncodeFailed(problem=f"frame {frame} went away while the film was made")
+    return data
+
+
+def _options(job: Job, frame: int, image: bytes) -> video.VideoOptions:
+    facts = check_image(image, format=job.settings.format, frame=frame, size=None)
+    return video.VideoOptions(
+        codec=job.video.codec, quality=job.video.quality, fps=job.rate(), size=(facts.width, facts.height)
+    )

@@ -1,0 +1,87 @@
+"""What the use cases need of the world; `frameloom.aws` is it for real, `frameloom.services.memory` in memory."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from frameloom.model.status import JobStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object in a bucket; `size` in bytes, `version` None where the bucket keeps none."""
+
+    key: str
+    size: int
+    version: str | None = None
+    etag: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Buckets of whole objects: a reader never sees half of one."""
+
+    def get(self, bucket: str, key: str) -> bytes | None:
+        """Return an object's bytes, None where there is no such key."""
+
+    def put(self, bucket: str, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
+        """Store an object, whole, over what was there."""
+
+    def head(self, bucket: str, key: str) -> StoredObject | None:
+        """Return an object without its bytes, None where there is no such key."""
+
+    def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
+        """Yield what lies below `prefix` in the order of keys, from the first key after `after`."""
+
+    def download(self, bucket: str, key: str, path: Path, *, version: str | None = None) -> None:
+        """Write an object to `path`."""
+
+    def upload(self, path: Path, bucket: str, key: str, *, content_type: str = "application/octet-stream") -> None:
+        """Store a file's bytes, whole, over what was there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """A job as Step Functions knows it; times are ISO 8601 in UTC."""
+
+    job_id: str
+    status: JobStatus
+    started: str
+    ended: str | None = None
+    input: Any = None
+    output: Any = None
+    error: str | None = None
+    cause: str | None = None
+
+
+class Executions(Protocol):
+    """The executions of the job's state machine, by job id."""
+
+    def start(self, job_id: str, request: Mapping[str, Any]) -> bool:
+        """Start a job; return False where one of this id was started before."""
+
+    def describe(self, job_id: str) -> Execution | None:
+        """Return a job, None where there is none of this id."""
+
+    def stop(self, job_id: str, *, reason: str) -> None:
+        """Cancel a job; one that has ended stays as it is."""
+
+    def list(self, *, limit: int) -> list[Execution]:
+        """Return the newest jobs first."""
+
+
+class Tokens(Protocol):
+    """The answers to task tokens."""
+
+    def fail(self, token: str, *, error: str, cause: str) -> bool:
+        """End a task as failed; return False where nobody waits for it any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buckets:
+    """The three buckets of a farm."""
+
+    scenes: str
+    frames: str
+    logs: str

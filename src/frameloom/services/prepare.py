@@ -1,0 +1,116 @@
+"""PrepareJob: settle what a job is, before any worker starts."""
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frameloom.model import keys
+from frameloom.model.errors import InvalidRequest, SceneNotFound
+from frameloom.model.frames import FrameRange
+from frameloom.model.job import Job, Limits, OutputRef, SceneRef
+from frameloom.model.request import START, START_NO, JobRequest, is_upload, parse_request
+from frameloom.model.settings import RenderSettings
+from frameloom.services import documents
+from frameloom.services.ports import Buckets, Store
+from frameloom.services.scene_reader import check_version, read_scene
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a request comes to on a given scene; `fps` in frames per second."""
+
+    digest: str
+    frames: FrameRange
+    fps: str
+    size: tuple[int, int]
+    settings: RenderSettings
+
+    @property
+    def render_key(self) -> str:
+        """Return the name of the frames that this render makes."""
+        return keys.render_key(digest=self.digest, settings=self.settings)
+
+
+def settle(request: JobRequest, scene: Path, *, blender: str) -> Settled:
+    """Return what `request` comes to on the scene in a file; the command line asks it before it uploads.
+
+    Raises:
+        JobImpossible: the scene cannot be read, is too new, lacks its camera, or does not fit the request.
+    """
+    if request.blender not in (None, blender):
+        raise InvalidRequest(field="blender", problem=f"this farm renders with {blender}, not with {request.blender}")
+    facts = read_scene(scene, name=request.file)
+    check_version(facts, supported=blender, file=request.file)
+    entry = facts.pick(request.scene, request.camera)
+    frames = request.frame_range()
+    if frames is None:
+        if entry.frame_end < entry.frame_start:
+            raise InvalidRequest(
+                field="frames", problem=f"the scene's own range, {entry.frame_start} to {entry.frame_end}, is empty"
+            )
+        frames = FrameRange.between(entry.frame_start, entry.frame_end, entry.frame_step)
+    return Settled(
+        digest=_digest(scene),
+        frames=frames,
+        fps=request.fps or str(entry.fps),
+        size=entry.rendered_size(request.resolution_percentage),
+        settings=request.settings().model_copy(update={"blender": blender}),
+    )
+
+
+def prepare(
+    event: Mapping[str, Any], *, job_id: str, started: str, store: Store, buckets: Buckets, blender: str
+) -> dict[str, Any]:
+    """Write the job's manifest and return what the state machine carries from state to state.
+
+    Args:
+        event: the execution's input, in any of its three shapes.
+
+    Returns:
+        The state, or `{"skipped"}` where the job is started by whoever uploaded its scene.
+
+    Raises:
+        JobImpossible: the job cannot succeed, and why.
+    """
+    key = parse_request(event).file
+    stored = store.head(buckets.scenes, key)
+    if stored is None:
+        raise SceneNotFound(bucket=buckets.scenes, key=key)
+    if is_upload(event) and stored.metadata.get(START) == START_NO:
+        return {"skipped": f"{key} was uploaded by someone who starts its job"}
+    request = parse_request(event, metadata=stored.metadata)
+    with tempfile.TemporaryDirectory() as folder:
+        scene = Path(folder, "scene.blend")
+        store.download(buckets.scenes, key, scene, version=stored.version)
+        settled = settle(request, scene, blender=blender)
+    job = Job(
+        job_id=job_id,
+        started=started,
+        scene=SceneRef(bucket=buckets.scenes, key=key, version=stored.version, digest=settled.digest),
+        frames=str(settled.frames),
+        fps=settled.fps,
+        settings=settled.settings,
+        outputs=OutputRef(bucket=buckets.frames, prefix=keys.frames_prefix(key, settled.render_key)),
+        output=request.output,
+        on_missing=request.on_missing,
+        video=request.video,
+        chunk_size=request.chunk_size,
+        limits=Limits.model_validate({name: getattr(request, name) for name in Limits.model_fields}),
+    )
+    documents.write(store, buckets.logs, keys.manifest_key(job_id), job.to_json())
+    return {
+        "job_id": job_id,
+        "round": 1,
+        "scene": job.scene.to_json(),
+        "output": job.outputs.to_json(),
+        "settings": job.settings.to_json(),
+        "limits": job.limits.to_json(),
+    }
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
