@@ -75,11 +75,11 @@ class AttemptFailed(FarmError):
 
 
 class RenderCrashed(AttemptFailed):
-    """Blender ended while it rendered frame {frame}: {problem}."""
+    """Blender failed at {where}: {problem}."""
 
 
 class OutOfMemory(AttemptFailed):
-    """Blender ran out of memory at frame {frame}: {problem}."""
+    """Blender ran out of memory at {where}: {problem}."""
 
 
 class FrameInvalid(AttemptFailed):

@@ -85,9 +85,9 @@ def results_prefix(job_id: str) -> str:
     return f"{job_prefix(job_id)}results/"
 
 
-def result_key(job_id: str, chunk: str, *, failed: bool = False) -> str:
-    """Return the key of a chunk's result; a failure never overwrites a success, nor the other way."""
-    return f"{results_prefix(job_id)}{chunk}{'.failed' if failed else ''}.json"
+def result_key(job_id: str, chunk: str, *, attempt: int, worker: str) -> str:
+    """Return the key of how one worker's attempt at a chunk ended; attempts never overwrite each other."""
+    return f"{results_prefix(job_id)}{chunk}/{attempt}-{worker}.json"
 
 
 def segment_key(job_id: str, segment: int) -> str:

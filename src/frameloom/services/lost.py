@@ -24,7 +24,7 @@ def fail_lost_chunk(body: str, *, store: Store, tokens: Tokens, buckets: Buckets
         error=type(lost).__name__,
         cause=str(lost),
     )
-    key = keys.result_key(message.job_id, message.chunk_id, failed=True)
+    key = keys.result_key(message.job_id, message.chunk_id, attempt=message.attempt, worker="lost")
     documents.write(store, buckets.logs, key, result.to_json())
     tokens.fail(message.task_token, error=type(lost).__name__, cause=str(lost))
     return message

@@ -1,0 +1,48 @@
+# Frameloom on one machine. `make help` lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help demo env env-demo test check lint types format definition bench clean
+SHELL := /bin/sh
+
+UV = $$(sh tools/bootstrap.sh)
+RUN = .venv/bin
+OUT ?= out
+
+help:  ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: env-demo  ## Render frames 1-17 of the example to out/rolling_ball.mp4, through the real state machine.
+	@$(RUN)/frameloom render examples/rolling_ball.blend --frames 1-17 --out $(OUT)
+
+env-demo:
+	@uv=$(UV) && $$uv sync --quiet --locked --inexact --no-default-groups --all-extras
+	@$(RUN)/python tools/system_libraries.py
+
+env:  ## Make the whole environment: Blender, the farm, and the tools of its developers.
+	@uv=$(UV) && $$uv sync --quiet --locked --all-extras --all-groups
+	@$(RUN)/python tools/system_libraries.py
+
+test: env  ## Run the whole test suite.
+	$(RUN)/pytest
+
+check: lint types test  ## What CI runs: lint, types, tests.
+
+lint: env  ## Check style and import directions.
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/lint-imports
+
+types: env  ## Check types.
+	$(RUN)/mypy
+
+format: env  ## Bring the code into shape.
+	$(RUN)/ruff check --fix
+	$(RUN)/ruff format
+
+definition: env  ## Write the state machine's ASL and its picture anew from statemachine/definition.py.
+	$(RUN)/python -m statemachine
+
+bench: env  ## Time the local farm against plain Blender, in pairs; takes some minutes.
+	$(RUN)/python -m benchmarks
+
+clean:  ## Remove what was built and rendered here.
+	rm -rf .venv .uv $(OUT) .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

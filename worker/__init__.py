@@ -1,0 +1,1 @@
+"""The worker: a supervisor that talks to AWS, and a child process that holds Blender."""

@@ -1,0 +1,169 @@
+"""Blender, held at arm's length: a child process that is asked by JSON lines and may be killed at any time."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, by_name
+from frameloom.model.settings import RenderSettings
+
+# What of the supervisor's environment Blender may see: nothing that leads to AWS.
+_PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
+_LAST_WORDS = 20
+
+
+class ChildGone(Exception):
+    """The child ended before it answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time."""
+
+    frame: int
+    path: Path
+    size: tuple[int, int] | None
+    seconds: float
+
+
+class Blender:
+    """One child process; started when first needed, started anew after it died."""
+
+    def __init__(self, *, scratch: Path) -> None:
+        self._scratch = scratch
+        self._process: subprocess.Popen[str] | None = None
+        self._words: deque[str] = deque(maxlen=_LAST_WORDS)
+        self._reader: threading.Thread | None = None
+        self._held: tuple[Path, RenderSettings] | None = None
+        self._killed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None while there is none."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start Blender and do not wait for it: it loads while the supervisor looks for work."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._forget()
+        home = self._scratch / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
+        environment |= {"HOME": str(home), "TMPDIR": str(home), "PYTHONUNBUFFERED": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "worker.session"],
+            cwd=Path(__file__).parent.parent,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        self._killed = False
+        self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
+        self._reader.start()
+
+    def open(self, scene: Path, settings: RenderSettings, *, name: str) -> None:
+        """Open a scene and set it up, unless it is open already.
+
+        Args:
+            name: what errors call the scene.
+
+        Raises:
+            FarmError: what Blender found wrong with the scene.
+            ChildGone: Blender was killed.
+        """
+        if self._held == (scene, settings) and self._process is not None and self._process.poll() is None:
+            return
+        self.start()
+        self._held = None
+        self._ask({"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}, frame=None)
+        self._held = (scene, settings)
+
+    def render(self, frame: int, path: Path) -> Rendered:
+        """Render a frame of the open scene to `path`.
+
+        Raises:
+            AttemptFailed: Blender failed or died.
+            ChildGone: Blender was killed by `kill`.
+        """
+        answer = self._ask({"do": "render", "frame": frame, "path": str(path)}, frame=frame)
+        size = answer["size"]
+        return Rendered(
+            frame=frame, path=path, size=None if size is None else (size[0], size[1]), seconds=answer["seconds"]
+        )
+
+    def kill(self) -> None:
+        """End the child at once, in mid-frame if need be: Blender has no cancel of its own. Any thread may call."""
+        self._killed = True
+        if self._process is not None:
+            self._process.kill()
+
+    def close(self) -> None:
+        """End the child and forget the scene."""
+        self.kill()
+        self._forget()
+
+    def _ask(self, command: dict[str, Any], *, frame: int | None) -> dict[str, Any]:
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            raise ChildGone
+        line = ""
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(command) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        if not line.endswith("\n"):
+            raise self._end(frame)
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            kind = by_name(answer["error"]) or RenderCrashed
+            raise kind(**answer["facts"])
+        return answer
+
+    def _end(self, frame: int | None) -> ChildGone | FarmError:
+        """Return what the child's end means, and forget it."""
+        killed = self._killed
+        code = None if self._process is None else self._process.wait()
+        if self._reader is not None:
+            self._reader.join()
+        words = " | ".join(self._words)
+        self._forget()
+        if killed:
+            return ChildGone()
+        where = "the opening of the scene" if frame is None else f"frame {frame}"
+        if code == -signal.SIGKILL:
+            return OutOfMemory(where=where, problem="the system killed it, as it does when memory runs out")
+        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        return RenderCrashed(where=where, problem=f"{how}; its last words: {words or 'none'}")
+
+    def _forget(self) -> None:
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+        if self._reader is not None:
+            self._reader.join()
+        self._process, self._held, self._reader = None, None, None
+        self._words.clear()
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        if process.stderr is None:
+            return
+        with process.stderr as words:
+            for line in words:
+                self._words.append(line.rstrip())

@@ -1,0 +1,96 @@
+"""Renders one chunk: scene, frames, uploads; knows nothing of queues and tokens."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from frameloom.model import keys
+from frameloom.model.errors import BlenderMismatch, FarmError, RenderCrashed
+from frameloom.model.messages import ChunkMessage
+from worker.blender import Blender, ChildGone
+from worker.log import LogShipper
+from worker.scenes import SceneCache
+from worker.uploads import Uploads
+
+# Frames rendered and not yet stored: past this the network is the slower half, and the disk would fill.
+UPLOADS_BEHIND = 8
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What became of a chunk: wall seconds by frame that is in S3, and the error that ended it, if any."""
+
+    frame_seconds: dict[int, float] = field(default_factory=dict)
+    reused: int = 0
+    error: FarmError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRenderer:
+    """What a worker renders chunks with."""
+
+    blender: Blender
+    scenes: SceneCache
+    uploads: Uploads
+    scratch: Path
+    version: str
+    log: LogShipper
+
+    def render(self, message: ChunkMessage, *, ended: Callable[[], bool]) -> Outcome:
+        """Render what is missing of a chunk; return when every upload has ended, whatever happened.
+
+        Args:
+            ended: whether the chunk must not be rendered on; asked before each frame. Whoever ends it also
+                kills Blender, and the outcome then holds what was finished.
+        """
+        outcome = Outcome()
+        sent: dict[int, tuple[Future[None], float]] = {}
+        try:
+            self._render(message, ended, outcome, sent)
+        except ChildGone:
+            self.log.info("Blender was stopped")
+        except FarmError as error:
+            outcome.error = error
+        except Exception as error:  # noqa: BLE001  whatever S3 or the disk has, the chunk must get an answer
+            outcome.error = RenderCrashed(where="the worker", problem=f"{type(error).__name__}: {error}")
+        self._settle(sent, outcome, left=0)
+        return outcome
+
+    def _render(
+        self,
+        message: ChunkMessage,
+        ended: Callable[[], bool],
+        outcome: Outcome,
+        sent: dict[int, tuple[Future[None], float]],
+    ) -> None:
+        if message.settings.blender not in (None, self.version):
+            raise BlenderMismatch(wanted=message.settings.blender, held=self.version)
+        frames = list(message.frame_range())
+        present = self.uploads.present(message, frames)
+        self.blender.open(self.scenes.fetch(message.scene), message.settings, name=message.scene.key)
+        there = present.result()
+        outcome.reused = len(there)
+        for frame in frames:
+            if frame in there:
+                continue
+            if ended():
+                return
+            self.log.info("Frame rendering", frame=frame)
+            name = keys.frame_name(frame, message.settings.format)
+            rendered = self.blender.render(frame, self.scratch / name)
+            sent[frame] = self.uploads.send(message, rendered), rendered.seconds
+            self.log.info("Frame rendered", frame=frame, seconds=rendered.seconds)
+            self._settle(sent, outcome, left=UPLOADS_BEHIND)
+
+    def _settle(self, sent: dict[int, tuple[Future[None], float]], outcome: Outcome, *, left: int) -> None:
+        """Wait until at most `left` uploads are under way; the first that failed is the chunk's error."""
+        for frame in list(sent)[: max(0, len(sent) - left)]:
+            upload, seconds = sent.pop(frame)
+            try:
+                upload.result()
+                outcome.frame_seconds[frame] = seconds
+            except FarmError as error:
+                outcome.error = outcome.error or error
+            except Exception as error:  # noqa: BLE001  as above
+                outcome.error = outcome.error or RenderCrashed(where=f"the upload of frame {frame}", problem=str(error))

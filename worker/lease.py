@@ -1,0 +1,94 @@
+"""The lease on one message: kept while the worker lives, given up the moment nobody waits for the chunk."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+
+from frameloom.aws.queue import Received
+from worker.log import LogShipper
+
+
+class Ended(StrEnum):
+    """Why a chunk must not be rendered on."""
+
+    TOKEN_DEAD = "nobody waits for the chunk any more"  # noqa: S105  no secret
+    LEASE_LOST = "the chunk went to another worker"
+    STOPPED = "the worker is going"
+
+
+class Leasable(Protocol):
+    """The part of a queue that a lease needs."""
+
+    def renew(self, receipt: str, lease: timedelta) -> bool:
+        """Lease the message anew; False where it is no longer ours."""
+
+
+class Beatable(Protocol):
+    """The part of the task tokens that a lease needs."""
+
+    def beat(self, token: str) -> bool:
+        """Say that the task is worked on; False where nobody waits for it."""
+
+
+class Lease:
+    """Renews a message's visibility and beats its task's heart, every `beat`; a context manager.
+
+    Both clocks of docs/protocol.md are kept here: the queue's, which hands a dead worker's chunk to another,
+    and the task's, whose answer tells of a canceled job.
+    """
+
+    def __init__(
+        self,
+        *,
+        received: Received,
+        token: str,
+        queue: Leasable,
+        tokens: Beatable,
+        length: timedelta,
+        beat: timedelta,
+        on_end: Callable[[], None],
+        log: LogShipper,
+    ) -> None:
+        self._received, self._token = received, token
+        self._queue, self._tokens = queue, tokens
+        self._length, self._beat = length, beat
+        self._on_end, self._log = on_end, log
+        self._released = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self.ended: Ended | None = None
+
+    def __enter__(self) -> Self:
+        """Beat once, so that a dead job's message is dropped unrendered, then keep beating beside the render."""
+        self._renew()
+        if self.ended is None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._released.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def end(self, why: Ended) -> None:
+        """Give the chunk up; the first reason counts."""
+        if self.ended is None:
+            self.ended = why
+            self._on_end()
+
+    def _keep(self) -> None:
+        while self.ended is None and not self._released.wait(self._beat.total_seconds()):
+            self._renew()
+
+    def _renew(self) -> None:
+        try:
+            if not self._tokens.beat(self._token):
+                self.end(Ended.TOKEN_DEAD)
+            elif not self._queue.renew(self._received.receipt, self._length):
+                self.end(Ended.LEASE_LOST)
+        except Exception as error:  # noqa: BLE001  a beat may be missed: three more come before the lease ends
+            self._log.warning("Beat missed", problem=str(error))

@@ -1,0 +1,98 @@
+"""Sets an open scene up for a job: what the job asks for, what every farm render needs, nothing else."""
+
+import bpy
+
+from frameloom.model.errors import InvalidRequest, NoCamera
+from frameloom.model.settings import RenderSettings
+
+# EEVEE's id changed when it was rewritten (4.2) and back again (5.0).
+_EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
+_ENGINES = {"CYCLES": "CYCLES", "EEVEE": _EEVEE, "WORKBENCH": "BLENDER_WORKBENCH"}
+
+
+def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
+    """Apply the settings to the scene that they name, or the file's own, and return it.
+
+    Raises:
+        InvalidRequest: the file has no scene, camera or engine of that name.
+        NoCamera: there is nothing to render from.
+    """
+    scene = _scene(settings)
+    render = scene.render
+    if settings.engine is not None:
+        render.engine = _ENGINES[settings.engine]
+    if settings.resolution_percentage is not None:
+        render.resolution_percentage = settings.resolution_percentage
+    if settings.samples is not None:
+        _set_samples(scene, settings.samples)
+    _set_camera(scene, settings.camera, file)
+    _set_image(scene, settings.format)
+    _make_reproducible(scene)
+    return scene
+
+
+def expected_size(scene: bpy.types.Scene) -> list[int] | None:
+    """Return the size in pixels that Blender gives a frame, None where a crop leaves that to Blender."""
+    render = scene.render
+    if render.use_border and render.use_crop_to_border:
+        return None
+    percentage = render.resolution_percentage
+    return [render.resolution_x * percentage // 100, render.resolution_y * percentage // 100]
+
+
+def _scene(settings: RenderSettings) -> bpy.types.Scene:
+    if settings.scene is None:
+        return bpy.context.scene
+    scene = bpy.data.scenes.get(settings.scene)
+    if scene is None:
+        raise InvalidRequest(field="scene", problem=f"the file has no scene {settings.scene!r}")
+    return scene
+
+
+def _set_camera(scene: bpy.types.Scene, name: str | None, file: str) -> None:
+    if name is not None:
+        camera = scene.objects.get(name)
+        if camera is None or camera.type != "CAMERA":
+            raise InvalidRequest(field="camera", problem=f"scene {scene.name!r} has no camera {name!r}")
+        scene.camera = camera
+        for marker in scene.timeline_markers:
+            # A marker would switch back to the camera that it is bound to.
+            marker.camera = None
+    if scene.camera is None and not any(marker.camera for marker in scene.timeline_markers):
+        raise NoCamera(file=file, scene=scene.name)
+
+
+def _set_samples(scene: bpy.types.Scene, samples: int) -> None:
+    if scene.render.engine == "CYCLES":
+        scene.cycles.samples = samples
+    elif scene.render.engine == _EEVEE:
+        scene.eevee.taa_render_samples = samples
+
+
+def _set_image(scene: bpy.types.Scene, file_format: str) -> None:
+    image = scene.render.image_settings
+    if hasattr(image, "media_type"):
+        # From 5.0 on, a scene set to video must be told first that it writes images.
+        image.media_type = "IMAGE"
+    image.file_format = file_format
+    scene.render.use_file_extension = True
+
+
+def _make_reproducible(scene: bpy.types.Scene) -> None:
+    """Let the same scene give the same bytes, and write nowhere but where it is told."""
+    render = scene.render
+    render.use_overwrite, render.use_placeholder = True, False
+    if not render.use_stamp:
+        # Stamps not burned into the picture are still written into the file: date, host, render time.
+        for name in dir(render):
+            if name.startswith("use_stamp_") and name != "use_stamp_note":
+                setattr(render, name, False)
+    for tree in [*bpy.data.node_groups, *(one.node_tree for one in bpy.data.scenes if _has_tree(one))]:
+        for node in tree.nodes:
+            if node.bl_idname == "CompositorNodeOutputFile":
+                # It writes to any path that the scene names, without any script.
+                node.mute = True
+
+
+def _has_tree(scene: bpy.types.Scene) -> bool:
+    return getattr(scene, "node_tree", None) is not None

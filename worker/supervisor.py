@@ -1,0 +1,239 @@
+"""The worker's loop: take a chunk, keep its lease, have it rendered, answer its token."""
+
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+from frameloom.aws.queue import LONGEST_POLL, Received
+from frameloom.model import keys
+from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
+from frameloom.services import documents
+from frameloom.services.ports import Store
+from worker.blender import Blender
+from worker.chunk import ChunkRenderer, Outcome
+from worker.config import WorkerConfig
+from worker.lease import Beatable, Ended, Leasable, Lease
+from worker.log import LogShipper
+from worker.scenes import SceneCache
+from worker.uploads import Uploads
+
+# Without work for so long, Blender's memory is worth more than its start.
+KEEP_BLENDER = timedelta(minutes=5)
+# Between two polls that failed, doubling.
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+
+
+class ChunkQueue(Leasable, Protocol):
+    """The chunk queue, as a worker uses it."""
+
+    def receive(self, *, lease: timedelta, wait: timedelta) -> Received | None:
+        """Return a leased message, None where none came within `wait`."""
+
+    def delete(self, receipt: str) -> None:
+        """Take a message off the queue."""
+
+    def send(self, body: str) -> None:
+        """Put a message on the queue."""
+
+
+class Answers(Beatable, Protocol):
+    """The answers to task tokens; False where nobody waits any more."""
+
+    def succeed(self, token: str, output: Mapping[str, Any]) -> bool:
+        """End a task as done."""
+
+    def fail(self, token: str, *, error: str, cause: str) -> bool:
+        """End a task as failed."""
+
+
+class _Interrupted(BaseException):
+    """A signal came while the worker waited for work."""
+
+
+class Supervisor:
+    """One worker: a loop over the chunk queue, until SIGTERM or SIGINT."""
+
+    def __init__(
+        self, *, config: WorkerConfig, queue: ChunkQueue, store: Store, tokens: Answers, log: LogShipper
+    ) -> None:
+        self._config, self._queue, self._store, self._tokens, self._log = config, queue, store, tokens, log
+        self._scratch = Path(tempfile.mkdtemp(prefix="frameloom-worker-", dir=config.scratch))
+        self._blender = Blender(scratch=self._scratch)
+        self._uploads = Uploads(store)
+        self._renderer = ChunkRenderer(
+            blender=self._blender,
+            scenes=SceneCache(self._scratch / "scenes", store),
+            uploads=self._uploads,
+            scratch=self._scratch,
+            version=config.blender,
+            log=log,
+        )
+        self._lease: Lease | None = None
+        self._stopping = threading.Event()
+        self._waiting = False
+
+    def run(self) -> None:
+        """Work until told to go, or until there has been no work for as long as the configuration says."""
+        self._log.info("Worker started", blender=self._config.blender)
+        try:
+            with self._signals():
+                self._blender.start()
+                self._loop()
+        finally:
+            self._blender.close()
+            self._uploads.close()
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._log.info("Worker ended")
+
+    def _loop(self) -> None:
+        worked = time.monotonic()
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            try:
+                received = self._receive()
+                pause = FIRST_PAUSE
+                if received is not None:
+                    self._work_on(received)
+                    worked = time.monotonic()
+            except Exception as error:  # noqa: BLE001  a worker outlives whatever the network has
+                self._log.error("Queue or Step Functions failed", problem=str(error))
+                self._stopping.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            idle = timedelta(seconds=time.monotonic() - worked)
+            if self._config.idle_exit is not None and idle >= self._config.idle_exit:
+                return
+            if idle >= KEEP_BLENDER:
+                self._blender.close()
+
+    def _receive(self) -> Received | None:
+        wait = LONGEST_POLL if self._config.idle_exit is None else min(LONGEST_POLL, self._config.idle_exit)
+        # Only the wait for work may be broken off by a signal: it holds nothing that could be lost.
+        try:
+            self._waiting = True
+            if self._stopping.is_set():
+                return None
+            return self._queue.receive(lease=self._config.lease, wait=wait)
+        except _Interrupted:
+            return None
+        finally:
+            self._waiting = False
+
+    def _work_on(self, received: Received) -> None:
+        try:
+            message = ChunkMessage.model_validate_json(received.body)
+        except ValueError as error:
+            # Left alone it ends in the dead-letter queue, where it can be looked at.
+            self._log.error("Not a chunk of this version", problem=str(error)[:500], receives=received.receives)
+            return
+        self._log.bind(job_id=message.job_id, chunk_id=message.chunk_id)
+        try:
+            with self._leased(received, message) as lease:
+                self._render(received, message, lease)
+        finally:
+            self._log.bind()
+
+    @contextmanager
+    def _leased(self, received: Received, message: ChunkMessage) -> Iterator[Lease]:
+        self._lease = Lease(
+            received=received,
+            token=message.task_token,
+            queue=self._queue,
+            tokens=self._tokens,
+            length=self._config.lease,
+            beat=self._config.beat,
+            on_end=self._blender.kill,
+            log=self._log,
+        )
+        try:
+            with self._lease as lease:
+                if self._stopping.is_set():
+                    lease.end(Ended.STOPPED)
+                yield lease
+        finally:
+            self._lease = None
+
+    def _render(self, received: Received, message: ChunkMessage, lease: Lease) -> None:
+        begun = time.monotonic()
+        outcome = Outcome()
+        if lease.ended is None:
+            self._log.info("Chunk received", frames=message.frames, attempt=message.attempt, receives=received.receives)
+            outcome = self._renderer.render(message, ended=lambda: lease.ended is not None)
+        seconds = round(time.monotonic() - begun, 3)
+        ended = lease.ended
+        if ended is None:
+            self._answer(message, outcome, seconds)
+        elif outcome.frame_seconds:
+            self._keep_result(message, outcome, seconds)
+        if ended is Ended.STOPPED:
+            # Anew, with the same token: made visible again it would count as received once more, and three
+            # of those end in the dead-letter queue. Sent before it is deleted: twice does no harm, never does.
+            self._queue.send(received.body)
+        if ended is not None:
+            self._log.info("Chunk given up", reason=str(ended), rendered=len(outcome.frame_seconds))
+        if ended is not Ended.LEASE_LOST:
+            self._queue.delete(received.receipt)
+
+    def _answer(self, message: ChunkMessage, outcome: Outcome, seconds: float) -> None:
+        self._keep_result(message, outcome, seconds)
+        rendered = len(outcome.frame_seconds)
+        if outcome.error is None:
+            self._log.info("Chunk finished", rendered=rendered, reused=outcome.reused, seconds=seconds)
+        else:
+            name, cause = type(outcome.error).__name__, str(outcome.error)
+            self._log.error("Chunk failed", error=name, cause=cause, rendered=rendered)
+        # Before the answer: it may end the job, and the log should be there when the report is.
+        self._log.flush()
+        if outcome.error is None:
+            answer = ChunkAnswer(
+                chunk_id=message.chunk_id,
+                rendered=rendered,
+                reused=outcome.reused,
+                seconds=seconds,
+                worker=self._config.name,
+            )
+            self._tokens.succeed(message.task_token, answer.to_json())
+        else:
+            self._tokens.fail(message.task_token, error=name, cause=cause)
+
+    def _keep_result(self, message: ChunkMessage, outcome: Outcome, seconds: float) -> None:
+        error = outcome.error
+        result = ChunkResult(
+            chunk_id=message.chunk_id,
+            frames=message.frames,
+            worker=self._config.name,
+            attempt=message.attempt,
+            rendered=len(outcome.frame_seconds),
+            reused=outcome.reused,
+            seconds=seconds,
+            frame_seconds={str(frame): spent for frame, spent in outcome.frame_seconds.items()},
+            error=None if error is None else type(error).__name__,
+            cause=None if error is None else str(error),
+        )
+        key = keys.result_key(message.job_id, message.chunk_id, attempt=message.attempt, worker=self._config.name)
+        documents.write(self._store, self._config.log_bucket, key, result.to_json())
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Answer SIGTERM and SIGINT at once: the child is killed, the message goes back, finished frames stay."""
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping.set()
+        lease = self._lease
+        if lease is not None:
+            lease.end(Ended.STOPPED)
+        elif self._waiting:
+            raise _Interrupted

@@ -1,0 +1,57 @@
+"""Frames on their way to S3 while the next one renders."""
+
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from frameloom.model import keys
+from frameloom.model.images import check_image
+from frameloom.model.messages import ChunkMessage
+from frameloom.services.ports import Store
+from worker.blender import Rendered
+
+# Two connections outrun any renderer; more would only hold more frames in memory.
+AT_ONCE = 2
+_TYPES = {"PNG": "image/png", "OPEN_EXR": "image/x-exr", "JPEG": "image/jpeg"}
+
+
+class Uploads:
+    """Checks and uploads a chunk's frames beside the render."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="upload")
+
+    def present(self, message: ChunkMessage, frames: Iterable[int]) -> Future[set[int]]:
+        """Find out which of the chunk's frames an earlier attempt has left in S3."""
+        return self._pool.submit(self._present, message, list(frames))
+
+    def send(self, message: ChunkMessage, rendered: Rendered) -> Future[None]:
+        """Check one frame and store it, whole or not at all; its file is gone afterwards."""
+        return self._pool.submit(self._send, message, rendered)
+
+    def close(self) -> None:
+        """Wait for what is under way."""
+        self._pool.shutdown()
+
+    def _present(self, message: ChunkMessage, frames: list[int]) -> set[int]:
+        output = message.output
+        return {
+            frame
+            for frame in frames
+            if (found := self._store.head(output.bucket, _key(message, frame))) is not None and found.size > 0
+        }
+
+    def _send(self, message: ChunkMessage, rendered: Rendered) -> None:
+        file_format = message.settings.format
+        try:
+            data = rendered.path.read_bytes()
+            check_image(data, format=file_format, frame=rendered.frame, size=rendered.size)
+            self._store.put(
+                message.output.bucket, _key(message, rendered.frame), data, content_type=_TYPES[file_format]
+            )
+        finally:
+            rendered.path.unlink(missing_ok=True)
+
+
+def _key(message: ChunkMessage, frame: int) -> str:
+    return keys.frame_key(message.output.prefix, frame, message.settings.format)
