@@ -93,6 +93,11 @@ class Supervisor:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._log.info("Worker ended")
 
+    @property
+    def blender_pid(self) -> int | None:
+        """The process id of the child that holds Blender, None while there is none."""
+        return self._blender.pid
+
     def _loop(self) -> None:
         worked = time.monotonic()
         pause = FIRST_PAUSE

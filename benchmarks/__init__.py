@@ -1,0 +1,1 @@
+"""What the farm costs beside plain Blender: `make bench` prints the table."""

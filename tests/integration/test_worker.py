@@ -1,0 +1,296 @@
+"""The worker with a real Blender, a queue and a store in memory."""
+
+import hashlib
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frameloom.model.images import check_image
+from frameloom.model.job import OutputRef, SceneRef
+from frameloom.model.messages import ChunkMessage, LogBatch
+from frameloom.model.settings import RenderSettings
+from frameloom.services.memory import MemoryStore
+from tests.fakes import MemoryAnswers, MemoryQueue
+from tests.scenes import make_scene
+from worker.config import WorkerConfig
+from worker.log import LogShipper
+from worker.supervisor import Supervisor
+
+PREFIX = "shot/0123456789abcdef/"
+
+
+class Farm:
+    """One worker in this process, and all that it talks to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store, self.answers = MemoryStore(), MemoryAnswers()
+        self.records: list[dict[str, Any]] = []
+        self.scratch = folder / "scratch"
+        self.scratch.mkdir()
+        self.queue = MemoryQueue()
+        self.supervisor: Supervisor | None = None
+
+    def message(self, scene: Path, frames: str, *, token: str = "token", **settings: Any) -> str:  # noqa: S107
+        """Store a scene and return a chunk of it."""
+        data = scene.read_bytes()
+        self.store.put("scenes", "shot.blend", data)
+        return json.dumps(
+            ChunkMessage(
+                version=1,
+                task_token=token,
+                job_id="job",
+                chunk_id=f"1-{token}",
+                attempt=0,
+                scene=SceneRef(bucket="scenes", key="shot.blend", digest=hashlib.sha256(data).hexdigest()),
+                frames=frames,
+                output=OutputRef(bucket="frames", prefix=PREFIX),
+                settings=RenderSettings(**settings),
+            ).to_json()
+        )
+
+    def work(self, *bodies: str, lease: float = 120, beside: Callable[[], None] | None = None) -> None:
+        """Run a worker until the queue is empty, and something beside it."""
+        self.queue = MemoryQueue(*bodies, on_empty=lambda: signal.raise_signal(signal.SIGTERM))
+        config = WorkerConfig(
+            chunk_queue="chunks",
+            log_queue="logs",
+            log_bucket="logs",
+            name="worker-1",
+            scratch=self.scratch,
+            blender="4.5.15",
+            lease=timedelta(seconds=lease),
+            idle_exit=None,
+        )
+        with LogShipper(worker="worker-1", send=self._take) as log:
+            self.supervisor = Supervisor(
+                config=config, queue=self.queue, store=self.store, tokens=self.answers, log=log
+            )
+            thread = threading.Thread(target=beside) if beside else None
+            if thread:
+                thread.start()
+            self.supervisor.run()
+            if thread:
+                thread.join()
+
+    def frames(self) -> list[str]:
+        """Return the names of the frames in S3."""
+        return [stored.key.removeprefix(PREFIX) for stored in self.store.list("frames", PREFIX)]
+
+    def results(self) -> list[dict[str, Any]]:
+        """Return the chunks' results."""
+        found = self.store.list("logs", "jobs/job/results/")
+        return [json.loads(self.store.get("logs", stored.key) or b"") for stored in found]
+
+    def wait_for(self, message: str) -> None:
+        """Wait until the worker has logged `message`."""
+        deadline = time.monotonic() + 60
+        while not any(record["message"] == message for record in self.records):
+            assert time.monotonic() < deadline, f"the worker never logged {message!r}: {self.records}"
+            time.sleep(0.01)
+
+    def _take(self, body: str) -> None:
+        batch = LogBatch.model_validate_json(body)
+        self.records += [record.to_json() for record in batch.records]
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[Farm]:
+    """A farm whose worker leaves nothing behind, whatever happened to it."""
+    farm = Farm(tmp_path)
+    yield farm
+    assert list(farm.scratch.iterdir()) == []
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny scene."""
+    return make_scene(tmp_path_factory.mktemp("scene") / "shot.blend", frames=(1, 10))
+
+
+@pytest.fixture(scope="session")
+def slow_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene whose frames take far longer than any test."""
+    return make_scene(tmp_path_factory.mktemp("slow") / "slow.blend", frames=(1, 10), size=(1920, 1080), samples=4096)
+
+
+def test_a_chunk_is_rendered_stored_and_answered_once(farm: Farm, scene: Path) -> None:
+    body = farm.message(scene, "3-5")
+    farm.work(body)
+    assert farm.frames() == ["000003.png", "000004.png", "000005.png"]
+    for name in farm.frames():
+        check_image(farm.store.get("frames", PREFIX + name) or b"", format="PNG", frame=0, size=(64, 36))
+    answer = farm.answers.succeeded["token"]
+    assert (answer["rendered"], answer["reused"], answer["worker"]) == (3, 0, "worker-1")
+    assert farm.queue.deleted == [body]
+    assert farm.queue.sent == []
+    [result] = farm.results()
+    assert sorted(result["frame_seconds"]) == ["3", "4", "5"]
+
+
+def test_settings_reach_blender(farm: Farm, scene: Path) -> None:
+    farm.work(farm.message(scene, "1", resolution_percentage=50, format="JPEG"))
+    assert farm.frames() == ["000001.jpg"]
+    check_image(farm.store.get("frames", PREFIX + "000001.jpg") or b"", format="JPEG", frame=1, size=(32, 18))
+
+
+def test_the_same_frame_twice_is_the_same_bytes(farm: Farm, scene: Path) -> None:
+    farm.work(farm.message(scene, "2"))
+    first = farm.store.get("frames", PREFIX + "000002.png")
+    farm.store.delete("frames", PREFIX + "000002.png")
+    farm.work(farm.message(scene, "2"))
+    assert farm.store.get("frames", PREFIX + "000002.png") == first
+
+
+def test_frames_that_an_earlier_attempt_left_are_not_rendered_again(farm: Farm, scene: Path) -> None:
+    farm.store.put("frames", PREFIX + "000002.png", b"kept")
+    farm.work(farm.message(scene, "1-3"))
+    assert farm.store.get("frames", PREFIX + "000002.png") == b"kept"
+    assert (farm.answers.succeeded["token"]["rendered"], farm.answers.succeeded["token"]["reused"]) == (2, 1)
+
+
+def test_the_scene_stays_open_between_chunks(farm: Farm, scene: Path) -> None:
+    farm.work(farm.message(scene, "1", token="a"), farm.message(scene, "2", token="b"))
+    assert sorted(farm.answers.succeeded) == ["a", "b"]
+    assert farm.answers.succeeded["b"]["seconds"] < farm.answers.succeeded["a"]["seconds"]
+
+
+def test_a_message_of_a_dead_job_is_dropped_unrendered(farm: Farm, scene: Path) -> None:
+    farm.answers.dead.add("token")
+    body = farm.message(scene, "1-3")
+    farm.work(body)
+    assert farm.frames() == []
+    assert farm.queue.deleted == [body]
+    assert farm.answers.succeeded == farm.answers.failed == {}
+
+
+def test_a_canceled_job_stops_its_worker_within_one_beat(farm: Farm, scene: Path, slow_scene: Path) -> None:
+    ended: list[float] = []
+
+    def cancel() -> None:
+        farm.wait_for("Frame rendering")
+        farm.answers.dead.add("slow")
+        begun = time.monotonic()
+        farm.wait_for("Chunk given up")
+        ended.append(time.monotonic() - begun)
+
+    slow = farm.message(slow_scene, "1-3", token="slow")
+    farm.work(slow, farm.message(scene, "1", token="next"), lease=4, beside=cancel)
+    # One beat is a second; the log is shipped every half.
+    assert ended[0] < 3
+    assert slow in farm.queue.deleted
+    assert list(farm.answers.succeeded) == ["next"]
+
+
+def test_a_lease_is_renewed_and_the_heart_beats_while_a_frame_renders(farm: Farm, slow_scene: Path) -> None:
+    def watch() -> None:
+        farm.wait_for("Frame rendering")
+        before = len(farm.queue.renewed)
+        time.sleep(2.5)
+        assert len(farm.queue.renewed) - before >= 2
+        assert len(farm.answers.beats) >= len(farm.queue.renewed)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    farm.work(farm.message(slow_scene, "1"), lease=4, beside=watch)
+
+
+def test_a_chunk_whose_lease_is_lost_is_left_to_its_new_worker(farm: Farm, slow_scene: Path) -> None:
+    def lose() -> None:
+        farm.wait_for("Frame rendering")
+        farm.queue.lost.add("receipt-1")
+        farm.wait_for("Chunk given up")
+
+    farm.work(farm.message(slow_scene, "1"), lease=4, beside=lose)
+    assert farm.queue.deleted == farm.queue.sent == []
+    assert farm.answers.succeeded == farm.answers.failed == {}
+
+
+def test_sigterm_gives_the_chunk_back_with_its_token_and_keeps_what_is_finished(
+    farm: Farm, scene: Path, slow_scene: Path
+) -> None:
+    def stop() -> None:
+        farm.wait_for("Frame rendering")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    body = farm.message(slow_scene, "1-3")
+    begun = time.monotonic()
+    farm.work(body, farm.message(scene, "1", token="other"), beside=stop)
+    assert time.monotonic() - begun < 20
+    assert (farm.queue.sent, farm.queue.deleted) == ([body], [body])
+    assert farm.answers.succeeded == farm.answers.failed == {}
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGKILL, "OutOfMemory"), (signal.SIGSEGV, "RenderCrashed")])
+def test_blender_dying_fails_the_attempt_and_not_the_worker(
+    farm: Farm, scene: Path, slow_scene: Path, number: signal.Signals, error: str
+) -> None:
+    def kill() -> None:
+        farm.wait_for("Frame rendering")
+        time.sleep(0.3)
+        assert farm.supervisor is not None
+        assert farm.supervisor.blender_pid is not None
+        os.kill(farm.supervisor.blender_pid, number)
+
+    farm.work(farm.message(slow_scene, "1", token="poison"), farm.message(scene, "1", token="next"), beside=kill)
+    assert farm.answers.failed["poison"][0] == error
+    assert list(farm.answers.succeeded) == ["next"]
+    assert farm.queue.leased == {}
+
+
+def test_a_scene_without_a_camera_is_named(farm: Farm, tmp_path: Path) -> None:
+    blind = make_scene(tmp_path / "blind.blend", camera=False)
+    farm.work(farm.message(blind, "1"))
+    assert farm.answers.failed["token"][0] == "NoCamera"
+    assert "shot.blend" in farm.answers.failed["token"][1]
+
+
+def test_a_file_that_blender_cannot_open_never_renders_another_scene(farm: Farm, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.blend"
+    broken.write_bytes(b"BLENDER-v405" + bytes(100))
+    farm.work(farm.message(broken, "1"))
+    assert farm.answers.failed["token"][0] == "SceneUnreadable"
+    assert farm.frames() == []
+
+
+def test_a_scene_that_changed_since_the_job_was_settled_is_refused(farm: Farm, scene: Path) -> None:
+    body = farm.message(scene, "1")
+    farm.store.put("scenes", "shot.blend", b"other bytes")
+    farm.work(body)
+    assert farm.answers.failed["token"][0] == "SceneUnreadable"
+
+
+def test_another_blender_than_the_jobs_refuses_the_chunk(farm: Farm, scene: Path) -> None:
+    farm.work(farm.message(scene, "1", blender="5.0.1"))
+    assert farm.answers.failed["token"][0] == "BlenderMismatch"
+
+
+@pytest.mark.parametrize("body", ["no json", "{}", '{"version": 2}', "[]", "\x00"])
+def test_a_message_that_is_no_chunk_is_left_for_the_dead_letter_queue(farm: Farm, scene: Path, body: str) -> None:
+    farm.work(body, farm.message(scene, "1"))
+    assert list(farm.queue.leased.values()) == [body]
+    assert list(farm.answers.succeeded) == ["token"]
+
+
+def test_blender_gets_no_credentials_and_nothing_of_the_farm(
+    farm: Farm, slow_scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    seen: list[str] = []
+
+    def look() -> None:
+        farm.wait_for("Frame rendering")
+        assert farm.supervisor is not None
+        seen.append(Path(f"/proc/{farm.supervisor.blender_pid}/environ").read_text())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    farm.work(farm.message(slow_scene, "1"), beside=look)
+    assert "HOME=" in seen[0]
+    assert "AWS_" not in seen[0]
+    assert "QUEUE" not in seen[0]
