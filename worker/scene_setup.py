@@ -27,7 +27,7 @@ def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
         _set_samples(scene, settings.samples)
     _set_camera(scene, settings.camera, file)
     _set_image(scene, settings.format)
-    _make_reproducible(scene)
+    _confine(scene)
     return scene
 
 
@@ -78,12 +78,12 @@ def _set_image(scene: bpy.types.Scene, file_format: str) -> None:
     scene.render.use_file_extension = True
 
 
-def _make_reproducible(scene: bpy.types.Scene) -> None:
-    """Let the same scene give the same bytes, and write nowhere but where it is told."""
+def _confine(scene: bpy.types.Scene) -> None:
+    """Let the scene write where it is told and nowhere else, and say nothing of the machine that rendered it."""
     render = scene.render
     render.use_overwrite, render.use_placeholder = True, False
     if not render.use_stamp:
-        # Stamps not burned into the picture are still written into the file: date, host, render time.
+        # Stamps that are not burned into the picture are still written into the file: date, host, memory.
         for name in dir(render):
             if name.startswith("use_stamp_") and name != "use_stamp_note":
                 setattr(render, name, False)

@@ -1,17 +1,19 @@
 """The worker with a real Blender, a queue and a store in memory."""
 
 import hashlib
+import io
 import json
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from frameloom.model.images import check_image
 from frameloom.model.job import OutputRef, SceneRef
@@ -41,7 +43,7 @@ class Farm:
     def message(self, scene: Path, frames: str, *, token: str = "token", **settings: Any) -> str:  # noqa: S107
         """Store a scene and return a chunk of it."""
         data = scene.read_bytes()
-        self.store.put("scenes", "shot.blend", data)
+        self.store.put("scenes", scene.name, data)
         return json.dumps(
             ChunkMessage(
                 version=1,
@@ -49,14 +51,14 @@ class Farm:
                 job_id="job",
                 chunk_id=f"1-{token}",
                 attempt=0,
-                scene=SceneRef(bucket="scenes", key="shot.blend", digest=hashlib.sha256(data).hexdigest()),
+                scene=SceneRef(bucket="scenes", key=scene.name, digest=hashlib.sha256(data).hexdigest()),
                 frames=frames,
                 output=OutputRef(bucket="frames", prefix=PREFIX),
                 settings=RenderSettings(**settings),
             ).to_json()
         )
 
-    def work(self, *bodies: str, lease: float = 120, beside: Callable[[], None] | None = None) -> None:
+    def work(self, *bodies: str, lease: float = 120, beside: Callable[[], None] = lambda: None) -> None:
         """Run a worker until the queue is empty, and something beside it."""
         self.queue = MemoryQueue(*bodies, on_empty=lambda: signal.raise_signal(signal.SIGTERM))
         config = WorkerConfig(
@@ -73,16 +75,18 @@ class Farm:
             self.supervisor = Supervisor(
                 config=config, queue=self.queue, store=self.store, tokens=self.answers, log=log
             )
-            thread = threading.Thread(target=beside) if beside else None
-            if thread:
-                thread.start()
-            self.supervisor.run()
-            if thread:
-                thread.join()
+            with ThreadPoolExecutor(1) as pool:
+                watched = pool.submit(self._watch, beside)
+                self.supervisor.run()
+            watched.result()
 
     def frames(self) -> list[str]:
         """Return the names of the frames in S3."""
         return [stored.key.removeprefix(PREFIX) for stored in self.store.list("frames", PREFIX)]
+
+    def pixels(self, name: str) -> bytes:
+        """Return a frame's pixels."""
+        return Image.open(io.BytesIO(self.store.get("frames", PREFIX + name) or b"")).tobytes()
 
     def results(self) -> list[dict[str, Any]]:
         """Return the chunks' results."""
@@ -95,6 +99,14 @@ class Farm:
         while not any(record["message"] == message for record in self.records):
             assert time.monotonic() < deadline, f"the worker never logged {message!r}: {self.records}"
             time.sleep(0.01)
+
+    def _watch(self, beside: Callable[[], None]) -> None:
+        try:
+            beside()
+        except BaseException:
+            # The worker would wait for what never comes.
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise
 
     def _take(self, body: str) -> None:
         batch = LogBatch.model_validate_json(body)
@@ -141,12 +153,13 @@ def test_settings_reach_blender(farm: Farm, scene: Path) -> None:
     check_image(farm.store.get("frames", PREFIX + "000001.jpg") or b"", format="JPEG", frame=1, size=(32, 18))
 
 
-def test_the_same_frame_twice_is_the_same_bytes(farm: Farm, scene: Path) -> None:
-    farm.work(farm.message(scene, "2"))
-    first = farm.store.get("frames", PREFIX + "000002.png")
+def test_the_same_frame_twice_is_the_same_pixels_and_another_frame_is_not(farm: Farm, scene: Path) -> None:
+    farm.work(farm.message(scene, "2-3"))
+    second, third = farm.pixels("000002.png"), farm.pixels("000003.png")
     farm.store.delete("frames", PREFIX + "000002.png")
     farm.work(farm.message(scene, "2"))
-    assert farm.store.get("frames", PREFIX + "000002.png") == first
+    assert farm.pixels("000002.png") == second
+    assert second != third
 
 
 def test_frames_that_an_earlier_attempt_left_are_not_rendered_again(farm: Farm, scene: Path) -> None:
@@ -248,7 +261,7 @@ def test_a_scene_without_a_camera_is_named(farm: Farm, tmp_path: Path) -> None:
     blind = make_scene(tmp_path / "blind.blend", camera=False)
     farm.work(farm.message(blind, "1"))
     assert farm.answers.failed["token"][0] == "NoCamera"
-    assert "shot.blend" in farm.answers.failed["token"][1]
+    assert "blind.blend" in farm.answers.failed["token"][1]
 
 
 def test_a_file_that_blender_cannot_open_never_renders_another_scene(farm: Farm, tmp_path: Path) -> None:
