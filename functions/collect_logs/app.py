@@ -3,6 +3,7 @@
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -16,7 +17,9 @@ processor = BatchProcessor(event_type=EventType.SQS)
 
 
 def _collect(record: SQSRecord) -> None:
-    logger.debug("Log stored", extra={"key": collect(record.body, store=wiring.store(), buckets=wiring.buckets())})
+    key = collect(record.body, store=wiring.store(), buckets=wiring.buckets())
+    metrics.add_metric(name="LogPiecesStored", unit=MetricUnit.Count, value=1)
+    logger.debug("Log stored", extra={"key": key})
 
 
 @logger.inject_lambda_context

@@ -18,7 +18,8 @@ processor = BatchProcessor(event_type=EventType.SQS)
 
 def _fail(record: SQSRecord) -> None:
     message = fail_lost_chunk(record.body, store=wiring.store(), tokens=wiring.tokens(), buckets=wiring.buckets())
-    metrics.add_metric(name="ChunksLost", unit=MetricUnit.Count, value=1)
+    lost = "ChunksLost" if message else "StrangeMessages"
+    metrics.add_metric(name=lost, unit=MetricUnit.Count, value=1)
     if message is None:
         logger.error("A message in the dead-letter queue is no chunk", extra={"body": record.body[:1000]})
     else:

@@ -27,6 +27,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         blender=wiring.blender(),
     )
     if "skipped" in state:
+        metrics.add_metric(name="UploadsSkipped", unit=MetricUnit.Count, value=1)
         logger.info("Upload skipped", extra=state)
         return state
     metrics.add_metric(name="JobsPrepared", unit=MetricUnit.Count, value=1)

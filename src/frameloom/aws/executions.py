@@ -8,6 +8,10 @@ from frameloom.aws.clients import client
 from frameloom.model.status import of_execution
 from frameloom.services.ports import Execution
 
+# What Step Functions takes of an error's name and of its cause, in characters.
+MAX_ERROR, MAX_CAUSE = 256, 32_768
+LONGEST_PAGE = 1000
+
 
 class JobExecutions:
     """The executions of one state machine; see `frameloom.services.ports.Executions`."""
@@ -36,14 +40,24 @@ class JobExecutions:
         return _execution(found)
 
     def stop(self, job_id: str, *, reason: str) -> None:
-        """Cancel a job; one that has ended stays as it is."""
-        self._states.stop_execution(executionArn=self._arn(job_id), error="Canceled", cause=reason)
+        """Cancel a job; one that has ended stays as it is.
+
+        Raises:
+            LookupError: there is no job of this id.
+        """
+        try:
+            self._states.stop_execution(executionArn=self._arn(job_id), error="Canceled", cause=reason[:MAX_CAUSE])
+        except self._states.exceptions.ExecutionDoesNotExist as error:
+            raise LookupError(f"there is no job {job_id!r}") from error
 
     def list(self, *, limit: int) -> list[Execution]:
         """Return the newest jobs first, without their input and output."""
-        found = self._states.list_executions(stateMachineArn=self._machine, maxResults=limit)["executions"]
-        newest = sorted(found, key=lambda execution: execution["startDate"], reverse=True)
-        return [_execution(execution) for execution in newest[:limit]]
+        # Step Functions lists the newest first, at most so many a page.
+        pages = self._states.get_paginator("list_executions").paginate(
+            stateMachineArn=self._machine,
+            PaginationConfig={"MaxItems": limit, "PageSize": max(1, min(limit, LONGEST_PAGE))},
+        )
+        return [_execution(execution) for page in pages for execution in page["executions"]]
 
     def _arn(self, job_id: str) -> str:
         return f"{self._machine.replace(':stateMachine:', ':execution:')}:{job_id}"
@@ -89,7 +103,7 @@ class TaskTokens:
 
     def fail(self, token: str, *, error: str, cause: str) -> bool:
         """End a task as failed."""
-        return self._answer("send_task_failure", taskToken=token, error=error[:256], cause=cause[:32_768])
+        return self._answer("send_task_failure", taskToken=token, error=error[:MAX_ERROR], cause=cause[:MAX_CAUSE])
 
     def _answer(self, verb: str, **arguments: Any) -> bool:
         try:

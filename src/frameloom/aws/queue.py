@@ -22,6 +22,14 @@ class Received:
     receives: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How many messages wait in a queue, and how many are leased; SQS says both approximately."""
+
+    waiting: int
+    in_flight: int
+
+
 class Queue:
     """One SQS queue."""
 
@@ -64,6 +72,13 @@ class Queue:
         except ClientError as error:
             if error.response["Error"]["Code"] not in _LOST:
                 raise
+
+    def depth(self) -> Depth:
+        """Return how many messages there are."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
+        waiting, in_flight = (int(found[name]) for name in names)
+        return Depth(waiting=waiting, in_flight=in_flight)
 
     def send(self, body: str) -> None:
         """Put a message on the queue."""

@@ -1,6 +1,6 @@
 """S3 as the farm's store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +53,30 @@ class S3Store:
                 yield StoredObject(key=found["Key"], size=found["Size"], etag=found["ETag"].strip('"'))
 
     def download(self, bucket: str, key: str, path: Path, *, version: str | None = None) -> None:
-        """Write an object to `path`, in parallel parts where it is large."""
-        extra = {} if version is None else {"VersionId": version}
-        self._s3.download_file(bucket, key, str(path), ExtraArgs=extra)
+        """Write an object to `path`, in parallel parts where it is large.
 
-    def upload(self, path: Path, bucket: str, key: str, *, content_type: str = "application/octet-stream") -> None:
+        Raises:
+            LookupError: there is no such object, or no such version of it.
+        """
+        extra = {} if version is None else {"VersionId": version}
+        try:
+            self._s3.download_file(bucket, key, str(path), ExtraArgs=extra)
+        except ClientError as error:
+            _none_if_absent(error)
+            raise LookupError(f"there is no {key!r} in bucket {bucket!r}") from error
+
+    def upload(
+        self,
+        path: Path,
+        bucket: str,
+        key: str,
+        *,
+        content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
         """Store a file's bytes, in parallel parts where it is large; it is there whole or not at all."""
-        self._s3.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": content_type})
+        extra = {"ContentType": content_type, "Metadata": dict(metadata or {})}
+        self._s3.upload_file(str(path), bucket, key, ExtraArgs=extra)
 
 
 def _none_if_absent(error: ClientError) -> None:

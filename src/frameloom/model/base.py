@@ -30,6 +30,14 @@ class Value(BaseModel):
             # "Value error, " is what pydantic puts before the words of our own validators.
             problem = first["msg"].removeprefix("Value error, ")
             if first["type"] == "extra_forbidden":
-                problem = f"there is no such field; the fields are {', '.join(cls.model_fields)}"
+                problem = f"there is no such field; the fields are {', '.join(_fields(cls, first['loc'][:-1]))}"
             field = ".".join(map(str, first["loc"])) or cls.__name__
             raise InvalidRequest(field=field, problem=problem.rstrip(".")) from None
+
+
+def _fields(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the fields of the value at `path` inside a `kind`."""
+    for name in path:
+        inner = kind.model_fields[str(name)].annotation
+        kind = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else kind
+    return list(kind.model_fields)

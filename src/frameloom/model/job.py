@@ -46,7 +46,7 @@ class Job(Value):
     output: Literal["frames", "video", "both"]
     on_missing: Literal["fail", "stitch"]
     video: VideoSettings
-    chunk_size: int | None
+    chunk_size: int | None = None
     limits: Limits
 
     def frame_range(self) -> FrameRange:

@@ -2,16 +2,19 @@
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, Field
 
 from frameloom.model.errors import InvalidRequest
-from frameloom.model.frames import FrameRange
+from frameloom.model.frames import FIRST_FRAME, LAST_FRAME, FrameRange
 from frameloom.model.settings import Rate, RenderSettings, VideoSettings, Whole
 
 # S3 allows 1,024 bytes; the frames' folder and names are added to it.
 MAX_FILE_LENGTH = 900
+# Characters of `frames`: more is no longer written by a person, and state machines hand inputs around.
+MAX_FRAMES_LENGTH = 10_000
 MAX_WORKERS = 10_000
 
 # Metadata of a scene object whose uploader starts the job itself, as the command line does: the upload's own
@@ -34,13 +37,33 @@ def scene_file(key: str) -> str:
         raise ValueError("takes the key of a .blend file in the scenes bucket, such as film/shot.blend")
     if len(key.encode()) > MAX_FILE_LENGTH:
         raise ValueError(f"takes at most {MAX_FILE_LENGTH} bytes")
-    if "\\" in key or any(unicodedata.category(character).startswith("C") for character in key):
+    plain = _plain(key)
+    if "\\" in plain or any(unicodedata.category(character) in _UNPRINTABLE for character in plain):
         raise ValueError("must not hold a backslash or a control character")
-    # NFKC folds look-alikes of a dot or a slash into the real ones.
-    parts = unicodedata.normalize("NFKC", key).split("/")
-    if any(part in ("", ".", "..") for part in parts):
+    # Less its suffix, since that is the folder of the frames: `...blend` is a scene in `..`.
+    if any(part in ("", ".", "..") for part in plain.removesuffix(".blend").split("/")):
         raise ValueError("takes a path inside the bucket: no leading slash, no empty part, no . or ..")
     return key
+
+
+# Controls, formats, surrogates, private and unassigned characters; separators of lines and paragraphs.
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def _plain(key: str) -> str:
+    """Return `key` as the most obliging reader would take it: unescaped, look-alikes as what they look like."""
+    while (plain := unicodedata.normalize("NFKC", unquote(key))) != key:
+        key = plain
+    return key
+
+
+def _short_enough(frames: str) -> str:
+    if len(frames) > MAX_FRAMES_LENGTH:
+        raise ValueError(f"{len(frames):,} characters are over the limit of {MAX_FRAMES_LENGTH:,}")
+    return frames
+
+
+Frame = Annotated[Whole, Field(ge=FIRST_FRAME, le=LAST_FRAME)]
 
 
 class JobRequest(RenderSettings):
@@ -50,10 +73,10 @@ class JobRequest(RenderSettings):
     """
 
     file: Annotated[str, AfterValidator(scene_file)]
-    frames: str | None = None
-    start: Whole | None = None
-    end: Whole | None = None
-    step: Whole | None = None
+    frames: Annotated[str, AfterValidator(_short_enough)] | None = None
+    start: Frame | None = None
+    end: Frame | None = None
+    step: Annotated[Whole, Field(ge=1, le=LAST_FRAME - FIRST_FRAME)] | None = None
     chunk_size: Annotated[Whole, Field(ge=1, le=10_000)] | None = None
     max_workers: Annotated[Whole, Field(ge=1, le=MAX_WORKERS)] = 100
     queue_timeout: Annotated[Whole, Field(ge=1, le=LONGEST_TIMEOUT)] = QUEUE_TIMEOUT
@@ -90,7 +113,7 @@ class JobRequest(RenderSettings):
             return None
         if self.end < self.start:
             raise InvalidRequest(field="end", problem=f"{self.end} comes before start, {self.start}")
-        return FrameRange.between(self.start, self.end, 1 if self.step is None else self.step)
+        return FrameRange.between(self.start, self.end, 1 if self.step is None else self.step, field="end")
 
     def settings(self) -> RenderSettings:
         """Return the part of the request that changes pixels."""

@@ -89,7 +89,8 @@ class SceneFacts:
         entry = next((entry for entry in self.scenes if entry.name == wanted), None)
         if entry is None:
             raise InvalidRequest(
-                field="scene", problem=_unknown("scene", wanted, self.file, [entry.name for entry in self.scenes])
+                field="scene",
+                problem=_unknown("scene", wanted, self.file, [entry.name for entry in self.scenes]),
             )
         if camera is not None:
             if camera not in (*self.cameras, *self.linked_objects, entry.camera):

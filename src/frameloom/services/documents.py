@@ -38,13 +38,9 @@ def load_job(store: Store, buckets: Buckets, job_id: str) -> Job:
 
 def present_frames(store: Store, job: Job) -> list[int]:
     """Return the job's frames that are in S3, in order: what is there, not what was reported."""
-    wanted = job.frame_range()
-    there = {
-        frame
-        for stored in store.list(job.outputs.bucket, job.outputs.prefix)
-        if stored.size > 0 and (frame := keys.frame_of(stored.key)) is not None
-    }
-    return [frame for frame in wanted if frame in there]
+    there = {stored.key for stored in store.list(job.outputs.bucket, job.outputs.prefix) if stored.size > 0}
+    # By whole keys: a folder below this one may hold frames of the same numbers, of another scene.
+    return [frame for frame in job.frame_range() if job.frame_key(frame) in there]
 
 
 def chunk_results(store: Store, buckets: Buckets, job_id: str) -> Iterator[ChunkResult]:

@@ -42,17 +42,20 @@ def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> 
 def stitch(job_id: str, *, store: Store, buckets: Buckets) -> dict[str, Any]:
     """Join the job's segments by stream copy into the film beside its scene; return where it is."""
     job = documents.load_job(store, buckets, job_id)
-    expected = len(documents.present_frames(store, job))
+    frames = documents.present_frames(store, job)
+    if not frames:
+        raise EncodeFailed(problem="there are no frames")
     key = keys.video_key(job.scene.key)
     with tempfile.TemporaryDirectory() as folder:
         parts = []
-        for planned in plan_segments(expected):
+        for planned in plan_segments(len(frames)):
             parts.append(Path(folder, f"{planned.segment}.mp4"))
             store.download(buckets.logs, keys.segment_key(job_id, planned.segment), parts[-1])
         path = Path(folder, "film.mp4")
-        count = video.join_segments(parts, path, _stitch_options(job))
-        if count != expected:
-            raise EncodeFailed(problem=f"the film holds {count} frames instead of {expected}")
+        options = _options(job, frames[0], _frame(store, job, frames[0]))
+        count = video.join_segments(parts, path, options)
+        if count != len(frames):
+            raise EncodeFailed(problem=f"the film holds {count} frames instead of {len(frames)}")
         store.upload(path, buckets.scenes, key, content_type="video/mp4")
         size = path.stat().st_size
     return {"bucket": buckets.scenes, "key": key, "frames": count, "bytes": size}

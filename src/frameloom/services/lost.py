@@ -1,7 +1,5 @@
 """fail_lost_chunk: say of a chunk in the dead-letter queue that nobody will answer for it."""
 
-import json
-
 from frameloom.model import keys
 from frameloom.model.errors import ChunkLost
 from frameloom.model.messages import ChunkMessage, ChunkResult
@@ -12,7 +10,7 @@ from frameloom.services.ports import Buckets, Store, Tokens
 def fail_lost_chunk(body: str, *, store: Store, tokens: Tokens, buckets: Buckets) -> ChunkMessage | None:
     """Record the chunk as lost and end its task; return its message, None where the body is no message of ours."""
     try:
-        message = ChunkMessage.model_validate(json.loads(body))
+        message = ChunkMessage.model_validate_json(body)
     except ValueError:
         return None
     lost = ChunkLost(chunk_id=message.chunk_id)

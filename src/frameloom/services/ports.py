@@ -35,9 +35,21 @@ class Store(Protocol):
         """Yield what lies below `prefix` in the order of keys, from the first key after `after`."""
 
     def download(self, bucket: str, key: str, path: Path, *, version: str | None = None) -> None:
-        """Write an object to `path`."""
+        """Write an object to `path`.
 
-    def upload(self, path: Path, bucket: str, key: str, *, content_type: str = "application/octet-stream") -> None:
+        Raises:
+            LookupError: there is no such object, or no such version of it.
+        """
+
+    def upload(
+        self,
+        path: Path,
+        bucket: str,
+        key: str,
+        *,
+        content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
         """Store a file's bytes, whole, over what was there."""
 
 
@@ -65,10 +77,14 @@ class Executions(Protocol):
         """Return a job, None where there is none of this id."""
 
     def stop(self, job_id: str, *, reason: str) -> None:
-        """Cancel a job; one that has ended stays as it is."""
+        """Cancel a job; one that has ended stays as it is.
+
+        Raises:
+            LookupError: there is no job of this id.
+        """
 
     def list(self, *, limit: int) -> list[Execution]:
-        """Return the newest jobs first."""
+        """Return the newest jobs first, without their input and output."""
 
 
 class Tokens(Protocol):

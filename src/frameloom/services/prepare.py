@@ -4,6 +4,7 @@ import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from frameloom.model.errors import InvalidRequest, SceneNotFound
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job, Limits, OutputRef, SceneRef
 from frameloom.model.request import START, START_NO, JobRequest, is_upload, parse_request
-from frameloom.model.settings import RenderSettings
+from frameloom.model.settings import RenderSettings, film_rate
 from frameloom.services import documents
 from frameloom.services.ports import Buckets, Store
 from frameloom.services.scene_reader import check_version, read_scene
@@ -55,10 +56,21 @@ def settle(request: JobRequest, scene: Path, *, blender: str) -> Settled:
     return Settled(
         digest=_digest(scene),
         frames=frames,
-        fps=request.fps or str(entry.fps),
+        fps=request.fps or _own_rate(entry.fps, films=request.output != "frames"),
         size=entry.rendered_size(request.resolution_percentage),
         settings=request.settings().model_copy(update={"blender": blender}),
     )
+
+
+def _own_rate(fps: Fraction, *, films: bool) -> str:
+    """Return a scene's own rate; Blender keeps it in single precision, which is finer than any film's."""
+    try:
+        return str(film_rate(fps))
+    except ValueError as error:
+        if films:
+            problem = f"{error}, and the scene's own rate is {float(fps):g}: name another"
+            raise InvalidRequest(field="fps", problem=problem) from None
+        return str(fps)
 
 
 def prepare(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from frameloom.model import keys
+from frameloom.model import errors, keys
 from frameloom.model.job import Job
 from frameloom.model.messages import ChunkResult
 from frameloom.model.report import FrameCounts, JobReport, ObjectRef, Summary
@@ -45,10 +45,13 @@ def report(
 
 def failure(error: Mapping[str, str], chunks: list[ChunkResult]) -> tuple[str, str]:
     """Return a failure's name and what a person can do with: the chunk's own where the Map hides it."""
-    name, cause = error.get("Error", "States.Runtime"), error.get("Cause", "")
+    name, cause = error.get("Error") or "States.Runtime", error.get("Cause") or ""
     failed = [chunk for chunk in chunks if chunk.error]
     if name == _MAP_FAILED and failed:
-        name, cause = failed[-1].error or name, failed[-1].cause or cause
+        # Only what makes the job impossible ends a Map; other chunks may have failed and been tried again.
+        fatal = [chunk for chunk in failed if chunk.error in errors.names(errors.JobImpossible)]
+        told = (fatal or failed)[-1]
+        name, cause = told.error or name, told.cause or cause
     return name[:MAX_ERROR], _message(cause)[:MAX_CAUSE]
 
 

@@ -1,5 +1,6 @@
 """VerifyFrames: read what is in S3, not what was reported, and say what comes next."""
 
+import itertools
 import math
 from typing import Any
 
@@ -29,7 +30,10 @@ def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets) ->
         return _next("PlanChunks", round_number, missing, segments=[])
     if missing and (job.on_missing == "fail" or not present):
         raise FramesMissing(
-            count=len(missing), total=len(job.frame_range()), frames=_named(missing), reason=_reason(job, store, buckets)
+            count=len(missing),
+            total=len(job.frame_range()),
+            frames=_named(missing),
+            reason=_reason(job, missing, store, buckets),
         )
     if not job.films:
         return _next("LogJob", round_number, missing, segments=[])
@@ -42,7 +46,7 @@ def plan_segments(frames: int) -> list[Segment]:
     edges = [frames * edge // count for edge in range(count + 1)]
     return [
         Segment(segment=index, first=first, count=end - first)
-        for index, (first, end) in enumerate(zip(edges, edges[1:], strict=False))
+        for index, (first, end) in enumerate(itertools.pairwise(edges))
     ]
 
 
@@ -60,10 +64,16 @@ def _named(missing: FrameRange) -> str:
     return text if len(missing) <= NAMED_FRAMES else f"{text} and {len(missing) - NAMED_FRAMES:,} more"
 
 
-def _reason(job: Job, store: Store, buckets: Buckets) -> str:
+def _reason(job: Job, missing: FrameRange, store: Store, buckets: Buckets) -> str:
     if not job.renders:
         return "A sequence is made of frames that exist: render them first."
-    failures = [result for result in documents.chunk_results(store, buckets, job.job_id) if result.error]
+    gone = frozenset(missing)
+    # Not of a chunk that failed once and was rendered by the next worker: its frames are there.
+    failures = [
+        result
+        for result in documents.chunk_results(store, buckets, job.job_id)
+        if result.error and not gone.isdisjoint(FrameRange.parse(result.frames))
+    ]
     if not failures:
         return "No worker said why."
     return f"The last attempt ended as {failures[-1].error}: {failures[-1].cause}"

@@ -1,0 +1,53 @@
+"""What a command says at its end: one sentence on stderr, JSON on stdout, and an exit code."""
+
+import json as json_format
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from frameloom.model.errors import FarmError, JobImpossible
+
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+
+# The packages whose errors are AWS' words; they are told apart by name, since importing them takes half a second.
+_AWS = {"boto3", "botocore", "s3transfer"}
+
+
+@contextmanager
+def answering(*, json: bool) -> Iterator[None]:
+    """Turn what ends a command into its sentence and its exit code; what is a bug of ours passes through.
+
+    Raises:
+        typer.Exit: with the exit code, after the sentence was written.
+    """
+    try:
+        yield
+    except FarmError as error:
+        tell_error(type(error).__name__, str(error), json=json)
+        raise typer.Exit(REFUSED if isinstance(error, JobImpossible) else FAILED) from None
+    except KeyboardInterrupt as error:
+        tell_error("Canceled", str(error) or "Interrupted; nothing was started.", json=json)
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in _AWS:
+            raise
+        tell_error(type(error).__name__, f"{str(error).rstrip('.')}.", json=json)
+        raise typer.Exit(FAILED) from None
+
+
+def tell_error(error: str, cause: str, *, json: bool) -> None:
+    """Say what went wrong: a sentence on stderr and, where asked for, a JSON object on stdout."""
+    if json:
+        tell_json({"error": error, "cause": cause})
+    sentence = " ".join(cause.split())
+    print(f"frameloom: {sentence}", file=sys.stderr)
+
+
+def tell_json(document: Any) -> None:
+    """Write a JSON document to stdout."""
+    print(json_format.dumps(document, indent=2, ensure_ascii=False))

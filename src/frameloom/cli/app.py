@@ -1,0 +1,63 @@
+"""The command `frameloom`: its subcommands, and one sentence for a command line that makes no sense."""
+
+import io
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from frameloom import __version__
+from frameloom.cli import farm, render, sequence, status
+from frameloom.cli.answers import REFUSED, tell_error
+from frameloom.cli.sections import SectionedCommand, examples
+
+NAME = "frameloom"
+
+app = typer.Typer(
+    name=NAME,
+    # Typer's rich help takes longer to import than everything else that `--help` needs, three times over.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    epilog=examples("frameloom render shot.blend --frames 1-100", "frameloom render --help"),
+)
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001  typer calls it with the option's value
+    if asked:
+        typer.echo(f"{NAME} {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    *,
+    version: Annotated[  # noqa: ARG001  its callback answers
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Render Blender scenes on many workers, on this machine or in AWS."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command(cls=SectionedCommand, epilog=render.EXAMPLES)(render.render)
+app.command(cls=SectionedCommand, epilog=sequence.EXAMPLES)(sequence.sequence)
+app.command(cls=SectionedCommand, epilog=status.EXAMPLES)(status.status)
+app.add_typer(farm.app, name="farm")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 the job or the farm failed, 2 refused, 130 interrupted."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A path may hold what the terminal cannot show, or no text can hold.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        return app(words, prog_name=NAME, standalone_mode=False) or 0
+    except TyperException as error:
+        tell_error("UsageError", error.format_message(), json="--json" in words)
+        return REFUSED

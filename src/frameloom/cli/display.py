@@ -1,0 +1,222 @@
+"""What a command shows while a job runs: a live display on a terminal, a line now and then on a pipe."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from frameloom.model.messages import LogRecord
+from frameloom.model.status import JobStatus
+from frameloom.services.follow import Snapshot
+
+# Seconds between two lines on a pipe.
+LINE_EVERY = 5.0
+# More workers than these are counted, not shown: a terminal has 24 lines.
+SHOWN_WORKERS = 12
+
+
+class Display(Protocol):
+    """Shows how a job stands; a context manager."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(self, *error: object) -> None:
+        """Leave the terminal as it was."""
+
+    def say(self, text: str) -> None:
+        """Show what is done now."""
+
+    def note(self, text: str) -> None:
+        """Show what has happened; it stays. Any thread may call it."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show how the job stands."""
+
+
+def make_display(*, quiet: bool, json: bool) -> Display:
+    """Return the display that suits stderr."""
+    console = Console(stderr=True, highlight=False)
+    if quiet or (json and not console.is_terminal):
+        return Silence()
+    return LiveDisplay(console) if console.is_terminal else LineDisplay(console)
+
+
+class Silence:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End."""
+
+    def say(self, text: str) -> None:
+        """Show nothing."""
+
+    def note(self, text: str) -> None:
+        """Show nothing."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show nothing."""
+
+
+class LineDisplay:
+    """Prints a line when the job goes on to its next step, and every few seconds in between."""
+
+    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock = console, clock
+        self._step = self._line = ""
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End."""
+
+    def say(self, text: str) -> None:
+        """Print what is done now."""
+        self._step = text
+        self.note(text)
+
+    def note(self, text: str) -> None:
+        """Print what has happened."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Print how the job stands, where that is news."""
+        step = step_of(snapshot)
+        line = f"{step}: {', '.join(facts_of(snapshot))}" if snapshot.total else step
+        if line != self._line and (step != self._step or self._clock() >= self._next):
+            self._step, self._line = step, line
+            self._next = self._clock() + LINE_EVERY
+            self._console.print(line, markup=False, soft_wrap=True)
+
+
+class LiveDisplay:
+    """A bar with its figures, and a line for each worker, redrawn in place."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[facts]}"),
+            TextColumn("[dim]{task.fields[elapsed]}"),
+            console=console,
+        )
+        self._began = time.monotonic()
+        self._workers: tuple[LogRecord, ...] = ()
+        self._task = self._progress.add_task("", total=None, facts="", elapsed="")
+        self._live = Live(console=console, get_renderable=self._render, transient=True, refresh_per_second=8)
+
+    def __enter__(self) -> Self:
+        """Take the terminal."""
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Give the terminal back."""
+        self._live.stop()
+
+    def say(self, text: str) -> None:
+        """Show what is done now."""
+        self._progress.update(self._task, description=text)
+
+    def note(self, text: str) -> None:
+        """Print what has happened above the bar."""
+        self._live.console.print(text, markup=False, soft_wrap=True)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show how the job stands."""
+        self._workers = snapshot.workers
+        self._progress.update(
+            self._task,
+            description=step_of(snapshot),
+            total=snapshot.total,
+            completed=snapshot.done,
+            facts=" · ".join(facts_of(snapshot)),
+        )
+
+    def _render(self) -> Group:
+        elapsed = duration(time.monotonic() - self._began)
+        self._progress.update(self._task, elapsed=elapsed)
+        return Group(self._progress, _table(self._workers))
+
+
+def step_of(snapshot: Snapshot) -> str:
+    """Return what the job is at, in a word or two."""
+    status = snapshot.execution.status
+    if status.ended:
+        return {JobStatus.SUCCEEDED: "Done", JobStatus.FAILED: "Failed"}.get(status, "Canceled")
+    if snapshot.job is None or snapshot.reused is None:
+        return "Preparing"
+    if snapshot.done == snapshot.total or not snapshot.job.renders:
+        return "Making the video" if snapshot.job.films else "Finishing"
+    return "Rendering"
+
+
+def facts_of(snapshot: Snapshot) -> list[str]:
+    """Return a job's figures, as far as they are known."""
+    facts = []
+    if snapshot.total is not None:
+        facts.append(f"{snapshot.done:,} of {snapshot.total:,} frames")
+    if snapshot.reused and snapshot.job is not None and snapshot.job.renders:
+        facts.append(f"{snapshot.reused:,} reused")
+    if snapshot.rate is not None and snapshot.left and not snapshot.execution.status.ended:
+        facts.append(f"{_figures(snapshot.rate)} frames/s")
+        facts.append(f"{duration(snapshot.left)} left")
+    return facts
+
+
+def activity(record: LogRecord) -> str:
+    """Return what a worker does, from the latest record of its log."""
+    match record.message:
+        case "Chunk received":
+            return f"opens the scene for frames {record.facts.get('frames', 'of its chunk')}"
+        case "Frame rendering":
+            return f"renders frame {record.frame}"
+        case "Frame rendered":
+            return f"has rendered frame {record.frame}{_took(record)}"
+        case "Chunk finished":
+            return "waits for a chunk"
+        case "Chunk failed":
+            return f"failed: {record.facts.get('cause', record.facts.get('error', 'see its log'))}"
+        case message:
+            return message
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as `1:02` or `1:00:02`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _table(workers: tuple[LogRecord, ...]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    recent = sorted(workers, key=lambda record: record.time, reverse=True)[:SHOWN_WORKERS]
+    for record in sorted(recent, key=lambda record: record.worker):
+        style = "red" if record.level == "error" else "yellow" if record.level == "warning" else ""
+        table.add_row(Text(f"  {record.worker}", style="cyan"), Text(activity(record), style=style))
+    if len(workers) > SHOWN_WORKERS:
+        table.add_row(Text(f"  and {len(workers) - SHOWN_WORKERS:,} more", style="dim"), "")
+    return table
+
+
+def _took(record: LogRecord) -> str:
+    seconds = record.facts.get("seconds")
+    return f" in {seconds:.1f} s" if isinstance(seconds, int | float) else ""
+
+
+def _figures(rate: float) -> str:
+    return f"{rate:.2f}" if rate < 1 else f"{rate:.1f}" if rate < 100 else f"{rate:.0f}"

@@ -1,0 +1,66 @@
+"""Ctrl-C and its kin: the first one ends the work, none of them ends the clearing up."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+
+# A closed terminal counts too: nothing of a farm may outlive the command that started it.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupts:
+    """Turns the first signal into KeyboardInterrupt in the main thread; a context manager.
+
+    Later ones are ignored, but for a section that may be skipped. So code that clears up is not torn apart.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[signal.Signals, Any] = {}
+        self._seen = self._holding = self._skipping = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._handlers = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _receive(self, _number: int, _frame: FrameType | None) -> None:
+        first, self._seen = not self._seen, True
+        if not self._holding and (first or self._skipping):
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def skippable(self) -> Iterator[None]:
+        """Let one more signal end this section, and nothing but it."""
+        self._skipping = True
+        try:
+            yield
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._skipping = False
+
+    def surely(self, work: Callable[[], T], close: Callable[[], None]) -> T:
+        """Return what `work` returns, after `close` has run to its end, whatever happens.
+
+        `close` must be harmless when called again, or when there is nothing to close.
+        """
+        try:
+            try:
+                return work()
+            finally:
+                self._holding = True
+                close()
+        except KeyboardInterrupt:
+            # The signal may have come on the doorstep, after the work and before the close.
+            self._holding = True
+            close()
+            raise

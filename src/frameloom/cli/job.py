@@ -1,0 +1,236 @@
+"""Run one job from here: check, reach the farm, upload, start, follow, fetch, and say where it all lies."""
+
+import json as json_format
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from frameloom.cli.answers import FAILED, tell_error, tell_json
+from frameloom.cli.display import Display, duration, make_display
+from frameloom.cli.interrupts import Interrupts
+from frameloom.cli.request import build_request, find_scene
+from frameloom.cli.results import Results
+from frameloom.cli.target import Farm, Target, find_target
+from frameloom.model import keys
+from frameloom.model.job import Job
+from frameloom.model.report import FrameCounts, JobReport
+from frameloom.model.request import START, START_NO, JobRequest
+from frameloom.model.status import JobStatus
+from frameloom.services import documents
+from frameloom.services.fetch import FrameFetcher, fetch_file, offer_frames, whole_file, whole_frames
+from frameloom.services.follow import Snapshot, follow
+from frameloom.services.prepare import Settled, settle
+
+# Metadata of an uploaded scene: the SHA-256 of its bytes, so that the same one need not be uploaded again.
+DIGEST = "frameloom-digest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a command line asks for; `fields` and `settings` as `build_request` takes them."""
+
+    scene: Path
+    fields: Mapping[str, str | None]
+    settings: Iterable[str]
+    out: Path
+    local: bool
+    stack: str | None
+    workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a job ended, and where its results lie on this machine; what is None is not there."""
+
+    job_id: str
+    status: JobStatus
+    frames: FrameCounts
+    seconds: float
+    video: Path | None = None
+    folder: Path | None = None
+    report: Path | None = None
+    error: str | None = None
+    cause: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        paths = {"video": self.video, "frames": self.folder, "report": self.report}
+        document = {
+            "job_id": self.job_id,
+            "status": str(self.status),
+            "frames": self.frames.to_json(),
+            "paths": {name: str(path) for name, path in paths.items() if path is not None},
+            "seconds": round(self.seconds, 3),
+        }
+        return document | ({} if self.error is None else {"error": self.error, "cause": self.cause or ""})
+
+
+def run(order: Order, *, json: bool, quiet: bool) -> None:
+    """Run the job that a command line asks for.
+
+    Raises:
+        FarmError: it was refused before anything was started, or the farm cannot be used.
+        typer.Exit: it failed, which was said.
+    """
+    began = time.monotonic()
+    with Interrupts() as interrupts:
+        scene = find_scene(order.scene)
+        request = build_request(scene, order.fields, order.settings)
+        target = find_target(stack=order.stack, local=order.local, workers=order.workers)
+        settled = settle(request, scene, blender=target.blender())
+        results = Results.of(order.out, request.file)
+        results.check(settled.render_key)
+        with make_display(quiet=quiet, json=json) as display:
+            errand = Errand(
+                scene=scene, request=request, settled=settled, results=results, display=display, began=began
+            )
+            ending = interrupts.surely(lambda: errand.run(target, interrupts), target.close)
+    tell_ending(ending, json=json, quiet=quiet)
+    if ending.status is not JobStatus.SUCCEEDED:
+        raise typer.Exit(FAILED)
+
+
+class Canceled(KeyboardInterrupt):
+    """The user interrupted a job that had begun; the message says what is left of it."""
+
+
+class Errand:
+    """A job that was checked and can be brought to a farm."""
+
+    def __init__(
+        self, *, scene: Path, request: JobRequest, settled: Settled, results: Results, display: Display, began: float
+    ) -> None:
+        self._scene, self._request, self._settled = scene, request, settled
+        self._results, self._display, self._began = results, display, began
+        self._folder = results.frames(settled.render_key)
+        # Frames that are known to lie whole in the folder.
+        self._have: set[int] = set()
+
+    def run(self, target: Target, interrupts: Interrupts) -> Ending:
+        """Run the job on a farm to its end; on an interrupt, cancel it and keep what is whole."""
+        self._display.say("Reaching the farm")
+        target.open(self._display.note)
+        file_format = self._settled.settings.format
+        self._have.update(whole_frames(self._settled.frames, self._folder, file_format=file_format))
+        farm = target.farm()
+        self._upload(farm, with_frames=not target.keeps_frames)
+        job_id = keys.new_job_id(self._request.file, datetime.now(UTC), secrets.token_hex(3))
+        try:
+            farm.executions.start(job_id, self._request.to_json())
+            return self._end(self._follow(job_id, farm), farm)
+        except KeyboardInterrupt:
+            with interrupts.skippable():
+                self._display.say("Canceling (once more to leave at once)")
+                self._cancel(job_id, farm)
+            raise Canceled(f"Job {job_id} was canceled; its frames so far are in {self._folder}.") from None
+
+    def _upload(self, farm: Farm, *, with_frames: bool) -> None:
+        """Bring to the farm what it does not have."""
+        self._display.say("Uploading")
+        key, bucket = self._request.file, farm.buckets.scenes
+        stored = farm.store.head(bucket, key)
+        if stored is None or stored.metadata.get(DIGEST) != self._settled.digest:
+            metadata = {START: START_NO, DIGEST: self._settled.digest}
+            farm.store.upload(self._scene, bucket, key, content_type="application/x-blender", metadata=metadata)
+        if with_frames and self._have:
+            offer_frames(
+                sorted(self._have),
+                self._folder,
+                store=farm.store,
+                bucket=farm.buckets.frames,
+                prefix=keys.frames_prefix(key, self._settled.render_key),
+                file_format=self._settled.settings.format,
+            )
+
+    def _follow(self, job_id: str, farm: Farm) -> Snapshot:
+        """Show the job and fetch its frames until it has ended; return how it ended."""
+        with FrameFetcher(farm.store, farm.buckets.frames) as fetcher:
+            try:
+                for snapshot in follow(job_id, store=farm.store, executions=farm.executions, buckets=farm.buckets):
+                    self._display.show(snapshot)
+                    if snapshot.job is not None and snapshot.job.renders:
+                        self._fetch(snapshot.fresh, snapshot.job, fetcher)
+            finally:
+                self._have |= fetcher.brought
+        return snapshot
+
+    def _fetch(self, frames: Iterable[int], job: Job, fetcher: FrameFetcher) -> None:
+        # The farm has the last word on the render key: it may hold another Blender than is installed here.
+        folder = self._results.frames(Path(job.outputs.prefix).name)
+        wanted = [frame for frame in frames if folder != self._folder or frame not in self._have]
+        fetcher.fetch(wanted, job.outputs.prefix, folder, job.settings.format)
+
+    def _cancel(self, job_id: str, farm: Farm) -> None:
+        """Stop the job and fetch the frames that it has made since."""
+        with suppress(LookupError):
+            farm.executions.stop(job_id, reason="Interrupted at the command line.")
+        job = documents.find_job(farm.store, farm.buckets, job_id)
+        if job is not None and job.renders:
+            with FrameFetcher(farm.store, farm.buckets.frames) as fetcher:
+                self._fetch(documents.present_frames(farm.store, job), job, fetcher)
+
+    def _end(self, snapshot: Snapshot, farm: Farm) -> Ending:
+        """Fetch the report and the video, and return how the job ended."""
+        ended = snapshot.execution
+        report = documents.read(farm.store, farm.buckets.logs, keys.report_key(ended.job_id))
+        summary = None if report is None else JobReport.model_validate(report).summary
+        if report is not None:
+            with whole_file(self._results.report) as partial:
+                partial.write_text(json_format.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
+        video = None if summary is None else summary.video
+        if video is not None:
+            self._display.say("Fetching the video")
+            fetch_file(farm.store, video.bucket, video.key, self._results.video)
+        error, cause = ended.error, ended.cause
+        if ended.status is JobStatus.CANCELED:
+            error, cause = "Canceled", f"Job {ended.job_id} was canceled: {ended.cause or 'nobody said why'}"
+        elif ended.status is JobStatus.FAILED and summary is not None:
+            error, cause = summary.error, summary.cause
+        folder = self._folder if snapshot.job is None else self._results.frames(Path(snapshot.job.outputs.prefix).name)
+        return Ending(
+            job_id=ended.job_id,
+            status=ended.status,
+            frames=_counts(snapshot) if summary is None else summary.frames,
+            seconds=time.monotonic() - self._began,
+            video=self._results.video if video is not None else None,
+            folder=folder if folder.is_dir() else None,
+            report=self._results.report if report is not None else None,
+            error=error,
+            cause=cause,
+        )
+
+
+def _counts(snapshot: Snapshot) -> FrameCounts:
+    """Return what is known of the frames of a job without a report."""
+    total, reused = snapshot.total or 0, snapshot.reused or 0
+    return FrameCounts(total=total, rendered=snapshot.done - reused, reused=reused, missing=total - snapshot.done)
+
+
+def tell_ending(ending: Ending, *, json: bool, quiet: bool) -> None:
+    """Print where the results lie and, of a job that failed, why."""
+    if json:
+        tell_json(ending.to_json())
+    elif not quiet:
+        for line in _lines(ending):
+            print(line)
+    if ending.status is not JobStatus.SUCCEEDED:
+        tell_error(ending.error or "Failed", ending.cause or f"Job {ending.job_id} {ending.status}.", json=False)
+
+
+def _lines(ending: Ending) -> Iterator[str]:
+    if ending.status is JobStatus.SUCCEEDED:
+        frames = ending.frames
+        counts = [f"{frames.rendered:,} frames rendered"] if frames.rendered else []
+        counts += [f"{frames.reused:,} reused"] if frames.reused else []
+        counts += [f"{frames.missing:,} missing"] if frames.missing else []
+        yield f"{', '.join(counts)} in {duration(ending.seconds)}"
+    for name, path in (("video", ending.video), ("frames", ending.folder), ("report", ending.report)):
+        if path is not None:
+            yield f"  {name:<7} {path}"

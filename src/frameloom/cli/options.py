@@ -1,0 +1,121 @@
+"""The options that commands share. Their values are text: the job's own model checks them and says what it takes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FRAMES, LOOKS, RESULTS, FARM, OTHER = (
+    "Which frames",
+    "How they look",
+    "What comes out",
+    "Where it runs",
+    "What is shown",
+)
+
+Scene = Annotated[
+    Path, typer.Argument(metavar="SCENE.blend", help="The scene, with its textures and libraries packed.")
+]
+Frames = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EXPR",
+        help="Frames such as 7, 1-10, 1-10:2 or 1-10:2,15,20-30.  [default: the scene's own]",
+        rich_help_panel=FRAMES,
+    ),
+]
+Start = Annotated[
+    str | None, typer.Option(metavar="N", help="The first frame; goes with --end.", rich_help_panel=FRAMES)
+]
+End = Annotated[
+    str | None, typer.Option(metavar="N", help="The last frame; goes with --start.", rich_help_panel=FRAMES)
+]
+Step = Annotated[
+    str | None, typer.Option(metavar="N", help="Every Nth frame from --start to --end.", rich_help_panel=FRAMES)
+]
+
+SceneName = Annotated[
+    str | None,
+    typer.Option("--scene", metavar="NAME", help="The scene in the file.  [default: its own]", rich_help_panel=LOOKS),
+]
+Camera = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The camera.  [default: the scene's own]", rich_help_panel=LOOKS)
+]
+Resolution = Annotated[
+    str | None, typer.Option(metavar="PERCENT", help="The size, in percent of the scene's.", rich_help_panel=LOOKS)
+]
+Samples = Annotated[
+    str | None, typer.Option(metavar="N", help="Samples per pixel.  [default: the scene's]", rich_help_panel=LOOKS)
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(metavar="ENGINE", help="CYCLES, EEVEE or WORKBENCH.  [default: the scene's]", rich_help_panel=LOOKS),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(metavar="FORMAT", help="PNG, OPEN_EXR or JPEG; only PNG makes a video.", rich_help_panel=LOOKS),
+]
+
+Out = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR",
+        help="The folder for video, frames and report, where earlier frames are found.  [default: the current folder]",
+        show_default=False,
+        rich_help_panel=RESULTS,
+    ),
+]
+FramesOnly = Annotated[bool, typer.Option("--frames-only", help="Make no video.", rich_help_panel=RESULTS)]
+Fps = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RATE", help="The video's frames per second, such as 24 or 30000/1001.", rich_help_panel=RESULTS
+    ),
+]
+Quality = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CRF", help="The video's quality: 0 is lossless, 51 the worst.  [default: 18]", rich_help_panel=RESULTS
+    ),
+]
+OnMissing = Annotated[
+    str | None,
+    typer.Option(
+        metavar="fail|stitch",
+        help="Whether frames that cannot be rendered fail the job or leave holes.  [default: fail]",
+        rich_help_panel=RESULTS,
+    ),
+]
+
+Local = Annotated[bool, typer.Option("--local", help="On this machine; the default.", rich_help_panel=FARM)]
+StackName = Annotated[
+    str | None, typer.Option("--stack", metavar="NAME", help="On the farm of a deployed stack.", rich_help_panel=FARM)
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Workers of the farm that is started on this machine.", rich_help_panel=FARM),
+]
+MaxWorkers = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Workers that the job may keep busy at once.", rich_help_panel=FARM),
+]
+ChunkSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N", help="Frames that a worker takes at a time.  [default: what suits]", rich_help_panel=FARM
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any other field of a job's request, such as queue_timeout=600 or video.quality=20; may be repeated.",
+        rich_help_panel=FARM,
+    ),
+]
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Write one JSON document to stdout, of errors too.", rich_help_panel=OTHER)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OTHER)]

@@ -1,0 +1,55 @@
+"""`python -m frameloom.cli.reference`: docs/cli.md from the help of every command, so that it cannot rot."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from frameloom.cli.app import NAME, app
+
+DOCUMENT = Path("docs", "cli.md")
+
+_WIDTH = 100
+_HEAD = """# The command line
+
+Written by `python -m frameloom.cli.reference --write` from the commands' own help.
+
+Exit codes: 0 done, 1 the job or the farm failed, 2 the request was refused and nothing was started, 130 interrupted.
+Progress and errors go to stderr, results to stdout. `NO_COLOR` is respected, and colours are for terminals only.
+"""
+
+
+def reference() -> str:
+    """Return the document."""
+    return "\n".join([_HEAD, *_sections(typer.main.get_command(app), NAME, None)])
+
+
+def _sections(command: Any, path: str, parent: Any) -> Iterator[str]:
+    """Yield a section for a command and each one below it."""
+    width = {"terminal_width": _WIDTH, "max_content_width": _WIDTH}
+    context = command.context_class(command, info_name=command.name, parent=parent, **width, **command.context_settings)
+    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    yield f"## `{path}`\n\n```text\n{text}\n```\n"
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _sections(below, f"{path} {name}", context)
+
+
+def main() -> int:
+    """Write the document, or say whether it is up to date."""
+    parser = argparse.ArgumentParser(prog="python -m frameloom.cli.reference", description="Document the commands.")
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", action="store_true", help=f"write {DOCUMENT}")
+    action.add_argument("--check", action="store_true", help=f"fail where {DOCUMENT} is not up to date")
+    if parser.parse_args().write:
+        DOCUMENT.write_text(reference(), encoding="utf-8")
+    elif not DOCUMENT.is_file() or DOCUMENT.read_text(encoding="utf-8") != reference():
+        print(f"{DOCUMENT} is not up to date: run `python -m frameloom.cli.reference --write`.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""`frameloom render`: a scene becomes frames and a video."""
+
+from pathlib import Path
+
+from frameloom.cli import options
+from frameloom.cli.answers import answering
+from frameloom.cli.sections import examples
+
+EXAMPLES = examples(
+    "frameloom render shot.blend",
+    "frameloom render shot.blend --frames 1-100 --out out --workers 2",
+    "frameloom render shot.blend --frames 1-10:2,15 --resolution 25 --samples 16",
+    "frameloom render shot.blend --frames-only --format OPEN_EXR",
+    "frameloom render shot.blend --stack my-farm --max-workers 50",
+    "frameloom render shot.blend --set video.quality=20 --set queue_timeout=600",
+)
+
+
+def render(
+    scene: options.Scene,
+    *,
+    frames: options.Frames = None,
+    start: options.Start = None,
+    end: options.End = None,
+    step: options.Step = None,
+    scene_name: options.SceneName = None,
+    camera: options.Camera = None,
+    resolution: options.Resolution = None,
+    samples: options.Samples = None,
+    engine: options.Engine = None,
+    format: options.Format = None,  # noqa: A002  the option's name
+    out: options.Out = Path(),
+    frames_only: options.FramesOnly = False,
+    fps: options.Fps = None,
+    quality: options.Quality = None,
+    on_missing: options.OnMissing = None,
+    local: options.Local = False,
+    stack: options.StackName = None,
+    workers: options.Workers = None,
+    max_workers: options.MaxWorkers = None,
+    chunk_size: options.ChunkSize = None,
+    settings: options.Settings = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Render a scene to frames and a video.
+
+    The video goes to DIR/<scene>.mp4, the frames into DIR/<scene>/, the report to DIR/<scene>.report.json.
+    What was rendered before, with the same settings of the same scene, is not rendered again. Ctrl-C cancels
+    the job and keeps the frames that are there.
+    """
+    with answering(json=json):
+        from frameloom.cli.job import Order, run  # noqa: PLC0415
+
+        run(
+            Order(
+                scene=scene,
+                fields={
+                    "frames": frames,
+                    "start": start,
+                    "end": end,
+                    "step": step,
+                    "scene": scene_name,
+                    "camera": camera,
+                    "resolution_percentage": resolution,
+                    "samples": samples,
+                    "engine": engine,
+                    "format": format,
+                    "output": "frames" if frames_only else None,
+                    "fps": fps,
+                    "video.quality": quality,
+                    "on_missing": on_missing,
+                    "max_workers": max_workers,
+                    "chunk_size": chunk_size,
+                },
+                settings=settings or (),
+                out=out,
+                local=local,
+                stack=stack,
+                workers=workers,
+            ),
+            json=json,
+            quiet=quiet,
+        )

@@ -1,0 +1,44 @@
+"""Plain help in sections: a long list of options that reads as the questions it answers."""
+
+from itertools import groupby
+from typing import Any
+
+from typer.core import TyperCommand
+
+OTHER = "Options"
+
+
+def examples(*lines: str) -> str:
+    """Return an epilog of commands to copy; its first character keeps them from being run together."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def section_of(parameter: Any) -> str:
+    """Return the heading that an option stands under; options name it as typer's `rich_help_panel`."""
+    return getattr(parameter, "rich_help_panel", None) or OTHER
+
+
+class SectionedCommand(TyperCommand):
+    """A command whose help lists its options under the headings that they name."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then each section in the order in which the options first name it."""
+        parameters = self.get_params(ctx)
+        sections = list(dict.fromkeys(map(section_of, parameters)))
+        arguments = [record for each in parameters if _is_argument(each) and (record := each.get_help_record(ctx))]
+        if arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl(arguments)
+        options = sorted(
+            (each for each in parameters if not _is_argument(each)),
+            key=lambda each: (section_of(each) == OTHER, sections.index(section_of(each))),
+        )
+        for section, members in groupby(options, key=section_of):
+            records = [record for each in members if (record := each.get_help_record(ctx))]
+            if records:
+                with formatter.section(section):
+                    formatter.write_dl(records)
+
+
+def _is_argument(parameter: Any) -> bool:
+    return bool(parameter.param_type_name == "argument")

@@ -1,0 +1,70 @@
+"""`frameloom sequence`: frames that exist become a video."""
+
+from pathlib import Path
+
+from frameloom.cli import options
+from frameloom.cli.answers import answering
+from frameloom.cli.sections import examples
+
+EXAMPLES = examples(
+    "frameloom sequence shot.blend",
+    "frameloom sequence shot.blend --frames 1-50 --fps 12 --quality 28",
+    "frameloom sequence shot.blend --on-missing stitch",
+)
+
+
+def sequence(
+    scene: options.Scene,
+    *,
+    frames: options.Frames = None,
+    start: options.Start = None,
+    end: options.End = None,
+    step: options.Step = None,
+    scene_name: options.SceneName = None,
+    camera: options.Camera = None,
+    resolution: options.Resolution = None,
+    samples: options.Samples = None,
+    engine: options.Engine = None,
+    out: options.Out = Path(),
+    fps: options.Fps = None,
+    quality: options.Quality = None,
+    on_missing: options.OnMissing = None,
+    local: options.Local = False,
+    stack: options.StackName = None,
+    settings: options.Settings = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Make the video of frames that exist, and render nothing.
+
+    The options that say how frames look name the frames too: give those that they were rendered with.
+    """
+    with answering(json=json):
+        from frameloom.cli.job import Order, run  # noqa: PLC0415
+
+        run(
+            Order(
+                scene=scene,
+                fields={
+                    "frames": frames,
+                    "start": start,
+                    "end": end,
+                    "step": step,
+                    "scene": scene_name,
+                    "camera": camera,
+                    "resolution_percentage": resolution,
+                    "samples": samples,
+                    "engine": engine,
+                    "output": "video",
+                    "fps": fps,
+                    "video.quality": quality,
+                    "on_missing": on_missing,
+                },
+                settings=settings or (),
+                out=out,
+                local=local,
+                stack=stack,
+            ),
+            json=json,
+            quiet=quiet,
+        )

@@ -1,0 +1,40 @@
+"""`frameloom status`: the queue and the newest jobs, or one job."""
+
+from typing import Annotated
+
+import typer
+
+from frameloom.cli import options
+from frameloom.cli.answers import answering
+from frameloom.cli.sections import examples
+
+EXAMPLES = examples(
+    "frameloom status",
+    "frameloom status --stack my-farm --limit 50",
+    "frameloom status shot-20261123-101500-a1b2c3 --json",
+)
+
+
+def status(
+    job: Annotated[str | None, typer.Argument(metavar="JOB", help="A job's id; without it, the newest jobs.")] = None,
+    *,
+    local: options.Local = False,
+    stack: options.StackName = None,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="So many jobs.", rich_help_panel=options.OTHER)
+    ] = 10,
+    json: options.Json = False,
+) -> None:
+    """Show the queue and the newest jobs, or one job.
+
+    On this machine it asks the farm that `frameloom farm up` runs.
+    """
+    with answering(json=json):
+        from frameloom.cli import overview  # noqa: PLC0415
+        from frameloom.cli.target import find_farm  # noqa: PLC0415
+
+        farm = find_farm(stack=stack, local=local)
+        if job is None:
+            overview.show_farm(farm, limit=limit, json=json)
+        else:
+            overview.show_job(farm, job, json=json)

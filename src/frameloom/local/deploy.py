@@ -1,0 +1,47 @@
+"""Deploys a template into the emulator, as CloudFormation deploys it into AWS."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from frameloom.local.environment import REGION
+from frameloom.model.errors import FarmUnavailable
+
+STACK = "frameloom"
+
+# In seconds; the emulator creates the whole stack in one answer.
+_PATIENCE = 60
+
+
+def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], *, endpoint: str) -> dict[str, str]:
+    """Create the stack `STACK` of a template and return its outputs.
+
+    Raises:
+        FarmUnavailable: saying what CloudFormation says against it.
+    """
+    cloudformation = boto3.Session().client(
+        "cloudformation",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",  # noqa: S106  the emulator takes any
+        config=Config(read_timeout=_PATIENCE, retries={"total_max_attempts": 1}, proxies={}),
+    )
+    try:
+        cloudformation.create_stack(
+            StackName=STACK,
+            TemplateBody=json.dumps(template),
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
+        raise FarmUnavailable(problem=f"The stack could not be created: {error}") from None
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        raise FarmUnavailable(problem=f"The stack could not be created: it is {stack['StackStatus']}")
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

@@ -1,0 +1,40 @@
+"""`python -m frameloom.local.emulator`: the embedded AWS, a process of its own.
+
+It prints the port it answers on, on 127.0.0.1, once it does. It ends on SIGTERM, and when its standard input ends:
+whoever started it holds the other end, and need not even live long enough to take it down.
+
+The imports stand inside, since every process that a function runs in imports this module first.
+"""
+
+
+def main() -> None:
+    """Read the arguments and serve until the end."""
+    import argparse  # noqa: PLC0415
+    import gc  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(prog="python -m frameloom.local.emulator", description="Run the embedded AWS.")
+    parser.add_argument("--port", type=int, default=0, help="0, which is the default, takes one that is free")
+    parser.add_argument("--work-dir", type=Path, required=True, help="where logs and temporary files go")
+    parser.add_argument("--every-service", action="store_true", help="have all of AWS, not just what a farm needs")
+    arguments = parser.parse_args()
+
+    # First, so that it imports what functions need while this process imports what it needs itself.
+    from frameloom.local import lambda_host  # noqa: PLC0415
+
+    lambda_host.start_forkserver()
+    if not arguments.every_service:
+        from frameloom.local import absent_services  # noqa: PLC0415
+
+        absent_services.apply()
+    # Thousands of modules and nothing to collect: a tenth of the time to start.
+    gc.disable()
+    from frameloom.local import server  # noqa: PLC0415
+
+    gc.freeze()
+    gc.enable()
+    server.serve(port=arguments.port, work_dir=arguments.work_dir)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""The environment in which a program meets the local farm instead of AWS."""
+
+from collections.abc import Mapping
+
+# Where the local farm stands; it needs to stand somewhere, since names and ARNs say so.
+REGION = "us-east-1"
+
+_LOCAL_HOSTS = "127.0.0.1,localhost"
+
+
+def farm_environment(endpoint: str) -> dict[str, str]:
+    """Return the variables with which boto3, and every other SDK, reaches the farm at `endpoint`."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        # Neither a profile of the user's nor a machine's role has anything to say here.
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": _LOCAL_HOSTS,
+        "no_proxy": _LOCAL_HOSTS,
+    }
+
+
+def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without a trace of AWS: what runs in it cannot reach a real account by mistake."""
+    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}

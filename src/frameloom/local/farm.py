@@ -1,0 +1,260 @@
+"""The farm on one machine: the embedded AWS with the stack of template.yaml in it, and workers."""
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self, cast
+
+from frameloom.local import fleet, state
+from frameloom.local.absent_services import needs_every_service
+from frameloom.local.environment import farm_environment, without_aws
+from frameloom.local.template_cache import cached_template
+from frameloom.model.errors import FarmUnavailable
+
+TEMPLATE = "template.yaml"
+
+# What a worker is told of the stack: its variable, and the output that fills it.
+WORKER_VARIABLES = {
+    "CHUNK_QUEUE_URL": "ChunkQueueUrl",
+    "LOG_QUEUE_URL": "LogQueueUrl",
+    "LOG_BUCKET": "LogBucketName",
+}
+
+# How long a part of the farm may take to start: a machine that renders on all cores is slow at all else. In seconds.
+_PATIENCE = 60.0
+# How long the emulator may take to end, in seconds. It has nothing to finish.
+_EMULATOR_GRACE = 3.0
+
+
+class LocalFarm:
+    """A farm that lives as long as its `with` block, or as this process, whichever ends first.
+
+    Args:
+        workers: how many workers; one renders with all cores already.
+        root: the folder of template.yaml; by default the checkout that this package lies in.
+        work_dir: where logs and temporary files go; by default a folder that goes with the farm.
+        worker_env: added to the workers' environment, over all else.
+        parameters: values for the template's parameters, where they are not to be its defaults.
+        worker_command: what a worker is, run in `root`.
+        log: called with a sentence when something happens, from any thread.
+
+    Attributes:
+        outputs: the outputs of the stack.
+        timings: how many seconds each part of the start took.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        root: Path | None = None,
+        work_dir: Path | None = None,
+        worker_env: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str] | None = None,
+        worker_command: tuple[str, ...] = (sys.executable, "-m", "worker"),
+        log: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._count, self._root, self._given_work_dir = workers, root, work_dir
+        self._worker_env, self._parameters = dict(worker_env or {}), dict(parameters or {})
+        self._worker_command, self._log = worker_command, log
+        self._parts = ExitStack()
+        self._closing = threading.Event()
+        self._told = threading.Condition()
+        self._pids: dict[int, int] = {}
+        self.work_dir = Path()
+        self.endpoint = ""
+        self.outputs: dict[str, str] = {}
+        self.timings: dict[str, float] = {}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables with which a program meets this farm instead of AWS."""
+        return farm_environment(self.endpoint)
+
+    @property
+    def workers(self) -> list[int]:
+        """The process ids of the workers that run, in the order of their numbers."""
+        with self._told:
+            return [pid for _, pid in sorted(self._pids.items())]
+
+    def __enter__(self) -> Self:
+        """Start the farm; it is up when this returns.
+
+        Raises:
+            FarmUnavailable: saying which part did not start, and why; nothing of it is left then.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the farm."""
+        self.close()
+
+    def close(self) -> None:
+        """End the workers, then the emulator, and leave nothing behind; a farm that is closed stays so."""
+        self._closing.set()
+        self._parts.close()
+
+    def _start(self) -> None:
+        root = (self._root or find_root()).resolve()
+        with self._timed("template"):
+            template = cached_template(root / TEMPLATE, self._parameters, folder=state.home() / "cache")
+        self._make_work_dir()
+        # Side by side: both are Python starting up.
+        emulator = self._start_emulator(every_service=needs_every_service(template))
+        crew = self._start_fleet()
+        with self._timed("client"):
+            from frameloom.local.deploy import deploy  # noqa: PLC0415  boto3, while the emulator starts as well
+        with self._timed("emulator"):
+            self.endpoint = f"http://127.0.0.1:{self._first_line(emulator)}"
+        with self._timed("stack"):
+            try:
+                self.outputs = deploy(template, self._parameters, endpoint=self.endpoint)
+            except FarmUnavailable as error:
+                # The emulator's log goes with the farm.
+                raise FarmUnavailable(problem=f"{error}. {self._last_words()}") from None
+        with self._timed("workers"):
+            self._man(crew, root)
+
+    def _make_work_dir(self) -> None:
+        if self._given_work_dir is not None:
+            self.work_dir = self._given_work_dir.resolve()
+        else:
+            self.work_dir = Path(tempfile.mkdtemp(prefix="frameloom-"))
+            self._parts.callback(shutil.rmtree, self.work_dir, ignore_errors=True)
+        try:
+            (self.work_dir / "tmp").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FarmUnavailable(problem=f"{self.work_dir} cannot be written: {error.strerror}") from None
+
+    def _start_emulator(self, *, every_service: bool) -> "subprocess.Popen[bytes]":
+        arguments = ["--work-dir", str(self.work_dir), *(["--every-service"] if every_service else [])]
+        emulator = self._start_part("emulator", arguments)
+        self._parts.callback(_end, emulator, patience=_EMULATOR_GRACE)
+        return emulator
+
+    def _start_fleet(self) -> "subprocess.Popen[bytes]":
+        # It removes the folder too, should this process be killed.
+        crew = self._start_part("fleet", [] if self._given_work_dir else ["--remove", str(self.work_dir)])
+        self._parts.callback(_end, crew, patience=fleet.GRACE + _EMULATOR_GRACE)
+        return crew
+
+    def _start_part(self, module: str, arguments: list[str]) -> "subprocess.Popen[bytes]":
+        with (self.work_dir / f"{module}.log").open("ab") as log:
+            return subprocess.Popen(
+                # -P: the folder that a user happens to stand in is no place to import from.
+                [sys.executable, "-P", "-m", f"frameloom.local.{module}", *arguments],
+                env={**without_aws(os.environ), **_without_endpoint(self.environment)},
+                # The leash: it ends when this process does, and so does what reads it.
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                # Ctrl-C in the terminal is for this process alone, which ends the others in order.
+                start_new_session=True,
+            )
+
+    def _first_line(self, part: "subprocess.Popen[bytes]") -> str:
+        output = _pipe(part.stdout)
+        ready, _, _ = select.select([output], [], [], _PATIENCE)
+        line = output.readline().decode().strip() if ready else ""
+        if not line:
+            raise FarmUnavailable(problem=f"The emulator did not start. {self._last_words()}")
+        return line
+
+    def _last_words(self) -> str:
+        lines = (self.work_dir / "emulator.log").read_text(errors="replace").splitlines()
+        return f"Its last words: {lines[-1]}" if lines else "It said nothing."
+
+    def _man(self, crew: "subprocess.Popen[bytes]", root: Path) -> None:
+        """Have the fleet start its workers, and return when each has been started once."""
+        order = {
+            "count": self._count,
+            "command": self._worker_command,
+            "cwd": str(root),
+            "logs": str(self.work_dir),
+            "environment": {
+                **without_aws(os.environ),
+                **self.environment,
+                "TMPDIR": str(self.work_dir / "tmp"),
+                **{name: self.outputs[output] for name, output in WORKER_VARIABLES.items() if output in self.outputs},
+                **self._worker_env,
+            },
+        }
+        orders = _pipe(crew.stdin)
+        orders.write(f"{json.dumps(order)}\n".encode())
+        orders.flush()
+        listener = threading.Thread(target=self._listen, args=(_pipe(crew.stdout),), daemon=True)
+        listener.start()
+        with self._told:
+            if not self._told.wait_for(lambda: len(self._pids) == self._count, timeout=_PATIENCE):
+                raise FarmUnavailable(problem=f"Of {self._count} workers only {len(self._pids)} started")
+
+    def _listen(self, events: IO[bytes]) -> None:
+        for line in events:
+            event: dict[str, Any] = json.loads(line)
+            number, code = event["worker"], event.get("code")
+            with self._told:
+                if code is None:
+                    self._pids[number] = event["pid"]
+                elif self._pids.get(number) == event["pid"]:
+                    del self._pids[number]
+                self._told.notify_all()
+            if code is not None and not self._closing.is_set():
+                log = self.work_dir / f"worker-{number}.log"
+                self._log(f"Worker {number} ended with code {code}; another takes its place. See {log}")
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[part] = time.perf_counter() - started
+
+
+def find_root() -> Path:
+    """Return the checkout that this package lies in.
+
+    Raises:
+        FarmUnavailable: the package was installed without its template.
+    """
+    for folder in Path(__file__).resolve().parents:
+        if (folder / TEMPLATE).is_file():
+            return folder
+    raise FarmUnavailable(problem=f"There is no {TEMPLATE} above {Path(__file__).parent}: a farm needs a checkout")
+
+
+def _end(part: "subprocess.Popen[bytes]", *, patience: float) -> None:
+    """End a part by letting go of its leash, or by force where it does not let go itself."""
+    _pipe(part.stdin).close()
+    try:
+        part.wait(patience)
+    except subprocess.TimeoutExpired:
+        part.kill()
+        part.wait()
+    finally:
+        _pipe(part.stdout).close()
+
+
+def _without_endpoint(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name != "AWS_ENDPOINT_URL"}
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    return cast("IO[bytes]", stream)

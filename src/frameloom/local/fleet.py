@@ -1,0 +1,133 @@
+"""`python -m frameloom.local.fleet`: keeps a farm's workers running, and takes them down with the farm.
+
+A process of its own, so that the workers end even where the farm is killed without a chance to end them: its
+standard input is a pipe from the farm, and the end of it is the end of the fleet. The first line of it says what to
+run: `{"count", "command", "cwd", "environment", "logs"}`. On standard output it tells what happens, a line each:
+`{"worker": 1, "pid": 4711}` and `{"worker": 1, "pid": 4711, "code": -9}`.
+
+`--remove DIR` has it remove the farm's folder at the end: the farm itself may not live to do so.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+# How long workers may take to give their messages back, in seconds.
+GRACE = 5.0
+
+# A worker that lived for so many seconds was a good one: its successor starts at once.
+_GOOD_LIFE = 10.0
+_LONGEST_PAUSE = 5.0
+
+
+class Fleet:
+    """Workers that are started anew when they die, until `stop`."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._order = order
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._keepers = [threading.Thread(target=self._keep, args=(number,)) for number in range(1, order["count"] + 1)]
+
+    def start(self) -> None:
+        """Start every worker."""
+        for keeper in self._keepers:
+            keeper.start()
+
+    def stop(self) -> None:
+        """Tell all workers to go, kill those that do not, and return when none is left."""
+        with self._lock:
+            self._stopping.set()
+            for process in self._running.values():
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        for keeper in self._keepers:
+            keeper.join(max(0, deadline - time.monotonic()))
+        with self._lock:
+            for process in self._running.values():
+                _kill_group(process.pid)
+        for keeper in self._keepers:
+            keeper.join()
+
+    def _keep(self, number: int) -> None:
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            started = time.monotonic()
+            with self._lock:
+                if self._stopping.is_set():
+                    return
+                process = self._start(number)
+                self._running[process.pid] = process
+            _tell(worker=number, pid=process.pid)
+            # Not reaped yet, so that its number is still its own while its group is killed: a worker that died
+            # leaves a Blender behind.
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            _kill_group(process.pid)
+            with self._lock:
+                del self._running[process.pid]
+                code = process.wait()
+            _tell(worker=number, pid=process.pid, code=code)
+            lived = time.monotonic() - started
+            pause = 0.0 if lived > _GOOD_LIFE else min(_LONGEST_PAUSE, 2 * pause + 0.1)
+
+    def _start(self, number: int) -> "subprocess.Popen[bytes]":
+        environment = {"WORKER_NAME": f"worker-{number}", **self._order["environment"]}
+        with (Path(self._order["logs"]) / f"worker-{number}.log").open("ab") as log:
+            return subprocess.Popen(
+                self._order["command"],
+                cwd=self._order["cwd"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # A session, and so a process group, of its own: Ctrl-C in the terminal is the farm's alone.
+                start_new_session=True,
+            )
+
+
+def _kill_group(leader: int) -> None:
+    # PermissionError: on macOS, a group of which only zombies are left.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _tell(**event: int) -> None:
+    # One write for each line: several threads tell. A farm that is gone hears nothing.
+    with suppress(OSError):
+        os.write(1, f"{json.dumps(event)}\n".encode())
+
+
+def _remove(folder: str) -> None:
+    # The emulator may still be ending, and writing.
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not Path(folder).exists():
+            return
+        time.sleep(0.1)
+
+
+def main() -> None:
+    """Run the fleet that the first line of standard input describes until standard input ends."""
+    order = sys.stdin.readline()
+    if order:
+        fleet = Fleet(json.loads(order))
+        fleet.start()
+        sys.stdin.read()
+        fleet.stop()
+    match sys.argv[1:]:
+        case ["--remove", folder]:
+            _remove(folder)
+
+
+if __name__ == "__main__":
+    main()

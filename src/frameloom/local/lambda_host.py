@@ -1,0 +1,197 @@
+"""Runs functions as AWS Lambda does: each in warm processes of its own, several at once, with a time limit."""
+
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from multiprocessing import forkserver, get_context
+from pathlib import Path
+
+from frameloom.local.lambda_runtime import Answer, Function, Ready, Request, failure, serve
+
+# Imported once, in the process that every runtime is a fork of: a cold start takes tens of milliseconds.
+PRELOADED = ["frameloom.local.lambda_runtime", "boto3", "pydantic", "aws_lambda_powertools"]
+
+# AWS gives a function's module ten seconds to import; a laptop that renders on all cores needs more.
+INIT_SECONDS = 60
+
+# The environment variables of this machine that a function may see.
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "NO_PROXY", "no_proxy")
+
+_context = get_context("forkserver")
+_context.set_forkserver_preload(PRELOADED)
+# multiprocessing's own bookkeeping of children is not safe against starts from several threads.
+_starting = threading.Lock()
+
+
+def start_forkserver() -> None:
+    """Start the process that runtimes are forked from, so that it imports while this one does other things."""
+    forkserver.ensure_running()
+
+
+class LambdaHost:
+    """The processes of all functions of a farm.
+
+    Args:
+        environment: added to every function's own variables (endpoint, region, credentials).
+        log: the file that the functions' output is appended to.
+        runtimes_per_function: how many invocations of one function run side by side; further ones wait.
+    """
+
+    def __init__(self, *, environment: Mapping[str, str], log: Path, runtimes_per_function: int = 10) -> None:
+        self._environment = dict(environment)
+        self._log = log
+        self._runtimes_per_function = runtimes_per_function
+        self._pools: dict[str, _Pool] = {}
+        self._lock = threading.Lock()
+
+    def invoke(self, function: Function, event: str) -> Answer:
+        """Return what the function's handler answers to `event` (JSON); whatever goes wrong is an answer too."""
+        request_id = str(uuid.uuid4())
+        pool = self._pool(function)
+        with pool.slots:
+            runtime = pool.idle_runtime() or _Runtime(function, self._runtime_environment(function), self._log)
+            pool.busy.add(runtime)
+            try:
+                return runtime.invoke(event, request_id)
+            finally:
+                pool.give_back(runtime)
+
+    def close(self) -> None:
+        """Kill every runtime, whatever it is doing."""
+        with self._lock:
+            pools = list(self._pools.values())
+            self._pools.clear()
+        for pool in pools:
+            pool.close()
+
+    def _pool(self, function: Function) -> "_Pool":
+        with self._lock:
+            pool = self._pools.get(function.name)
+            if pool is None or pool.function != function:
+                # Its configuration has changed: warm runtimes hold the old one.
+                if pool is not None:
+                    pool.retire()
+                pool = self._pools[function.name] = _Pool(function, self._runtimes_per_function)
+            return pool
+
+    def _runtime_environment(self, function: Function) -> dict[str, str]:
+        stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
+        return {
+            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            **self._environment,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+            "LAMBDA_TASK_ROOT": str(function.code),
+            "_HANDLER": function.handler,
+            "TZ": "UTC",
+            # There is no X-Ray daemon to send traces to.
+            "POWERTOOLS_TRACE_DISABLED": "true",
+            **dict(function.environment),
+        }
+
+
+class _Pool:
+    """The runtimes of one function in one configuration."""
+
+    def __init__(self, function: Function, size: int) -> None:
+        self.function = function
+        self.slots = threading.Semaphore(size)
+        self.idle: list[_Runtime] = []
+        self.busy: set[_Runtime] = set()
+        self._retired = False
+
+    def idle_runtime(self) -> "_Runtime | None":
+        with suppress(IndexError):
+            while True:
+                # The one used last: it is the warmest, and those that burst needed grow cold.
+                runtime = self.idle.pop()
+                if runtime.alive:
+                    return runtime
+        return None
+
+    def give_back(self, runtime: "_Runtime") -> None:
+        self.busy.discard(runtime)
+        if self._retired:
+            runtime.kill()
+        elif runtime.alive:
+            self.idle.append(runtime)
+
+    def retire(self) -> None:
+        """Let what runs come to its end, and start nothing more."""
+        self._retired = True
+        while self.idle:
+            self.idle.pop().kill()
+
+    def close(self) -> None:
+        self.retire()
+        for runtime in list(self.busy):
+            runtime.kill()
+
+
+class _Runtime:
+    """One process that runs one function, one invocation at a time."""
+
+    def __init__(self, function: Function, environment: Mapping[str, str], log: Path) -> None:
+        self._function = function
+        self._ready = self._ended = False
+        with _starting:
+            self._pipe, theirs = _context.Pipe()
+            self._process = _context.Process(target=serve, args=(function, environment, log, theirs), daemon=True)
+            self._process.start()
+            theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        # A process that has been killed lives on for an instant.
+        return not self._ended and self._process.is_alive()
+
+    def invoke(self, event: str, request_id: str) -> Answer:
+        try:
+            if not self._ready:
+                if not self._pipe.poll(INIT_SECONDS):
+                    return self._timed_out(request_id, INIT_SECONDS)
+                ready: Ready = self._pipe.recv()
+                if ready.broken is not None:
+                    self.kill()
+                    return ready.broken
+                self._ready = True
+            timeout = self._function.timeout
+            self._pipe.send(Request(id=request_id, event=event, deadline=time.time() + timeout))
+            if not self._pipe.poll(timeout):
+                return self._timed_out(request_id, timeout)
+            answer: Answer = self._pipe.recv()
+        except (EOFError, OSError):
+            return self._died(request_id)
+        return answer
+
+    def kill(self) -> None:
+        self._ended = True
+        pid = self._process.pid
+        if pid is not None:
+            # The group, once it has one; the process itself, in the instant before.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+            self._process.kill()
+
+    def _timed_out(self, request_id: str, seconds: int) -> Answer:
+        self.kill()
+        message = f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds"
+        return failure("Sandbox.Timedout", message, request_id=request_id)
+
+    def _died(self, request_id: str) -> Answer:
+        self._ended = True
+        self._process.join(timeout=1)
+        code = self._process.exitcode
+        how = f"signal: {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit status {code}"
+        message = f"RequestId: {request_id} Error: Runtime exited with error: {how}"
+        return failure("Runtime.ExitError", message, request_id=request_id)

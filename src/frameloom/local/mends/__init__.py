@@ -1,0 +1,18 @@
+"""What moto 5.2.5 lacks, mended: each mend is a small function whose docstring states the fact that it mends.
+
+Each has a canary in tests/conformance/test_moto_mends.py that fails once moto no longer needs it; moto is pinned.
+"""
+
+from frameloom.local.lambda_host import LambdaHost
+from frameloom.local.mends import cloudformation, event_sources, events, lambda_, s3, sqs, stepfunctions
+
+
+def apply(functions: LambdaHost) -> None:
+    """Mend the moto of this process, and have its Lambda functions run on `functions`."""
+    cloudformation.apply()
+    s3.apply()
+    sqs.apply()
+    events.apply()
+    lambda_.apply(functions)
+    event_sources.apply()
+    stepfunctions.apply()

@@ -1,0 +1,55 @@
+"""Stacks whose state machines execute, with the definition that the template gives them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from moto.cloudformation import parsing
+from moto.stepfunctions import models
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+from frameloom.local.mends.patch import replace, replace_created
+
+
+def apply() -> None:
+    """Mend how CloudFormation reads a template and creates state machines."""
+    replace(models, "stepfunctions_backends", lambda _: stepfunctions_parser_backends)
+    replace_created(models.StateMachine, _fills_in_its_definition)
+    replace(parsing, "clean_json", _keeps_doubled_dollars)
+
+
+def _fills_in_its_definition(original: Any) -> Any:
+    """Facts: DefinitionS3Location and DefinitionSubstitutions are ignored, and so is the type of the machine.
+
+    State machines of a stack also land in the backend that executes nothing; `apply` says where they belong.
+    """
+
+    def create(name: str, resource: Any, *args: Any, **kwargs: Any) -> Any:
+        properties = resource["Properties"]
+        definition = properties.get("DefinitionString", "")
+        if place := properties.get("DefinitionS3Location"):
+            # template.py has left it on this machine's disk: the key is its path.
+            definition = Path(place["Key"]).read_text(encoding="utf-8")
+        given = properties.get("DefinitionSubstitutions", {})
+        # Once over the text, so that no value is read for names again.
+        filled = re.sub(r"\$\{(\w+)\}", lambda found: str(given.get(found[1], found[0])), definition)
+        properties = {**properties, "DefinitionString": filled}
+        machine = original(name, {**resource, "Properties": properties}, *args, **kwargs)
+        machine.sm_type = properties.get("StateMachineType", machine.sm_type)
+        return machine
+
+    return create
+
+
+def _keeps_doubled_dollars(original: Any) -> Any:
+    """Fact: Fn::Sub with a map of values makes one `$` of every `$$`, and `$$.` is how ASL names its context."""
+
+    def clean_json(node: Any, resources: Any) -> Any:
+        match node:
+            case {"Fn::Sub": [str() as text, dict() as values]}:
+                for name, value in values.items():
+                    text = text.replace(f"${{{name}}}", str(clean_json(value, resources)))
+                node = {"Fn::Sub": text}
+        return original(node, resources)
+
+    return clean_json

@@ -1,0 +1,54 @@
+"""Queues that several receivers may use at once."""
+
+import time
+from typing import Any
+
+from moto.sqs import models
+
+from frameloom.local.mends.patch import replace
+
+
+def apply() -> None:
+    """Mend what happens when two threads use one queue."""
+    replace(models.SQSBackend, "receive_message", _hands_out_once)
+    replace(models.Queue, "delete_message", _loses_nothing)
+
+
+def _hands_out_once(original: Any) -> Any:
+    """Fact: receiving is not atomic: two receivers can be given one message at the same time.
+
+    Two that find one message used up both move it to the dead-letter queue, and one of them fails.
+    """
+
+    def receive_message(
+        self: Any,
+        queue_name: str,
+        count: int,
+        wait_seconds_timeout: int,
+        visibility_timeout: int,
+        *args: Any,
+        **kw: Any,
+    ) -> Any:
+        queue = self.get_queue(queue_name)
+        deadline = time.monotonic() + wait_seconds_timeout
+        while True:
+            with queue._messages_lock:
+                # Without waiting: a receiver that waits must not hold the others up.
+                found = original(self, queue_name, count, 0, visibility_timeout, *args, **kw)
+            left = deadline - time.monotonic()
+            if found or left <= 0:
+                return found
+            # A message that becomes visible wakes nobody, hence the second.
+            queue.wait_for_messages(min(1, left))
+
+    return receive_message
+
+
+def _loses_nothing(original: Any) -> Any:
+    """Fact: deleting writes the list of messages anew; one that is sent meanwhile is lost."""
+
+    def delete_message(self: Any, receipt_handle: str) -> None:
+        with self._messages_lock:
+            original(self, receipt_handle)
+
+    return delete_message

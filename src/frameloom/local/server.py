@@ -1,0 +1,98 @@
+"""The emulator's server: moto, mended, with functions that run."""
+
+import logging
+import os
+import resource
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from moto.core.config import default_user_config
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from frameloom.local import mends
+from frameloom.local.environment import farm_environment
+from frameloom.local.lambda_host import LambdaHost
+
+_LOCALHOST = "127.0.0.1"
+
+# A state machine's worker thread recurses some twenty calls for each item of a Map that it handles.
+_RECURSION_LIMIT = 1_000_000
+
+# Objects above this size, in bytes, lie in files that have no name, each with a descriptor of its own.
+_IN_MEMORY = 65_536
+_DESCRIPTORS = 1_048_576
+
+
+def serve(*, port: int, work_dir: Path) -> None:
+    """Answer on `port` of 127.0.0.1 until told to end, then end this process with all that it started."""
+    announce = _take_standard_output()
+    # Flask's tracebacks too, which moto would keep to itself.
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    sys.setrecursionlimit(_RECURSION_LIMIT)
+    _keep_objects_in_files(work_dir / "tmp")
+    # A function's code is a folder of this machine, not an object in a bucket.
+    os.environ["VALIDATE_LAMBDA_S3"] = "false"
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    app = DomainDispatcherApplication(create_backend_app)
+    server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=_Quiet)
+    # Tasks of state machines call the other services through HTTP, on the port that this names.
+    os.environ["MOTO_PORT"] = str(server.server_port)
+    functions = LambdaHost(
+        environment={
+            **farm_environment(f"http://{_LOCALHOST}:{server.server_port}"),
+            "TMPDIR": str(work_dir / "tmp"),
+        },
+        log=work_dir / "functions.log",
+    )
+    mends.apply(functions)
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
+    threading.Thread(target=_end_with_standard_input, daemon=True).start()
+    os.write(announce, f"{server.server_port}\n".encode())
+    os.close(announce)
+    try:
+        server.serve_forever()
+    finally:
+        functions.close()
+        # At once: state machines may still run, in threads that nobody waits for.
+        os._exit(0)
+
+
+class _Quiet(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
+    """Answers without a line in the log for each request, and without waiting for more to send."""
+
+    disable_nagle_algorithm = True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+def _take_standard_output() -> int:
+    """Return a descriptor of the standard output; what moto prints goes to standard error from now on."""
+    announce = os.dup(1)
+    os.dup2(2, 1)
+    return announce
+
+
+def _keep_objects_in_files(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(folder)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    os.environ["MOTO_S3_DEFAULT_KEY_BUFFER_SIZE"] = str(_IN_MEMORY)
+
+
+def _end(*_: Any) -> None:
+    raise SystemExit
+
+
+def _end_with_standard_input() -> None:
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

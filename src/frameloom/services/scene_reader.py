@@ -1,0 +1,161 @@
+"""Read what a job needs to know of a .blend file, without Blender."""
+
+import math
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from frameloom.model.errors import SceneTooNew, SceneUnreadable
+from frameloom.model.scene import SceneEntry, SceneFacts
+from frameloom.services.blend_file import DAMAGED, BadBlendError, Header, condense
+
+if TYPE_CHECKING:
+    from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
+
+UNPACK_LIMIT = 8 * 2**30
+# Above this the condensed file goes to disk: some ten thousand objects.
+IN_MEMORY = 16 * 2**20
+
+# OB_CAMERA of Blender's DNA_object_types.h, R_BORDER and R_CROP of its DNA_scene_types.h.
+_CAMERA = 11
+_CROPPED = 1 << 9 | 1 << 11
+# R_IMF_IMTYPE_* of DNA_scene_types.h: what render.image_settings.file_format calls them.
+_FORMATS = {
+    0: "TARGA", 1: "IRIS", 4: "JPEG", 14: "TARGA_RAW", 17: "PNG", 20: "BMP", 21: "HDR",
+    22: "TIFF", 23: "OPEN_EXR", 24: "FFMPEG", 26: "CINEON", 27: "DPX", 28: "OPEN_EXR_MULTILAYER",
+    30: "JPEG2000", 35: "WEBP",
+}  # fmt: skip
+
+
+def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> SceneFacts:
+    """Return what the .blend file at `path` holds.
+
+    Nothing of the file runs, nothing is logged, and no file is left behind, even when the process is
+    killed. Memory and disk grow with the number of objects, about 2 kB each, whatever the file's size.
+
+    Args:
+        name: what to call the file in messages; its own name when None.
+        limit: how many bytes a packed file may unpack to.
+
+    Raises:
+        FileNotFoundError: there is no file at `path`.
+        SceneUnreadable: it is no .blend, is damaged or not whole, or has no scene in it.
+    """
+    file = name or path.name
+    if not path.exists():
+        raise FileNotFoundError(path)
+    if not path.is_file():
+        raise SceneUnreadable(file=file, problem="it is no file")
+    try:
+        with path.open("rb") as source, tempfile.SpooledTemporaryFile(IN_MEMORY) as condensed:
+            header = condense(source, condensed, limit=limit)
+            return _facts(condensed, header, file)
+    except BadBlendError as error:
+        raise SceneUnreadable(file=file, problem=str(error)) from error
+    except OSError as error:
+        raise SceneUnreadable(file=file, problem=error.strerror or str(error)) from error
+
+
+def check_version(facts: SceneFacts, *, supported: str, file: str) -> None:
+    """Raise SceneTooNew where a Blender newer than `supported` ("4.5.15", say) saved the file.
+
+    Versions are compared by major and minor: every 4.5 opens what any other 4.5 saved.
+    """
+    major, minor, *_ = map(int, supported.split("."))
+    if facts.blender_version > (major, minor):
+        version = "{}.{}".format(*facts.blender_version)
+        raise SceneTooNew(file=file, version=version, supported=f"{major}.{minor}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Stands for the path of an open file that has none: all the reader does with a path is open it."""
+
+    file: IO[bytes]
+
+    def open(self, _mode: str, *, buffering: int) -> IO[bytes]:  # noqa: ARG002  the reader's own call
+        return self.file
+
+
+def _facts(condensed: IO[bytes], header: Header, file: str) -> SceneFacts:
+    # Imported here: a Lambda's other handlers share this package and never read a scene.
+    from blender_asset_tracer.blendfile import BlendFile  # noqa: PLC0415
+
+    try:
+        with BlendFile(cast("Path", _Opened(condensed))) as blend:
+            return _read(blend, header, file)
+    except BadBlendError:
+        raise
+    except Exception as error:  # on damaged data the reader raises whatever it stumbles over
+        raise BadBlendError(DAMAGED) from error
+
+
+def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
+    scenes = tuple(_entry(block) for block in blend.find_blocks_from_code(b"SC"))
+    if not scenes:
+        raise BadBlendError("it holds no scene")
+    objects = blend.find_blocks_from_code(b"OB")
+    placeholders = blend.find_blocks_from_code(b"ID")
+    active = _pointed_name(blend.find_blocks_from_code(b"GLOB")[0], b"curscene")
+    return SceneFacts(
+        file=file,
+        blender_version=header.version,
+        scenes=scenes,
+        # A scene that lives in another file is not rendered from here; Blender falls back to the first, too.
+        active=active if active in {scene.name for scene in scenes} else scenes[0].name,
+        cameras=tuple(_name(block) for block in objects if block.get(b"type") == _CAMERA),
+        linked_objects=tuple(_name(block) for block in placeholders if block.get(b"name").startswith(b"OB")),
+    )
+
+
+def _entry(scene: "BlendFileBlock") -> SceneEntry:
+    def setting(*path: bytes) -> Any:
+        return scene.get((b"r", *path))
+
+    entry = SceneEntry(
+        name=_name(scene),
+        frame_start=setting(b"sfra"),
+        frame_end=setting(b"efra"),
+        frame_step=setting(b"frame_step"),
+        fps=_rate(setting(b"frs_sec"), setting(b"frs_sec_base")),
+        size=(setting(b"xsch"), setting(b"ysch")),
+        percentage=setting(b"size"),
+        engine=_text(setting(b"engine")),
+        format=_FORMATS.get(setting(b"im_format", b"imtype"), "UNKNOWN"),
+        camera=_pointed_name(scene, b"camera"),
+        crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
+    )
+    if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
+        raise BadBlendError(DAMAGED)
+    return entry
+
+
+def _crop(setting: Any) -> tuple[float, float, float, float]:
+    left, bottom, right, top = (setting(b"border", side) for side in (b"xmin", b"ymin", b"xmax", b"ymax"))
+    return left, bottom, right, top
+
+
+def _rate(frames: int, seconds: float) -> Fraction:
+    """Return frames over seconds as they were typed in: 30 over 1.001 is 30000/1001."""
+    if not math.isfinite(seconds) or seconds <= 0:
+        raise BadBlendError(DAMAGED)
+    # The seconds are kept in single precision, which has seven digits: the eighth is noise.
+    return Fraction(frames) / Fraction(f"{seconds:.7g}")
+
+
+def _pointed_name(block: "BlendFileBlock", field: bytes) -> str | None:
+    """Return the name of what `field` points to, None for nothing or for what the file does not hold."""
+    target = block.bfile.block_from_addr.get(block.get(field))
+    return None if target is None else _name(target)
+
+
+def _name(block: "BlendFileBlock") -> str:
+    # Names begin with two letters that tell their kind: OBCamera. A placeholder is nothing but its name.
+    name: bytes = block.get(b"name" if block.code == b"ID" else (b"id", b"name"))
+    return _text(name[2:])
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", errors="replace")

@@ -1,0 +1,107 @@
+"""One segment of a film from its images."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Self, cast
+
+import av
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.stream import VideoStream
+
+from frameloom.model.errors import EncodeFailed
+from frameloom.services.video.files import REFUSALS, refusals, url, whole_file
+from frameloom.services.video.options import (
+    VideoOptions,
+    codec_of,
+    coded_size,
+    encoder_options,
+    muxer_options,
+    pixel_format,
+)
+from frameloom.services.video.pictures import Pictures
+
+
+def encode_segment(frames: Iterable[tuple[int, bytes]], out: Path, options: VideoOptions) -> int:
+    """Encode images into one mp4 segment at `out` that decodes on its own; return how many they were.
+
+    `frames` are (frame number, PNG file) in the order of the film, taken one at a time: however many
+    there are, memory holds one image and what the encoder looks ahead. Picture i is shown at i / fps.
+    What iterating `frames` raises is passed on. The same images and options give the same bytes.
+
+    Raises:
+        FrameInvalid: an image is not one whole PNG of `options.size`; nothing after it is taken.
+        EncodeFailed: there is no image, or the encoder or the disk refuses.
+    """
+    with whole_file(out) as part, _Segment(part, out, options) as segment:
+        for number, png in frames:
+            segment.add(number, png)
+        segment.finish()
+    return segment.frames
+
+
+class _Segment:
+    """The mp4 at `part` that images are added to, `frames` of them so far; `out` is its name in errors."""
+
+    def __init__(self, part: Path, out: Path, options: VideoOptions) -> None:
+        self._part = part
+        self._out = out
+        self._options = options
+        self._pictures = Pictures(options)
+        self.frames = 0
+
+    def __enter__(self) -> Self:
+        with refusals(self._out):
+            self._container = av.open(
+                url(self._part), "w", format="mp4", container_options=muxer_options(self._options)
+            )
+            self._stream = self._add_stream()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # The file goes away, so an error on closing it would only hide the one that is under way.
+        if kind is not None:
+            with suppress(*REFUSALS):
+                self._container.close()
+
+    def add(self, number: int, png: bytes) -> None:
+        """Show frame `number`'s image for the next 1 / fps of a second."""
+        with refusals(self._out):
+            picture = self._pictures.picture(number, png)
+        picture.pts, picture.time_base = self.frames, 1 / self._options.fps
+        self.frames += 1
+        self._encode(picture)
+
+    def finish(self) -> None:
+        """Write what the encoder still holds, and the file's index."""
+        if not self.frames:
+            raise EncodeFailed(problem="there are no frames")
+        self._encode(None)
+        with refusals(self._out):
+            self._container.close()
+
+    def _encode(self, picture: VideoFrame | None) -> None:
+        with refusals(self._out):
+            for packet in self._stream.encode(picture):
+                # The encoder leaves it open; the last one would last as long as the muxer guesses.
+                packet.duration = 1
+                self._container.mux(packet)
+
+    def _add_stream(self) -> VideoStream:
+        codec = codec_of(self._options)
+        added = self._container.add_stream(
+            codec.encoder, rate=self._options.fps, options=encoder_options(self._options)
+        )
+        stream = cast("VideoStream", added)  # PyAV's types know it for names that are written out only
+        stream.width, stream.height = coded_size(self._options)
+        stream.pix_fmt = pixel_format(self._options)
+        stream.codec_context.time_base = 1 / self._options.fps
+        stream.color_primaries = ColorPrimaries.BT709
+        stream.color_trc = ColorTrc.BT709
+        stream.colorspace = Colorspace.ITU709
+        stream.color_range = ColorRange.MPEG
+        # Threads that share a frame would cut it into slices, which costs size; these take a frame each.
+        stream.codec_context.thread_type = "FRAME"
+        stream.codec_context.thread_count = codec.threads
+        return stream

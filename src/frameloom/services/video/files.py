@@ -1,0 +1,71 @@
+"""Files that are there whole or not at all, and the one error for all that libav and the disk refuse."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from frameloom.model.errors import EncodeFailed
+
+# PyAV raises ValueError for what it refuses by itself, before it asks libav.
+REFUSALS = (av.FFmpegError, OSError, ValueError)
+
+
+@contextmanager
+def whole_file(out: Path) -> Iterator[Path]:
+    """Yield a path beside `out` to write to; it becomes `out` at the end, and vanishes on any error.
+
+    What stood at `out` before stays until then, and after an error.
+
+    Raises:
+        EncodeFailed: `out` cannot be replaced. What the block raises is passed on.
+    """
+    # Beside it, since a rename is atomic within one file system only.
+    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        with refusals(out):
+            part.replace(out)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Yield the mp4 at `path` and its video.
+
+    Raises:
+        EncodeFailed: there is none, or libav or the disk refuses something in the block.
+    """
+    with refusals(path), av.open(url(path), format="mp4") as container:
+        if not container.streams.video:
+            raise EncodeFailed(problem=f"{path.name}: there is no video in it")
+        yield container, container.streams.video[0]
+
+
+@contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """Turn whatever libav or the disk refuses in the block into an error about `path`.
+
+    Raises:
+        EncodeFailed: they refused.
+    """
+    try:
+        yield
+    except REFUSALS as error:
+        raise EncodeFailed(problem=f"{path.name}: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """Return an error's own words, without its number and the name of libav's function."""
+    return str(getattr(error, "strerror", None) or error)
+
+
+def url(path: Path) -> str:
+    """Return a path as libav takes it: without the prefix, `a:b.mp4` would be a protocol called a."""
+    return f"file:{path}"

@@ -1,0 +1,120 @@
+"""What a film is encoded with. Pure: no encoder is touched here, so every choice can be read and tested.
+
+A new codec is one more entry of `CODECS`; nothing else in this package names one.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from types import MappingProxyType
+
+from frameloom.model.errors import EncodeFailed
+
+# The longest that a player may have to look back for a picture that stands alone.
+GOP_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoOptions:
+    """A film: `fps` frames per second, `size` (width, height) in pixels of each image.
+
+    `quality` is the codec's own scale; for h264 the constant rate factor, 0 (lossless) to 51 (worst).
+    """
+
+    codec: str = "h264"
+    quality: int = 18
+    fps: Fraction
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """One way to encode: libav's encoder, what it takes, and its options for a film."""
+
+    encoder: str
+    pixel_format: str
+    # Width and height must be multiples of these: those of the pixel format's chroma samples.
+    block: tuple[int, int]
+    # Threads are part of the bits that come out, so the number is the codec's, never the machine's.
+    threads: int
+    options: Callable[[VideoOptions], dict[str, str]]
+
+
+def _h264(options: VideoOptions) -> dict[str, str]:
+    return {
+        "preset": "medium",
+        "crf": str(options.quality),
+        "g": str(gop_length(options)),
+        "bf": "3",
+        # open-gop=0: no picture refers to one before its segment's first.
+        # stitchable=1: headers depend on the options alone, so that every segment's are the same.
+        # cpu-independent=1: the same bits on every processor.
+        "x264-params": "open-gop=0:stitchable=1:cpu-independent=1",
+    }
+
+
+# Six threads: as many as the largest Lambda has processors.
+CODECS: Mapping[str, Codec] = MappingProxyType(
+    {"h264": Codec(encoder="libx264", pixel_format="yuv420p", block=(2, 2), threads=6, options=_h264)}
+)
+
+
+def codec_of(options: VideoOptions) -> Codec:
+    """Return the entry of `CODECS` that `options` name.
+
+    Raises:
+        EncodeFailed: there is no such codec.
+    """
+    try:
+        return CODECS[options.codec]
+    except KeyError:
+        known = ", ".join(CODECS)
+        raise EncodeFailed(problem=f"codec {options.codec!r} is not one of {known}") from None
+
+
+def encoder_options(options: VideoOptions) -> dict[str, str]:
+    """Return what the encoder is opened with.
+
+    Raises:
+        EncodeFailed: there is no such codec.
+    """
+    return codec_of(options).options(options)
+
+
+def pixel_format(options: VideoOptions) -> str:
+    """Return libav's name of the pixels that the encoder is given.
+
+    Raises:
+        EncodeFailed: there is no such codec.
+    """
+    return codec_of(options).pixel_format
+
+
+def coded_size(options: VideoOptions) -> tuple[int, int]:
+    """Return the film's size: the images', rounded up to what the codec takes.
+
+    A film of odd images has one more column or row, a copy of its neighbour: cutting one off would lose
+    pixels that somebody rendered, and scaling would blur all of them.
+
+    Raises:
+        EncodeFailed: there is no such codec.
+    """
+    (width, height), (across, down) = options.size, codec_of(options).block
+    return -(-width // across) * across, -(-height // down) * down
+
+
+def gop_length(options: VideoOptions) -> int:
+    """Return the most frames from one key frame to the next, at least one."""
+    return max(1, round(GOP_SECONDS * options.fps))
+
+
+def muxer_options(options: VideoOptions) -> dict[str, str]:
+    """Return what the mp4 muxer is opened with.
+
+    By default mp4 counts the film's length in milliseconds, in which hardly a frame rate fits: the last
+    frame ends too early. So both of its clocks tick a whole number of times a frame, 10,000 times a
+    second or more.
+    """
+    ticks = options.fps.numerator
+    scale = str(ticks * max(1, -(-10_000 // ticks)))
+    return {"movie_timescale": scale, "video_track_timescale": scale}

@@ -1,0 +1,50 @@
+"""What a video file holds."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from frameloom.model.errors import EncodeFailed
+from frameloom.services.video.files import open_video
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFacts:
+    """An mp4: `frames` that really decode, `size` (width, height) in pixels, `duration` in seconds."""
+
+    frames: int
+    fps: Fraction
+    size: tuple[int, int]
+    duration: Fraction
+    codec: str
+    pix_fmt: str
+
+
+def probe(path: Path) -> VideoFacts:
+    """Decode the whole video and return what it holds.
+
+    Raises:
+        EncodeFailed: it is not an mp4 with a video, or not all of it decodes.
+    """
+    with open_video(path) as (container, stream):
+        rate, clock, pixels = stream.average_rate, stream.time_base, stream.pix_fmt
+        if rate is None or clock is None or pixels is None:
+            raise EncodeFailed(problem=f"{path.name}: its video has no frame in it")
+        return VideoFacts(
+            frames=sum(1 for _ in container.decode(stream)),
+            fps=rate,
+            size=(stream.width, stream.height),
+            duration=(stream.duration or 0) * clock,
+            codec=stream.codec_context.name,
+            pix_fmt=pixels,
+        )
+
+
+def count_packets(path: Path) -> int:
+    """Return how many frames are stored in the video, without decoding one.
+
+    Raises:
+        EncodeFailed: it is not an mp4 with a video.
+    """
+    with open_video(path) as (container, stream):
+        return sum(1 for packet in container.demux(stream) if packet.size)

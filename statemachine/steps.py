@@ -1,0 +1,150 @@
+"""The stepfunctions SDK's states, with what Amazon States Language learned since the SDK was last released.
+
+Version 2.3.0 (2022) knows neither ItemProcessor, ItemReader, ItemSelector and ResultWriter, nor
+ResultSelector, nor a Fail state with paths, nor jitter. Each class here takes the state's own fields as
+keywords, checks what the SDK checks, and adds the missing fields in `to_dict`.
+"""
+
+import logging
+import warnings
+from typing import Any
+
+# The SDK warns on import about its own dependencies, and sagemaker reports which defaults it did not find:
+# nothing that whoever emits a state machine could act on.
+logging.getLogger("sagemaker.config").setLevel(logging.WARNING)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from stepfunctions.steps import (
+        Catch,
+        Choice,
+        Fail,
+        Graph,
+        LambdaStep,
+        Map,
+        Pass,
+        Retry,
+        Succeed,
+        integration_resources,
+    )
+    from stepfunctions.steps.choice_rule import ChoiceRule
+    from stepfunctions.steps.service import SqsSendMessageStep
+
+__all__ = [
+    "Catch",
+    "Choice",
+    "ChoiceRule",
+    "ErrorFrom",
+    "Graph",
+    "ItemMap",
+    "LambdaTask",
+    "Pass",
+    "Retrier",
+    "Succeed",
+    "TokenTask",
+]
+
+Json = dict[str, Any]
+
+# The SDK asks boto3, for each step, which partition today's region is in. That takes seconds, and the same
+# source must give the same file anywhere.
+integration_resources.get_aws_partition = lambda: "aws"
+
+S3_GET = "arn:aws:states:::s3:getObject"
+S3_PUT = "arn:aws:states:::s3:putObject"
+
+
+class Retrier(Retry):  # type: ignore[misc]  # the SDK has no types
+    """A retrier with a longest delay and full jitter, so that a thousand chunks never retry in step."""
+
+    def __init__(
+        self, errors: list[str], *, attempts: int, interval: int = 1, rate: float = 2.0, longest: int = 60
+    ) -> None:
+        """Take how often to try again, after how long, and the longest wait between two tries, in seconds."""
+        fields: Json = {"error_equals": errors, "max_attempts": attempts}
+        if attempts:
+            fields |= {"interval_seconds": interval, "backoff_rate": rate}
+        super().__init__(**fields)
+        self.longest = longest
+
+    def to_dict(self) -> Json:
+        """Return the JSON object, the SDK's fields and ours."""
+        result: Json = super().to_dict()
+        if result["MaxAttempts"]:
+            result |= {"MaxDelaySeconds": self.longest, "JitterStrategy": "FULL"}
+        return result
+
+
+class LambdaTask(LambdaStep):  # type: ignore[misc]  # the SDK has no types
+    """A Lambda called by its ARN's substitution, with exactly the payload that its handler reads."""
+
+    def __init__(
+        self,
+        state_id: str,
+        *,
+        function: str,
+        payload: Json,
+        result_selector: Json | None = None,
+        **fields: Any,
+    ) -> None:
+        """Take the function by its logical id in template.yaml: `PrepareJobFunction`."""
+        parameters = {"FunctionName": f"${{{function}Arn}}", "Payload": payload}
+        super().__init__(state_id, parameters=parameters, **fields)
+        self.result_selector = result_selector
+
+    def to_dict(self) -> Json:
+        """Return the JSON object, the SDK's fields and ours."""
+        result: Json = super().to_dict()
+        if self.result_selector is not None:
+            result["ResultSelector"] = self.result_selector
+        return result
+
+
+class TokenTask(SqsSendMessageStep):  # type: ignore[misc]  # the SDK has no types
+    """A message with a task token: the state waits until whoever took the message answers."""
+
+    def __init__(self, state_id: str, *, queue: str, message: Json, **fields: Any) -> None:
+        """Take the queue by its logical id in template.yaml: `ChunkQueue`."""
+        parameters = {"QueueUrl": f"${{{queue}Url}}", "MessageBody": message}
+        super().__init__(state_id, wait_for_callback=True, parameters=parameters, **fields)
+
+
+class ItemMap(Map):  # type: ignore[misc]  # the SDK has no types
+    """A Map in today's words: an ItemProcessor, and the fields of a distributed Map."""
+
+    def __init__(
+        self,
+        state_id: str,
+        *,
+        first: Any,
+        processor: Json,
+        item_selector: Json,
+        asl: Json | None = None,
+        **fields: Any,
+    ) -> None:
+        """Take the state that each item starts in, and the ProcessorConfig.
+
+        `asl` holds more fields, by their names in the language: ItemReader, ResultWriter, Label, ...
+        """
+        super().__init__(state_id, **fields)
+        self.attach_iterator(first)
+        self.processor = processor
+        self.asl = {"ItemSelector": item_selector, **(asl or {})}
+
+    def to_dict(self) -> Json:
+        """Return the JSON object, the SDK's fields and ours."""
+        result: Json = super().to_dict()
+        inside = result.pop("Iterator")
+        return result | self.asl | {"ItemProcessor": {"ProcessorConfig": self.processor, **inside}}
+
+
+class ErrorFrom(Fail):  # type: ignore[misc]  # the SDK has no types
+    """A Fail state that fails with the error it was given, not with a fixed one."""
+
+    def __init__(self, state_id: str, *, error_path: str, cause_path: str, **fields: Any) -> None:
+        super().__init__(state_id, **fields)
+        self.paths = {"ErrorPath": error_path, "CausePath": cause_path}
+
+    def to_dict(self) -> Json:
+        """Return the JSON object, the SDK's fields and ours."""
+        result: Json = super().to_dict()
+        return result | self.paths

@@ -1,0 +1,131 @@
+"""Faults of a state machine that no validator sees and AWS reports only once a job has met them.
+
+Each check takes a state machine as its JSON object and returns a sentence for each fault.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Machine = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A state, its name, and whether an EXPRESS execution runs it."""
+
+    name: str
+    state: dict[str, Any]
+    express: bool
+
+
+def item_reader_in_an_inline_map(machine: Machine) -> list[str]:
+    """Only a distributed Map reads its items from S3; an inline one fails when it is entered."""
+    return [
+        f"{placed.name}: ItemReader in an inline Map"
+        for placed in every_state(machine)
+        if "ItemReader" in placed.state and _processor_config(placed.state).get("Mode") != "DISTRIBUTED"
+    ]
+
+
+def heartbeat_not_below_timeout(machine: Machine) -> list[str]:
+    """A heartbeat's limit must be shorter than the whole task's, or it can never be what ends it."""
+    return [
+        f"{placed.name}: {field} is not below the time-out"
+        for placed in every_state(machine)
+        for field in ("HeartbeatSeconds", "HeartbeatSecondsPath")
+        if field in placed.state and not _shorter(placed.state, field)
+    ]
+
+
+def retriers_after_a_catch_all(machine: Machine) -> list[str]:
+    """Retriers and catchers are read in order, so whatever stands after States.ALL is never reached."""
+    problems = []
+    for placed in every_state(machine):
+        for field in ("Retry", "Catch"):
+            rules = placed.state.get(field, [])
+            catch_all = [i for i, rule in enumerate(rules) if "States.ALL" in rule["ErrorEquals"]]
+            if catch_all and catch_all[0] != len(rules) - 1:
+                problems.append(f"{placed.name}: {field} goes on after States.ALL")
+    return problems
+
+
+def token_missing_from_the_message(machine: Machine) -> list[str]:
+    """A task that waits for its token, but never hands it out, waits until it times out."""
+    return [
+        f"{placed.name}: nobody is given the task token"
+        for placed in every_state(machine)
+        if _waits_for_a_token(placed.state) and "$$.Task.Token" not in set(_strings(placed.state.get("Parameters", {})))
+    ]
+
+
+def token_inside_express(machine: Machine) -> list[str]:
+    """An EXPRESS execution cannot wait for a task token."""
+    return [
+        f"{placed.name}: waits for a task token in an EXPRESS execution"
+        for placed in every_state(machine)
+        if placed.express and _waits_for_a_token(placed.state)
+    ]
+
+
+def lambda_without_a_function(machine: Machine) -> list[str]:
+    """`lambda:invoke` needs FunctionName, as itself or as a path."""
+    return [
+        f"{placed.name}: invokes no function"
+        for placed in every_state(machine)
+        if ":lambda:invoke" in placed.state.get("Resource", "")
+        and not {"FunctionName", "FunctionName.$"} & placed.state.get("Parameters", {}).keys()
+    ]
+
+
+CHECKS: tuple[Callable[[Machine], list[str]], ...] = (
+    item_reader_in_an_inline_map,
+    heartbeat_not_below_timeout,
+    retriers_after_a_catch_all,
+    token_missing_from_the_message,
+    token_inside_express,
+    lambda_without_a_function,
+)
+
+
+def every_state(machine: Machine, *, express: bool = False) -> Iterator[Placed]:
+    """Yield the states of a machine, of its Maps and of its branches."""
+    for name, state in machine["States"].items():
+        yield Placed(name=name, state=state, express=express)
+        inside = express or _processor_config(state).get("ExecutionType") == "EXPRESS"
+        for field in ("ItemProcessor", "Iterator"):
+            if field in state:
+                yield from every_state(state[field], express=inside)
+        for branch in state.get("Branches", []):
+            yield from every_state(branch, express=express)
+
+
+def _processor_config(state: dict[str, Any]) -> dict[str, Any]:
+    config: dict[str, Any] = state.get("ItemProcessor", {}).get("ProcessorConfig", {})
+    return config
+
+
+def _waits_for_a_token(state: dict[str, Any]) -> bool:
+    return str(state.get("Resource", "")).endswith(".waitForTaskToken")
+
+
+def _shorter(state: dict[str, Any], heartbeat: str) -> bool:
+    """Return whether a heartbeat can be below its task's limit; what comes from the input is the model's to check."""
+    limit = heartbeat.replace("Heartbeat", "Timeout")
+    if limit not in state:
+        # A limit of the other kind cannot be compared; none at all is years, by which AWS means for ever.
+        return True
+    if heartbeat.endswith("Path"):
+        return bool(state[heartbeat] != state[limit])
+    return bool(state[heartbeat] < state[limit])
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)

@@ -1,0 +1,187 @@
+"""moto in a process of its own, mended or as it is, and the words in which the tests talk to it."""
+
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+import psutil
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+_SERVER = Path(__file__).with_name("moto_server.py")
+_ROLE = "arn:aws:iam::123456789012:role/states"
+_BUCKET = "plans"
+
+States = Mapping[str, Any]
+
+
+class Moto:
+    """A server, its clients, and one queue, which `fresh` replaces."""
+
+    def __init__(self, kind: str) -> None:
+        self._process = subprocess.Popen([sys.executable, str(_SERVER), kind], stdout=subprocess.PIPE, text=True)
+        self.states: Any = None
+        self._queue: Any = None
+        self._store: Any = None
+        self._queue_url = ""
+
+    def ready(self) -> Self:
+        """Wait until the server answers, and return this."""
+        assert self._process.stdout is not None
+        address = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
+        # An error of the server must be seen, not tried again.
+        once = Config(retries={"max_attempts": 0}, max_pool_connections=20)
+        self.states, self._queue, self._store = (
+            boto3.client(name, endpoint_url=address, region_name="us-east-1", config=once)
+            for name in ("stepfunctions", "sqs", "s3")
+        )
+        self._store.create_bucket(Bucket=_BUCKET)
+        return self
+
+    def fresh(self) -> Self:
+        """Take a queue in which nothing of another test lies, and return this."""
+        self._queue_url = self._queue.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"]
+        return self
+
+    def close(self) -> None:
+        """End the server."""
+        self._process.terminate()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def threads(self) -> int:
+        """Return how many threads the server has."""
+        return psutil.Process(self._process.pid).num_threads()
+
+    def task(self, message: States | None = None, **fields: Any) -> dict[str, Any]:
+        """Return a state that sends a token and waits for its answer; it ends the machine unless told what is next."""
+        body = {"token.$": "$$.Task.Token", "attempt.$": "$$.State.RetryCount", **(message or {})}
+        state = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"QueueUrl": self._queue_url, "MessageBody": body},
+        }
+        return _ending(state, fields)
+
+    def many(self, item: States, **fields: Any) -> dict[str, Any]:
+        """Return a distributed Map of the items that `start` is given, with one state for each."""
+        state = {
+            "Type": "Map",
+            "Label": "Items",
+            "ItemReader": {
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {"InputType": "JSON"},
+                "Parameters": {"Bucket.$": "$.plan.bucket", "Key.$": "$.plan.key"},
+            },
+            "ItemSelector": {"value.$": "$$.Map.Item.Value", "job_id.$": "$$.Execution.Name", "limits.$": "$.limits"},
+            "MaxConcurrencyPath": "$.limits.workers",
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                "StartAt": "Item",
+                "States": {"Item": item},
+            },
+            "ResultWriter": {
+                "Resource": "arn:aws:states:::s3:putObject",
+                "Parameters": {"Bucket": _BUCKET, "Prefix.$": "States.Format('jobs/{}/map', $$.Execution.Name)"},
+            },
+            "ResultPath": None,
+        }
+        return _ending(state, fields)
+
+    def few(self, item: States, **fields: Any) -> dict[str, Any]:
+        """Return an inline Map of `$.items`, with one state for each."""
+        processor = {"StartAt": "Item", "States": {"Item": item}}
+        return _ending({"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor}, fields)
+
+    def machine(self, states: States) -> str:
+        """Create a machine that starts with the first of `states` and return its ARN."""
+        definition = json.dumps({"StartAt": next(iter(states)), "States": states})
+        name = uuid.uuid4().hex
+        return str(self.states.create_state_machine(name=name, definition=definition, roleArn=_ROLE)["stateMachineArn"])
+
+    def start(self, states: States, data: States | None = None) -> str:
+        """Start a machine of `states` on `data` and return the execution's ARN."""
+        arguments = {"stateMachineArn": self.machine(states), "name": uuid.uuid4().hex}
+        return str(self.states.start_execution(**arguments, input=json.dumps(data or {}))["executionArn"])
+
+    def start_many(self, item: States, *, items: int, workers: int, after: States | None = None, **fields: Any) -> str:
+        """Start a distributed Map of the numbers below `items`, with the states `after` behind it."""
+        key = f"{uuid.uuid4().hex}.json"
+        self._store.put_object(Bucket=_BUCKET, Key=key, Body=json.dumps(list(range(items))))
+        data = {"plan": {"bucket": _BUCKET, "key": key}, "limits": {"workers": workers, "heartbeat": 30, "timeout": 60}}
+        return self.start({"Many": self.many(item, **fields), **(after or {})}, data)
+
+    def message(self, *, within: float = 10) -> dict[str, Any]:
+        """Return the next message that a task sent; an empty one where none comes in `within` seconds."""
+        until = time.monotonic() + within
+        while time.monotonic() < until:
+            for message in self._queue.receive_message(QueueUrl=self._queue_url).get("Messages", []):
+                self._queue.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+                return dict(json.loads(message["Body"]))
+            time.sleep(0.01)
+        return {}
+
+    def written(self, prefix: str) -> list[str]:
+        """Return the keys under a prefix of the bucket in which plans lie."""
+        return [entry["Key"] for entry in self._store.list_objects_v2(Bucket=_BUCKET, Prefix=prefix).get("Contents", [])]
+
+    def now(self, execution: str) -> dict[str, Any]:
+        """Return what DescribeExecution says."""
+        return dict(self.states.describe_execution(executionArn=execution))
+
+    def end(self, execution: str, *, within: float = 20) -> dict[str, Any]:
+        """Return what DescribeExecution says once the execution is over, or after `within` seconds if it is not."""
+        wait_until(lambda: self.now(execution)["status"] != "RUNNING", within=within)
+        return self.now(execution)
+
+    def output(self, execution: str) -> Any:
+        """Return the output of an execution that succeeds."""
+        end = self.end(execution)
+        assert end["status"] == "SUCCEEDED", end
+        return json.loads(end["output"])
+
+    def history(self, execution: str) -> list[dict[str, Any]]:
+        """Return the events of an execution."""
+        return list(self.states.get_execution_history(executionArn=execution)["events"])
+
+    def succeed(self, message: States) -> str:
+        """Answer a message's token; return OK or the error's code, as the two below do."""
+        return said(lambda: self.states.send_task_success(taskToken=message["token"], output='{"done": true}'))
+
+    def fail(self, message: States, error: str, **cause: str) -> str:
+        """Answer a message's token with an error."""
+        return said(lambda: self.states.send_task_failure(taskToken=message["token"], error=error, **cause))
+
+    def beat(self, message: States) -> str:
+        """Send a heartbeat."""
+        return said(lambda: self.states.send_task_heartbeat(taskToken=message["token"]))
+
+
+def said(call: Callable[[], Any]) -> str:
+    """Return OK, or the code of the error with which AWS's interface refuses."""
+    try:
+        call()
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return "OK"
+
+
+def wait_until(condition: Callable[[], bool], *, within: float) -> bool:
+    """Return whether a condition comes true in time."""
+    until = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _ending(state: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    return {**state, **({} if "Next" in fields else {"End": True}), **fields}

@@ -1,0 +1,65 @@
+"""Each sample event is one that its function understands."""
+
+import json
+from typing import Any
+
+import pytest
+
+from frameloom.model.job import Segment
+from frameloom.model.messages import ChunkMessage, LogBatch
+from frameloom.model.request import parse_request
+from tests.conformance.asl_checks import every_state
+from tests.conformance.toolbox import ROOT
+
+EVENTS = ROOT / "events"
+FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
+WAYS_TO_START = ["start_console", "start_upload", "start_full"]
+# Each function that a state calls, and that state; log_job's second state only adds the error.
+STATES = {
+    "prepare_job": "PrepareJob",
+    "plan_chunks": "PlanChunks",
+    "verify_frames": "VerifyFrames",
+    "encode_segment": "EncodeSegment",
+    "stitch_video": "StitchVideo",
+    "log_job": "LogFailure",
+}
+
+
+def event(name: str) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def bodies(name: str) -> list[str]:
+    return [record["body"] for record in event(name)["Records"]]
+
+
+def test_each_function_and_each_way_to_start_a_job_has_one() -> None:
+    assert sorted(path.stem for path in EVENTS.iterdir()) == sorted([*FUNCTIONS, *WAYS_TO_START])
+
+
+@pytest.mark.parametrize("name", [*WAYS_TO_START, "submit_job"])
+def test_a_job_can_be_asked_for_with_it(name: str) -> None:
+    assert parse_request(event(name)).file.endswith(".blend")
+
+
+def test_the_full_request_shows_every_field_but_those_that_another_takes_the_place_of() -> None:
+    request = parse_request(event("start_full"))
+    assert set(type(request).model_fields) - set(event("start_full")) == {"start", "end", "step", "blender"}
+
+
+@pytest.mark.parametrize(("function", "state"), STATES.items())
+def test_it_has_the_fields_that_its_state_sends(function: str, state: str) -> None:
+    machine = json.loads((ROOT / "statemachine/render_job.asl.json").read_text(encoding="utf-8"))
+    (task,) = (placed.state for placed in every_state(machine) if placed.name == state)
+    sent = {name.removesuffix(".$") for name in task["Parameters"]["Payload"]}
+    assert set(event(function)) == sent
+
+
+def test_the_job_and_its_segment_can_be_read() -> None:
+    assert parse_request(event("prepare_job")["input"]).file == "rolling_ball.blend"
+    assert Segment.read(event("encode_segment")["segment"]).count == 17
+
+
+def test_the_queued_ones_hold_messages_of_ours() -> None:
+    assert [ChunkMessage.read(json.loads(body)).chunk_id for body in bodies("fail_lost_chunk")] == ["1-000002"]
+    assert [len(LogBatch.read(json.loads(body)).records) for body in bodies("collect_logs")] == [2, 1]

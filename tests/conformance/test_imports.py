@@ -1,0 +1,63 @@
+"""Imports run one way, and each heavy package is known in one place."""
+
+import ast
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.toolbox import ROOT, lint_imports
+
+# What a Lambda's handler may know: the wiring, the use cases and their vocabulary.
+HANDLERS_KNOW = ("frameloom.aws.wiring", "frameloom.model", "frameloom.services", "aws_lambda_powertools")
+PLANTED = {
+    "the model reads S3": ("src/frameloom/model/frames.py", "import boto3"),
+    "the model knows a use case": ("src/frameloom/model/frames.py", "from frameloom.services import plan"),
+    "a use case knows boto3": ("src/frameloom/services/plan.py", "import boto3"),
+    "a use case knows where it runs": ("src/frameloom/services/plan.py", "from frameloom.local import farm"),
+    "the supervisor loads Blender": ("worker/supervisor.py", "import bpy"),
+    "the definition reads the world": ("statemachine/definition.py", "from frameloom.aws import stack"),
+}
+
+
+def test_the_contracts_hold() -> None:
+    ended = lint_imports(ROOT)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_planted_import_breaks_one(fault: str, tmp_path: Path) -> None:
+    for part in ("src", "worker", "statemachine"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    file, line = PLANTED[fault]
+    with (tmp_path / file).open("a", encoding="utf-8") as source:
+        source.write(f"\n{line}\n")
+    ended = lint_imports(tmp_path)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "BROKEN" in ended.stdout
+
+
+def test_a_handler_knows_the_use_cases_and_nothing_else_of_ours() -> None:
+    for handler in ROOT.glob("functions/*/app.py"):
+        strangers = {name for name in imports(handler) if name.startswith(("frameloom", "boto", "worker"))}
+        assert {name for name in strangers if not name.startswith(HANDLERS_KNOW)} == set(), handler
+
+
+def test_no_handler_makes_a_client_when_it_is_imported() -> None:
+    """The wiring's functions are called when an event comes: at import there may be no environment."""
+    for handler in ROOT.glob("functions/*/app.py"):
+        tree = ast.parse(handler.read_text(encoding="utf-8"))
+        at_import = [node for node in tree.body if not isinstance(node, ast.FunctionDef)]
+        calls = {ast.unparse(call) for node in at_import for call in ast.walk(node) if isinstance(call, ast.Call)}
+        assert [call for call in calls if call.startswith(("wiring", "boto", "os."))] == [], handler
+
+
+def imports(source: Path) -> Iterator[str]:
+    """Yield the modules, and the names taken from them, that a file imports."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -1,0 +1,227 @@
+"""The committed definition is what its source says, and both are sound."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frameloom.model.errors import AttemptFailed, ChunkLost, FarmError, JobImpossible, WorkerInterrupted, names
+from statemachine import mermaid
+from statemachine.__main__ import DEFINITION, ROOT, main
+from statemachine.emit import document
+from tests.conformance import asl_checks
+from tests.conformance.toolbox import asl_findings
+
+Machine = dict[str, Any]
+COMMITTED = ROOT / DEFINITION
+
+
+@pytest.fixture
+def machine() -> Machine:
+    """A machine of the test's own, to plant faults in."""
+    loaded: Machine = json.loads(COMMITTED.read_text(encoding="utf-8"))
+    return loaded
+
+
+def all_states(machine: Machine) -> dict[str, dict[str, Any]]:
+    return {placed.name: placed.state for placed in asl_checks.every_state(machine)}
+
+
+class TestTheFileIsMadeFromItsSource:
+    def test_the_committed_files_are_what_the_definition_says(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["--check"]) == 0, capsys.readouterr().err
+
+    def test_a_stale_file_is_named_and_then_written(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        stale = tmp_path / DEFINITION
+        stale.parent.mkdir()
+        stale.write_text("{}\n")
+        assert main(["--check"], root=tmp_path) == 1
+        assert stale.read_text() == "{}\n"
+        assert "statemachine/render_job.asl.json" in capsys.readouterr().err
+        assert main([], root=tmp_path) == 0
+        assert stale.read_text() == COMMITTED.read_text()
+        assert main(["--check"], root=tmp_path) == 0
+
+    def test_a_page_with_markers_holds_the_picture_and_keeps_its_own_words(self, tmp_path: Path) -> None:
+        (tmp_path / DEFINITION.parent).mkdir()
+        page = tmp_path / "README.md"
+        page.write_text(f"before\n{mermaid.BEGIN}\nold\n{mermaid.END}\nafter\n")
+        assert main([], root=tmp_path) == 0
+        text = page.read_text()
+        assert text.startswith("before\n")
+        assert text.endswith("after\n")
+        assert "old" not in text
+        assert mermaid.picture(json.loads(document())) in text
+
+    def test_the_file_is_the_same_in_every_region(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
+        assert document() == COMMITTED.read_text(encoding="utf-8")
+
+    def test_the_picture_shows_every_state(self, machine: Machine) -> None:
+        picture = mermaid.picture(machine)
+        assert [name for name in all_states(machine) if name not in picture] == []
+
+
+class TestTheValidators:
+    def test_they_find_nothing_in_the_committed_file(self) -> None:
+        assert asl_findings(COMMITTED) == []
+
+    @pytest.mark.parametrize("validator", ["asl-validator", "amazon-states-language-service"])
+    def test_each_sees_a_transition_to_nowhere(self, validator: str, machine: Machine, tmp_path: Path) -> None:
+        machine["States"]["NextRound"]["Next"] = "Nowhere"
+        faulty = tmp_path / "faulty.asl.json"
+        faulty.write_text(json.dumps(machine))
+        assert validator in {finding["validator"] for finding in asl_findings(faulty)}
+
+
+def _reader_in_an_inline_map(states: dict[str, Any]) -> None:
+    states["EncodeSegments"]["ItemReader"] = states["RenderChunks"]["ItemReader"]
+
+
+def _slow_heartbeat(states: dict[str, Any]) -> None:
+    states["RenderChunk"] |= {"HeartbeatSeconds": 60, "TimeoutSeconds": 60}
+
+
+def _heartbeat_is_the_timeout(states: dict[str, Any]) -> None:
+    states["RenderChunk"]["HeartbeatSecondsPath"] = states["RenderChunk"]["TimeoutSecondsPath"]
+
+
+def _retrier_after_all(states: dict[str, Any]) -> None:
+    states["RenderChunk"]["Retry"].insert(0, {"ErrorEquals": ["States.ALL"], "MaxAttempts": 1})
+
+
+def _catcher_after_all(states: dict[str, Any]) -> None:
+    states["PrepareJob"]["Catch"].append({"ErrorEquals": ["NoCamera"], "Next": "Failed"})
+
+
+def _kept_token(states: dict[str, Any]) -> None:
+    del states["RenderChunk"]["Parameters"]["MessageBody"]["task_token.$"]
+
+
+def _express_children(states: dict[str, Any]) -> None:
+    states["RenderChunks"]["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "EXPRESS"
+
+
+def _no_function(states: dict[str, Any]) -> None:
+    del states["EncodeSegment"]["Parameters"]["FunctionName"]
+
+
+class TestWhatNoValidatorSees:
+    @pytest.mark.parametrize("check", asl_checks.CHECKS)
+    def test_the_committed_file_has_none_of_it(self, check: Callable[[Machine], list[str]], machine: Machine) -> None:
+        assert check(machine) == []
+
+    @pytest.mark.parametrize(
+        ("plant", "check", "where"),
+        [
+            (_reader_in_an_inline_map, asl_checks.item_reader_in_an_inline_map, "EncodeSegments"),
+            (_slow_heartbeat, asl_checks.heartbeat_not_below_timeout, "RenderChunk"),
+            (_heartbeat_is_the_timeout, asl_checks.heartbeat_not_below_timeout, "RenderChunk"),
+            (_retrier_after_all, asl_checks.retriers_after_a_catch_all, "RenderChunk"),
+            (_catcher_after_all, asl_checks.retriers_after_a_catch_all, "PrepareJob"),
+            (_kept_token, asl_checks.token_missing_from_the_message, "RenderChunk"),
+            (_express_children, asl_checks.token_inside_express, "RenderChunk"),
+            (_no_function, asl_checks.lambda_without_a_function, "EncodeSegment"),
+        ],
+    )
+    def test_a_planted_fault_is_found_by_its_own_check_alone(
+        self,
+        plant: Callable[[dict[str, Any]], None],
+        check: Callable[[Machine], list[str]],
+        where: str,
+        machine: Machine,
+    ) -> None:
+        plant(all_states(machine))
+        found = {each.__name__: each(machine) for each in asl_checks.CHECKS}
+        (problem,) = found.pop(check.__name__)
+        assert problem.startswith(f"{where}: ")
+        assert not any(found.values())
+
+
+class TestWhatBecomesOfErrors:
+    def test_every_error_name_is_a_class_of_ours_or_a_name_of_aws(self, machine: Machine) -> None:
+        ours = set(names(FarmError))
+        strangers = {name for name in _named(machine) if not name.startswith(("States.", "Lambda."))} - ours
+        assert strangers == set()
+
+    def test_every_error_that_reaches_the_machine_is_named(self, machine: Machine) -> None:
+        # The one goes back to the queue and the other to the terminal.
+        elsewhere = {WorkerInterrupted.__name__, "FarmUnavailable"}
+        assert set(names(FarmError)) - elsewhere - _named(machine) == set()
+
+    def test_an_impossible_job_is_neither_retried_nor_caught_in_the_map(self, machine: Machine) -> None:
+        chunk = all_states(machine)["RenderChunk"]
+        for name in names(JobImpossible):
+            assert _retries(chunk, name) == 0
+            assert not any(name in catch["ErrorEquals"] for catch in chunk["Catch"])
+
+    @pytest.mark.parametrize("name", names(AttemptFailed))
+    def test_a_failed_attempt_gets_two_more_and_is_then_recorded(self, name: str, machine: Machine) -> None:
+        chunk = all_states(machine)["RenderChunk"]
+        assert _retries(chunk, name) == 2
+        assert any(name in catch["ErrorEquals"] and catch["Next"] == "ChunkFailed" for catch in chunk["Catch"])
+
+    @pytest.mark.parametrize("name", [ChunkLost.__name__, "States.Timeout", "States.HeartbeatTimeout"])
+    def test_a_chunk_that_nobody_answers_for_gets_one_more_try(self, name: str, machine: Machine) -> None:
+        chunk = all_states(machine)["RenderChunk"]
+        assert _retries(chunk, name) == 1
+        assert any(name in catch["ErrorEquals"] for catch in chunk["Catch"])
+
+    def test_whatever_fails_outside_a_map_leads_to_a_report_or_to_failed(self, machine: Machine) -> None:
+        for name, state in machine["States"].items():
+            if state["Type"] in ("Task", "Map"):
+                (catch,) = state["Catch"]
+                assert catch["ErrorEquals"] == ["States.ALL"]
+                assert catch["Next"] == ("Failed" if name in ("LogJob", "LogFailure") else "LogFailure")
+
+    def test_a_report_that_fails_does_not_hide_why_the_job_did(self, machine: Machine) -> None:
+        (catch,) = machine["States"]["LogFailure"]["Catch"]
+        assert catch["ResultPath"] not in ("$", "$.Error", "$.Cause")
+
+    def test_every_lambda_sits_out_the_faults_of_lambda_itself(self, machine: Machine) -> None:
+        lambdas = [state for state in all_states(machine).values() if "lambda" in state.get("Resource", "")]
+        assert len(lambdas) == 7
+        for state in lambdas:
+            assert _retries(state, "Lambda.TooManyRequestsException") == 5
+            assert _retries(state, "Lambda.ServiceException") == 5
+
+
+def test_an_upload_that_starts_no_job_ends_after_three_states(machine: Machine) -> None:
+    states = machine["States"]
+    assert states["PrepareJob"]["Next"] == "AnyJob"
+    (choice,) = states["AnyJob"]["Choices"]
+    assert (choice["Variable"], choice["IsPresent"]) == ("$.skipped", True)
+    assert states[choice["Next"]]["Type"] == "Succeed"
+
+
+def test_an_answer_that_nobody_knows_fails_the_job(machine: Machine) -> None:
+    assert "Default" not in machine["States"]["NextStep"]
+
+
+def test_every_state_says_what_it_is_for(machine: Machine) -> None:
+    assert [name for name, state in all_states(machine).items() if not state.get("Comment")] == []
+
+
+def test_every_state_that_waits_has_a_limit(machine: Machine) -> None:
+    tasks = {name: state for name, state in all_states(machine).items() if state["Type"] == "Task"}
+    assert [name for name, task in tasks.items() if not {"TimeoutSeconds", "TimeoutSecondsPath"} & task.keys()] == []
+
+
+def _named(machine: Machine) -> set[str]:
+    return {
+        name
+        for state in all_states(machine).values()
+        for rule in [*state.get("Retry", []), *state.get("Catch", [])]
+        for name in rule["ErrorEquals"]
+    }
+
+
+def _retries(state: dict[str, Any], error: str) -> int:
+    """Return how often Step Functions tries again: the first retrier that names the error decides."""
+    wildcards = {"States.ALL", "States.TaskFailed"} if error != "States.Timeout" else {"States.ALL"}
+    for retrier in state["Retry"]:
+        if {error, *wildcards} & set(retrier["ErrorEquals"]):
+            return int(retrier["MaxAttempts"])
+    return 0

@@ -1,0 +1,37 @@
+"""One local farm for all end-to-end tests, with one real worker and a lease of seconds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from frameloom.local.farm import LocalFarm
+from tests.e2e.rig import Rig
+from tests.scenes import make_scene
+
+LEASE_SECONDS = 4
+
+
+@pytest.fixture(scope="session")
+def rig() -> Iterator[Rig]:
+    """A farm that is up."""
+    with LocalFarm(workers=1, worker_env={"LEASE_SECONDS": str(LEASE_SECONDS)}) as farm:
+        yield Rig(farm)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene of frames 1 to 5, 64x36, 24 frames a second."""
+    return make_scene(tmp_path_factory.mktemp("tiny") / "tiny.blend", frames=(1, 5))
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene whose frames take longer than any test waits."""
+    return make_scene(tmp_path_factory.mktemp("slow") / "slow.blend", size=(1920, 1080), samples=4096)
+
+
+@pytest.fixture(scope="session")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene whose frames take some tenths of a second, so that a chunk can be caught in the middle."""
+    return make_scene(tmp_path_factory.mktemp("steady") / "steady.blend", frames=(1, 12), size=(480, 270), samples=48)

@@ -1,0 +1,215 @@
+"""Jobs through the real state machine, the real Lambdas, a real queue, real workers and a real Blender."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frameloom.model import keys
+from frameloom.model.status import JobStatus
+from frameloom.services import video
+from tests.e2e.conftest import LEASE_SECONDS
+from tests.e2e.rig import Rig, wait
+
+
+def test_a_console_input_of_digit_strings_becomes_a_film(rig: Rig, tiny: Path, tmp_path: Path) -> None:
+    rig.upload_quietly(tiny, "console.blend")
+    execution = rig.run(file="console.blend", start="1", end="5")
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    assert execution.output["frames"] == {"total": 5, "rendered": 5, "reused": 0, "missing": 0}
+    film = tmp_path / "film.mp4"
+    rig.store.download(rig.stack.buckets.scenes, "console.mp4", film)
+    facts = video.probe(film)
+    assert (facts.frames, facts.fps, facts.size) == (5, Fraction(24), (64, 36))
+    assert rig.queue_is_empty()
+
+
+def test_an_upload_starts_a_job_with_the_scenes_own_frames(rig: Rig, tiny: Path) -> None:
+    execution = rig.end_of(started_by(rig, lambda: rig.upload(tiny, "film/uploaded.blend")))
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    assert rig.frames("film/uploaded") == [1, 2, 3, 4, 5]
+    assert rig.store.head(rig.stack.buckets.scenes, "film/uploaded.mp4") is not None
+
+
+def started_by(rig: Rig, action: Callable[[], None]) -> str:
+    """Return the id of the job that an action starts."""
+    before = {execution.job_id for execution in rig.jobs.list(limit=1000)}
+    action()
+    return wait(
+        lambda: next((job.job_id for job in rig.jobs.list(limit=1000) if job.job_id not in before), None),
+        "a job that starts by itself",
+    )
+
+
+def test_an_uploads_metadata_overrides_the_scene(rig: Rig, tiny: Path) -> None:
+    job_id = started_by(rig, lambda: rig.upload(tiny, "metadata.blend", frames="2,4", output="frames"))
+    assert rig.end_of(job_id).status is JobStatus.SUCCEEDED
+    assert rig.frames("metadata") == [2, 4]
+    assert rig.store.head(rig.stack.buckets.scenes, "metadata.mp4") is None
+
+
+def test_a_job_that_runs_again_renders_nothing(rig: Rig, tiny: Path) -> None:
+    rig.upload_quietly(tiny, "again.blend")
+    assert rig.run(file="again.blend").status is JobStatus.SUCCEEDED
+    written = rig.frame_writes("again")
+    execution = rig.run(file="again.blend")
+    assert execution.output["frames"] == {"total": 5, "rendered": 0, "reused": 5, "missing": 0}
+    assert rig.frame_writes("again") == written
+
+
+def test_a_job_that_overlaps_an_earlier_one_renders_only_the_rest(rig: Rig, tiny: Path) -> None:
+    rig.upload_quietly(tiny, "overlap.blend")
+    rig.run(file="overlap.blend", frames="1-3", output="frames")
+    execution = rig.run(file="overlap.blend", frames="2-5", output="frames")
+    assert execution.output["frames"] == {"total": 4, "rendered": 2, "reused": 2, "missing": 0}
+
+
+def test_an_edited_scene_never_meets_old_frames(rig: Rig, tiny: Path, steady: Path) -> None:
+    rig.upload_quietly(tiny, "edited.blend")
+    rig.run(file="edited.blend", frames="1", output="frames")
+    rig.upload_quietly(steady, "edited.blend")
+    execution = rig.run(file="edited.blend", frames="1", output="frames")
+    assert execution.output["frames"]["rendered"] == 1
+    assert rig.frames("edited") == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("request_", "frames"),
+    [
+        ({"start": 3, "end": 5, "chunk_size": 2}, [3, 4, 5]),
+        ({"frames": "-2-2:2,5"}, [-2, 0, 2, 5]),
+        ({"start": "2", "end": "5", "step": "3"}, [2, 5]),
+        ({"frames": "1-5", "chunk_size": 3, "max_workers": 1}, [1, 2, 3, 4, 5]),
+    ],
+    ids=["start other than 1", "negative", "step", "chunk size that does not divide"],
+)
+def test_exactly_the_frames_asked_for_are_rendered(
+    rig: Rig, tiny: Path, request_: dict[str, Any], frames: list[int], request: pytest.FixtureRequest
+) -> None:
+    name = request.node.callspec.id.replace(" ", "-")
+    rig.upload_quietly(tiny, f"{name}.blend")
+    execution = rig.run(file=f"{name}.blend", output="frames", **request_)
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    assert rig.frames(name) == frames
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        ({"start": 5, "end": 1}, "InvalidRequest"),
+        ({"frames": "10-1"}, "InvalidRequest"),
+        ({"frames": ""}, "InvalidRequest"),
+        ({"frames": "1-5", "colour": "red"}, "InvalidRequest"),
+        ({"frames": "1-5", "camera": "Nobody"}, "InvalidRequest"),
+        ({"file": "nowhere.blend"}, "SceneNotFound"),
+        ({"file": "refuse"}, "InvalidRequest"),
+    ],
+)
+def test_what_cannot_succeed_fails_before_a_worker_starts(
+    rig: Rig, tiny: Path, request_: dict[str, Any], error: str
+) -> None:
+    rig.upload_quietly(tiny, "refused.blend")
+    job_id = rig.start(**{"file": "refused.blend", **request_})
+    execution = rig.end_of(job_id)
+    assert (execution.status, execution.error) == (JobStatus.FAILED, error)
+    assert rig.report(job_id)["summary"]["error"] == error
+    assert rig.frames("refused") == []
+
+
+def test_an_input_that_is_no_object_fails_in_words(rig: Rig) -> None:
+    rig.states.start_execution(stateMachineArn=rig.stack.machine, name="no-object", input="[1]")
+    execution = rig.end_of("no-object")
+    assert (execution.status, execution.error) == (JobStatus.FAILED, "InvalidRequest")
+
+
+def test_what_only_blender_can_see_fails_the_job_at_once_in_its_own_words(rig: Rig, tiny: Path) -> None:
+    rig.upload_quietly(tiny, "unreadable.blend")
+    [pid] = rig.farm.workers
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        job_id = rig.start(file="unreadable.blend", frames="1-4", chunk_size=1, output="frames")
+        # The worker is stopped, and this test answers in its place.
+        message = wait(lambda: take(rig, job_id), "a message of the job")
+        result = {"chunk_id": message["chunk_id"], "frames": "1", "worker": "test", "attempt": 0}
+        result |= {"error": "SceneUnreadable", "cause": "Blender did not open it."}
+        key = keys.result_key(job_id, message["chunk_id"], attempt=0, worker="test")
+        rig.store.put(rig.stack.buckets.logs, key, json.dumps(result).encode())
+        rig.states.send_task_failure(taskToken=message["task_token"], error=result["error"], cause=result["cause"])
+        execution = rig.end_of(job_id)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (execution.status, execution.error) == (JobStatus.FAILED, "SceneUnreadable")
+    assert execution.cause == "Blender did not open it."
+    assert wait(rig.queue_is_empty, "the other chunks' messages to be dropped")
+    assert rig.frames("unreadable") == []
+
+
+def take(rig: Rig, job_id: str) -> dict[str, Any] | None:
+    """Take a message of a job off the chunk queue."""
+    answer = rig.sqs.receive_message(QueueUrl=rig.stack.chunk_queue, WaitTimeSeconds=1)
+    for message in answer.get("Messages", []):
+        body: dict[str, Any] = json.loads(message["Body"])
+        if body["job_id"] == job_id:
+            rig.sqs.delete_message(QueueUrl=rig.stack.chunk_queue, ReceiptHandle=message["ReceiptHandle"])
+            return body
+    return None
+
+
+def test_a_canceled_job_stops_its_worker_within_one_beat(rig: Rig, slow: Path, tiny: Path) -> None:
+    rig.upload_quietly(slow, "canceled.blend")
+    rig.upload_quietly(tiny, "after.blend")
+    job_id = rig.start(file="canceled.blend", frames="1-4", chunk_size=1, output="frames")
+    rig.wait_for_log(job_id, "Frame rendering")
+    rig.jobs.stop(job_id, reason="the test says so")
+    canceled = time.monotonic()
+    rig.wait_for_log(job_id, "Chunk given up")
+    # One beat is a quarter of the lease; the log takes a second or two to arrive.
+    assert time.monotonic() - canceled < LEASE_SECONDS / 4 + 4
+    execution = rig.jobs.describe(job_id)
+    assert execution is not None
+    assert execution.status is JobStatus.CANCELED
+    # The canceled job's messages are dropped unrendered, so the next job's turn comes at once.
+    assert rig.run(file="after.blend", frames="1", output="frames").status is JobStatus.SUCCEEDED
+    assert rig.frames("canceled") == []
+    assert wait(rig.queue_is_empty, "an empty queue")
+
+
+def test_a_worker_killed_in_mid_chunk_costs_no_frame(rig: Rig, steady: Path) -> None:
+    rig.upload_quietly(steady, "killed.blend")
+    job_id = rig.start(file="killed.blend", frames="1-12", chunk_size=12, output="frames")
+    wait(lambda: len(rig.frames("killed")) >= 2, "two frames")
+    [pid] = rig.farm.workers
+    os.kill(pid, signal.SIGKILL)
+    kept = rig.frame_writes("killed")
+    execution = rig.end_of(job_id)
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    assert rig.frames("killed") == list(range(1, 13))
+    # What the dead worker had finished was not rendered again, and no attempt was charged.
+    after = rig.frame_writes("killed")
+    assert {key: after[key] for key in kept} == kept
+    assert {chunk["attempt"] for chunk in rig.report(job_id)["chunks"]} == {0}
+
+
+def test_submit_job_starts_once_and_afterwards_describes(rig: Rig, tiny: Path) -> None:
+    rig.upload_quietly(tiny, "submitted.blend")
+
+    def submit() -> dict[str, Any]:
+        event = {"file": "submitted.blend", "start": "1", "end": "2"}
+        name = rig.farm.outputs["SubmitJobFunctionName"]
+        answer = rig.functions.invoke(FunctionName=name, Payload=json.dumps(event))
+        document: dict[str, Any] = json.loads(answer["Payload"].read())
+        return document
+
+    first, second = submit(), submit()
+    assert (first["started"], second["started"]) == (True, False)
+    assert first["job_id"] == second["job_id"]
+    rig.end_of(first["job_id"])
+    third = submit()
+    assert (third["started"], third["status"]) == (False, "succeeded")
+    assert third["frames"] == {"done": 2, "total": 2}

@@ -1,0 +1,153 @@
+"""`frameloom farm up` and the commands that use it, as processes, on the embedded AWS; no Blender takes part."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+
+from frameloom.local.state import FarmState
+
+SCENE = Path(__file__).resolve().parents[2] / "examples" / "rolling_ball.blend"
+# A machine that renders on all its cores is slow to start anything.
+PATIENCE = 90.0
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep word of farms apart from that of the developer's own."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRAMELOOM_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def farm(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """A farm without workers, so that what is asked of it waits."""
+    process = start("farm", "up", "--workers", "0")
+    try:
+        wait_for(lambda: FarmState.load() is not None or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+    assert list(home.glob("farm.json")) == []
+
+
+def start(*words: object, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "frameloom.cli", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def run(*words: object) -> tuple[int, str, str]:
+    process = start(*words)
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+def wait_for(found: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not found():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.2)
+
+
+def status(*words: object) -> Any:
+    code, out, err = run("status", "--json", *words)
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_a_farm_says_how_it_is_reached(home: Path) -> None:
+    process = start("farm", "up", "--workers", "0")
+    wait_for(lambda: FarmState.load() is not None or process.poll() is not None)
+    state = FarmState.load()
+    assert state is not None
+    below = psutil.Process(process.pid).children(recursive=True)
+    code, _, _ = run("farm", "down")
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (code, process.returncode, err) == (0, 0, "")
+    assert f"export AWS_ENDPOINT_URL={state.endpoint}" in out
+    assert f"aws s3 cp shot.blend s3://{state.outputs['ScenesBucketName']}/" in out
+    assert f"--state-machine-arn {state.outputs['StateMachineArn']} --input" in out
+    assert all(state.outputs[name] in out for name in ("FramesBucketName", "LogBucketName", "ChunkQueueUrl"))
+    assert below
+    assert [process for process in below if process.is_running()] == []
+
+
+def test_without_a_farm_there_is_nothing_to_end_and_nothing_to_ask(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
+    assert run("farm", "down") == (1, "", "frameloom: No local farm is running.\n")
+    code, out, err = run("status")
+    assert (code, out) == (1, "")
+    assert err == "frameloom: No local farm is running: start one with `frameloom farm up`.\n"
+
+
+def test_a_second_farm_is_told_of_the_first(farm: subprocess.Popen[str]) -> None:
+    code, out, err = run("farm", "up")
+    assert (code, out) == (1, "")
+    assert f"A local farm is running at http://127.0.0.1:{FarmState.load().endpoint.rpartition(':')[2]}" in err
+    assert f"(process {farm.pid})" in err
+
+
+def test_a_running_farm_has_its_own_workers(farm: subprocess.Popen[str], tmp_path: Path) -> None:
+    del farm
+    code, _, err = run("render", SCENE, "--out", tmp_path, "--workers", "2")
+    assert code == 2
+    assert "--workers: a local farm is running with workers of its own" in err
+
+
+def test_an_interrupted_render_cancels_its_job_and_leaves_the_running_farm_alone(
+    farm: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    render = start("render", SCENE, "--frames", "1-4", "--chunk-size", "2", "--out", tmp_path)
+    wait_for(lambda: status()["queue"]["waiting"] == 2)
+    (job,) = status("--limit", "1")["jobs"]
+    assert (job["status"], job["scene"], job["frames"]) == ("running", SCENE.name, {"done": 0, "total": 4})
+    render.send_signal(signal.SIGINT)
+    out, err = render.communicate(timeout=PATIENCE)
+    assert (render.returncode, out) == (130, "")
+    assert err.splitlines()[-1].startswith(f"frameloom: Job {job['job_id']} was canceled")
+    details = status(job["job_id"])
+    assert (details["status"], details["cause"]) == ("canceled", "Interrupted at the command line.")
+    assert list(tmp_path.rglob("*")) == []
+    assert farm.poll() is None
+    shown = run("status")[1]
+    assert job["job_id"] in shown
+    assert "canceled" in shown
+
+
+def test_an_uploaded_scene_was_uploaded_for_the_command_alone(farm: subprocess.Popen[str], tmp_path: Path) -> None:
+    del farm
+    before = len(status("--limit", "100")["jobs"])
+    render = start("render", SCENE, "--frames", "1", "--out", tmp_path)
+    wait_for(lambda: len(status("--limit", "100")["jobs"]) > before)
+    state = FarmState.load()
+    assert state is not None
+    s3 = boto3.client("s3", endpoint_url=state.endpoint)
+    head = s3.head_object(Bucket=state.outputs["ScenesBucketName"], Key=SCENE.name)
+    render.send_signal(signal.SIGTERM)
+    render.communicate(timeout=PATIENCE)
+    assert head["Metadata"]["frameloom-start"] == "no"
+
+
+def test_an_unknown_job_is_said_to_be_one(farm: subprocess.Popen[str]) -> None:
+    del farm
+    assert run("status", "nothing-1")[::2] == (2, "frameloom: JOB: the farm knows of no job 'nothing-1'.\n")

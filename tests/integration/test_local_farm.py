@@ -1,0 +1,316 @@
+"""The farm on one machine: it starts as the template says, keeps its workers, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+
+from frameloom.local.farm import LocalFarm
+from frameloom.local.state import FarmState
+from frameloom.model.errors import FarmUnavailable
+
+MINI_FARM = Path(__file__).parent / "fixtures" / "mini_farm"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRAMELOOM_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def heard() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory, heard: list[str], home: Path) -> Iterator[LocalFarm]:
+    del home
+    work_dir = tmp_path_factory.mktemp("farm")
+    with LocalFarm(workers=2, root=MINI_FARM, work_dir=work_dir, worker_env={"EXTRA": "1"}, log=heard.append) as farm:
+        yield farm
+
+
+def client(farm: LocalFarm, service: str) -> Any:
+    return boto3.Session().client(
+        service,  # type: ignore[call-overload]  # any service
+        endpoint_url=farm.endpoint,
+        region_name=farm.environment["AWS_REGION"],
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+
+
+def worker_report(farm: LocalFarm, number: int) -> dict[str, Any]:
+    """Return what a worker of the small farm has written about itself."""
+    file = farm.work_dir / "tmp" / f"worker-{number}.json"
+    wait_until(file.exists, f"worker {number} reports")
+    report: dict[str, Any] = json.loads(file.read_text())
+    return report
+
+
+def test_what_the_template_names_is_there(farm: LocalFarm) -> None:
+    s3, sqs = client(farm, "s3"), client(farm, "sqs")
+    buckets = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+    assert buckets == {farm.outputs["ScenesBucketName"], farm.outputs["LogBucketName"]}
+    assert s3.get_bucket_versioning(Bucket=farm.outputs["ScenesBucketName"])["Status"] == "Enabled"
+    assert len(sqs.list_queues()["QueueUrls"]) == 3
+    machines = client(farm, "stepfunctions").list_state_machines()["stateMachines"]
+    assert [machine["stateMachineArn"] for machine in machines] == [farm.outputs["StateMachineArn"]]
+
+
+def test_it_listens_to_this_machine_alone(farm: LocalFarm) -> None:
+    port = int(farm.endpoint.rpartition(":")[2])
+    listening = [c.laddr for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port]
+    assert [address.ip for address in listening] == ["127.0.0.1"]
+
+
+def test_workers_are_told_where_the_farm_is_and_nothing_of_another_aws(farm: LocalFarm) -> None:
+    report = worker_report(farm, 1)
+    environment = report["environment"]
+    assert report["pid"] in farm.workers
+    assert environment["CHUNK_QUEUE_URL"] == farm.outputs["ChunkQueueUrl"]
+    assert environment["LOG_QUEUE_URL"] == farm.outputs["LogQueueUrl"]
+    assert environment["LOG_BUCKET"] == farm.outputs["LogBucketName"]
+    assert environment["EXTRA"] == "1"
+    ours = {name: value for name, value in environment.items() if name.startswith("AWS_")}
+    assert ours == {name: value for name, value in farm.environment.items() if name.startswith("AWS_")}
+
+
+def test_a_worker_that_dies_takes_its_blender_along_and_is_started_anew(farm: LocalFarm, heard: list[str]) -> None:
+    report = worker_report(farm, 2)
+    os.kill(report["pid"], signal.SIGKILL)
+    wait_until(lambda: report["pid"] not in farm.workers and len(farm.workers) == 2, "another takes its place")
+    wait_until(lambda: gone(report["child"]), "its child ends")
+    assert any("Worker 2 ended with code -9" in sentence for sentence in heard)
+
+
+def test_an_upload_of_a_scene_starts_one_execution_with_the_event_that_s3_sends(farm: LocalFarm) -> None:
+    s3, bucket = client(farm, "s3"), farm.outputs["ScenesBucketName"]
+    s3.put_object(Bucket=bucket, Key="no scene.txt", Body=b"-")
+    put = s3.put_object(Bucket=bucket, Key="röll ing.blend", Body=b"scene", Metadata={"frames": "1-3"})
+    (output,) = outputs_of_executions(farm, "röll ing.blend")
+    event = output["input"]
+    assert output["greeting"] == "hello, from the layer"
+    assert {name: event[name] for name in ("version", "detail-type", "source", "account", "region")} == {
+        "version": "0",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "123456789012",
+        "region": "us-east-1",
+    }
+    assert event["resources"] == [f"arn:aws:s3:::{bucket}"]
+    assert time.strptime(event["time"], "%Y-%m-%dT%H:%M:%SZ")
+    detail = event["detail"]
+    assert detail["bucket"] == {"name": bucket}
+    assert detail["reason"] == "PutObject"
+    stored = detail["object"]
+    assert (stored["key"], stored["size"], stored["version-id"]) == ("röll ing.blend", 5, put["VersionId"])
+    assert stored["etag"] == put["ETag"].strip('"')
+    assert {"version", "request-id", "requester", "source-ip-address"} < detail.keys()
+
+
+def test_a_large_upload_and_a_copy_start_one_execution_each(farm: LocalFarm) -> None:
+    s3, bucket = client(farm, "s3"), farm.outputs["ScenesBucketName"]
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="large.blend")["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="large.blend", UploadId=upload, PartNumber=1, Body=b"x" * 100)
+    s3.complete_multipart_upload(
+        Bucket=bucket,
+        Key="large.blend",
+        UploadId=upload,
+        MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]},
+    )
+    s3.copy_object(Bucket=bucket, Key="copy.blend", CopySource={"Bucket": bucket, "Key": "large.blend"})
+    large, copy = outputs_of_executions(farm, "large.blend"), outputs_of_executions(farm, "copy.blend")
+    assert [output["input"]["detail"]["reason"] for output in large] == ["CompleteMultipartUpload"]
+    assert [output["input"]["detail"]["reason"] for output in copy] == ["CopyObject"]
+
+
+def test_a_failed_task_carries_the_name_of_what_its_function_raised(farm: LocalFarm) -> None:
+    functions = client(farm, "lambda")
+    answer = functions.invoke(FunctionName=farm.outputs["EchoFunctionName"], Payload=json.dumps({"fail": "gone"}))
+    assert answer["FunctionError"] == "Unhandled"
+    assert json.loads(answer["Payload"].read())["errorType"] == "SceneNotFound"
+
+
+def test_messages_reach_their_function_in_batches_and_what_failed_comes_again(farm: LocalFarm) -> None:
+    sqs, url = client(farm, "sqs"), farm.outputs["LogQueueUrl"]
+    bodies = ["fail once", *(f"line {number}" for number in range(11))]
+    for body in bodies:
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    wait_until(lambda: len(records(farm, "logs/")) == len(bodies) + 1, "every message arrives, one of them twice")
+    batches = batches_of(farm, "logs/")
+    assert len(batches) < len(bodies), "a batch is more than one message"
+    again = [record for record in records(farm, "logs/") if record["body"] == "fail once"]
+    assert sorted(record["attributes"]["ApproximateReceiveCount"] for record in again) == ["1", "2"]
+    left = {"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"}
+    wait_until(lambda: set(attributes(sqs, url, left).values()) == {"0"}, "what has been dealt with is off the queue")
+
+
+def test_a_message_nobody_finishes_reaches_the_function_of_the_dead_letter_queue(farm: LocalFarm) -> None:
+    sqs, url = client(farm, "sqs"), farm.outputs["ChunkQueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="lose me")
+    received = [sqs.receive_message(QueueUrl=url, WaitTimeSeconds=3).get("Messages", []) for _ in range(3)]
+    assert [len(messages) for messages in received] == [1, 1, 0]
+    wait_until(lambda: records(farm, "lost/"), "the function is called")
+    assert [record["body"] for record in records(farm, "lost/")] == ["lose me"]
+
+
+def test_it_closes_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    mine = psutil.Process()
+    before = {child.pid for child in mine.children(recursive=True)}
+    with LocalFarm(workers=1, root=MINI_FARM) as farm:
+        worker = worker_report(farm, 1)
+        functions = client(farm, "lambda")
+        runtime = json.loads(functions.invoke(FunctionName=farm.outputs["EchoFunctionName"])["Payload"].read())
+        started = {child.pid for child in mine.children(recursive=True)} - before
+        assert {worker["pid"], worker["child"]} <= started
+        assert list(tmp_path.iterdir()) == [farm.work_dir]
+    left = started | {runtime["process"]}
+    wait_until(lambda: all(map(gone, left)), "every process ends")
+    assert list(tmp_path.iterdir()) == []
+    farm.close()  # A second time does no harm.
+
+
+def test_a_worker_that_does_not_go_is_killed(tmp_path: Path) -> None:
+    with LocalFarm(root=MINI_FARM, work_dir=tmp_path, worker_env={"STUBBORN": "1"}) as farm:
+        worker = worker_report(farm, 1)
+    wait_until(lambda: gone(worker["pid"]) and gone(worker["child"]), "both are killed", seconds=1)
+
+
+def test_workers_that_cannot_start_do_not_hold_the_farm_up(tmp_path: Path) -> None:
+    heard: list[str] = []
+    with LocalFarm(root=MINI_FARM, work_dir=tmp_path, worker_command=("false",), log=heard.append):
+        wait_until(lambda: len(heard) >= 2, "it is tried again")
+    assert "Worker 1 ended with code 1" in heard[0]
+    assert str(tmp_path / "worker-1.log") in heard[0]
+
+
+def test_a_template_that_cannot_be_deployed_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "template.yaml").write_text(
+        "Resources: {Q: {Type: AWS::SQS::Queue, Properties: {RedrivePolicy: {deadLetterTargetArn: nowhere}}}}"
+    )
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    with (
+        pytest.raises(FarmUnavailable, match=r"The stack could not be created.*maxReceiveCount"),
+        LocalFarm(root=tmp_path),
+    ):
+        pass
+    assert {child.pid for child in psutil.Process().children(recursive=True)} == before
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_folder_without_a_template_is_no_farm(tmp_path: Path) -> None:
+    with pytest.raises(FarmUnavailable, match=r"template\.yaml cannot be read"), LocalFarm(root=tmp_path):
+        pass
+
+
+def test_a_farm_that_is_killed_takes_everything_along(tmp_path: Path) -> None:
+    program = f"""
+import json, sys, time
+from pathlib import Path
+from frameloom.local.farm import LocalFarm
+with LocalFarm(root=Path({str(MINI_FARM)!r})) as farm:
+    print(json.dumps([str(farm.work_dir), farm.workers]), flush=True)
+    time.sleep(600)
+"""
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment, start_new_session=True
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        started = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    work_dir, workers = json.loads(line)
+    assert set(workers) <= started
+    wait_until(lambda: all(map(gone, started)), "every process ends")
+    wait_until(lambda: not Path(work_dir).exists(), "its folder goes")
+
+
+def test_a_running_farm_leaves_word_until_it_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path / "home"))
+    assert FarmState.load() is None
+    mine = FarmState(pid=os.getpid(), endpoint="http://x", outputs={"A": "b"}, environment={"C": "d"})
+    mine.save()
+    assert FarmState.load() == mine
+    other = FarmState(pid=os.getppid(), endpoint="http://y", outputs={}, environment={})
+    other.save()
+    mine.remove()
+    assert FarmState.load() == other, "the word of another stays"
+    other.remove()
+    assert FarmState.load() is None
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    FarmState(pid=dead.pid, endpoint="http://z", outputs={}, environment={}).save()
+    assert FarmState.load() is None, "and that of the dead is none"
+    (tmp_path / "home" / "farm.json").write_text("{")
+    assert FarmState.load() is None
+
+
+def outputs_of_executions(farm: LocalFarm, key: str) -> list[dict[str, Any]]:
+    """Return the outputs of the executions that an upload of `key` started, once they have ended."""
+    machines = client(farm, "stepfunctions")
+    arn = farm.outputs["StateMachineArn"]
+
+    def found() -> list[dict[str, Any]]:
+        executions = machines.list_executions(stateMachineArn=arn)["executions"]
+        described = [machines.describe_execution(executionArn=each["executionArn"]) for each in executions]
+        ours = [each for each in described if json.loads(each["input"])["detail"]["object"]["key"] == key]
+        assert not [each for each in ours if each["status"] not in ("RUNNING", "SUCCEEDED")], ours
+        return [json.loads(each["output"]) for each in ours if each["status"] == "SUCCEEDED"]
+
+    wait_until(found, f"an execution for {key}")
+    # A second one for the same upload would be on its way by now.
+    time.sleep(0.5)
+    return found()
+
+
+def batches_of(farm: LocalFarm, prefix: str) -> list[list[dict[str, Any]]]:
+    s3, bucket = client(farm, "s3"), farm.outputs["LogBucketName"]
+    keys = [stored["Key"] for stored in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
+    return [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
+
+
+def records(farm: LocalFarm, prefix: str) -> list[dict[str, Any]]:
+    return [record for batch in batches_of(farm, prefix) for record in batch]
+
+
+def attributes(sqs: Any, url: str, names: set[str]) -> dict[str, str]:
+    found: dict[str, str] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))["Attributes"]
+    return found
+
+
+def wait_until(happened: Callable[[], Any], what: str, *, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.05)
+
+
+def gone(pid: int) -> bool:
+    """Return whether a process has ended; one whose parent has ended may wait to be noticed."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

@@ -1,0 +1,261 @@
+"""What was wrong in the system that this one replaces, each as a test that fails where it comes back.
+
+Two of its bugs are those of a worker and have their tests beside the worker's: a failure crashed it, and
+it had no heartbeat.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.session import get_session
+from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+
+from frameloom.aws.store import S3Store
+from frameloom.model.errors import SceneNotFound
+from frameloom.model.frames import FrameRange
+from frameloom.model.status import JobStatus, of_execution
+from frameloom.services import documents
+from frameloom.services.lost import fail_lost_chunk
+from frameloom.services.memory import MemoryExecutions, MemoryStore, MemoryTokens
+from frameloom.services.plan import plan
+from frameloom.services.prepare import prepare
+from frameloom.services.report import report
+from frameloom.services.submit import describe, submit
+from tests.jobs import BUCKETS, STARTED, make_job, put_frames
+from tests.scenes import make_scene
+from tests.unit.test_lost import MESSAGE
+from tests.unit.test_report import NOW
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+# ── The split of a range into batches ignored the range's start ──
+
+
+@pytest.mark.parametrize("frames", ["101-117", "-8-8", "2-18", "1000-1016"])
+def test_chunks_begin_at_the_first_frame_of_the_range_wherever_it_is(frames: str) -> None:
+    store = MemoryStore()
+    make_job(store, frames, chunk_size=5)
+    planned = plan("shot-1", 1, store=store, buckets=BUCKETS)
+    chunks = [list(FrameRange.parse(chunk["frames"])) for chunk in documents.read(store, planned["bucket"], planned["key"])]
+    first = FrameRange.parse(frames).spans[0][0]
+    assert chunks == [list(range(first + at, first + min(at + 5, 17))) for at in (0, 5, 10, 15)]
+
+
+# ── Messages were sent before the job's record existed ──
+
+
+def test_nothing_is_planned_before_the_jobs_record_exists() -> None:
+    with pytest.raises(LookupError, match="no manifest"):
+        plan("shot-1", 1, store=MemoryStore(), buckets=BUCKETS)
+
+
+def test_the_jobs_record_is_all_that_preparing_writes(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.upload(make_scene(tmp_path / "shot.blend"), BUCKETS.scenes, "shot.blend")
+    prepare({"file": "shot.blend"}, job_id="shot-1", started=STARTED, store=store, buckets=BUCKETS, blender="4.5.15")
+    assert [stored.key for stored in store.list(BUCKETS.logs, "")] == ["jobs/shot-1/job.json"]
+
+
+@pytest.mark.parametrize("before", ["PrepareJob", "PlanChunks"])
+def test_no_way_through_the_state_machine_sends_messages_before_the_record_is_written(before: str) -> None:
+    machine = json.loads((ROOT / "statemachine" / "render_job.asl.json").read_text(encoding="utf-8"))
+    assert "RenderChunks" in reachable(machine)
+    assert "RenderChunks" not in reachable(machine, without=before)
+
+
+def reachable(machine: dict[str, Any], *, without: str = "") -> set[str]:
+    """Return the states that an execution can come to, were `without` not there."""
+    found: set[str] = set()
+    waiting = [machine["StartAt"]]
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name != without:
+            found.add(name)
+            waiting += list(nexts(machine["States"][name]))
+    return found
+
+
+def nexts(state: dict[str, Any]) -> Iterator[str]:
+    for part in [state, *state.get("Choices", []), *state.get("Catch", [])]:
+        yield from (part[field] for field in ("Next", "Default") if field in part)
+
+
+# ── Two words for done, so completion was never reported ──
+
+
+def test_a_job_that_is_done_is_called_so_by_everyone_in_the_same_word() -> None:
+    store, executions = MemoryStore(), MemoryExecutions()
+    put_frames(store, make_job(store, "1-3"), [1, 2, 3])
+    executions.start("shot-1", {})
+    summary = report("shot-1", started=STARTED, now=NOW, error=None, store=store, buckets=BUCKETS)
+    executions.end("shot-1", of_execution("SUCCEEDED"), output=summary)
+    execution = executions.describe("shot-1")
+    assert execution is not None
+    assert describe(execution, store=store, buckets=BUCKETS)["status"] == summary["status"] == "succeeded"
+
+
+def test_every_word_that_step_functions_has_for_an_execution_is_one_of_the_farms() -> None:
+    words = get_session().get_service_model("stepfunctions").shape_for("ExecutionStatus").enum
+    assert {of_execution(word) for word in words} == set(JobStatus) - {JobStatus.QUEUED}
+
+
+# ── A file name could be rendered once and never again ──
+
+
+def test_a_file_name_is_rendered_again_when_the_scene_or_the_request_changes_or_it_is_asked_for() -> None:
+    store, executions = MemoryStore(), MemoryExecutions()
+    request = {"file": "shot.blend", "start": "1", "end": "17"}
+
+    def started(event: dict[str, Any]) -> bool:
+        answer = submit(event, store=store, executions=executions, buckets=BUCKETS)
+        if answer["started"]:
+            executions.end(answer["job_id"], JobStatus.SUCCEEDED)
+        return bool(answer["started"])
+
+    store.put(BUCKETS.scenes, "shot.blend", b"scene")
+    assert started(request)
+    assert not started(request)
+    assert started(request | {"end": "20"})
+    assert started(request | {"run": 2})
+    store.put(BUCKETS.scenes, "shot.blend", b"edited")
+    assert started(request)
+
+
+def test_an_edited_scene_does_not_meet_the_frames_of_the_one_before(tmp_path: Path) -> None:
+    store = MemoryStore()
+    for job_id, frames in (("one", (1, 5)), ("other", (1, 6))):
+        store.upload(make_scene(tmp_path / "shot.blend", frames=frames), BUCKETS.scenes, "shot.blend")
+        request = {"file": "shot.blend", "frames": "1-5"}
+        prepare(request, job_id=job_id, started=STARTED, store=store, buckets=BUCKETS, blender="4.5.15")
+    put_frames(store, documents.load_job(store, BUCKETS, "one"), range(1, 6))
+    assert plan("one", 1, store=store, buckets=BUCKETS)["count"] == 0
+    assert plan("other", 1, store=store, buckets=BUCKETS)["count"] > 0
+
+
+# ── Errors were lost, and there was no dead-letter queue ──
+
+
+def test_a_chunk_that_no_worker_finished_ends_as_an_error_that_is_kept() -> None:
+    store, tokens = MemoryStore(), MemoryTokens()
+    fail_lost_chunk(json.dumps(MESSAGE), store=store, tokens=tokens, buckets=BUCKETS)
+    assert [answer.error for answer in tokens.answers.values()] == ["ChunkLost"]
+    assert [result.error for result in documents.chunk_results(store, BUCKETS, "shot-1")] == ["ChunkLost"]
+
+
+# ── Deletes broke past 1,000 frames: S3 lists no more at a time ──
+
+
+@pytest.fixture
+def s3() -> Iterator[S3Store]:
+    with mock_aws():
+        for bucket in (BUCKETS.scenes, BUCKETS.frames, BUCKETS.logs):
+            boto3.client("s3").create_bucket(
+                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+            )
+        yield S3Store()
+
+
+def test_more_than_a_thousand_frames_are_all_found(s3: S3Store) -> None:
+    job = make_job(s3, "1-2500")
+    for frame in range(1, 2501):
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(BUCKETS.frames, job.frame_key(frame), b"image")
+    assert documents.present_frames(s3, job) == list(range(1, 2501))
+    assert plan("shot-1", 1, store=s3, buckets=BUCKETS)["count"] == 0
+
+
+# ── A prefix match counted as 'the file exists' ──
+
+
+@pytest.mark.parametrize("there", ["shot.blend.blend", "shot.blendx", "shot.blend/other.blend", "film/shot.blend"])
+def test_a_scene_is_there_only_under_its_whole_key(s3: S3Store, there: str) -> None:
+    s3.put(BUCKETS.scenes, there, b"scene")
+    with pytest.raises(SceneNotFound):
+        submit({"file": "shot.blend"}, store=s3, executions=MemoryExecutions(), buckets=BUCKETS)
+
+
+def test_a_frame_is_there_only_under_its_whole_key(s3: S3Store) -> None:
+    job = make_job(s3, "1-3")
+    for key in (job.frame_key(1) + ".part", job.frame_key(2)[:-1], job.outputs.prefix + "x/000003.png"):
+        s3.put(job.outputs.bucket, key, b"image")
+    assert documents.present_frames(s3, job) == []
+
+
+# ── Credentials were baked into the image ──
+
+SECRETS = {
+    "access key": re.compile(r"\b(?:AKIA|ASIA|AIDA|AROA)[0-9A-Z]{16}\b"),
+    "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
+    "other services' tokens": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{10,})"),
+    # Forty characters of base64 that stand alone, with small and large letters and digits.
+    "secret key": re.compile(
+        r"(?<![A-Za-z0-9/+=_.-])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])(?=[A-Za-z/+]*[0-9])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])"
+    ),
+}
+# In what is shipped nobody sets a credential, not even to something harmless.
+SETTING = re.compile(
+    r"(?i)aws_?(?:access_?key_?id|secret_?access_?key|session_?token)\W{0,3}\s*[=:]\s*\S|(?:COPY|ADD)\s.*\.aws\b|\bARG\s+AWS_"
+)
+SHIPPED = ("worker/", "functions/", "statemachine/", "events/", "template.yaml", "samconfig.toml")
+
+
+def tracked(*folders: str) -> list[Path]:
+    """Return the files that git knows, or would take, below `folders`."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *folders]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def secrets_in(text: str) -> list[str]:
+    return [kind for kind, pattern in SECRETS.items() if pattern.search(text)]
+
+
+def test_no_credential_is_in_any_file() -> None:
+    files = tracked()
+    assert len(files) > 50
+    found = {str(path.relative_to(ROOT)): secrets_in(path.read_text(encoding="latin-1")) for path in files}
+    assert {name: kinds for name, kinds in found.items() if kinds} == {}
+
+
+def test_nothing_that_is_shipped_sets_a_credential() -> None:
+    files = tracked(*SHIPPED)
+    assert {path.relative_to(ROOT).parts[0] + "/" for path in files if path.parent != ROOT} == {
+        name for name in SHIPPED if name.endswith("/")
+    }
+    lines = [(path, line) for path in files for line in path.read_text(encoding="latin-1").splitlines()]
+    assert [(str(path), line) for path, line in lines if SETTING.search(line)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("key = 'AKIA" + "IOSFODNN7EXAMPLE'", "access key"),
+        ("AWS_SECRET=wJalrXUtnFEMI" + "/K7MDENG/bPxRfiCYEXAMPLEKEY1", "secret key"),
+        ("-----BEGIN RSA " + "PRIVATE KEY-----", "private key"),
+        ("token: ghp_" + "a1B2" * 9, "other services' tokens"),
+    ],
+)
+def test_a_planted_secret_is_found(text: str, kind: str) -> None:
+    assert secrets_in(text) == [kind]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ENV AWS_SECRET_ACCESS_" + "KEY=x",
+        'aws_access_' + 'key_id="x"',
+        "      AWS_SESSION_" + "TOKEN: x",
+        "COPY .aws /root/" + ".aws",
+        "ARG AWS_" + "SECRET",
+    ],
+)
+def test_a_planted_setting_is_found(line: str) -> None:
+    assert SETTING.search(line)

@@ -1,0 +1,145 @@
+"""The Blender side of `tests.scenes`: one recipe a line in, one answer a line out, until the input ends."""
+
+import json
+import os
+import sys
+import traceback
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+import bpy
+
+# Where a camera stands that looks at the cube from a distance; the first one is each scene's own.
+PLACES = [(0.0, -6.0, 0.0), (6.0, -6.0, 0.0), (0.0, -6.0, 6.0), (-6.0, -6.0, 0.0)]
+COLOURS = [(0.8, 0.2, 0.1), (0.1, 0.7, 0.2), (0.1, 0.3, 0.8)]
+
+
+def make(recipe: dict[str, Any]) -> None:
+    """Write the file that a recipe asks for."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    first = bpy.context.scene
+    scenes = [first, *(bpy.data.scenes.new(name) for name in recipe["scenes"][1:])]
+    first.name = recipe["scenes"][0]
+    for number, scene in enumerate(scenes):
+        _settings(scene, recipe)
+        _contents(scene, number, recipe)
+    for number, name in enumerate(recipe["cameras"], start=1):
+        _camera(first, name, PLACES[number % len(PLACES)])
+    for number in range(recipe["objects"]):
+        first.collection.objects.link(bpy.data.objects.new(f"Empty {number}", None))
+    if recipe["active"] is not None:
+        bpy.context.window.scene = bpy.data.scenes[recipe["active"]]
+    if recipe["script"] is not None:
+        text = bpy.data.texts.new("startup.py")
+        text.from_string(recipe["script"])
+        text.use_module = True
+    if recipe["driver"] is not None:
+        bpy.data.objects["Cube"].driver_add("location", 2).driver.expression = recipe["driver"]
+    if recipe["library"] is not None:
+        with bpy.data.libraries.load(recipe["library"], link=True) as (_, wanted):
+            wanted.objects = ["Camera"]
+        first.collection.objects.link(wanted.objects[0])
+        first.camera = wanted.objects[0]
+    if recipe["render"]:
+        first.render.filepath = recipe["path"]
+        bpy.ops.render.render(write_still=True)
+    else:
+        bpy.ops.wm.save_as_mainfile(filepath=recipe["path"], compress=recipe["compress"])
+
+
+def _settings(scene: Any, recipe: dict[str, Any]) -> None:
+    render = scene.render
+    # The end first: a start beyond it would move it along.
+    scene.frame_end, scene.frame_start, scene.frame_step = (
+        recipe["frames"][1],
+        recipe["frames"][0],
+        recipe["step"],
+    )
+    fps = Fraction(recipe["fps"])
+    render.fps, render.fps_base = ceil(fps), float(ceil(fps) / fps)
+    render.resolution_x, render.resolution_y = recipe["size"]
+    render.resolution_percentage = recipe["percentage"]
+    render.engine = recipe["engine"]
+    render.image_settings.file_format = recipe["format"]
+    if recipe["render"]:
+        render.image_settings.color_depth, render.use_file_extension = recipe["depth"], False
+    if recipe["codec"] is not None:
+        render.image_settings.exr_codec = recipe["codec"]
+    if recipe["crop"] is not None:
+        render.use_border = render.use_crop_to_border = True
+        render.border_min_x, render.border_min_y, render.border_max_x, render.border_max_y = recipe["crop"]
+    scene.cycles.samples, scene.cycles.use_denoising = recipe["samples"], False
+    scene.view_settings.view_transform = "Standard"
+
+
+def _contents(scene: Any, number: int, recipe: dict[str, Any]) -> None:
+    label = "" if number == 0 else f"{scene.name} "
+    _cube(scene, f"{label}cube" if label else "Cube", number, recipe)
+    sun = bpy.data.objects.new(f"{label}Sun", bpy.data.lights.new(f"{label}Sun", "SUN"))
+    sun.data.energy, sun.rotation_euler = 3.0, (0.9, 0.3, 0.0)
+    scene.collection.objects.link(sun)
+    scene.world = bpy.data.worlds.new(f"{label}World")
+    if recipe["camera"]:
+        scene.camera = _camera(scene, f"{label}camera" if label else "Camera", PLACES[0])
+
+
+def _camera(scene: Any, name: str, place: tuple[float, float, float]) -> Any:
+    camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    scene.collection.objects.link(camera)
+    camera.location = place
+    aim = camera.constraints.new("TRACK_TO")
+    aim.target = next(thing for thing in scene.collection.objects if thing.type == "MESH")
+    aim.track_axis, aim.up_axis = "TRACK_NEGATIVE_Z", "UP_Y"
+    return camera
+
+
+def _cube(scene: Any, name: str, number: int, recipe: dict[str, Any]) -> None:
+    mesh = bpy.data.meshes.new(name)
+    corners = [(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
+    sides = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    mesh.from_pydata(corners, [], sides)
+    cube = bpy.data.objects.new(name, mesh)
+    scene.collection.objects.link(cube)
+    mesh.materials.append(_material(name, COLOURS[number % len(COLOURS)], recipe))
+    for frame in (0, 100):
+        cube.rotation_euler = (0.3, 0.0, 0.2 + 0.05 * frame)
+        cube.keyframe_insert("rotation_euler", frame=frame)
+    for curve in cube.animation_data.action.fcurves:
+        # Beyond its two keys as well, whatever frames a test asks for, the cube turns on.
+        curve.extrapolation = "LINEAR"
+        for key in curve.keyframe_points:
+            key.interpolation = "LINEAR"
+
+
+def _material(name: str, colour: tuple[float, float, float], recipe: dict[str, Any]) -> Any:
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    surface = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    surface.inputs["Base Color"].default_value = (*colour, 1.0)
+    if recipe["missing_image"] is not None:
+        texture = material.node_tree.nodes.new("ShaderNodeTexImage")
+        texture.image = bpy.data.images.new("Missing", 8, 8)
+        texture.image.source, texture.image.filepath = "FILE", recipe["missing_image"]
+        material.node_tree.links.new(texture.outputs["Color"], surface.inputs["Base Color"])
+    return material
+
+
+def main() -> None:
+    """Serve recipes; Blender's own words go nowhere, for the answers have standard output to themselves."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for line in sys.stdin:
+        recipe = json.loads(line)
+        try:
+            make(recipe)
+            answer = {"made": recipe["path"]}
+        except Exception:  # noqa: BLE001  whatever it was, the test that asked is told
+            answer = {"error": traceback.format_exc()}
+        print(json.dumps(answer), file=answers, flush=True)
+    # An ordinary exit may wait for ever in Blender: for a thread, a handler or a failed driver.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

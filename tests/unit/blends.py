@@ -1,0 +1,81 @@
+"""Bytes of .blend files: a small one in every packing, its blocks, and what the reader says of some bytes."""
+
+import gzip
+import struct
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from frameloom.model.errors import SceneUnreadable
+from frameloom.model.scene import SceneFacts
+from frameloom.services.scene_reader import UNPACK_LIMIT, read_scene
+from tests.scenes import make_scene
+
+# What Blender writes behind the packed pieces, where each of them is, in a frame that other readers skip.
+SEEK_TABLE = b"\x5e\x2a\x4d\x18\x05\0\0\0table"
+
+
+def _zstd(data: bytes) -> bytes:
+    """Pack pieces one by one, as Blender does."""
+    pieces = (data[at : at + 2**17] for at in range(0, len(data), 2**17))
+    return b"".join(zstandard.compress(piece, 1) for piece in pieces) + SEEK_TABLE
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "plain": lambda data: data,
+    "gzip": lambda data: gzip.compress(data, 1),
+    "zstd": _zstd,
+}
+
+
+@cache
+def small() -> bytes:
+    """Return the bytes of a scene as Blender 4.5 saves it, not packed."""
+    with tempfile.TemporaryDirectory() as folder:
+        return make_scene(Path(folder, "small.blend")).read_bytes()
+
+
+@cache
+def packed(packing: str) -> bytes:
+    """Return the small scene in one of PACKERS."""
+    return PACKERS[packing](small())
+
+
+def read(data: bytes, *, limit: int = UNPACK_LIMIT) -> SceneFacts:
+    """Return what the reader says of a file with these bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "shot.blend")
+        path.write_bytes(data)
+        return read_scene(path, name="shots/shot.blend", limit=limit)
+
+
+def problem(data: bytes) -> str:
+    """Return why a file with these bytes is unreadable."""
+    with pytest.raises(SceneUnreadable) as raised:
+        read(data)
+    assert raised.value.facts["file"] == "shots/shot.blend"
+    return str(raised.value.facts["problem"])
+
+
+def blocks(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Yield where each block of `small()` begins, its code and the size of its body, the last block included."""
+    at = 12
+    while True:
+        code, size = struct.unpack_from("<4si", data, at)
+        yield at, code, size
+        if code == b"ENDB":
+            return
+        at += 24 + size
+
+
+def as_blender_5_writes(data: bytes) -> bytes:
+    """Return the file with the longer header, and the longer heads of blocks, that Blender 5 writes."""
+    parts = [b"BLENDER17-01v0500"]
+    for at, code, size in blocks(data):
+        address, kind, count = struct.unpack_from("<Qii", data, at + 8)
+        parts += [struct.pack("<4siQqq", code, kind, address, size, count), data[at + 24 : at + 24 + size]]
+    return b"".join(parts)

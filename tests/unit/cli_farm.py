@@ -1,0 +1,148 @@
+"""A farm in memory for the command line: its state machine moves on one step each time somebody looks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from frameloom.cli import main
+from frameloom.cli.target import Farm
+from frameloom.model import keys
+from frameloom.model.errors import FarmError
+from frameloom.model.job import Job
+from frameloom.model.status import JobStatus
+from frameloom.services import documents
+from frameloom.services.memory import MemoryExecutions, MemoryStore
+from frameloom.services.plan import missing_frames, plan
+from frameloom.services.ports import Execution
+from frameloom.services.prepare import prepare
+from frameloom.services.report import report
+from tests.jobs import BUCKETS
+
+BLENDER = "4.5.15"
+VIDEO = b"a film"
+
+
+@dataclass(kw_only=True)
+class MemoryFarm:
+    """The real services behind a store in memory; `image` is what its worker renders.
+
+    `on_look` is called at each look with the number of frames that were rendered so far.
+    """
+
+    image: bytes
+    keeps_frames: bool = False
+    breaks: FarmError | None = None
+    on_look: Callable[[int], None] = lambda _: None
+    store: MemoryStore = field(default_factory=MemoryStore)
+    opened: int = 0
+    closed: int = 0
+
+    def __post_init__(self) -> None:
+        self.executions = SteppingExecutions(self)
+
+    def blender(self) -> str:
+        return BLENDER
+
+    def open(self, tell: Callable[[str], None]) -> None:
+        del tell
+        self.opened += 1
+
+    def farm(self) -> Farm:
+        return Farm(
+            store=self.store,
+            executions=self.executions,
+            buckets=BUCKETS,
+            chunk_queue="chunks",
+            dead_letter_queue="lost",
+        )
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def rendered(self) -> set[str]:
+        """Return the names of the frames in the frames bucket."""
+        return {stored.key.rpartition("/")[2] for stored in self.store.list(BUCKETS.frames, "")}
+
+    def job(self) -> Job:
+        """Return the manifest of the newest job."""
+        (newest, *_) = self.executions.list(limit=1)
+        return documents.load_job(self.store, BUCKETS, newest.job_id)
+
+
+class SteppingExecutions(MemoryExecutions):
+    """Prepares the job at the first look, renders one frame at each one after, and ends at the last."""
+
+    def __init__(self, farm: MemoryFarm) -> None:
+        super().__init__()
+        self._farm = farm
+        self._rendered = 0
+
+    def describe(self, job_id: str) -> Execution | None:
+        execution = super().describe(job_id)
+        if execution is None or execution.status.ended:
+            return execution
+        self._farm.on_look(self._rendered)
+        self._step(job_id, execution)
+        return super().describe(job_id)
+
+    def _step(self, job_id: str, execution: Execution) -> None:
+        store = self._farm.store
+        job = documents.find_job(store, BUCKETS, job_id)
+        if job is None:
+            prepare(execution.input, job_id=job_id, started=_now(), store=store, buckets=BUCKETS, blender=BLENDER)
+            plan(job_id, 1, store=store, buckets=BUCKETS)
+        elif self._farm.breaks is not None and self._rendered:
+            self._end(job_id, self._farm.breaks)
+        elif missing := list(missing_frames(job, store)):
+            store.put(job.outputs.bucket, job.frame_key(missing[0]), self._farm.image)
+            self._rendered += 1
+        else:
+            if job.films:
+                store.put(BUCKETS.scenes, keys.video_key(job.scene.key), VIDEO)
+            self._end(job_id, None)
+
+    def _end(self, job_id: str, error: FarmError | None) -> None:
+        told = None if error is None else {"Error": type(error).__name__, "Cause": str(error)}
+        output = report(
+            job_id, started=_now(), now=datetime.now(UTC), error=told, store=self._farm.store, buckets=BUCKETS
+        )
+        if error is None:
+            self.end(job_id, JobStatus.SUCCEEDED, output=output)
+        else:
+            self.end(job_id, JobStatus.FAILED, error=type(error).__name__, cause=str(error))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def files(folder: Path) -> set[str]:
+    """Return the paths of everything below a folder, hidden things too."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a command left: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Terminal:
+    """Runs commands in this process, against a farm in memory."""
+
+    def __init__(self, capture: pytest.CaptureFixture[str], farm: MemoryFarm) -> None:
+        self._capture = capture
+        self.farm = farm
+
+    def run(self, *words: object) -> Ran:
+        """Run `frameloom` with these words."""
+        self._capture.readouterr()
+        code = main([str(word) for word in words])
+        out, err = self._capture.readouterr()
+        return Ran(code=code, out=out, err=err)

@@ -1,0 +1,290 @@
+"""A job from the command line, on a farm in memory: what lies where, what is said, and what a second run does."""
+
+import io
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from frameloom.cli.job import DIGEST
+from frameloom.model.errors import FarmUnavailable, FramesMissing
+from frameloom.model.request import START, START_NO
+from frameloom.model.status import JobStatus
+from tests.jobs import BUCKETS
+from tests.scenes import make_scene
+from tests.unit.cli_farm import VIDEO, MemoryFarm, Terminal, files
+
+LOST = FramesMissing(count=4, total=5, frames="2-5", reason="Nobody said why.")
+
+
+def png(colour: int = 0) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (64, 36), (colour, 0, 0)).save(data, "PNG")
+    return data.getvalue()
+
+
+@pytest.fixture
+def farm(monkeypatch: pytest.MonkeyPatch) -> MemoryFarm:
+    farm = MemoryFarm(image=png())
+    # A farm in memory takes a step at each look, and need not be waited for.
+    monkeypatch.setattr("frameloom.services.follow.QUICKEST", 0.001)
+    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: farm)
+    return farm
+
+
+@pytest.fixture
+def terminal(
+    farm: MemoryFarm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Terminal:
+    """A terminal in a folder that holds shot.blend, of frames 1 to 5."""
+    make_scene(tmp_path / "shot.blend")
+    monkeypatch.chdir(tmp_path)
+    return Terminal(capsys, farm)
+
+
+def frames_folder() -> Path:
+    (folder,) = [path for path in Path("out/shot").iterdir() if path.is_dir()]
+    return folder
+
+
+def test_a_render_leaves_frames_video_and_report_and_says_where(terminal: Terminal) -> None:
+    ran = terminal.run("render", "shot.blend", "--out", "out")
+    folder = frames_folder()
+    assert ran.code == 0
+    assert files(Path("out")) == {
+        "shot",
+        f"shot/{folder.name}",
+        *(f"shot/{folder.name}/00000{frame}.png" for frame in range(1, 6)),
+        "shot.mp4",
+        "shot.report.json",
+    }
+    assert {path.read_bytes() for path in folder.iterdir()} == {png()}
+    assert Path("out/shot.mp4").read_bytes() == VIDEO
+    assert json.loads(Path("out/shot.report.json").read_text())["summary"]["frames"]["total"] == 5
+    assert ran.out.splitlines()[1:] == [
+        "  video   out/shot.mp4",
+        f"  frames  {folder}",
+        "  report  out/shot.report.json",
+    ]
+
+
+def test_the_job_asks_for_what_the_options_say(terminal: Terminal) -> None:
+    frames = "--start 2 --end 4 --step 2 --camera Camera --resolution 50 --samples 3 --engine cycles"
+    video = "--fps 29.97 --quality 30 --on-missing stitch"
+    farm = "--max-workers 7 --chunk-size 2 --set queue_timeout=60"
+    terminal.run("render", "shot.blend", "--out", "out", *frames.split(), *video.split(), *farm.split())
+    job = terminal.farm.job()
+    assert job.frames == "2,4"
+    assert job.settings.model_dump() == {
+        "blender": "4.5.15",
+        "scene": None,
+        "camera": "Camera",
+        "engine": "CYCLES",
+        "samples": 3,
+        "resolution_percentage": 50,
+        "format": "PNG",
+    }
+    assert (job.fps, job.video.quality, job.on_missing) == ("2997/100", 30, "stitch")
+    assert (job.limits.max_workers, job.limits.queue_timeout, job.chunk_size) == (7, 60, 2)
+
+
+def test_negative_frames_are_given_as_they_are(terminal: Terminal) -> None:
+    assert terminal.run("render", "shot.blend", "--out", "out", "--start", "-5", "--end", "-3").code == 0
+    assert {path.name for path in frames_folder().iterdir()} == {"-00005.png", "-00004.png", "-00003.png"}
+
+
+def test_frames_only_makes_no_video(terminal: Terminal) -> None:
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
+    assert ran.code == 0
+    assert "video" not in ran.out
+    assert not Path("out/shot.mp4").exists()
+
+
+def test_a_scene_is_uploaded_as_one_whose_job_is_started_by_its_uploader(terminal: Terminal) -> None:
+    terminal.run("render", "shot.blend", "--out", "out")
+    stored = terminal.farm.store.head(BUCKETS.scenes, "shot.blend")
+    assert stored is not None
+    assert stored.metadata == {START: START_NO, DIGEST: terminal.farm.job().scene.digest}
+
+
+def test_a_scene_that_is_there_is_not_uploaded_again_and_an_edited_one_is(terminal: Terminal) -> None:
+    terminal.run("render", "shot.blend", "--out", "out")
+    terminal.run("render", "shot.blend", "--out", "out")
+    assert terminal.farm.job().scene.version == "v1"
+    make_scene(Path("shot.blend"), frames=(1, 3))
+    terminal.run("render", "shot.blend", "--out", "out")
+    assert terminal.farm.job().scene.version == "v2"
+
+
+def test_a_second_run_on_a_new_farm_renders_only_what_is_missing(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.run("render", "shot.blend", "--out", "out", "--frames", "1-5")
+    folder = frames_folder()
+    (folder / "000002.png").write_bytes(png()[:-10])
+    (folder / "000004.png").unlink()
+    again = MemoryFarm(image=png(200))
+    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: again)
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--json")
+    assert json.loads(ran.out)["frames"]["total"] == 5
+    # Frames 2 and 4 were rendered by the second farm, all others were given to it.
+    assert {path.name for path in folder.iterdir() if path.read_bytes() == png(200)} == {"000002.png", "000004.png"}
+    assert {path.name for path in folder.iterdir() if path.read_bytes() == png()} == {
+        "000001.png",
+        "000003.png",
+        "000005.png",
+    }
+
+
+def test_a_farm_that_keeps_its_frames_is_given_none(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal.run("render", "shot.blend", "--out", "out", "--frames", "1-3")
+    deployed = MemoryFarm(image=png(200), keeps_frames=True)
+    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: deployed)
+    terminal.run("render", "shot.blend", "--out", "out")
+    assert {deployed.store.get(BUCKETS.frames, stored.key) for stored in deployed.store.list(BUCKETS.frames, "")} == {
+        png(200)
+    }
+    # What lies whole in the folder is the same frame: it is not fetched over itself.
+    assert (frames_folder() / "000001.png").read_bytes() == png()
+    assert (frames_folder() / "000005.png").read_bytes() == png(200)
+
+
+def test_other_settings_make_other_frames(terminal: Terminal) -> None:
+    terminal.run("render", "shot.blend", "--out", "out")
+    terminal.run("render", "shot.blend", "--out", "out", "--samples", "2")
+    assert len(list(Path("out/shot").iterdir())) == 2
+
+
+def test_json_is_all_that_stdout_gets(terminal: Terminal) -> None:
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--json")
+    document = json.loads(ran.out)
+    assert document["status"] == "succeeded"
+    assert document["job_id"] == terminal.farm.job().job_id
+    assert document["frames"] == {"total": 5, "rendered": 0, "reused": 5, "missing": 0}
+    assert document["paths"] == {
+        "video": "out/shot.mp4",
+        "frames": str(frames_folder()),
+        "report": "out/shot.report.json",
+    }
+    assert document["seconds"] > 0
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_quiet_says_nothing(terminal: Terminal) -> None:
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--quiet")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+def test_a_job_that_fails_says_why_and_keeps_what_it_made(terminal: Terminal) -> None:
+    terminal.farm.breaks = LOST
+    ran = terminal.run("render", "shot.blend", "--out", "out")
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1] == f"frameloom: {LOST}"
+    assert {path.name for path in frames_folder().iterdir()} == {"000001.png"}
+    assert "  report  out/shot.report.json" in ran.out
+    assert not Path("out/shot.mp4").exists()
+
+
+def test_a_failure_is_json_where_json_was_asked_for(terminal: Terminal) -> None:
+    terminal.farm.breaks = LOST
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--json")
+    document = json.loads(ran.out)
+    assert ran.code == 1
+    assert (document["status"], document["error"]) == ("failed", "FramesMissing")
+    assert document["cause"] == str(LOST)
+    assert ran.err == f"frameloom: {LOST}\n"
+
+
+def test_a_job_that_somebody_else_cancels_has_failed(terminal: Terminal) -> None:
+    def cancel(rendered: int) -> None:
+        if rendered == 2:
+            terminal.farm.executions.stop(terminal.farm.job().job_id, reason="No more money.")
+
+    terminal.farm.on_look = cancel
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--json")
+    document = json.loads(ran.out)
+    assert (ran.code, document["status"], document["error"]) == (1, "canceled", "Canceled")
+    assert document["cause"].endswith("was canceled: No more money.")
+
+
+def test_a_farm_that_cannot_be_had_is_one_sentence(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unavailable() -> None:
+        raise FarmUnavailable(problem="The emulator did not start.")
+
+    monkeypatch.setattr(terminal.farm, "farm", unavailable)
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--quiet")
+    assert (ran.code, ran.err) == (1, "frameloom: The emulator did not start.\n")
+    assert terminal.farm.closed == 1
+
+
+def test_a_sequence_makes_the_video_of_frames_that_exist(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
+    again = MemoryFarm(image=png(200))
+    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: again)
+    ran = terminal.run("sequence", "shot.blend", "--out", "out", "--fps", "12")
+    assert ran.code == 0
+    assert Path("out/shot.mp4").read_bytes() == VIDEO
+    assert (again.job().output, again.job().fps) == ("video", "12")
+    assert {path.read_bytes() for path in frames_folder().iterdir()} == {png()}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_cancels_the_job_keeps_what_is_whole_and_closes_the_farm(
+    terminal: Terminal, number: signal.Signals
+) -> None:
+    terminal.farm.on_look = lambda rendered: os.kill(os.getpid(), number) if rendered == 3 else None
+    before = signal.getsignal(number)
+    ran = terminal.run("render", "shot.blend", "--out", "out")
+    job = terminal.farm.executions.describe(terminal.farm.job().job_id)
+    assert ran.code == 130
+    assert job is not None
+    assert (job.status, job.cause) == (JobStatus.CANCELED, "Interrupted at the command line.")
+    assert ran.err.splitlines()[-1] == (
+        f"frameloom: Job {job.job_id} was canceled; its frames so far are in {frames_folder()}."
+    )
+    # Frame 3 was rendered and not yet seen when the signal came.
+    assert {path.name: path.read_bytes() for path in frames_folder().iterdir()} == {
+        f"00000{frame}.png": png() for frame in (1, 2, 3)
+    }
+    assert terminal.farm.closed >= 1
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_interrupt_skips_the_canceling_and_still_closes_the_farm(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(10)
+
+    terminal.farm.on_look = lambda rendered: interrupt() if rendered == 2 else None
+    monkeypatch.setattr(terminal.farm.executions, "stop", interrupt)
+    ran = terminal.run("render", "shot.blend", "--out", "out")
+    assert ran.code == 130
+    assert terminal.farm.closed >= 1
+
+
+def test_an_interrupt_while_the_farm_closes_is_not_heard(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    def close() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        closed.append(True)
+
+    monkeypatch.setattr(terminal.farm, "close", close)
+    assert terminal.run("render", "shot.blend", "--out", "out").code == 0
+    assert closed == [True]
+
+
+def test_an_interrupt_before_the_job_starts_closes_the_farm(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.farm, "farm", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--json")
+    assert (ran.code, json.loads(ran.out)["error"]) == (130, "Canceled")
+    assert terminal.farm.closed >= 1
+    assert not Path("out").exists()

@@ -1,0 +1,135 @@
+"""Bad input to `frameloom render`: one sentence, exit code 2, nothing started and nothing created."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.scenes import make_scene
+from tests.unit.cli_farm import MemoryFarm, Terminal, files
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
+    """A terminal in a folder with the scenes shot.blend, which is good, and others, which are not."""
+    good = make_scene(tmp_path / "shot.blend")
+    make_scene(tmp_path / "blind.blend", camera=False)
+    make_scene(tmp_path / "new.blend", saved_by="5.9")
+    (tmp_path / "cut.blend").write_bytes(good.read_bytes()[:-5000])
+    (tmp_path / "text.blend").write_text("no scene at all")
+    (tmp_path / "empty.blend").touch()
+    (tmp_path / "picture.png").touch()
+    (tmp_path / "folder.blend").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    farm = MemoryFarm(image=b"")
+    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: farm)
+    return Terminal(capsys, farm)
+
+
+BAD_SCENES = {
+    "missing.blend": "there is no file 'missing.blend'",
+    "text.blend": "'text.blend' is not a readable .blend file",
+    "empty.blend": "'empty.blend' is not a readable .blend file",
+    "cut.blend": "'cut.blend' is not a readable .blend file",
+    "picture.png": "'picture.png' is not a readable .blend file: its name does not end in .blend.",
+    "folder.blend": "'folder.blend' is not a readable .blend file: it is a folder.",
+    "blind.blend": "has no camera",
+    "new.blend": "was saved by Blender 5.9, but this farm renders with 4.5",
+}
+BAD_WORDS = {
+    "--frames 10-1": "frames: '10-1' counts down",
+    "--frames 1-": "frames: '1-' is not a range of frames",
+    "--frames abc": "frames: 'abc' is not a range of frames",
+    "--frames 1-5,3": "frames: frame 3 is named twice",
+    "--frames 1-1000001": "frames: 1,000,001 frames are over the limit of 1,000,000",
+    "--frames 1-3 --start 1 --end 3": "frames: takes the place of start, end and step",
+    "--start 5": "end: is missing",
+    "--end 5": "start: is missing",
+    "--start 5 --end 1": "end: 1 comes before start, 5",
+    "--start one --end 3": "start: Input should be a valid integer",
+    "--step 2": "step: goes with start and end",
+    "--scene Nowhere": "Nowhere",
+    "--camera Nobody": "Nobody",
+    "--samples 0": "samples: Input should be greater than or equal to 1",
+    "--resolution big": "resolution_percentage: Input should be a valid integer",
+    "--engine POVRAY": "engine: ",
+    "--format GIF": "format: ",
+    "--format OPEN_EXR": "format: a video is made from PNG frames",
+    "--fps 0": "fps: takes",
+    "--quality 52": "video.quality: Input should be less than or equal to 51",
+    "--on-missing maybe": "on_missing: Input should be 'fail' or 'stitch'",
+    "--chunk-size 0": "chunk_size: ",
+    "--max-workers 0": "max_workers: ",
+    "--set colour=red": "colour: there is no such field; the fields are",
+    "--set video.colour=red": "video.colour: there is no such field; the fields are codec, quality",
+    "--set colour": "--set: takes NAME=VALUE, not 'colour'",
+    "--set =3": "--set: takes NAME=VALUE",
+    "--set video=3": "video: Input should be",
+    "--set video=3 --quality 3": "video: is given a value of its own, and fields inside of it",
+    "--set frames.first=3 --frames 1": "frames.first: is inside of frames",
+    "--set samples=3 --samples 3": "samples: is given twice",
+    "--set blender=3.6.0": "blender: this farm renders with 4.5",
+    "--set file=../shot.blend": "file: ",
+    "--out file": "/file' is not a folder.",
+    "--out file/below": "is not a folder",
+    "--workers none": "Invalid value for '--workers'",
+    "--workers 0": "Invalid value for '--workers'",
+    "--colour red": "No such option: --colour",
+}
+
+
+@pytest.mark.parametrize("scene", BAD_SCENES)
+def test_a_scene_that_no_farm_can_render_is_refused(terminal: Terminal, scene: str) -> None:
+    refused(terminal, "render", scene, "--frames", "1-3", saying=BAD_SCENES[scene])
+
+
+@pytest.mark.parametrize("words", BAD_WORDS)
+def test_a_request_that_makes_no_sense_is_refused(terminal: Terminal, words: str) -> None:
+    refused(terminal, "render", "shot.blend", *words.split(), saying=BAD_WORDS[words])
+
+
+@pytest.mark.skipif(not os.path.ismount("/proc"), reason="there is no folder that even root cannot write to")
+def test_an_output_folder_that_cannot_be_written_is_refused(terminal: Terminal) -> None:
+    refused(terminal, "render", "shot.blend", "--out", "/proc/out", saying="--out: '/proc' cannot be written to (")
+
+
+def test_a_folder_where_the_video_must_go_is_refused(terminal: Terminal) -> None:
+    Path("shot.mp4").mkdir()
+    refused(terminal, "render", "shot.blend", saying="--out: 'shot.mp4' is a folder, where a file must go")
+
+
+def test_an_earlier_request_that_fits_no_command_is_refused_too(terminal: Terminal) -> None:
+    refused(terminal, "sequence", "shot.blend", "--frames", "3-1", saying="frames: '3-1' counts down")
+    refused(terminal, "sequence", "shot.blend", "--frames-only", saying="No such option: --frames-only")
+    refused(terminal, "renderr", "shot.blend", saying="No such command 'renderr'. Did you mean 'render'?")
+    refused(terminal, "render", saying="Missing argument")
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("--frames", "abc"), "InvalidRequest"),
+        (("--colour", "red"), "UsageError"),
+        (("--out", "file"), "InvalidRequest"),
+    ],
+)
+def test_a_refusal_is_json_where_json_was_asked_for(terminal: Terminal, words: tuple[str, ...], error: str) -> None:
+    ran = terminal.run("render", "shot.blend", "--json", *words)
+    document = json.loads(ran.out)
+    assert set(document) == {"error", "cause"}
+    assert document["error"] == error
+    assert ran.err == f"frameloom: {document['cause']}\n"
+
+
+def refused(terminal: Terminal, *words: str, saying: str) -> None:
+    """Run a command that must be refused, and leave no trace."""
+    before = files(Path())
+    ran = terminal.run(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("frameloom: ")
+    assert ran.err.count("\n") == 1, "more than one line"
+    assert saying in ran.err
+    assert files(Path()) == before
+    assert terminal.farm.opened == 0

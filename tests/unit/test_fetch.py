@@ -1,0 +1,147 @@
+"""Frames between a folder and the farm: whole or not at all."""
+
+import io
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from frameloom.model.frames import FrameRange
+from frameloom.services.fetch import FrameFetcher, fetch_file, offer_frames, whole_file, whole_frames
+from frameloom.services.memory import MemoryStore
+
+BUCKET, PREFIX = "frames", "shot/0123456789abcdef/"
+
+
+def png(colour: int = 0) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (8, 4), (colour, 0, 0)).save(data, "PNG")
+    return data.getvalue()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder, hidden ones too."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    store = MemoryStore()
+    for frame in range(1, 6):
+        store.put(BUCKET, f"{PREFIX}{frame:06d}.png", png(frame))
+    return store
+
+
+def test_a_file_appears_with_all_that_was_written(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "new" / "film.mp4") as partial:
+        partial.write_bytes(b"half")
+        assert not (tmp_path / "new" / "film.mp4").exists()
+        partial.write_bytes(b"half and half")
+    assert files(tmp_path) == {"new/film.mp4": b"half and half"}
+
+
+@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()])
+def test_what_was_there_stays_when_writing_fails(tmp_path: Path, error: BaseException) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"old")
+
+    def write_half() -> None:
+        with whole_file(tmp_path / "film.mp4") as partial:
+            partial.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write_half()
+    assert files(tmp_path) == {"film.mp4": b"old"}
+
+
+def test_an_object_that_is_not_there_leaves_no_file(tmp_path: Path, store: MemoryStore) -> None:
+    with pytest.raises(LookupError):
+        fetch_file(store, BUCKET, "shot.mp4", tmp_path / "shot.mp4")
+    assert files(tmp_path) == {}
+
+
+def test_frames_arrive_under_their_own_names(tmp_path: Path, store: MemoryStore) -> None:
+    with FrameFetcher(store, BUCKET) as fetcher:
+        fetcher.fetch([1, 3], PREFIX, tmp_path / "shot", "PNG")
+        fetcher.fetch([5], PREFIX, tmp_path / "shot", "PNG")
+    assert files(tmp_path) == {"shot/000001.png": png(1), "shot/000003.png": png(3), "shot/000005.png": png(5)}
+    assert fetcher.brought == {1, 3, 5}
+
+
+def test_a_frame_that_went_away_is_an_error_and_no_file(tmp_path: Path, store: MemoryStore) -> None:
+    with pytest.raises(LookupError, match=r"000006\.png"), FrameFetcher(store, BUCKET) as fetcher:
+        fetcher.fetch([1, 6], PREFIX, tmp_path, "PNG")
+    assert files(tmp_path) == {"000001.png": png(1)}
+    assert fetcher.brought == {1}
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_more_is_asked_for(tmp_path: Path, store: MemoryStore) -> None:
+    (tmp_path / "shot").write_bytes(b"a file, where the folder should be")
+    fetcher = FrameFetcher(store, BUCKET)
+    fetcher.fetch([1], PREFIX, tmp_path / "shot", "PNG")
+    fetcher._futures[0].exception()
+    with pytest.raises(OSError, match="shot"):
+        fetcher.fetch([], PREFIX, tmp_path / "shot", "PNG")
+    with fetcher:
+        pass
+
+
+class SlowStore(MemoryStore):
+    """Hands out nothing until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+
+    def get(self, bucket: str, key: str) -> bytes | None:
+        self.go.wait(10)
+        return super().get(bucket, key)
+
+
+def test_an_interrupt_gives_up_what_has_not_begun_and_leaves_no_half_file(tmp_path: Path) -> None:
+    store = SlowStore()
+    for frame in range(1, 101):
+        store.put(BUCKET, f"{PREFIX}{frame:06d}.png", png())
+    fetcher = FrameFetcher(store, BUCKET)
+
+    def fetch_until_interrupted() -> None:
+        with fetcher:
+            fetcher.fetch(range(1, 101), PREFIX, tmp_path, "PNG")
+            threading.Timer(0.05, store.go.set).start()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch_until_interrupted()
+    assert 0 < len(fetcher.brought) < 20
+    assert files(tmp_path) == {f"{frame:06d}.png": png() for frame in fetcher.brought}
+
+
+def test_only_whole_frames_of_an_earlier_run_count(tmp_path: Path) -> None:
+    for frame in (1, 2, 3, 9):
+        (tmp_path / f"{frame:06d}.png").write_bytes(png(frame))
+    (tmp_path / "000002.png").write_bytes(png(2)[:-20])
+    (tmp_path / "000004.png").write_bytes(b"")
+    (tmp_path / "000005.png").mkdir()
+    (tmp_path / ".000006.png.1.part").write_bytes(png(6))
+    assert whole_frames(FrameRange.parse("1-7"), tmp_path, file_format="PNG") == [1, 3]
+
+
+def test_there_are_no_earlier_frames_without_an_earlier_run(tmp_path: Path) -> None:
+    assert whole_frames(FrameRange.parse("1-7"), tmp_path / "none", file_format="PNG") == []
+
+
+def test_the_farm_is_given_what_it_has_not(tmp_path: Path, store: MemoryStore) -> None:
+    for frame in (1, 6, 7):
+        (tmp_path / f"{frame:06d}.png").write_bytes(png(100))
+    put = offer_frames([1, 6, 7], tmp_path, store=store, bucket=BUCKET, prefix=PREFIX, file_format="PNG")
+    assert put == 2
+    assert store.get(BUCKET, f"{PREFIX}000001.png") == png(1)
+    assert store.get(BUCKET, f"{PREFIX}000007.png") == png(100)
+
+
+def test_an_empty_object_is_no_frame_and_is_replaced(tmp_path: Path, store: MemoryStore) -> None:
+    store.put(BUCKET, f"{PREFIX}000001.png", b"")
+    (tmp_path / "000001.png").write_bytes(png(100))
+    assert offer_frames([1], tmp_path, store=store, bucket=BUCKET, prefix=PREFIX, file_format="PNG") == 1
+    assert store.get(BUCKET, f"{PREFIX}000001.png") == png(100)

@@ -1,0 +1,181 @@
+"""Frame ranges: the grammar, and the laws that everything else counts on."""
+
+import time
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frameloom.model.errors import InvalidRequest
+from frameloom.model.frames import FIRST_FRAME, LAST_FRAME, MAX_FRAMES, FrameRange
+
+# Close together, so that strides, neighbours and overlaps come up.
+frame_numbers = st.integers(-60, 60) | st.integers(FIRST_FRAME, LAST_FRAME)
+frame_sets = st.sets(frame_numbers, max_size=80)
+ranges = frame_sets.map(FrameRange.of)
+full_ranges = st.sets(frame_numbers, min_size=1, max_size=80).map(FrameRange.of)
+spans = st.tuples(st.integers(-50, 50), st.integers(0, 30), st.integers(1, 7)).map(
+    lambda span: (span[0], span[0] + span[1], span[2])
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "frames"),
+    [
+        ("7", [7]),
+        ("-7", [-7]),
+        ("+7", [7]),
+        ("1-5", [1, 2, 3, 4, 5]),
+        ("3-3", [3]),
+        ("1-10:3", [1, 4, 7, 10]),
+        ("1-9:3", [1, 4, 7]),
+        ("-5--3", [-5, -4, -3]),
+        ("-2-1", [-2, -1, 0, 1]),
+        ("1-10:2,15,20-22", [1, 3, 5, 7, 9, 15, 20, 21, 22]),
+        ("20-22,15,1-2", [1, 2, 15, 20, 21, 22]),
+        ("1-5:2,2-4:2", [1, 2, 3, 4, 5]),
+        (" 1 , 3 ", [1, 3]),
+        ("007", [7]),
+    ],
+)
+def test_text_of_the_grammar_names_its_frames_in_order(text: str, frames: list[int]) -> None:
+    assert list(FrameRange.parse(text)) == frames
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", ",", "1,", ",1", "1-", "-", "abc", "1-10:", "1:2", "1..3", "1 - 3", "1.5", "0x1", "1;2", "1-2-3", "١", "1e3"],
+)
+def test_text_outside_the_grammar_is_refused_with_an_example_of_it(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"1-10:2,15,20-30"):
+        FrameRange.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("10-1", "counts down: write 1-10"),
+        ("-1--5", "counts down: write -5--1"),
+        ("1-10:0", "step of '1-10:0' must be 1 or more"),
+        ("1-10:-2", "step of '1-10:-2' must be 1 or more"),
+        ("1-5,5-9", "frame 5 is named twice"),
+        ("1-9:2,1-9:4", "frame 1 is named twice"),
+        ("3,3", "frame 3 is named twice"),
+        (f"{LAST_FRAME + 1}", "outside what Blender can have"),
+        (f"{FIRST_FRAME - 1}", "outside what Blender can have"),
+        ("1-1000001", "1,000,001 frames are over the limit of 1,000,000"),
+        ("1-900000,900001-1000001", "over the limit"),
+        ("1-" + "9" * 5000, "is not a range of frames"),
+    ],
+)
+def test_frames_that_make_no_job_are_refused_with_the_reason(text: str, problem: str) -> None:
+    with pytest.raises(InvalidRequest, match=problem.replace("(", r"\(")) as caught:
+        FrameRange.parse(text)
+    assert caught.value.facts["field"] == "frames"
+
+
+def test_a_refusal_names_the_field_that_it_was_given() -> None:
+    with pytest.raises(InvalidRequest, match=r"^end: "):
+        FrameRange.between(1, 2_000_000, field="end")
+
+
+def test_a_refusal_of_a_very_long_text_is_short() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        FrameRange.parse("1-2," * 5000 + "x" * 5000)
+    assert len(str(caught.value)) < 200
+
+
+@given(full_ranges)
+def test_parse_is_the_inverse_of_print(frames: FrameRange) -> None:
+    assert FrameRange.parse(str(frames)) == frames
+
+
+def test_what_is_printed_is_parsed_again_however_long_it_is() -> None:
+    # 22 characters that print as 60,000: pairs with a hole after each.
+    frames = FrameRange.parse("1-20000:3,2-20000:3")
+    assert len(str(frames)) > 60_000
+    assert FrameRange.parse(str(frames)) == frames
+
+
+@given(st.lists(spans, min_size=1, max_size=6))
+def test_parse_takes_what_names_each_frame_once_and_nothing_else(named: list[tuple[int, int, int]]) -> None:
+    text = ",".join(f"{first}-{last}:{step}" for first, last, step in named)
+    frames = [frame for first, last, step in named for frame in range(first, last + 1, step)]
+    if len(set(frames)) == len(frames):
+        assert list(FrameRange.parse(text)) == sorted(frames)
+    else:
+        with pytest.raises(InvalidRequest, match="named twice"):
+            FrameRange.parse(text)
+
+
+@given(st.text() | st.text(alphabet="0123456789-+:, ", max_size=30))
+def test_any_text_is_a_range_or_an_invalid_request(text: str) -> None:
+    try:
+        frames = FrameRange.parse(text)
+    except InvalidRequest:
+        return
+    listed = list(frames)
+    assert listed == sorted(set(listed))
+    assert 1 <= len(listed) <= MAX_FRAMES
+
+
+@given(frame_sets)
+def test_a_range_of_frames_holds_those_frames_in_order(frames: set[int]) -> None:
+    made = FrameRange.of(frames)
+    assert list(made) == sorted(frames)
+    assert len(made) == len(frames)
+    assert all(frame in made for frame in frames)
+    assert all((frame in made) == (frame in frames) for frame in range(-65, 66))
+
+
+@given(frame_sets, st.randoms(use_true_random=False))
+def test_ranges_of_the_same_frames_are_equal_however_they_were_made(frames: set[int], random: Random) -> None:
+    shuffled = sorted(frames)
+    random.shuffle(shuffled)
+    assert FrameRange.of(shuffled + shuffled) == FrameRange.of(frames)
+    if frames:
+        assert FrameRange.parse(",".join(map(str, shuffled))) == FrameRange.of(frames)
+
+
+@given(ranges, st.integers(1, 100))
+def test_chunks_cover_each_frame_once_and_in_order(frames: FrameRange, size: int) -> None:
+    chunks = list(frames.chunks(size))
+    assert [frame for chunk in chunks for frame in chunk] == list(frames)
+    assert all(len(chunk) == size for chunk in chunks[:-1])
+    assert all(1 <= len(chunk) <= size for chunk in chunks)
+    assert all(FrameRange.parse(str(chunk)) == chunk for chunk in chunks)
+
+
+@given(ranges, st.integers(0, 90), st.integers(0, 90))
+def test_a_slice_holds_the_frames_at_those_indices(frames: FrameRange, first: int, count: int) -> None:
+    assert list(frames.slice(first, count)) == list(frames)[first : first + count]
+
+
+@given(ranges, frame_sets)
+def test_without_leaves_the_frames_that_are_not_taken_away(frames: FrameRange, gone: set[int]) -> None:
+    left = frames.without(gone)
+    assert list(left) == [frame for frame in frames if frame not in gone]
+    assert left == FrameRange.of(set(frames) - gone)
+    assert frames.without(()) == frames
+    assert not frames.without(frames)
+
+
+@given(st.integers(-1000, 1000), st.integers(0, 500), st.integers(1, 20))
+def test_between_holds_both_ends_where_the_step_meets_them(start: int, length: int, step: int) -> None:
+    frames = FrameRange.between(start, start + length, step)
+    assert list(frames) == list(range(start, start + length + 1, step))
+
+
+@pytest.mark.parametrize("text", ["1-1000000", "-500000-499999", "1-999999:2,2-1000000:2", "500001-1000000,1-500000"])
+def test_a_million_frames_are_quick_to_make(text: str) -> None:
+    begun = time.process_time()
+    assert len(FrameRange.parse(text)) == MAX_FRAMES
+    assert time.process_time() - begun < 5
+
+
+def test_frames_past_the_limit_are_refused_before_they_are_made() -> None:
+    begun = time.process_time()
+    with pytest.raises(InvalidRequest, match="over the limit"):
+        FrameRange.parse(",".join([f"{FIRST_FRAME}-{LAST_FRAME}"] * 2000))
+    assert time.process_time() - begun < 1

@@ -1,0 +1,215 @@
+"""Images as Blender writes them, and what a full disk, a cut connection or a bad byte makes of them."""
+
+import contextlib
+import io
+import itertools
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from frameloom.model.errors import FrameInvalid
+from frameloom.model.images import ImageFacts, check_exr, check_image, check_jpeg, check_png
+from tests.scenes import render_image
+
+Check = Callable[..., ImageFacts]
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+CODECS = ["NONE", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB"]
+
+
+def _pillow(kind: str, mode: str, **options: object) -> bytes:
+    """Return an image of 23 x 17 pixels with a slope in it."""
+    image = Image.linear_gradient("L").resize((23, 17)).convert(mode)
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _exr(width: int = 5, height: int = 40, *, lines: int = 16, flags: int = 2) -> bytes:
+    """Return an OpenEXR with one half channel, in blocks of 16 lines (ZIP) that hold no real pixels."""
+
+    def attribute(name: bytes, kind: bytes, value: bytes) -> bytes:
+        return name + b"\0" + kind + b"\0" + struct.pack("<I", len(value)) + value
+
+    header = (
+        struct.pack("<II", 20000630, flags)
+        + attribute(b"channels", b"chlist", b"Y\0" + struct.pack("<iB3xii", 1, 0, 1, 1) + b"\0")
+        + attribute(b"compression", b"compression", b"\x03")
+        + attribute(b"dataWindow", b"box2i", struct.pack("<4i", 0, 0, width - 1, height - 1))
+        + b"\0"
+    )
+    firsts = range(0, height, lines)
+    blocks = [struct.pack("<iI", first, 9) + bytes(9) for first in firsts]
+    table = len(header) + 8 * len(firsts)
+    return header + b"".join(struct.pack("<Q", table + 17 * n) for n in range(len(firsts))) + b"".join(blocks)
+
+
+PNG = _pillow("PNG", "RGBA")
+JPEG = _pillow("JPEG", "RGB")
+EXR = _exr()
+WHOLE: list[tuple[Check, bytes]] = [
+    (check_png, PNG),
+    (check_jpeg, JPEG),
+    (check_jpeg, _pillow("JPEG", "RGB", progressive=True)),
+    (check_exr, EXR),
+]
+every_format = pytest.mark.parametrize(("check", "data"), WHOLE, ids=["png", "jpeg", "progressive jpeg", "exr"])
+
+
+def _problem(check: Check, data: bytes, size: tuple[int, int] | None = None) -> str:
+    with pytest.raises(FrameInvalid) as raised:
+        check(data, frame=7, size=size)
+    assert raised.value.facts["frame"] == 7
+    return str(raised.value.facts["problem"])
+
+
+@pytest.mark.parametrize(("depth", "bits"), [("8", 8), ("16", 16)])
+def test_a_png_of_blender_is_whole(tmp_path: Path, depth: str, bits: int) -> None:
+    data = render_image(tmp_path / "frame", format="PNG", depth=depth).read_bytes()
+    facts = check_image(data, format="PNG", frame=1, size=(64, 36))
+    assert facts == ImageFacts(width=64, height=36, bit_depth=bits, channels=4)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_an_openexr_of_blender_is_whole_however_it_is_packed(tmp_path: Path, codec: str) -> None:
+    data = render_image(tmp_path / "frame", format="OPEN_EXR", depth="16", codec=codec).read_bytes()
+    facts = check_image(data, format="OPEN_EXR", frame=1, size=(64, 36))
+    assert facts == ImageFacts(width=64, height=36, bit_depth=16, channels=4)
+    assert _problem(check_exr, data[:-1]) == "it ends before its end"
+
+
+def test_a_jpeg_of_blender_is_whole(tmp_path: Path) -> None:
+    data = render_image(tmp_path / "frame", format="JPEG").read_bytes()
+    facts = check_image(data, format="JPEG", frame=1, size=(64, 36))
+    assert facts == ImageFacts(width=64, height=36, bit_depth=8, channels=3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "bits", "channels"), [("1", 1, 1), ("L", 8, 1), ("I;16", 16, 1), ("LA", 8, 2), ("RGB", 8, 3)]
+)
+def test_a_png_of_every_colour_type_is_whole(mode: str, bits: int, channels: int) -> None:
+    file = io.BytesIO()
+    Image.new(mode, (23, 17)).save(file, "PNG")
+    facts = check_png(file.getvalue(), frame=1, size=(23, 17))
+    assert (facts.bit_depth, facts.channels) == (bits, channels)
+
+
+@every_format
+def test_an_image_cut_anywhere_is_invalid(check: Check, data: bytes) -> None:
+    check(data, frame=7)
+    for length in range(len(data)):
+        _problem(check, data[:length])
+
+
+@every_format
+def test_an_image_with_something_behind_it_is_invalid(check: Check, data: bytes) -> None:
+    assert _problem(check, data + b"\0") == "something follows its end"
+
+
+@every_format
+def test_an_image_of_another_size_is_invalid(check: Check, data: bytes) -> None:
+    facts = check(data, frame=7)
+    problem = _problem(check, data, size=(facts.width, facts.height + 1))
+    assert problem == f"it is {facts.width} x {facts.height} pixels, not {facts.width} x {facts.height + 1}"
+
+
+@every_format
+def test_bytes_that_are_something_else_are_invalid(check: Check, data: bytes) -> None:
+    assert _problem(check, b"") == "it is empty"
+    for _, other in WHOLE:
+        if other[:4] != data[:4]:
+            assert _problem(check, other).startswith("it is no ")
+
+
+def test_a_png_with_any_one_bit_changed_is_invalid() -> None:
+    for at, bit in itertools.product(range(len(PNG)), range(8)):
+        _problem(check_png, PNG[:at] + bytes([PNG[at] ^ 1 << bit]) + PNG[at + 1 :])
+
+
+@given(data=st.data(), which=st.sampled_from([(check_exr, EXR), (check_jpeg, JPEG), (check_png, PNG)]))
+def test_a_damaged_image_is_invalid_or_looks_whole_but_never_breaks_the_check(
+    data: st.DataObject, which: tuple[Check, bytes]
+) -> None:
+    check, whole = which
+    at = data.draw(st.integers(0, len(whole) - 1))
+    length = data.draw(st.integers(0, 8))
+    damaged = whole[:at] + data.draw(st.binary(min_size=0, max_size=8)) + whole[at + length :]
+    with contextlib.suppress(FrameInvalid):
+        check(damaged, frame=7)
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"", PNG[:33], EXR[:8], JPEG[:2]]))
+def test_garbage_behind_the_right_first_bytes_is_invalid(garbage: bytes, first: bytes) -> None:
+    for check in (check_png, check_exr, check_jpeg):
+        _problem(check, first + garbage)
+
+
+def test_a_png_without_pixels_is_invalid() -> None:
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
+    end = _chunk(b"IEND", b"")
+    assert _problem(check_png, PNG_SIGNATURE + header + end) == "it holds no pixels"
+    assert _problem(check_png, PNG_SIGNATURE + header + _chunk(b"IDAT", b"") + end) == "it holds no pixels"
+    assert _problem(check_png, PNG_SIGNATURE + end) == "it holds no pixels"
+
+
+@pytest.mark.parametrize(
+    "header", [(0, 4, 8, 2, 0, 0, 0), (4, 0, 8, 2, 0, 0, 0), (4, 4, 7, 2, 0, 0, 0), (4, 4, 8, 5, 0, 0, 0),
+               (4, 4, 8, 2, 1, 0, 0), (4, 4, 8, 2, 0, 1, 0), (4, 4, 8, 2, 0, 0, 2)]
+)  # fmt: skip
+def test_a_png_whose_header_makes_no_sense_is_invalid(header: tuple[int, ...]) -> None:
+    data = (
+        PNG_SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *header)) + _chunk(b"IDAT", b"x") + _chunk(b"IEND", b"")
+    )
+    assert _problem(check_png, data) == "its header makes no sense"
+
+
+def test_a_png_must_begin_with_its_one_header() -> None:
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
+    for chunks in (_chunk(b"tEXt", b"a\0b") + header, header + header):
+        data = PNG_SIGNATURE + chunks + _chunk(b"IDAT", b"x") + _chunk(b"IEND", b"")
+        assert _problem(check_png, data) == "it does not begin with one header"
+
+
+def test_an_openexr_with_a_block_that_was_never_written_is_invalid() -> None:
+    table = EXR.index(b"\0\0\0\0\x09\0\0\0") - 24
+    unwritten = EXR[: table + 8] + bytes(8) + EXR[table + 16 :]
+    assert _problem(check_exr, unwritten) == "line 16 was never written, or lies beyond the end"
+
+
+def test_an_openexr_with_blocks_changed_over_is_invalid() -> None:
+    table = EXR.index(b"\0\0\0\0\x09\0\0\0") - 24
+    changed = EXR[:table] + EXR[table + 8 : table + 16] + EXR[table : table + 8] + EXR[table + 16 :]
+    assert _problem(check_exr, changed) == "line 0 is not where it should be"
+
+
+@pytest.mark.parametrize("flags", [0x202, 0x802, 0x1002, 1])
+def test_an_openexr_in_tiles_or_parts_is_not_what_blender_writes(flags: int) -> None:
+    assert _problem(check_exr, _exr(flags=flags)) == "it is an OpenEXR of another kind than Blender writes"
+
+
+def test_an_openexr_that_claims_thousands_of_millions_of_lines_costs_nothing() -> None:
+    window = struct.pack("<4i", 0, 0, 4, 39)
+    huge = EXR.replace(window, struct.pack("<4i", 0, -(2**31), 4, 2**31 - 1))
+    assert _problem(check_exr, huge) == "it ends before its end"
+
+
+def test_a_thumbnail_in_a_jpeg_does_not_end_it() -> None:
+    thumbnail = b"\xff\xe1" + struct.pack(">H", 2 + len(JPEG)) + JPEG
+    data = JPEG[:2] + thumbnail + JPEG[2:]
+    assert check_jpeg(data, frame=7).width == 23
+    assert _problem(check_jpeg, data[: 2 + len(thumbnail)]) == "it ends before its end"
+
+
+def test_another_format_needs_only_to_be_there() -> None:
+    assert check_image(b"anything", format="TIFF", frame=7, size=(4, 4)) is None
+    with pytest.raises(FrameInvalid, match="Frame 7 is not a whole image: it is empty"):
+        check_image(b"", format="TIFF", frame=7, size=(4, 4))

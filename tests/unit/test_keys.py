@@ -1,0 +1,167 @@
+"""The names of S3 objects and of jobs."""
+
+import json
+import re
+import string
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frameloom.model import keys
+from frameloom.model.frames import FIRST_FRAME, LAST_FRAME
+from frameloom.model.settings import EXTENSIONS, FrameFormat, RenderSettings
+
+formats = st.sampled_from(sorted(EXTENSIONS))
+digests = st.text("0123456789abcdef", min_size=64, max_size=64)
+render_settings = st.builds(
+    RenderSettings,
+    blender=st.sampled_from(["4.5.15", "5.0.1", None]),
+    scene=st.sampled_from(["Scene", "Other", None]),
+    camera=st.sampled_from(["Camera", "Other", None]),
+    engine=st.sampled_from(["CYCLES", "EEVEE", "WORKBENCH", None]),
+    samples=st.sampled_from([1, 16, None]),
+    resolution_percentage=st.sampled_from([10, 100, None]),
+    format=formats,
+)
+# What Step Functions takes of an execution's name, so that neither ARNs nor its console trip over it.
+LEGAL_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,80}", re.ASCII)
+
+
+@given(st.integers(FIRST_FRAME, LAST_FRAME), formats, st.text(max_size=20))
+def test_a_frame_key_gives_its_frame_back(frame: int, file_format: FrameFormat, scene: str) -> None:
+    prefix = keys.frames_prefix(f"{scene}.blend", "0123456789abcdef")
+    assert keys.frame_of(keys.frame_key(prefix, frame, file_format)) == frame
+    assert keys.frame_of(keys.frame_name(frame, file_format)) == frame
+
+
+def test_frame_names_sort_as_their_frames_do_up_to_a_million() -> None:
+    frames = [0, 7, 10, 99, 100, 5000, 999_999]
+    assert sorted(keys.frame_name(frame, "PNG") for frame in frames) == [keys.frame_name(frame, "PNG") for frame in frames]
+
+
+@pytest.mark.parametrize(
+    "key", ["shot.mp4", "shot/000001.txt", "shot/000001.png.part", "000001", "a000001.png", "00-1.png", "", "/", ".png", "٣.png"]
+)
+def test_other_keys_hold_no_frame(key: str) -> None:
+    assert keys.frame_of(key) is None
+
+
+def test_the_frames_of_shot_are_not_below_those_of_shot2() -> None:
+    one, other = (keys.frames_prefix(scene, "0123456789abcdef") for scene in ("film/shot.blend", "film/shot2.blend"))
+    assert not keys.frame_key(other, 1, "PNG").startswith(one)
+    assert not keys.results_prefix("shot2-1").startswith(keys.job_prefix("shot2-"))
+
+
+@given(digests, render_settings, digests, render_settings)
+def test_render_keys_are_equal_for_equal_scenes_and_settings_only(
+    digest: str, settings: RenderSettings, other_digest: str, other_settings: RenderSettings
+) -> None:
+    same = (digest, settings) == (other_digest, other_settings)
+    one = keys.render_key(digest=digest, settings=settings)
+    other = keys.render_key(digest=other_digest, settings=other_settings)
+    assert (one == other) == same
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("blender", "5.0.1"),
+        ("scene", "Night"),
+        ("camera", "Crane"),
+        ("engine", "EEVEE"),
+        ("samples", 17),
+        ("resolution_percentage", 50),
+        ("format", "JPEG"),
+    ],
+)
+def test_each_setting_changes_the_render_key(name: str, value: object) -> None:
+    plain = RenderSettings(blender="4.5.15")
+    changed = plain.model_copy(update={name: value})
+    assert keys.render_key(digest="d", settings=plain) != keys.render_key(digest="d", settings=changed)
+
+
+def test_the_settings_of_the_tests_are_all_settings() -> None:
+    """A new setting must be put into the tests above, for it must change the render key too."""
+    assert set(RenderSettings.model_fields) == {
+        *("blender", "scene", "camera", "engine", "samples", "resolution_percentage", "format")
+    }
+
+
+def test_the_render_key_stays_as_it_is() -> None:
+    """Frames in S3 lie below it: where it changes, every scene of every farm renders anew."""
+    settings = RenderSettings(blender="4.5.15", samples=16)
+    assert keys.render_key(digest="0" * 64, settings=settings) == "8c286800df3840ca"
+
+
+@given(st.text(min_size=1), st.text(string.hexdigits, min_size=1, max_size=40))
+def test_a_job_id_is_legal_whatever_the_scene_is_called(scene: str, suffix: str) -> None:
+    for name in (scene, f"{scene}.blend", f"{scene * 30}.blend"):
+        job_id = keys.job_id(name, suffix)
+        assert LEGAL_JOB_ID.fullmatch(job_id)
+        assert job_id.endswith(f"-{suffix}")
+
+
+@given(st.text(min_size=1))
+def test_new_job_ids_are_legal_and_sort_by_time(scene: str) -> None:
+    early, late = (keys.new_job_id(scene, datetime(2026, month, 1, tzinfo=UTC), "0a1b2c3d") for month in (1, 11))
+    assert LEGAL_JOB_ID.fullmatch(early)
+    assert LEGAL_JOB_ID.fullmatch(late)
+    assert early < late
+
+
+def test_a_job_id_tells_its_scene() -> None:
+    assert keys.job_id("film/my shot (3).blend", "abc") == "my-shot-3-abc"
+
+
+@given(st.permutations([("file", "shot.blend"), ("start", 1), ("end", 17)]))
+def test_the_same_request_for_the_same_version_has_the_same_job_id(fields: list[tuple[str, Any]]) -> None:
+    ordered = {"end": 17, "file": "shot.blend", "start": 1}
+    assert keys.submitted_job_id(dict(fields), "v1") == keys.submitted_job_id(ordered, "v1")
+
+
+@pytest.mark.parametrize(
+    ("change", "version"),
+    [({}, "v2"), ({"end": 18}, "v1"), ({"run": 2}, "v1"), ({"file": "film/shot.blend"}, "v1"), ({"file": "shot2.blend"}, "v1")],
+)
+def test_another_request_or_version_has_another_job_id(change: dict[str, Any], version: str) -> None:
+    request = {"file": "shot.blend", "start": 1, "end": 17}
+    assert keys.submitted_job_id(request | change, version) != keys.submitted_job_id(request, "v1")
+
+
+def test_the_film_lies_beside_its_scene() -> None:
+    assert keys.video_key("film/shot.blend") == "film/shot.mp4"
+    assert keys.video_key("a.blend.blend") == "a.blend.mp4"
+
+
+def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> None:
+    made = [
+        keys.manifest_key("j"),
+        keys.report_key("j"),
+        *(keys.chunks_key("j", number) for number in (1, 2)),
+        *(keys.segment_key("j", number) for number in (0, 1)),
+        *(
+            keys.result_key("j", chunk, attempt=attempt, worker=worker)
+            for chunk in ("1-000000", "1-000001", "2-000000")
+            for attempt in (0, 1)
+            for worker in ("one", "other")
+        ),
+        *(keys.log_part_key("j", worker, part) for worker in ("one", "other") for part in ("1", "2")),
+    ]
+    assert len(set(made)) == len(made)
+    assert all(key.startswith("jobs/j/") for key in made)
+
+
+@given(st.integers(1, 2), st.integers(0, 10**7), st.integers(1, 2), st.integers(0, 10**7))
+def test_chunk_ids_are_unlike_each_other(round_: int, index: int, other_round: int, other_index: int) -> None:
+    one, other = keys.chunk_id(round_, index), keys.chunk_id(other_round, other_index)
+    assert (one == other) == ((round_, index) == (other_round, other_index))
+
+
+def test_the_table_of_keys_is_how_keys_are_made() -> None:
+    table = keys.__doc__ or ""
+    prefix = keys.frames_prefix("film/shot.blend", "<render key>")
+    for key in ("film/shot.blend", keys.video_key("film/shot.blend"), keys.frame_key(prefix, 17, "PNG"), keys.job_prefix("<job id>")):
+        assert f"`{key}" in table, json.dumps(key)

@@ -1,0 +1,133 @@
+"""template.yaml becomes the CloudFormation that the emulator deploys."""
+
+import importlib.metadata
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frameloom.local.absent_services import needs_every_service
+from frameloom.local.template import LOCAL_FILES, local_template
+from frameloom.local.template_cache import cached_template
+from frameloom.model.errors import FarmUnavailable
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Level: {Type: String, Default: INFO}
+Globals:
+  Function:
+    Runtime: python3.13
+    Handler: app.handler
+    CodeUri: shared
+    Environment: {Variables: {LEVEL: !Ref Level}}
+Resources:
+  Layer: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer/}}
+  One: {Type: AWS::Serverless::Function, Properties: {CodeUri: ./one, Layers: [!Ref Layer]}}
+  Two: {Type: AWS::Serverless::Function}
+  Elsewhere: {Type: AWS::Serverless::Function, Properties: {CodeUri: s3://bucket/key.zip}}
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      DefinitionUri: machine.asl.json
+      DefinitionSubstitutions: {OneArn: !GetAtt One.Arn}
+      Events:
+        Uploaded: {Type: EventBridgeRule, Properties: {Pattern: {source: [aws.s3]}}}
+  Queue: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 120}}
+Outputs:
+  QueueUrl: {Value: !Ref Queue}
+"""
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    for folder in ("shared", "one", "layer"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "machine.asl.json").write_text("{}")
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE)
+    return path
+
+
+def properties(transformed: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [each["Properties"] for each in transformed["Resources"].values() if each["Type"] == kind]
+
+
+def test_code_is_the_folder_beside_the_template(template: Path) -> None:
+    transformed = local_template(template, {})
+    functions = [transformed["Resources"][name]["Properties"]["Code"] for name in ("One", "Two", "Elsewhere")]
+    assert functions == [
+        {"S3Bucket": LOCAL_FILES, "S3Key": str(template.parent / "one")},
+        {"S3Bucket": LOCAL_FILES, "S3Key": str(template.parent / "shared")},
+        {"S3Bucket": "bucket", "S3Key": "key.zip"},
+    ]
+    (layer,) = properties(transformed, "AWS::Lambda::LayerVersion")
+    assert layer["Content"] == {"S3Bucket": LOCAL_FILES, "S3Key": str(template.parent / "layer")}
+
+
+def test_a_definition_is_the_file_beside_the_template(template: Path) -> None:
+    (machine,) = properties(local_template(template, {}), "AWS::StepFunctions::StateMachine")
+    assert machine["DefinitionS3Location"] == {"Bucket": LOCAL_FILES, "Key": str(template.parent / "machine.asl.json")}
+    assert machine["DefinitionSubstitutions"] == {"OneArn": {"Fn::GetAtt": ["One", "Arn"]}}
+
+
+def test_what_sam_adds_is_there_and_what_it_does_not_know_stays(template: Path) -> None:
+    transformed = local_template(template, {})
+    (rule,) = properties(transformed, "AWS::Events::Rule")
+    assert rule["Targets"][0]["Arn"] == {"Ref": "Machine"}
+    assert len(properties(transformed, "AWS::IAM::Role")) == 5
+    assert transformed["Resources"]["Queue"] == {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 120}}
+    assert transformed["Outputs"] == {"QueueUrl": {"Value": {"Ref": "Queue"}}}
+    assert "Transform" not in transformed
+
+
+def test_the_farm_s_own_template_needs_no_more_of_aws_than_the_emulator_keeps(tmp_path: Path) -> None:
+    transformed = cached_template(ROOT / "template.yaml", {}, folder=tmp_path)
+    assert not needs_every_service(transformed)
+    transformed["Resources"]["Table"] = {"Type": "AWS::DynamoDB::Table"}
+    assert needs_every_service(transformed)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("CodeUri: ./one", "CodeUri: ./three", "three is not there, but the template names it"),
+        ("machine.asl.json", "other.asl.json", "other.asl.json is not there, but the template names it"),
+        ("ContentUri: layer/", "Content: layer/", "is no valid SAM template: .*Layer.* is invalid"),
+        ("Resources:", "Resources: [", "cannot be read"),
+        (TEMPLATE, "- 1", "is no template"),
+    ],
+)
+def test_a_wrong_template_is_told_in_a_sentence(template: Path, old: str, new: str, problem: str) -> None:
+    template.write_text(TEMPLATE.replace(old, new))
+    with pytest.raises(FarmUnavailable, match=problem):
+        local_template(template, {})
+
+
+def test_a_template_is_transformed_once(template: Path, tmp_path: Path) -> None:
+    first = cached_template(template, {}, folder=tmp_path / "cache")
+    (remembered,) = (tmp_path / "cache").iterdir()
+    remembered.write_text(json.dumps({"remembered": True}))
+    assert cached_template(template, {}, folder=tmp_path / "cache") == {"remembered": True}
+    remembered.write_text("{")
+    assert cached_template(template, {}, folder=tmp_path / "cache") == first, "half a file is none"
+    template.write_text(TEMPLATE.replace("VisibilityTimeout: 120", "VisibilityTimeout: 60"))
+    changed = cached_template(template, {}, folder=tmp_path / "cache")
+    assert changed["Resources"]["Queue"]["Properties"] == {"VisibilityTimeout": 60}
+
+
+def test_a_home_that_cannot_be_written_does_not_matter(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert cached_template(template, {}, folder=tmp_path / "file" / "cache")["Resources"]
+
+
+def test_the_cache_knows_which_translator_made_what_it_holds(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached_template(template, {}, folder=tmp_path / "cache")
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "next")
+    cached_template(template, {}, folder=tmp_path / "cache")
+    assert len(list((tmp_path / "cache").iterdir())) == 2

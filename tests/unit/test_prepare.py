@@ -1,0 +1,236 @@
+"""PrepareJob: what a request comes to on a real scene, settled before any worker starts."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frameloom.model import keys
+from frameloom.model.errors import InvalidRequest, NoCamera, SceneNotFound, SceneTooNew, SceneUnreadable
+from frameloom.model.job import Job
+from frameloom.model.request import START, START_NO, JobRequest, parse_request
+from frameloom.services import documents
+from frameloom.services.memory import MemoryStore
+from frameloom.services.prepare import Settled, prepare, settle
+from tests.jobs import BUCKETS, STARTED
+from tests.scenes import make_scene
+
+BLENDER = "4.5.15"
+KEY = "film/shot.blend"
+UPLOAD = {"detail-type": "Object Created", "detail": {"object": {"key": KEY}}}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_scene(tmp_path_factory.mktemp("scenes") / "shot.blend", frames=(3, 12), step=2, fps="29.97", cameras=("Crane",))
+
+
+class Farm:
+    """A store that holds one scene."""
+
+    def __init__(self, scene: bytes, metadata: Mapping[str, str] | None = None) -> None:
+        self.store = MemoryStore()
+        self.store.put(BUCKETS.scenes, KEY, scene, metadata=metadata)
+
+    def prepare(self, event: Mapping[str, Any], *, blender: str = BLENDER, job_id: str = "shot-1") -> dict[str, Any]:
+        return prepare(event, job_id=job_id, started=STARTED, store=self.store, buckets=BUCKETS, blender=blender)
+
+    def job(self, job_id: str = "shot-1") -> Job:
+        return documents.load_job(self.store, BUCKETS, job_id)
+
+    def wrote_nothing(self) -> bool:
+        return not list(self.store.list(BUCKETS.logs, "")) and not list(self.store.list(BUCKETS.frames, ""))
+
+
+@pytest.fixture
+def farm(scene: Path) -> Farm:
+    return Farm(scene.read_bytes())
+
+
+def settled(path: Path, **fields: Any) -> Settled:
+    return settle(JobRequest(file=KEY, **fields), path, blender=BLENDER)
+
+
+# ── settle ──
+
+
+def test_a_request_that_says_nothing_takes_frames_and_rate_from_the_scene(scene: Path) -> None:
+    found = settled(scene)
+    assert list(found.frames) == [3, 5, 7, 9, 11]
+    assert found.fps == "2997/100"
+    assert found.size == (64, 36)
+    assert found.digest == hashlib.sha256(scene.read_bytes()).hexdigest()
+
+
+def test_a_request_overrides_the_scene(scene: Path) -> None:
+    found = settled(scene, frames="-2-2", fps="25", resolution_percentage=50, samples=7, camera="Crane")
+    assert list(found.frames) == [-2, -1, 0, 1, 2]
+    assert found.fps == "25"
+    assert found.size == (32, 18)
+    assert found.settings.to_json() == {
+        "blender": BLENDER,
+        "camera": "Crane",
+        "samples": 7,
+        "resolution_percentage": 50,
+        "format": "PNG",
+    }
+
+
+def test_the_version_of_blender_is_part_of_the_render_key(scene: Path) -> None:
+    request = JobRequest(file=KEY)
+    assert settle(request, scene, blender="4.5.15").render_key != settle(request, scene, blender="4.5.16").render_key
+
+
+def test_an_edited_scene_has_another_render_key(scene: Path, tmp_path: Path) -> None:
+    edited = make_scene(tmp_path / "edited.blend", frames=(3, 12), size=(65, 36))
+    assert settled(edited).render_key != settled(scene).render_key
+
+
+def test_frames_and_film_are_not_part_of_the_render_key(scene: Path) -> None:
+    plain = settled(scene).render_key
+    for fields in ({"frames": "1-3"}, {"fps": "60"}, {"video": {"quality": 30}}, {"chunk_size": 2}, {"output": "frames"}):
+        assert settled(scene, **fields).render_key == plain
+
+
+def test_the_blender_that_the_farm_holds_may_be_asked_for(scene: Path) -> None:
+    assert settled(scene, blender=BLENDER).render_key == settled(scene).render_key
+
+
+def test_another_blender_than_the_farms_is_refused(scene: Path) -> None:
+    with pytest.raises(InvalidRequest, match=r"^blender: this farm renders with 4\.5\.15, not with 5\.0\.1\.$"):
+        settled(scene, blender="5.0.1")
+
+
+@pytest.mark.parametrize(("field", "value"), [("scene", "Night"), ("camera", "Drone")])
+def test_what_the_scene_does_not_have_is_refused_with_what_it_has(scene: Path, field: str, value: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        settled(scene, **{field: value})
+    assert caught.value.facts["field"] == field
+    assert value in str(caught.value)
+
+
+def test_a_scene_without_a_camera_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NoCamera, match=KEY):
+        settled(make_scene(tmp_path / "blind.blend", camera=False))
+
+
+def test_a_scene_of_a_newer_blender_is_refused_before_anything_renders(tmp_path: Path) -> None:
+    with pytest.raises(SceneTooNew, match=r"saved by Blender 5\.1, but this farm renders with 4\.5"):
+        settled(make_scene(tmp_path / "new.blend", saved_by="5.1"))
+
+
+def test_a_scene_slower_than_any_film_needs_a_rate_for_its_film_alone(tmp_path: Path) -> None:
+    slow = make_scene(tmp_path / "slow.blend", fps="1/2")
+    with pytest.raises(InvalidRequest, match=r"^fps: .*scene's own rate is 0\.5"):
+        settled(slow)
+    assert settled(slow, fps="24").fps == "24"
+    assert settled(slow, output="frames").fps == "1/2"
+
+
+# ── prepare ──
+
+
+def test_the_manifest_holds_what_was_settled(farm: Farm, scene: Path) -> None:
+    farm.prepare({"file": KEY, "start": "1", "end": "17", "chunk_size": 5, "max_workers": 3, "on_missing": "stitch"})
+    job, expected = farm.job(), settled(scene, frames="1-17")
+    assert (job.job_id, job.started, job.frames, job.fps) == ("shot-1", STARTED, "1-17", "2997/100")
+    assert (job.output, job.on_missing, job.chunk_size, job.limits.max_workers) == ("both", "stitch", 5, 3)
+    assert job.settings == expected.settings
+    assert job.scene.to_json() == {"bucket": "scenes", "key": KEY, "version": "v1", "digest": expected.digest}
+    assert job.outputs.bucket == "frames"
+    assert job.outputs.prefix == keys.frames_prefix(KEY, expected.render_key)
+
+
+def test_the_state_is_what_the_state_machine_reads(farm: Farm) -> None:
+    state = farm.prepare({"file": KEY, "queue_timeout": 60, "chunk_timeout": 120})
+    job = farm.job()
+    assert state == {
+        "job_id": "shot-1",
+        "round": 1,
+        "scene": job.scene.to_json(),
+        "output": job.outputs.to_json(),
+        "settings": {"blender": BLENDER, "format": "PNG"},
+        "limits": {"max_workers": 100, "queue_timeout": 60, "chunk_timeout": 120},
+    }
+
+
+def test_preparing_twice_gives_the_same(farm: Farm) -> None:
+    assert farm.prepare({"file": KEY}) == farm.prepare({"file": KEY})
+
+
+def test_two_jobs_of_the_same_render_share_their_frames(farm: Farm) -> None:
+    one = farm.prepare({"file": KEY, "frames": "1-5"}, job_id="one")
+    other = farm.prepare({"file": KEY, "frames": "4-9", "output": "frames"}, job_id="other")
+    assert one["output"] == other["output"]
+
+
+def test_an_upload_renders_the_scenes_own_frames(farm: Farm) -> None:
+    farm.prepare(UPLOAD)
+    assert list(farm.job().frame_range()) == [3, 5, 7, 9, 11]
+
+
+def test_the_metadata_of_an_upload_overrides_its_scene(scene: Path) -> None:
+    farm = Farm(scene.read_bytes(), metadata={"frames": "1-3", "samples": "2"})
+    farm.prepare(UPLOAD)
+    assert (farm.job().frames, farm.job().settings.samples) == ("1-3", 2)
+
+
+def test_the_metadata_of_a_scene_says_nothing_to_a_request(scene: Path) -> None:
+    farm = Farm(scene.read_bytes(), metadata={"frames": "1-3", START: START_NO})
+    farm.prepare({"file": KEY, "frames": "7"})
+    assert farm.job().frames == "7"
+
+
+def test_an_upload_by_someone_who_starts_its_job_is_skipped(scene: Path) -> None:
+    farm = Farm(scene.read_bytes(), metadata={START: START_NO})
+    assert set(farm.prepare(UPLOAD)) == {"skipped"}
+    assert farm.wrote_nothing()
+
+
+def test_the_newest_version_of_a_scene_is_rendered_and_named(farm: Farm, tmp_path: Path) -> None:
+    edited = make_scene(tmp_path / "edited.blend", frames=(1, 2)).read_bytes()
+    farm.store.put(BUCKETS.scenes, KEY, edited)
+    state = farm.prepare({"file": KEY})
+    assert state["scene"]["version"] == "v2"
+    assert state["scene"]["digest"] == hashlib.sha256(edited).hexdigest()
+    assert farm.job().frames == "1-2"
+
+
+@pytest.mark.parametrize("file", ["film/shot2.blend", "film/sho.blend", "shot.blend", "film/shot.blend.blend"])
+def test_a_scene_that_is_not_there_is_refused_by_its_whole_key(farm: Farm, file: str) -> None:
+    """A key that only begins like a scene's counted as that scene in the original."""
+    with pytest.raises(SceneNotFound, match=file):
+        farm.prepare({"file": file})
+    assert farm.wrote_nothing()
+
+
+@pytest.mark.parametrize("data", [b"", b"no blend file", b"BLENDER", b"BLENDER-v405" + bytes(100)])
+def test_a_file_that_is_no_scene_is_refused(data: bytes) -> None:
+    farm = Farm(data)
+    with pytest.raises(SceneUnreadable, match=KEY):
+        farm.prepare({"file": KEY})
+    assert farm.wrote_nothing()
+
+
+def test_a_truncated_scene_is_refused(scene: Path) -> None:
+    farm = Farm(scene.read_bytes()[:-1000])
+    with pytest.raises(SceneUnreadable):
+        farm.prepare({"file": KEY})
+    assert farm.wrote_nothing()
+
+
+@pytest.mark.parametrize("event", [{}, {"file": "../shot.blend"}, {"file": KEY, "frames": "10-1"}, {"file": KEY, "frame": 1}])
+def test_a_wrong_request_writes_nothing(farm: Farm, event: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        farm.prepare(event)
+    assert farm.wrote_nothing()
+
+
+def test_a_manifest_is_a_request_that_was_understood(farm: Farm) -> None:
+    """What the console, `submit_job` and the command line hand in comes to the same job."""
+    first = {"file": KEY, "start": "1", "end": "5"}
+    farm.prepare(first, job_id="console")
+    farm.prepare(parse_request(first).to_json(), job_id="submitted")
+    assert farm.job("console").to_json() | {"job_id": ""} == farm.job("submitted").to_json() | {"job_id": ""}

@@ -1,0 +1,140 @@
+"""LogJob: the report of a job, on the good and on the failed way."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from frameloom.model.messages import ChunkResult
+from frameloom.model.report import JobReport
+from frameloom.services import documents
+from frameloom.services.memory import MemoryStore
+from frameloom.services.report import MAX_CAUSE, MAX_ERROR, failure, report
+from tests.jobs import BUCKETS, STARTED, make_job, put_frames, put_result
+
+NOW = datetime(2026, 11, 23, 6, 1, 30, 500_000, tzinfo=UTC)
+MAP_FAILED = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "The specified tolerated failure was exceeded"}
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+def reported(store: MemoryStore, error: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], JobReport]:
+    """Return the summary and the report as it lies in the log bucket."""
+    summary = report("shot-1", started=STARTED, now=NOW, error=error, store=store, buckets=BUCKETS)
+    document = JobReport.read(documents.read(store, BUCKETS.logs, "jobs/shot-1/report.json"))
+    assert document.summary.to_json() == summary
+    return summary, document
+
+
+def failed_chunk(chunk_id: str, error: str, cause: str) -> ChunkResult:
+    return ChunkResult(chunk_id=chunk_id, frames="1-3", worker="w", attempt=0, error=error, cause=cause)
+
+
+def test_a_good_job_is_summed_up_with_what_it_made(store: MemoryStore) -> None:
+    job = make_job(store, "1-5")
+    put_frames(store, job, [1, 2, 3, 4, 5])
+    put_result(store, job, "1-000000", "3-5", rendered=3, frame_seconds={"3": 1.0, "4": 2.0, "5": 1.5})
+    summary, document = reported(store)
+    assert summary == {
+        "job_id": "shot-1",
+        "status": "succeeded",
+        "scene": "film/shot.blend",
+        "frames": {"total": 5, "rendered": 3, "reused": 2, "missing": 0},
+        "output": {"bucket": "frames", "key": job.outputs.prefix},
+        "video": {"bucket": "scenes", "key": "film/shot.mp4"},
+        "report": {"bucket": "logs", "key": "jobs/shot-1/report.json"},
+    }
+    assert (document.started, document.ended, document.seconds) == (STARTED, "2026-11-23T06:01:30.500000+00:00", 90.5)
+    assert document.workers == ["worker-1"]
+    assert [chunk.chunk_id for chunk in document.chunks] == ["1-000000"]
+
+
+def test_a_chunk_that_two_workers_finished_is_counted_once(store: MemoryStore) -> None:
+    job = make_job(store, "-1-3")
+    put_frames(store, job, [-1, 0, 1, 2])
+    seconds = {"-1": 1.0, "0": 1.0, "1": 1.0}
+    put_result(store, job, "1-000000", "-1-1", rendered=3, frame_seconds=seconds)
+    put_result(store, job, "1-000000", "-1-1", worker="worker-2", rendered=3, frame_seconds=seconds)
+    # Rendered, they say, but it never arrived.
+    put_result(store, job, "1-000001", "2-3", worker="worker-2", rendered=1, frame_seconds={"3": 1.0})
+    summary, document = reported(store)
+    assert summary["frames"] == {"total": 5, "rendered": 3, "reused": 1, "missing": 1}
+    assert document.workers == ["worker-1", "worker-2"]
+
+
+def test_a_job_for_frames_alone_has_no_video(store: MemoryStore) -> None:
+    put_frames(store, make_job(store, "1", output="frames"), [1])
+    assert "video" not in reported(store)[0]
+
+
+def test_a_failed_job_says_why_and_has_no_video(store: MemoryStore) -> None:
+    put_frames(store, make_job(store, "1-3"), [1])
+    cause = json.dumps({"errorMessage": "2 of 3 frames are missing: 2-3.", "errorType": "FramesMissing", "stackTrace": []})
+    summary, _ = reported(store, {"Error": "FramesMissing", "Cause": cause})
+    assert summary["status"] == "failed"
+    assert (summary["error"], summary["cause"]) == ("FramesMissing", "2 of 3 frames are missing: 2-3.")
+    assert summary["frames"] == {"total": 3, "rendered": 0, "reused": 1, "missing": 2}
+    assert "video" not in summary
+
+
+def test_a_job_that_was_never_prepared_is_reported_too(store: MemoryStore) -> None:
+    summary, document = reported(store, {"Error": "SceneNotFound", "Cause": "There is no scene"})
+    assert summary == {
+        "job_id": "shot-1",
+        "status": "failed",
+        "frames": {"total": 0, "rendered": 0, "reused": 0, "missing": 0},
+        "report": {"bucket": "logs", "key": "jobs/shot-1/report.json"},
+        "error": "SceneNotFound",
+        "cause": "There is no scene",
+    }
+    assert document.chunks == []
+
+
+def test_reporting_twice_gives_the_same_report(store: MemoryStore) -> None:
+    make_job(store)
+    assert reported(store) == reported(store)
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        ("plain words", "plain words"),
+        ('{"errorMessage": "what it says", "stackTrace": ["..."]}', "what it says"),
+        ('{"other": 1}', '{"other": 1}'),
+        ("[1, 2]", "[1, 2]"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_cause_is_the_sentence_in_it(cause: str | None, message: str) -> None:
+    assert failure({"Error": "X", "Cause": cause}, []) == ("X", message)  # type: ignore[dict-item]
+
+
+def test_a_map_that_failed_is_told_as_the_chunk_that_ended_it() -> None:
+    chunks = [
+        failed_chunk("1-000001", "NoCamera", "Scene 'Scene' has no camera"),
+        # Failed once, was to be tried again, and sorts last.
+        failed_chunk("1-000002", "RenderCrashed", "Blender failed"),
+    ]
+    assert failure(MAP_FAILED, chunks) == ("NoCamera", "Scene 'Scene' has no camera")
+    assert failure(MAP_FAILED, chunks[1:]) == ("RenderCrashed", "Blender failed")
+
+
+def test_a_map_that_failed_without_a_word_of_its_chunks_is_told_as_it_is() -> None:
+    assert failure(MAP_FAILED, []) == (MAP_FAILED["Error"], MAP_FAILED["Cause"])
+
+
+def test_another_error_is_not_blamed_on_a_chunk() -> None:
+    chunks = [failed_chunk("1-000001", "RenderCrashed", "Blender failed")]
+    assert failure({"Error": "EncodeFailed", "Cause": "no space"}, chunks) == ("EncodeFailed", "no space")
+
+
+def test_an_error_fits_the_fail_state() -> None:
+    name, cause = failure({"Error": "E" * 1000, "Cause": "c" * 100_000}, [])
+    assert (len(name), len(cause)) == (MAX_ERROR, MAX_CAUSE)
+    assert failure({}, []) == ("States.Runtime", "")

@@ -1,0 +1,339 @@
+"""What a job is asked to do, in each of its three shapes, and everything that is refused."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frameloom.model.errors import InvalidRequest
+from frameloom.model.frames import FrameRange
+from frameloom.model.request import JobRequest, is_upload, parse_request
+
+
+def upload(key: object = "film/shot.blend") -> dict[str, Any]:
+    """Return EventBridge's event of an upload, as S3 sends it."""
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "123456789012",
+        "time": "2026-11-23T06:00:00Z",
+        "region": "eu-central-1",
+        "resources": ["arn:aws:s3:::scenes"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": "scenes"},
+            "object": {"key": key, "size": 5, "etag": "b1946ac92492d2347c6235b4d2611184", "sequencer": "0"},
+            "reason": "PutObject",
+        },
+    }
+
+
+def refused(request: object, **metadata: str) -> InvalidRequest:
+    """Return the refusal of a request."""
+    with pytest.raises(InvalidRequest) as caught:
+        parse_request(request, metadata=metadata)
+    return caught.value
+
+
+# ── The three shapes ──
+
+
+@pytest.mark.parametrize(("start", "end"), [("1", "17"), (1, 17), ("01", " 17 "), (1.0, "17")])
+def test_the_console_takes_a_file_a_start_and_an_end_as_numbers_or_digits(start: object, end: object) -> None:
+    request = parse_request({"file": "rolling_ball.blend", "start": start, "end": end})
+    assert request.file == "rolling_ball.blend"
+    assert request.frame_range() == FrameRange.parse("1-17")
+
+
+def test_an_upload_renders_the_frames_of_the_scene() -> None:
+    request = parse_request(upload())
+    assert request == JobRequest(file="film/shot.blend")
+    assert request.frame_range() is None
+    assert request.fps is None
+
+
+def test_the_metadata_of_an_upload_overrides_its_scene() -> None:
+    metadata = {"frames": "1-3", "samples": "2", "chunk-size": "5", "Max_Workers": "7", "quality": "23", "mtime": "1"}
+    request = parse_request(upload(), metadata=metadata)
+    assert request == parse_request(
+        {"file": "film/shot.blend", "frames": "1-3", "samples": 2, "chunk_size": 5, "max_workers": 7}
+        | {"video": {"quality": 23}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "field"),
+    [
+        ({"frames": "10-1"}, "frames"),
+        ({"samples": "many"}, "samples"),
+        ({"quality": "99"}, "video.quality"),
+        ({"video": "h264"}, "video"),
+        ({"start": "1"}, "end"),
+    ],
+)
+def test_wrong_metadata_is_refused_by_name(metadata: dict[str, str], field: str) -> None:
+    assert refused(upload(), **metadata).facts["field"] == field
+
+
+def test_metadata_cannot_send_an_upload_to_another_file() -> None:
+    assert parse_request(upload(), metadata={"file": "other.blend"}).file == "film/shot.blend"
+
+
+def test_a_request_is_not_changed_by_the_metadata_of_its_scene() -> None:
+    request = {"file": "shot.blend", "samples": 16}
+    assert parse_request(request, metadata={"samples": "1", "frames": "1"}) == parse_request(request)
+
+
+FULL: dict[str, Any] = {
+    "file": "film/shot.blend",
+    "frames": "1-10:2,15,20-30",
+    "chunk_size": 5,
+    "max_workers": 8,
+    "queue_timeout": 60,
+    "chunk_timeout": 120,
+    "blender": "4.5.15",
+    "scene": "Scene",
+    "camera": "Camera",
+    "engine": "CYCLES",
+    "samples": 16,
+    "resolution_percentage": 50,
+    "format": "PNG",
+    "fps": "2997/100",
+    "video": {"codec": "h264", "quality": 20},
+    "output": "both",
+    "on_missing": "stitch",
+    "run": 2,
+}
+
+
+def test_a_full_request_says_everything() -> None:
+    request = parse_request(FULL)
+    assert request.to_json() == FULL
+    assert len(request.frame_range() or ()) == 17
+    assert request.settings().to_json() == {
+        name: FULL[name] for name in ("blender", "scene", "camera", "engine", "samples", "resolution_percentage", "format")
+    }
+
+
+def test_a_request_comes_through_step_functions_whole() -> None:
+    for request in (FULL, {"file": "a.blend", "start": -5, "end": "5", "step": "2", "fps": 23.976023976023978}):
+        parsed = parse_request(request)
+        assert parse_request(json.loads(json.dumps(parsed.to_json()))) == parsed
+
+
+@pytest.mark.parametrize(
+    ("fields", "frames"),
+    [
+        ({"frames": "5"}, "5"),
+        ({"frames": "-3--1"}, "-3--1"),
+        ({"start": 3, "end": 3}, "3"),
+        ({"start": "-5", "end": "-1", "step": 2}, "-5--1:2"),
+        ({"start": 1, "end": 10, "step": "3"}, "1-10:3"),
+    ],
+)
+def test_frames_are_named_in_either_way(fields: dict[str, Any], frames: str) -> None:
+    assert parse_request({"file": "a.blend"} | fields).frame_range() == FrameRange.parse(frames)
+
+
+# ── Refusals ──
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "problem"),
+    [
+        ({"frames": "10-1"}, "frames", "counts down"),
+        ({"frames": "1-"}, "frames", "is not a range"),
+        ({"frames": "1-5,5"}, "frames", "named twice"),
+        ({"frames": 7}, "frames", "string"),
+        ({"frames": "1," * 6000 + "1"}, "frames", "over the limit of 10,000"),
+        ({"frames": "1-3", "start": 1, "end": 3}, "frames", "one or the other"),
+        ({"frames": "1-3", "step": 1}, "frames", "one or the other"),
+        ({"start": 1}, "end", "is missing"),
+        ({"end": 1}, "start", "is missing"),
+        ({"step": 2}, "step", "goes with"),
+        ({"start": 17, "end": 1}, "end", "comes before"),
+        ({"start": 1, "end": 9, "step": 0}, "step", "greater"),
+        ({"start": 1, "end": 9, "step": -1}, "step", "greater"),
+        ({"start": "one", "end": 9}, "start", "integer"),
+        ({"start": 1.5, "end": 9}, "start", "integer"),
+        ({"start": True, "end": 9}, "start", "true or false"),
+        ({"start": [1], "end": 9}, "start", "integer"),
+        ({"start": 1, "end": 10**30}, "end", "1048574"),
+        ({"start": -(10**30), "end": 1}, "start", "-1048574"),
+        ({"start": -1_000_000, "end": 1_000_000}, "end", "over the limit of 1,000,000"),
+        ({"start": float("nan"), "end": 1}, "start", "finite"),
+        ({"chunk_size": 0}, "chunk_size", "greater"),
+        ({"chunk_size": 10_001}, "chunk_size", "less"),
+        ({"max_workers": 0}, "max_workers", "greater"),
+        ({"max_workers": False}, "max_workers", "true or false"),
+        ({"max_workers": 10_001}, "max_workers", "less"),
+        ({"queue_timeout": 100, "chunk_timeout": 100}, "chunk_timeout", "more than queue_timeout"),
+        ({"chunk_timeout": 10**9}, "chunk_timeout", "less"),
+        ({"fps": 0}, "fps", "1 to 1000"),
+        ({"fps": True}, "fps", "frames per second"),
+        ({"fps": float("nan")}, "fps", "frames per second"),
+        ({"fps": [24]}, "fps", "frames per second"),
+        ({"fps": "1e999999999"}, "fps", "frames per second"),
+        ({"samples": 0}, "samples", "greater"),
+        ({"format": "OPEN_EXR"}, "format", 'ask for output "frames"'),
+        ({"format": "JPEG", "output": "video"}, "format", "made from PNG"),
+        ({"output": "film"}, "output", "'both'"),
+        ({"on_missing": "ignore"}, "on_missing", "'stitch'"),
+        ({"video": {"codec": "mpeg1"}}, "video.codec", "'h264'"),
+        ({"video": {"quality": True}}, "video.quality", "true or false"),
+        ({"video": "h264"}, "video", "dictionary"),
+        ({"run": 0}, "run", "greater"),
+        ({"frame": "1-3"}, "frame", "no such field"),
+        ({"Frames": "1-3"}, "Frames", "no such field"),
+        ({"file": None}, "file", "string"),
+        ({"file": 5}, "file", "string"),
+    ],
+)
+def test_a_wrong_field_is_named_with_what_it_takes(fields: dict[str, Any], field: str, problem: str) -> None:
+    error = refused({"file": "a.blend"} | fields)
+    assert error.facts["field"] == field
+    assert problem in error.facts["problem"]
+    assert str(error) == f"{field}: {error.facts['problem']}."
+    assert len(str(error)) < 400
+
+
+def test_a_field_that_is_not_there_is_refused_with_those_that_are() -> None:
+    assert "file" in refused({"file": "a.blend", "frame": 1}).facts["problem"].split(": ")[-1]
+    inside = refused({"file": "a.blend", "video": {"bitrate": 1}})
+    assert inside.facts["field"] == "video.bitrate"
+    assert inside.facts["problem"].endswith("the fields are codec, quality")
+
+
+@pytest.mark.parametrize("request_", [None, [], "shot.blend", 5, True, [{"file": "a.blend"}]])
+def test_input_that_is_no_object_is_refused_with_an_example(request_: object) -> None:
+    assert '{"file": "shot.blend"}' in str(refused(request_))
+
+
+def test_a_request_without_a_file_is_refused() -> None:
+    assert refused({"frames": "1-3"}).facts["field"] == "file"
+
+
+@pytest.mark.parametrize("detail", [None, {}, {"object": {}}, {"object": None}, {"object": {"key": 5}}, "x", [1], 5])
+def test_an_upload_without_a_key_is_refused(detail: object) -> None:
+    assert refused({"detail-type": "Object Created", "detail": detail}).facts["field"] == "detail.object.key"
+
+
+def test_other_events_are_no_uploads() -> None:
+    assert not is_upload({"detail-type": "Object Deleted"})
+    assert not is_upload([])
+    refused({**upload(), "detail-type": "Object Deleted"})
+
+
+# ── The key of the scene ──
+
+
+@pytest.mark.parametrize(
+    "file", ["shot.blend", "film/act 1/shot.blend", "Überflug/Schuß.blend", "片/場.blend", "a..b.blend", "50%.blend", "a+b.blend", ".hidden/x.blend"]
+)
+def test_a_scene_may_be_called_anything_that_stays_in_its_bucket(file: str) -> None:
+    assert parse_request({"file": file}).file == file
+    assert parse_request(upload(file)).file == file
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "",
+        "shot",
+        "shot.blend1",
+        "shot.BLEND",
+        ".blend",
+        "film/.blend",
+        "/shot.blend",
+        "film//shot.blend",
+        "../shot.blend",
+        "film/../shot.blend",
+        "film/./shot.blend",
+        "film/../../etc/passwd.blend",
+        # The frames' folder is the key less its suffix.
+        "...blend",
+        "film/...blend",
+        "..blend",
+        # What someone downstream may unescape, once or twice.
+        "%2e%2e/shot.blend",
+        "film%2F..%2Fshot.blend",
+        "%252e%252e%252fshot.blend",
+        "film/%2e%2e.blend",
+        "%2fshot.blend",
+        "shot%00.blend",
+        "%5c%5cserver%5cshot.blend",
+        # Look-alikes that NFKC folds.
+        "․․/shot.blend",
+        "‥/shot.blend",
+        "．．/shot.blend",
+        "film／．．／shot.blend",
+        "film/．．.blend",
+        "％2e％2e/shot.blend",
+        "film＼shot.blend",
+        "film\\shot.blend",
+        "..\\shot.blend",
+        "shot\n.blend",
+        "shot\0.blend",
+        "shot\x7f.blend",
+        "shot\u202e.blend",
+        "shot\u200b.blend",
+        "shot\u2028.blend",
+        "shot\ud800.blend",
+        "x" * 900 + ".blend",
+        "ü" * 448 + ".blend",
+    ],
+)
+def test_a_hostile_key_is_refused_in_every_shape(file: str) -> None:
+    assert refused({"file": file}).facts["field"] == "file"
+    assert refused(upload(file)).facts["field"] == "file"
+
+
+# ── Anything at all ──
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
+# Whole requests with a few wrong values, which get further than noise does.
+likely = st.fixed_dictionaries(
+    {"file": st.sampled_from(["a.blend", "b/c.blend"]) | st.text()},
+    optional={
+        name: json_values | st.sampled_from([1, "1", "1-3", 24, "PNG", "both", {"quality": 18}])
+        for name in JobRequest.model_fields
+        if name != "file"
+    },
+)
+
+
+@given(json_values | likely | likely.map(lambda fields: upload(fields["file"])))
+def test_any_json_value_is_a_request_or_an_invalid_request(value: object) -> None:
+    try:
+        request = parse_request(value)
+    except InvalidRequest as error:
+        assert set(error.facts) == {"field", "problem"}
+    else:
+        assert parse_request(request.to_json()) == request
+
+
+@given(st.dictionaries(st.sampled_from([*JobRequest.model_fields, "quality", "codec", "other"]), st.text(max_size=8)))
+def test_any_metadata_makes_a_request_or_an_invalid_request(metadata: dict[str, str]) -> None:
+    try:
+        assert parse_request(upload(), metadata=metadata).file == "film/shot.blend"
+    except InvalidRequest as error:
+        assert error.facts["field"] != "file"
+
+
+@given(st.text().map(lambda name: f"{name}.blend"))
+def test_an_accepted_key_has_no_part_that_leads_out(file: str) -> None:
+    try:
+        parse_request({"file": file})
+    except InvalidRequest:
+        return
+    parts = file.removesuffix(".blend").split("/")
+    assert not {"", ".", ".."} & set(parts)
+    assert "\\" not in file

@@ -1,0 +1,153 @@
+"""What a .blend says without Blender."""
+
+import logging
+import tempfile
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from frameloom.model.errors import SceneTooNew, SceneUnreadable
+from frameloom.model.scene import SceneEntry, SceneFacts
+from frameloom.services.scene_reader import check_version, read_scene
+from tests.scenes import make_scene
+from tests.unit.blends import PACKERS, SEEK_TABLE, as_blender_5_writes, packed, read, small
+
+POTTERY = Path(__file__).resolve().parents[3] / "shared" / "scenes" / "pottery.blend"
+
+
+def test_a_scene_says_its_frames_size_rate_engine_and_camera(tmp_path: Path) -> None:
+    path = make_scene(
+        tmp_path / "shot.blend",
+        frames=(3, 40),
+        step=2,
+        size=(101, 57),
+        percentage=33,
+        fps=30,
+        format="OPEN_EXR",
+    )
+    entry = SceneEntry(
+        name="Scene", frame_start=3, frame_end=40, frame_step=2, fps=Fraction(30), size=(101, 57), percentage=33,
+        engine="CYCLES", format="OPEN_EXR", camera="Camera",
+    )  # fmt: skip
+    assert read_scene(path) == SceneFacts(
+        file="shot.blend", blender_version=(4, 5), scenes=(entry,), active="Scene", cameras=("Camera",)
+    )
+
+
+def test_every_scene_and_camera_is_told_and_which_scene_the_file_opens_with(tmp_path: Path) -> None:
+    path = make_scene(tmp_path / "shot.blend", scenes=["Day", "Night"], active="Night", cameras=["Side", "Tôp"])
+    facts = read_scene(path)
+    assert [(entry.name, entry.camera) for entry in facts.scenes] == [
+        ("Day", "Camera"),
+        ("Night", "Night camera"),
+    ]
+    assert facts.active == "Night"
+    assert set(facts.cameras) == {"Camera", "Night camera", "Side", "Tôp"}
+
+
+def test_a_scene_without_a_camera_has_none(tmp_path: Path) -> None:
+    facts = read_scene(make_scene(tmp_path / "shot.blend", camera=False))
+    assert facts.scenes[0].camera is None
+    assert facts.cameras == ()
+
+
+def test_a_camera_linked_from_another_file_counts(tmp_path: Path) -> None:
+    library = make_scene(tmp_path / "library.blend")
+    facts = read_scene(make_scene(tmp_path / "shot.blend", camera=False, library=library))
+    assert facts.linked_objects == ("Camera",)
+    assert facts.pick().camera == "Camera"
+
+
+@pytest.mark.parametrize(
+    ("fps", "exact"),
+    [(24, Fraction(24)), ("29.97", Fraction(2997, 100)), (Fraction(30000, 1001), Fraction(30000, 1001)),
+     (Fraction(24000, 1001), Fraction(24000, 1001)), ("12.5", Fraction(25, 2))],
+)  # fmt: skip
+def test_a_rate_comes_back_as_it_was_typed_in(tmp_path: Path, fps: Fraction | int | str, exact: Fraction) -> None:
+    rate = read_scene(make_scene(tmp_path / "shot.blend", fps=fps)).scenes[0].fps
+    assert rate.limit_denominator(1001) == exact
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "OPEN_EXR", "OPEN_EXR_MULTILAYER", "TIFF", "WEBP", "FFMPEG"])
+def test_formats_have_the_names_that_blender_gives_them(tmp_path: Path, name: str) -> None:
+    assert read_scene(make_scene(tmp_path / "shot.blend", format=name)).scenes[0].format == name
+
+
+def test_a_crop_is_told(tmp_path: Path) -> None:
+    entry = read_scene(make_scene(tmp_path / "shot.blend", size=(100, 20), crop=(0.25, 0, 0.75, 0.5))).scenes[0]
+    assert entry.crop == (0.25, 0.0, 0.75, 0.5)
+    assert entry.rendered_size() == (50, 10)
+
+
+def test_a_scene_of_blender_3_reads() -> None:
+    if not POTTERY.exists():
+        pytest.skip("../shared/scenes/pottery.blend, a scene by others, is not beside this checkout")
+    facts = read_scene(POTTERY)
+    assert facts.blender_version == (3, 0)
+    assert facts.pick() == SceneEntry(
+        name="Scene", frame_start=1, frame_end=199, frame_step=1, fps=Fraction(24), size=(1080, 1350), percentage=100,
+        engine="CYCLES", format="PNG", camera="Camera",
+    )  # fmt: skip
+    check_version(facts, supported="4.5.15", file="pottery.blend")
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+@pytest.mark.parametrize("header", [b"BLENDER-v283", b"BLENDER-v300", b"BLENDER-v405"])
+def test_a_packed_scene_says_the_same_as_a_plain_one(packing: str, header: bytes) -> None:
+    facts = read(PACKERS[packing](header + small()[12:]))
+    assert facts == replace(read(small()), blender_version=divmod(int(header[-3:]), 100))
+
+
+def test_a_scene_that_blender_itself_packed_reads(tmp_path: Path) -> None:
+    path = make_scene(tmp_path / "shot.blend", compress=True)
+    assert path.read_bytes()[:4] == b"\x28\xb5\x2f\xfd"
+    assert read_scene(path) == read_scene(make_scene(path))
+
+
+def test_a_packed_scene_reads_without_the_table_of_its_pieces() -> None:
+    assert read(packed("zstd").removesuffix(SEEK_TABLE)) == read(small())
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+def test_the_header_of_blender_5_reads(packing: str) -> None:
+    facts = read(PACKERS[packing](as_blender_5_writes(small())))
+    assert facts == replace(read(small()), blender_version=(5, 0))
+
+
+def test_nothing_is_left_behind_printed_or_logged(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scratch, path = tmp_path / "scratch", tmp_path / "shot.blend"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    caplog.set_level(logging.INFO)
+    for packing in PACKERS:
+        path.write_bytes(packed(packing))
+        read_scene(path)
+        path.write_bytes(packed(packing)[:-5])
+        with pytest.raises(SceneUnreadable):
+            read_scene(path)
+    assert not list(scratch.iterdir())
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("saved_by", ["2.83", "3.0", "4.4", "4.5"])
+def test_a_scene_of_the_same_blender_or_an_older_one_may_be_rendered(tmp_path: Path, saved_by: str) -> None:
+    facts = read_scene(make_scene(tmp_path / "shot.blend", saved_by=saved_by))
+    assert "{}.{}".format(*facts.blender_version) == saved_by
+    check_version(facts, supported="4.5.15", file="shot.blend")
+
+
+@pytest.mark.parametrize("saved_by", ["4.6", "5.0", "5.1", "10.0"])
+def test_a_scene_of_a_newer_blender_is_refused_by_name(saved_by: str) -> None:
+    major, minor = map(int, saved_by.split("."))
+    facts = replace(read(small()), blender_version=(major, minor))
+    with pytest.raises(SceneTooNew) as raised:
+        check_version(facts, supported="4.5.15", file="shot.blend")
+    assert raised.value.facts == {"file": "shot.blend", "version": saved_by, "supported": "4.5"}

@@ -1,0 +1,128 @@
+"""VerifyFrames: what is in S3 decides what comes next."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frameloom.model.errors import FramesMissing
+from frameloom.services.memory import MemoryStore
+from frameloom.services.verify import NAMED_FRAMES, ROUNDS, SEGMENT_FRAMES, plan_segments, verify
+from tests.jobs import BUCKETS, make_job, put_frames, put_result
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+def verified(store: MemoryStore, round_number: int = 1) -> dict[str, Any]:
+    return verify("shot-1", round_number, store=store, buckets=BUCKETS)
+
+
+def missing(store: MemoryStore, round_number: int = ROUNDS) -> FramesMissing:
+    with pytest.raises(FramesMissing) as caught:
+        verified(store, round_number)
+    return caught.value
+
+
+def test_a_whole_job_goes_on_to_its_film(store: MemoryStore) -> None:
+    put_frames(store, make_job(store, "1-17"), range(1, 18))
+    assert verified(store) == {
+        "next": "EncodeSegments",
+        "round": 2,
+        "missing": 0,
+        "segments": [{"segment": 0, "first": 0, "count": 17}],
+    }
+
+
+def test_missing_frames_get_one_more_round(store: MemoryStore) -> None:
+    put_frames(store, make_job(store, "1-17"), range(1, 15))
+    assert verified(store, 1) == {"next": "PlanChunks", "round": 2, "missing": 3, "segments": []}
+
+
+def test_after_the_last_round_the_job_fails_with_the_list(store: MemoryStore) -> None:
+    put_frames(store, make_job(store, "1-17"), [1, 2, 3, 7, 17])
+    assert missing(store).facts["frames"] == "4-6,8-16"
+    assert str(missing(store)) == "12 of 17 frames are missing: 4-6,8-16. No worker said why."
+
+
+@pytest.mark.parametrize("round_number", [1, 2])
+def test_what_was_reported_counts_for_nothing(store: MemoryStore, round_number: int) -> None:
+    """Two words for done was one of the original's errors: here only S3 has a say."""
+    job = make_job(store, "1-3")
+    put_result(store, job, "1-000000", "1-3", rendered=3, frame_seconds={"1": 1.0, "2": 1.0, "3": 1.0})
+    if round_number == 1:
+        assert verified(store, 1)["next"] == "PlanChunks"
+    else:
+        assert missing(store).facts["count"] == 3
+
+
+def test_with_holes_allowed_the_film_is_made_of_what_is_there(store: MemoryStore) -> None:
+    put_frames(store, make_job(store, "1-17", on_missing="stitch"), [1, 5, 9])
+    assert verified(store, 1)["next"] == "PlanChunks"
+    answer = verified(store, ROUNDS)
+    assert (answer["next"], answer["missing"]) == ("EncodeSegments", 14)
+    assert answer["segments"] == [{"segment": 0, "first": 0, "count": 3}]
+
+
+def test_even_with_holes_allowed_a_film_needs_a_frame(store: MemoryStore) -> None:
+    make_job(store, "1-17", on_missing="stitch")
+    assert missing(store).facts["count"] == 17
+
+
+@pytest.mark.parametrize("on_missing", ["fail", "stitch"])
+def test_frames_without_a_film_end_the_job(store: MemoryStore, on_missing: str) -> None:
+    put_frames(store, make_job(store, "1-3", output="frames", on_missing=on_missing), [1, 2, 3])
+    assert verified(store) == {"next": "LogJob", "round": 2, "missing": 0, "segments": []}
+
+
+def test_a_sequence_fails_at_once_where_frames_are_missing_and_says_to_render_them(store: MemoryStore) -> None:
+    put_frames(store, make_job(store, "1-3", output="video"), [1, 3])
+    assert "render them first" in str(missing(store, 1))
+
+
+def test_a_sequence_of_frames_that_exist_is_filmed(store: MemoryStore) -> None:
+    put_frames(store, make_job(store, "1-3", output="video"), [1, 2, 3])
+    assert verified(store)["next"] == "EncodeSegments"
+
+
+def test_the_failure_says_what_the_last_attempt_at_a_missing_frame_ended_with(store: MemoryStore) -> None:
+    job = make_job(store, "1-9")
+    put_frames(store, job, [1, 2, 3, 7, 8, 9])
+    put_result(store, job, "1-000001", "4-6", error="RenderCrashed", cause="first")
+    put_result(store, job, "1-000001", "4-6", attempt=1, error="OutOfMemory", cause="Blender ran out of memory")
+    # This chunk failed once too, but the next worker rendered it.
+    put_result(store, job, "1-000002", "7-9", error="FrameInvalid", cause="truncated")
+    put_result(store, job, "1-000002", "7-9", attempt=1, rendered=3)
+    assert missing(store).facts["reason"] == "The last attempt ended as OutOfMemory: Blender ran out of memory"
+
+
+def test_a_long_list_of_missing_frames_is_cut(store: MemoryStore) -> None:
+    job = make_job(store, "1-100000")
+    put_frames(store, job, range(2, 100_001, 2))
+    message = str(missing(store))
+    assert message.startswith("50000 of 100000 frames are missing: 1-399:2 and 49,800 more.")
+    put_frames(store, job, range(NAMED_FRAMES * 2 + 1, 100_001, 2))
+    assert missing(store).facts["frames"] == "1-399:2"
+
+
+@given(st.integers(1, 1_000_000))
+def test_segments_cover_each_frame_once_in_order_and_are_of_one_length(frames: int) -> None:
+    segments = plan_segments(frames)
+    assert [segment.segment for segment in segments] == list(range(len(segments)))
+    edge = 0
+    for segment in segments:
+        assert segment.first == edge
+        assert 1 <= segment.count <= SEGMENT_FRAMES
+        edge += segment.count
+    assert edge == frames
+    assert max(segment.count for segment in segments) - min(segment.count for segment in segments) <= 1
+
+
+def test_segments_fit_the_state() -> None:
+    # 256 KiB is all that a state machine carries from state to state.
+    assert sum(len(str(segment.to_json())) + 2 for segment in plan_segments(1_000_000)) < 256 * 1024
+
+

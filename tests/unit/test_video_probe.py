@@ -1,0 +1,55 @@
+"""What a video file holds, looked at."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from frameloom.model.errors import EncodeFailed
+from frameloom.services.video import VideoFacts, count_packets, encode_segment, join_segments, probe
+from tests.unit.video_images import film, numbered, numbered_frames
+
+OPTIONS = film(numbered(0).size, Fraction(24000, 1001))
+
+
+@pytest.fixture
+def segment(tmp_path: Path) -> Path:
+    encode_segment(numbered_frames(0, 30), tmp_path / "segment.mp4", OPTIONS)
+    return tmp_path / "segment.mp4"
+
+
+def test_facts_are_those_of_the_video(segment: Path) -> None:
+    assert probe(segment) == VideoFacts(
+        frames=30,
+        fps=Fraction(24000, 1001),
+        size=(160, 48),
+        duration=Fraction(30 * 1001, 24000),
+        codec="h264",
+        pix_fmt="yuv420p",
+    )
+
+
+def test_packets_are_counted_without_decoding(segment: Path) -> None:
+    assert count_packets(segment) == 30
+    data = bytearray(segment.read_bytes())
+    start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
+    data[start:end] = bytes(end - start)
+    segment.write_bytes(data)
+    assert count_packets(segment) == 30
+    with pytest.raises(EncodeFailed, match=r"segment\.mp4: its video has no frame in it"):
+        probe(segment)
+
+
+@pytest.mark.parametrize("look", [probe, count_packets])
+@pytest.mark.parametrize("content", [b"", b"no video", bytes(5000)])
+def test_what_is_no_video_is_refused(tmp_path: Path, look: object, content: bytes) -> None:
+    (tmp_path / "x.mp4").write_bytes(content)
+    with pytest.raises(EncodeFailed, match=r"x\.mp4: "):
+        look(tmp_path / "x.mp4")  # type: ignore[operator]
+
+
+def test_a_film_that_lost_its_end_has_fewer_packets(segment: Path, tmp_path: Path) -> None:
+    join_segments([segment], tmp_path / "film.mp4", OPTIONS)
+    data = (tmp_path / "film.mp4").read_bytes()
+    (tmp_path / "film.mp4").write_bytes(data[:-300])
+    assert count_packets(tmp_path / "film.mp4") < 30
