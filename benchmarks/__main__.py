@@ -36,7 +36,7 @@ class Row:
 
     def farm(self, out: Path) -> list[str]:
         """Return the command that renders on a local farm, started and ended by it."""
-        command = [sys.executable, "-m", "frameloom", "render", str(self.scene)]
+        command = [str(Path(sys.executable).with_name("frameloom")), "render", str(self.scene)]
         return [*command, "--frames", f"{self.first}-{self.last}", "--out", str(out), "--quiet"]
 
     def plain(self, out: Path) -> list[str]:
@@ -103,7 +103,8 @@ def main() -> None:
         }
         chosen = [row for name, row in rows.items() if arguments.row in (None, name)]
         results = {row: measure(row, arguments.pairs) for row in chosen}
-    console.print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}")
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    console.print(f"{machine}, Python {platform.python_version()}, {arguments.pairs} pairs after one to warm up")
     console.print(table(results))
 
 

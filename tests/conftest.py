@@ -37,8 +37,7 @@ def no_account() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def fresh_clients() -> Iterator[None]:
+def fresh_clients() -> None:
     """Forget the clients and the wiring of the test before."""
     for cached in (clients.client, wiring.store, wiring.buckets, wiring.executions, wiring.tokens):
         cached.cache_clear()
-    yield

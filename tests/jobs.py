@@ -11,6 +11,8 @@ from frameloom.services import documents
 from frameloom.services.ports import Buckets, Store
 
 BUCKETS = Buckets(scenes="scenes", frames="frames", logs="logs")
+# moto takes a bucket called "logs" for CloudWatch Logs.
+S3_BUCKETS = Buckets(scenes="farm-scenes", frames="farm-frames", logs="farm-logs")
 STARTED = "2026-11-23T06:00:00.000Z"
 DIGEST = "0" * 64
 

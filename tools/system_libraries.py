@@ -45,8 +45,9 @@ def main() -> int:
         print(f"Blender needs libraries that are not here. On Debian: sudo {' '.join(install)}", file=sys.stderr)
         return 1
     print(f"Installing what Blender needs: {' '.join(packages)}", file=sys.stderr)
-    subprocess.run(["apt-get", "update", "--quiet"], check=True, stdout=sys.stderr)
-    return subprocess.run(install, check=False, stdout=sys.stderr).returncode
+    for command in (["apt-get", "update", "--quiet"], install):
+        subprocess.run(command, check=True, stdout=sys.stderr)
+    return 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import boto3
 import psutil
@@ -20,9 +20,18 @@ _BUCKET = "plans"
 
 States = Mapping[str, Any]
 
+_DISTRIBUTED = {"Type": "Map", "Label": "Items", "MaxConcurrencyPath": "$.limits.workers"}
+
 
 class Moto:
     """A server, its clients, and one queue, which `fresh` replaces."""
+
+    # What every task of the tests is, before it has a queue.
+    TASK: ClassVar[States] = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": "none", "MessageBody": "none"},
+    }
 
     def __init__(self, kind: str) -> None:
         self._process = subprocess.Popen([sys.executable, str(_SERVER), kind], stdout=subprocess.PIPE, text=True)
@@ -58,46 +67,35 @@ class Moto:
 
     def threads(self) -> int:
         """Return how many threads the server has."""
-        return psutil.Process(self._process.pid).num_threads()
+        return int(psutil.Process(self._process.pid).num_threads())
 
     def task(self, message: States | None = None, **fields: Any) -> dict[str, Any]:
         """Return a state that sends a token and waits for its answer; it ends the machine unless told what is next."""
         body = {"token.$": "$$.Task.Token", "attempt.$": "$$.State.RetryCount", **(message or {})}
-        state = {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-            "Parameters": {"QueueUrl": self._queue_url, "MessageBody": body},
-        }
-        return _ending(state, fields)
+        return _ending({**self.TASK, "Parameters": {"QueueUrl": self._queue_url, "MessageBody": body}}, fields)
 
     def many(self, item: States, **fields: Any) -> dict[str, Any]:
-        """Return a distributed Map of the items that `start` is given, with one state for each."""
-        state = {
-            "Type": "Map",
-            "Label": "Items",
-            "ItemReader": {
-                "Resource": "arn:aws:states:::s3:getObject",
-                "ReaderConfig": {"InputType": "JSON"},
-                "Parameters": {"Bucket.$": "$.plan.bucket", "Key.$": "$.plan.key"},
-            },
-            "ItemSelector": {"value.$": "$$.Map.Item.Value", "job_id.$": "$$.Execution.Name", "limits.$": "$.limits"},
-            "MaxConcurrencyPath": "$.limits.workers",
-            "ItemProcessor": {
-                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-                "StartAt": "Item",
-                "States": {"Item": item},
-            },
-            "ResultWriter": {
-                "Resource": "arn:aws:states:::s3:putObject",
-                "Parameters": {"Bucket": _BUCKET, "Prefix.$": "States.Format('jobs/{}/map', $$.Execution.Name)"},
-            },
-            "ResultPath": None,
+        """Return a distributed Map of `$.items`, with one state for each; all its results are its output."""
+        return _ending({**_DISTRIBUTED, "ItemsPath": "$.items", "ItemProcessor": _processor(item)}, fields)
+
+    def many_stored(self, item: States, **fields: Any) -> dict[str, Any]:
+        """Return a distributed Map as the farm has it: its items and what becomes of them lie in the store."""
+        reader = {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSON"},
+            "Parameters": {"Bucket.$": "$.plan.bucket", "Key.$": "$.plan.key"},
         }
-        return _ending(state, fields)
+        writer = {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": _BUCKET, "Prefix.$": "States.Format('jobs/{}/map', $$.Execution.Name)"},
+        }
+        selector = {"value.$": "$$.Map.Item.Value", "job_id.$": "$$.Execution.Name", "limits.$": "$.limits"}
+        stored = {"ItemReader": reader, "ItemSelector": selector, "ResultWriter": writer, "ResultPath": None}
+        return _ending({**_DISTRIBUTED, **stored, "ItemProcessor": _processor(item)}, fields)
 
     def few(self, item: States, **fields: Any) -> dict[str, Any]:
         """Return an inline Map of `$.items`, with one state for each."""
-        processor = {"StartAt": "Item", "States": {"Item": item}}
+        processor = _processor(item, ProcessorConfig={"Mode": "INLINE"})
         return _ending({"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor}, fields)
 
     def machine(self, states: States) -> str:
@@ -116,7 +114,7 @@ class Moto:
         key = f"{uuid.uuid4().hex}.json"
         self._store.put_object(Bucket=_BUCKET, Key=key, Body=json.dumps(list(range(items))))
         data = {"plan": {"bucket": _BUCKET, "key": key}, "limits": {"workers": workers, "heartbeat": 30, "timeout": 60}}
-        return self.start({"Many": self.many(item, **fields), **(after or {})}, data)
+        return self.start({"Many": self.many_stored(item, **fields), **(after or {})}, data)
 
     def message(self, *, within: float = 10) -> dict[str, Any]:
         """Return the next message that a task sent; an empty one where none comes in `within` seconds."""
@@ -130,7 +128,9 @@ class Moto:
 
     def written(self, prefix: str) -> list[str]:
         """Return the keys under a prefix of the bucket in which plans lie."""
-        return [entry["Key"] for entry in self._store.list_objects_v2(Bucket=_BUCKET, Prefix=prefix).get("Contents", [])]
+        return [
+            entry["Key"] for entry in self._store.list_objects_v2(Bucket=_BUCKET, Prefix=prefix).get("Contents", [])
+        ]
 
     def now(self, execution: str) -> dict[str, Any]:
         """Return what DescribeExecution says."""
@@ -181,6 +181,11 @@ def wait_until(condition: Callable[[], bool], *, within: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def _processor(item: States, **fields: Any) -> dict[str, Any]:
+    children = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    return {"ProcessorConfig": children, "StartAt": "Item", "States": {"Item": item}, **fields}
 
 
 def _ending(state: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:

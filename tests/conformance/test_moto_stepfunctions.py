@@ -3,20 +3,22 @@
 A canary runs moto as it is, and fails once moto no longer needs the mend.
 """
 
-import subprocess
-import sys
+import json
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from moto.stepfunctions.parser.asl.component.state.exec import execute_state
 from moto.stepfunctions.parser.asl.eval.callback.callback import (
     CallbackEndpoint,
     CallbackOutcomeSuccess,
     HeartbeatTimeoutError,
 )
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
+from frameloom.local.mends import stepfunctions_tokens
 from frameloom.local.mends.stepfunctions_ends import Abandoned
 from frameloom.local.mends.stepfunctions_tokens import Token
 from tests.conformance.moto_process import Moto, said, wait_until
@@ -107,23 +109,18 @@ def test_both_clocks_start_anew_with_each_attempt(mended: Moto) -> None:
     assert mended.end(execution)["error"] == "States.HeartbeatTimeout"
 
 
-TIME_LIMIT = """
-import json
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-task = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "HeartbeatSeconds": 5,
-        "Parameters": {"QueueUrl": "q", "MessageBody": "m"}, "End": True}
-program = AmazonStateLanguageParser.parse(json.dumps({"StartAt": "T", "States": {"T": task}}))[0]
-print(program.states.states["T"].timeout.timeout_seconds)
-"""
-
-
-def time_limit(*, before: str = "") -> int:
+def time_limit() -> Any:
     """Return the time-out, in seconds, of a task with a heartbeat and no time-out of its own."""
-    return int(subprocess.run([sys.executable, "-c", before + TIME_LIMIT], capture_output=True, check=True).stdout)
+    definition = {"StartAt": "Task", "States": {"Task": {**Moto.TASK, "HeartbeatSeconds": 5, "End": True}}}
+    program = AmazonStateLanguageParser.parse(json.dumps(definition))[0]
+    return program.states.states["Task"].timeout.timeout_seconds
 
 
-def test_a_heartbeat_sets_no_time_limit() -> None:
-    assert time_limit(before="from frameloom.local.mends import stepfunctions; stepfunctions.apply()") == 99_999_999
+def test_a_heartbeat_sets_no_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = execute_state.ExecutionState.from_state_props
+    mend = stepfunctions_tokens._no_timeout_means_none
+    monkeypatch.setattr(execute_state.ExecutionState, "from_state_props", mend(original))
+    assert time_limit() == 99_999_999
 
 
 def test_canary_a_heartbeat_sets_a_time_limit() -> None:
@@ -317,7 +314,10 @@ def test_the_start_time_is_a_text(mended: Moto) -> None:
     execution = mended.start(START_TIME)
     started = mended.output(execution)["started"]
     assert started.endswith("Z")
-    assert started[:23] == mended.now(execution)["startDate"].astimezone(tz=None).astimezone().isoformat() or len(started) == 24
+    assert (
+        started[:23] == mended.now(execution)["startDate"].astimezone(tz=None).astimezone().isoformat()
+        or len(started) == 24
+    )
 
 
 def test_canary_the_start_time_is_no_json(plain: Moto) -> None:

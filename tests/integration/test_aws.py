@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
@@ -51,7 +50,8 @@ def make_bucket(name: str = "bucket", *, versioned: bool = True) -> S3Store:
 
 
 @pytest.fixture(params=[make_bucket, MemoryStore])
-def store(aws: None, request: pytest.FixtureRequest) -> Store:
+def store(request: pytest.FixtureRequest) -> Store:
+    request.getfixturevalue("aws")
     make: Callable[[], Store] = request.param
     return make()
 
@@ -68,7 +68,9 @@ def test_an_object_comes_back_as_it_was_put(store: Store) -> None:
     assert store.get("bucket", "a/b.bin") == b""
 
 
-@pytest.mark.parametrize("key", ["film/sho", "film/shot", "film/shot.blend/", "film/shot.blend2", "film/", "Film/shot.blend"])
+@pytest.mark.parametrize(
+    "key", ["film/sho", "film/shot", "film/shot.blend/", "film/shot.blend2", "film/", "Film/shot.blend"]
+)
 def test_only_the_exact_key_is_there(store: Store, key: str) -> None:
     store.put("bucket", "film/shot.blend", b"scene")
     assert store.head("bucket", key) is None
@@ -127,7 +129,10 @@ def test_a_listing_is_in_the_order_of_the_keys_bytes(store: Store) -> None:
 def test_a_listing_tells_sizes(store: Store) -> None:
     store.put("bucket", "a", b"123")
     store.put("bucket", "b", b"")
-    assert [(stored.key, stored.size, stored.version) for stored in store.list("bucket", "")] == [("a", 3, None), ("b", 0, None)]
+    assert [(stored.key, stored.size, stored.version) for stored in store.list("bucket", "")] == [
+        ("a", 3, None),
+        ("b", 0, None),
+    ]
 
 
 def test_a_file_comes_back_as_it_was_uploaded(store: Store, tmp_path: Path) -> None:
@@ -202,7 +207,8 @@ AT_ONCE = timedelta(0)
 
 
 @pytest.fixture
-def queue(aws: None) -> Queue:
+def queue(request: pytest.FixtureRequest) -> Queue:
+    request.getfixturevalue("aws")
     return Queue(boto3.client("sqs").create_queue(QueueName="chunks")["QueueUrl"])
 
 
@@ -248,7 +254,13 @@ def test_a_lost_lease_cannot_be_renewed_and_its_message_not_deleted_twice(queue:
 
 
 @pytest.mark.parametrize(
-    "code", ["AWS.SimpleQueueService.MessageNotInflight", "MessageNotInflight", "ReceiptHandleIsInvalid", "InvalidParameterValue"]
+    "code",
+    [
+        "AWS.SimpleQueueService.MessageNotInflight",
+        "MessageNotInflight",
+        "ReceiptHandleIsInvalid",
+        "InvalidParameterValue",
+    ],
 )
 def test_every_way_that_sqs_says_lost_is_understood(code: str) -> None:
     sqs = boto3.client("sqs")
@@ -280,7 +292,8 @@ def make_machine() -> JobExecutions:
 
 
 @pytest.fixture(params=[make_machine, MemoryExecutions])
-def executions(aws: None, request: pytest.FixtureRequest) -> Executions:
+def executions(request: pytest.FixtureRequest) -> Executions:
+    request.getfixturevalue("aws")
     make: Callable[[], Executions] = request.param
     return make()
 
@@ -356,10 +369,18 @@ def test_an_execution_that_another_started_meanwhile_was_started_before() -> Non
         assert JobExecutions("arn:aws:states:::stateMachine:m", states).start("shot-1", {}) is False
 
 
-@pytest.mark.parametrize(("status", "word"), [("SUCCEEDED", "succeeded"), ("TIMED_OUT", "failed"), ("ABORTED", "canceled")])
+@pytest.mark.parametrize(
+    ("status", "word"), [("SUCCEEDED", "succeeded"), ("TIMED_OUT", "failed"), ("ABORTED", "canceled")]
+)
 def test_step_functions_words_become_the_farms(status: str, word: str) -> None:
     states = boto3.client("stepfunctions")
-    found = {"executionArn": EXECUTION, "stateMachineArn": MACHINE, "name": "shot-1", "status": status, "startDate": NOW}
+    found = {
+        "executionArn": EXECUTION,
+        "stateMachineArn": MACHINE,
+        "name": "shot-1",
+        "status": status,
+        "startDate": NOW,
+    }
     with Stubber(states) as stub:
         stub.add_response("describe_execution", found | {"output": '{"a": 1}'}, {"executionArn": f"{EXECUTION}:shot-1"})
         job = JobExecutions(MACHINE, states).describe("shot-1")
@@ -500,5 +521,5 @@ def test_a_stack_that_is_not_there_is_refused_by_name() -> None:
 def test_aws_out_of_reach_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(clients, "CONFIG", Config(retries={"total_max_attempts": 1}))
-    with pytest.raises(FarmUnavailable, match="127.0.0.1:9"):
+    with pytest.raises(FarmUnavailable, match=r"127\.0\.0\.1:9"):
         find_stack("farm")

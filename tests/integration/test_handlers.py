@@ -26,7 +26,7 @@ from frameloom.model.errors import EncodeFailed, FramesMissing, InvalidRequest, 
 from frameloom.model.job import Job
 from frameloom.model.messages import ChunkMessage, LogBatch, LogRecord
 from frameloom.services import documents, verify, video
-from frameloom.services.ports import Buckets
+from tests.jobs import S3_BUCKETS as BUCKETS
 from tests.jobs import STARTED, make_job, put_frames, put_result
 from tests.scenes import make_scene
 
@@ -34,7 +34,6 @@ from tests.scenes import make_scene
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
-BUCKETS = Buckets(scenes="farm-scenes", frames="farm-frames", logs="farm-logs")
 ENVIRONMENT = {
     "SCENES_BUCKET": BUCKETS.scenes,
     "FRAMES_BUCKET": BUCKETS.frames,
@@ -126,10 +125,10 @@ NAMES = sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py"))
 
 
 def test_the_functions_are_those_of_the_design() -> None:
-    assert NAMES == [
+    assert [
         *("collect_logs", "encode_segment", "fail_lost_chunk", "log_job", "plan_chunks"),
         *("prepare_job", "stitch_video", "submit_job", "verify_frames"),
-    ]
+    ] == NAMES
 
 
 def test_importing_a_function_reads_no_environment_and_makes_no_client() -> None:
@@ -149,7 +148,9 @@ for cached in (clients.client, wiring.store, wiring.buckets, wiring.executions, 
 """
     paths = [str(FUNCTIONS / name / "app.py") for name in NAMES]
     bare = {"PATH": os.environ["PATH"], "HOME": os.devnull}
-    ended = subprocess.run([sys.executable, "-c", program, *paths], env=bare, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *paths], env=bare, capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 0, ended.stderr
 
 
@@ -187,7 +188,8 @@ def test_prepare_job_skips_an_upload_whose_job_is_started_by_its_uploader(
 
 
 @pytest.mark.parametrize(
-    ("request_", "error"), [({"file": "film/shot2.blend"}, SceneNotFound), ({"file": SCENE, "frames": "3-1"}, InvalidRequest)]
+    ("request_", "error"),
+    [({"file": "film/shot2.blend"}, SceneNotFound), ({"file": SCENE, "frames": "3-1"}, InvalidRequest)],
 )
 def test_prepare_job_fails_by_the_errors_name(
     store: S3Store, scene: Path, request_: dict[str, Any], error: type[Exception]
@@ -348,7 +350,10 @@ def test_log_job_reports_a_job_that_succeeded(store: S3Store, capsys: pytest.Cap
 
 
 def test_log_job_says_what_the_fail_state_shows(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
-    error = {"Error": "SceneNotFound", "Cause": json.dumps({"errorMessage": "There is no scene 'x'", "errorType": "SceneNotFound"})}
+    error = {
+        "Error": "SceneNotFound",
+        "Cause": json.dumps({"errorMessage": "There is no scene 'x'", "errorType": "SceneNotFound"}),
+    }
     summary = load("log_job")({"job_id": "shot-1", "started": STARTED, "error": error})
     assert (summary["Error"], summary["Cause"]) == ("SceneNotFound", "There is no scene 'x'")
     assert summary["status"] == "failed"
@@ -356,7 +361,9 @@ def test_log_job_says_what_the_fail_state_shows(store: S3Store, capsys: pytest.C
 
 
 def test_log_job_says_something_of_an_error_without_a_cause(store: S3Store) -> None:
-    summary = load("log_job")({"job_id": "shot-1", "started": STARTED, "error": {"Error": "States.Timeout", "Cause": None}})
+    summary = load("log_job")(
+        {"job_id": "shot-1", "started": STARTED, "error": {"Error": "States.Timeout", "Cause": None}}
+    )
     assert (summary["Error"], summary["Cause"]) == ("States.Timeout", "")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from frameloom.aws.queue import Received
 from frameloom.model.images import check_image
 from frameloom.model.job import OutputRef, SceneRef
 from frameloom.model.messages import ChunkMessage, LogBatch
@@ -22,6 +23,7 @@ from frameloom.model.settings import RenderSettings
 from frameloom.services.memory import MemoryStore
 from tests.fakes import MemoryAnswers, MemoryQueue
 from tests.scenes import make_scene
+from worker.blender import Blender, Rendered
 from worker.config import WorkerConfig
 from worker.log import LogShipper
 from worker.supervisor import Supervisor
@@ -307,3 +309,34 @@ def test_blender_gets_no_credentials_and_nothing_of_the_farm(
     assert "HOME=" in seen[0]
     assert "AWS_" not in seen[0]
     assert "QUEUE" not in seen[0]
+
+
+def test_half_an_image_is_never_stored(farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up: Blender calls the frame finished, and its file is cut."""
+    render = Blender.render
+
+    def cut(blender: Blender, frame: int, path: Path) -> Rendered:
+        rendered = render(blender, frame, path)
+        if frame == 2:
+            path.write_bytes(path.read_bytes()[:-20])
+        return rendered
+
+    monkeypatch.setattr(Blender, "render", cut)
+    farm.work(farm.message(scene, "1-3"))
+    assert farm.answers.failed["token"][0] == "FrameInvalid"
+    assert farm.frames() == ["000001.png", "000003.png"]
+
+
+def test_a_queue_that_fails_is_asked_again(farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = iter([ConnectionError("no route"), TimeoutError("nobody answers")])
+    receive = MemoryQueue.receive
+
+    def sometimes(queue: MemoryQueue, **arguments: Any) -> Received | None:
+        for failure in failures:
+            raise failure
+        return receive(queue, **arguments)
+
+    monkeypatch.setattr(MemoryQueue, "receive", sometimes)
+    monkeypatch.setattr("worker.supervisor.FIRST_PAUSE", 0.01)
+    farm.work(farm.message(scene, "1"))
+    assert list(farm.answers.succeeded) == ["token"]

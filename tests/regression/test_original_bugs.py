@@ -29,7 +29,7 @@ from frameloom.services.plan import plan
 from frameloom.services.prepare import prepare
 from frameloom.services.report import report
 from frameloom.services.submit import describe, submit
-from tests.jobs import BUCKETS, STARTED, make_job, put_frames
+from tests.jobs import BUCKETS, S3_BUCKETS, STARTED, make_job, put_frames
 from tests.scenes import make_scene
 from tests.unit.test_lost import MESSAGE
 from tests.unit.test_report import NOW
@@ -45,7 +45,9 @@ def test_chunks_begin_at_the_first_frame_of_the_range_wherever_it_is(frames: str
     store = MemoryStore()
     make_job(store, frames, chunk_size=5)
     planned = plan("shot-1", 1, store=store, buckets=BUCKETS)
-    chunks = [list(FrameRange.parse(chunk["frames"])) for chunk in documents.read(store, planned["bucket"], planned["key"])]
+    chunks = [
+        list(FrameRange.parse(chunk["frames"])) for chunk in documents.read(store, planned["bucket"], planned["key"])
+    ]
     first = FrameRange.parse(frames).spans[0][0]
     assert chunks == [list(range(first + at, first + min(at + 5, 17))) for at in (0, 5, 10, 15)]
 
@@ -157,7 +159,7 @@ def test_a_chunk_that_no_worker_finished_ends_as_an_error_that_is_kept() -> None
 @pytest.fixture
 def s3() -> Iterator[S3Store]:
     with mock_aws():
-        for bucket in (BUCKETS.scenes, BUCKETS.frames, BUCKETS.logs):
+        for bucket in (S3_BUCKETS.scenes, S3_BUCKETS.frames, S3_BUCKETS.logs):
             boto3.client("s3").create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
             )
@@ -165,11 +167,11 @@ def s3() -> Iterator[S3Store]:
 
 
 def test_more_than_a_thousand_frames_are_all_found(s3: S3Store) -> None:
-    job = make_job(s3, "1-2500")
+    job = make_job(s3, "1-2500", buckets=S3_BUCKETS)
     for frame in range(1, 2501):
-        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(BUCKETS.frames, job.frame_key(frame), b"image")
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(S3_BUCKETS.frames, job.frame_key(frame), b"image")
     assert documents.present_frames(s3, job) == list(range(1, 2501))
-    assert plan("shot-1", 1, store=s3, buckets=BUCKETS)["count"] == 0
+    assert plan("shot-1", 1, store=s3, buckets=S3_BUCKETS)["count"] == 0
 
 
 # ── A prefix match counted as 'the file exists' ──
@@ -177,13 +179,13 @@ def test_more_than_a_thousand_frames_are_all_found(s3: S3Store) -> None:
 
 @pytest.mark.parametrize("there", ["shot.blend.blend", "shot.blendx", "shot.blend/other.blend", "film/shot.blend"])
 def test_a_scene_is_there_only_under_its_whole_key(s3: S3Store, there: str) -> None:
-    s3.put(BUCKETS.scenes, there, b"scene")
+    s3.put(S3_BUCKETS.scenes, there, b"scene")
     with pytest.raises(SceneNotFound):
-        submit({"file": "shot.blend"}, store=s3, executions=MemoryExecutions(), buckets=BUCKETS)
+        submit({"file": "shot.blend"}, store=s3, executions=MemoryExecutions(), buckets=S3_BUCKETS)
 
 
 def test_a_frame_is_there_only_under_its_whole_key(s3: S3Store) -> None:
-    job = make_job(s3, "1-3")
+    job = make_job(s3, "1-3", buckets=S3_BUCKETS)
     for key in (job.frame_key(1) + ".part", job.frame_key(2)[:-1], job.outputs.prefix + "x/000003.png"):
         s3.put(job.outputs.bucket, key, b"image")
     assert documents.present_frames(s3, job) == []
@@ -197,7 +199,7 @@ SECRETS = {
     "other services' tokens": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{10,})"),
     # Forty characters of base64 that stand alone, with small and large letters and digits.
     "secret key": re.compile(
-        r"(?<![A-Za-z0-9/+=_.-])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])(?=[A-Za-z/+]*[0-9])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])"
+        r"(?<![A-Za-z0-9/+_.-])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])(?=[A-Za-z/+]*[0-9])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])"
     ),
 }
 # In what is shipped nobody sets a credential, not even to something harmless.
@@ -238,7 +240,7 @@ def test_nothing_that_is_shipped_sets_a_credential() -> None:
     ("text", "kind"),
     [
         ("key = 'AKIA" + "IOSFODNN7EXAMPLE'", "access key"),
-        ("AWS_SECRET=wJalrXUtnFEMI" + "/K7MDENG/bPxRfiCYEXAMPLEKEY1", "secret key"),
+        ("AWS_SECRET=wJalrXUtnFEMI" + "/K7MDENG/bPxRfiCYEXAMPLEKEY", "secret key"),
         ("-----BEGIN RSA " + "PRIVATE KEY-----", "private key"),
         ("token: ghp_" + "a1B2" * 9, "other services' tokens"),
     ],
@@ -251,7 +253,7 @@ def test_a_planted_secret_is_found(text: str, kind: str) -> None:
     "line",
     [
         "ENV AWS_SECRET_ACCESS_" + "KEY=x",
-        'aws_access_' + 'key_id="x"',
+        "aws_access_" + 'key_id="x"',
         "      AWS_SESSION_" + "TOKEN: x",
         "COPY .aws /root/" + ".aws",
         "ARG AWS_" + "SECRET",

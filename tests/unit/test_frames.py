@@ -45,7 +45,26 @@ def test_text_of_the_grammar_names_its_frames_in_order(text: str, frames: list[i
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", ",", "1,", ",1", "1-", "-", "abc", "1-10:", "1:2", "1..3", "1 - 3", "1.5", "0x1", "1;2", "1-2-3", "١", "1e3"],
+    [
+        "",
+        " ",
+        ",",
+        "1,",
+        ",1",
+        "1-",
+        "-",
+        "abc",
+        "1-10:",
+        "1:2",
+        "1..3",
+        "1 - 3",
+        "1.5",
+        "0x1",
+        "1;2",
+        "1-2-3",
+        "\N{ARABIC-INDIC DIGIT ONE}",
+        "1e3",
+    ],
 )
 def test_text_outside_the_grammar_is_refused_with_an_example_of_it(text: str) -> None:
     with pytest.raises(InvalidRequest, match=r"1-10:2,15,20-30"):
@@ -84,6 +103,28 @@ def test_a_refusal_of_a_very_long_text_is_short() -> None:
     with pytest.raises(InvalidRequest) as caught:
         FrameRange.parse("1-2," * 5000 + "x" * 5000)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("frames", "text"),
+    [
+        ([7], "7"),
+        ([1, 2], "1-2"),
+        ([1, 3], "1,3"),
+        ([1, 3, 5], "1-5:2"),
+        ([1, 3, 4, 5], "1,3-5"),
+        ([-3, -2, -1], "-3--1"),
+        ([1, 2, 3, 10, 20, 30, 31], "1-3,10-30:10,31"),
+        ([], ""),
+    ],
+)
+def test_a_range_prints_as_a_person_would_write_it(frames: list[int], text: str) -> None:
+    assert str(FrameRange.of(frames)) == text
+
+
+@pytest.mark.parametrize("text", ["7-7", "1-2", "1-3:2", "1-4:2", "1-9:4", "1-10:4", "1-2:7"])
+def test_a_single_span_is_the_range_of_its_frames(text: str) -> None:
+    assert FrameRange.parse(text) == FrameRange.of(list(FrameRange.parse(text)))
 
 
 @given(full_ranges)

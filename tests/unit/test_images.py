@@ -172,6 +172,10 @@ def test_a_png_whose_header_makes_no_sense_is_invalid(header: tuple[int, ...]) -
     assert _problem(check_png, data) == "its header makes no sense"
 
 
+def test_a_png_whose_end_holds_something_is_invalid() -> None:
+    assert _problem(check_png, PNG[:-12] + _chunk(b"IEND", b"more")) == "something follows its end"
+
+
 def test_a_png_must_begin_with_its_one_header() -> None:
     header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
     for chunks in (_chunk(b"tEXt", b"a\0b") + header, header + header):

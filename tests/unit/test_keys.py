@@ -39,11 +39,25 @@ def test_a_frame_key_gives_its_frame_back(frame: int, file_format: FrameFormat, 
 
 def test_frame_names_sort_as_their_frames_do_up_to_a_million() -> None:
     frames = [0, 7, 10, 99, 100, 5000, 999_999]
-    assert sorted(keys.frame_name(frame, "PNG") for frame in frames) == [keys.frame_name(frame, "PNG") for frame in frames]
+    assert sorted(keys.frame_name(frame, "PNG") for frame in frames) == [
+        keys.frame_name(frame, "PNG") for frame in frames
+    ]
 
 
 @pytest.mark.parametrize(
-    "key", ["shot.mp4", "shot/000001.txt", "shot/000001.png.part", "000001", "a000001.png", "00-1.png", "", "/", ".png", "٣.png"]
+    "key",
+    [
+        "shot.mp4",
+        "shot/000001.txt",
+        "shot/000001.png.part",
+        "000001",
+        "a000001.png",
+        "00-1.png",
+        "",
+        "/",
+        ".png",
+        "٣.png",
+    ],
 )
 def test_other_keys_hold_no_frame(key: str) -> None:
     assert keys.frame_of(key) is None
@@ -114,6 +128,7 @@ def test_new_job_ids_are_legal_and_sort_by_time(scene: str) -> None:
 
 def test_a_job_id_tells_its_scene() -> None:
     assert keys.job_id("film/my shot (3).blend", "abc") == "my-shot-3-abc"
+    assert keys.job_id("片.blend", "abc") == "job-abc"
 
 
 @given(st.permutations([("file", "shot.blend"), ("start", 1), ("end", 17)]))
@@ -124,7 +139,13 @@ def test_the_same_request_for_the_same_version_has_the_same_job_id(fields: list[
 
 @pytest.mark.parametrize(
     ("change", "version"),
-    [({}, "v2"), ({"end": 18}, "v1"), ({"run": 2}, "v1"), ({"file": "film/shot.blend"}, "v1"), ({"file": "shot2.blend"}, "v1")],
+    [
+        ({}, "v2"),
+        ({"end": 18}, "v1"),
+        ({"run": 2}, "v1"),
+        ({"file": "film/shot.blend"}, "v1"),
+        ({"file": "shot2.blend"}, "v1"),
+    ],
 )
 def test_another_request_or_version_has_another_job_id(change: dict[str, Any], version: str) -> None:
     request = {"file": "shot.blend", "start": 1, "end": 17}
@@ -163,5 +184,10 @@ def test_chunk_ids_are_unlike_each_other(round_: int, index: int, other_round: i
 def test_the_table_of_keys_is_how_keys_are_made() -> None:
     table = keys.__doc__ or ""
     prefix = keys.frames_prefix("film/shot.blend", "<render key>")
-    for key in ("film/shot.blend", keys.video_key("film/shot.blend"), keys.frame_key(prefix, 17, "PNG"), keys.job_prefix("<job id>")):
+    for key in (
+        "film/shot.blend",
+        keys.video_key("film/shot.blend"),
+        keys.frame_key(prefix, 17, "PNG"),
+        keys.job_prefix("<job id>"),
+    ):
         assert f"`{key}" in table, json.dumps(key)

@@ -12,7 +12,9 @@ from tests.jobs import BUCKETS
 
 def batch(part: str = "1", *messages: str) -> str:
     records = [
-        LogRecord(time="2026-11-23T06:00:00.000+00:00", level="info", message=message, worker="worker-1", job_id="shot-1")
+        LogRecord(
+            time="2026-11-23T06:00:00.000+00:00", level="info", message=message, worker="worker-1", job_id="shot-1"
+        )
         for message in messages
     ]
     return LogBatch(worker="worker-1", job_id="shot-1", part=part, records=records).model_dump_json()
@@ -36,7 +38,9 @@ def test_a_piece_is_stored_as_json_lines_in_order() -> None:
 
 def test_the_same_piece_twice_is_stored_once() -> None:
     store = MemoryStore()
-    assert collect(batch("1", "a"), store=store, buckets=BUCKETS) == collect(batch("1", "a"), store=store, buckets=BUCKETS)
+    assert collect(batch("1", "a"), store=store, buckets=BUCKETS) == collect(
+        batch("1", "a"), store=store, buckets=BUCKETS
+    )
     assert len(list(store.list(BUCKETS.logs, ""))) == 1
 
 
@@ -46,7 +50,9 @@ def test_pieces_of_one_worker_lie_together_in_the_order_of_their_parts() -> None
     assert [stored.key for stored in store.list(BUCKETS.logs, "jobs/shot-1/logs/worker-1/")] == keys
 
 
-@pytest.mark.parametrize("body", ["", "{}", "null", '{"worker": "w"}', "text", "[" * 100_000, batch().replace("shot-1", "") + "x"])
+@pytest.mark.parametrize(
+    "body", ["", "{}", "null", '{"worker": "w"}', "text", "[" * 100_000, batch().replace("shot-1", "") + "x"]
+)
 def test_a_body_that_is_no_log_is_an_error_and_stores_nothing(body: str) -> None:
     store = MemoryStore()
     with pytest.raises(ValueError, match="LogBatch"):

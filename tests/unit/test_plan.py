@@ -14,7 +14,9 @@ from frameloom.services.plan import LARGEST, SMALLEST, plan, suitable_size
 from tests.jobs import BUCKETS, make_job, put_frames
 
 
-def planned(store: MemoryStore, job_id: str = "shot-1", round_number: int = 1) -> tuple[dict[str, Any], list[ChunkSpec]]:
+def planned(
+    store: MemoryStore, job_id: str = "shot-1", round_number: int = 1
+) -> tuple[dict[str, Any], list[ChunkSpec]]:
     """Return the plan's answer and the chunks that it wrote, as the distributed Map reads them."""
     answer = plan(job_id, round_number, store=store, buckets=BUCKETS)
     chunks = [ChunkSpec.read(item) for item in documents.read(store, answer["bucket"], answer["key"])]
@@ -95,6 +97,8 @@ def test_a_suitable_chunk_is_neither_tiny_nor_huge(frames: int, workers: int) ->
         assert -(-frames // size) >= workers
 
 
-@pytest.mark.parametrize(("frames", "workers", "size"), [(17, 4, 3), (17, 1, 5), (100, 2, 13), (1_000_000, 100, 50), (1, 1, 3)])
+@pytest.mark.parametrize(
+    ("frames", "workers", "size"), [(17, 4, 3), (17, 1, 5), (100, 2, 13), (1_000_000, 100, 50), (1, 1, 3)]
+)
 def test_suitable_sizes(frames: int, workers: int, size: int) -> None:
     assert suitable_size(frames, workers) == size

@@ -24,7 +24,9 @@ UPLOAD = {"detail-type": "Object Created", "detail": {"object": {"key": KEY}}}
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_scene(tmp_path_factory.mktemp("scenes") / "shot.blend", frames=(3, 12), step=2, fps="29.97", cameras=("Crane",))
+    return make_scene(
+        tmp_path_factory.mktemp("scenes") / "shot.blend", frames=(3, 12), step=2, fps="29.97", cameras=("Crane",)
+    )
 
 
 class Farm:
@@ -90,7 +92,13 @@ def test_an_edited_scene_has_another_render_key(scene: Path, tmp_path: Path) -> 
 
 def test_frames_and_film_are_not_part_of_the_render_key(scene: Path) -> None:
     plain = settled(scene).render_key
-    for fields in ({"frames": "1-3"}, {"fps": "60"}, {"video": {"quality": 30}}, {"chunk_size": 2}, {"output": "frames"}):
+    for fields in (
+        {"frames": "1-3"},
+        {"fps": "60"},
+        {"video": {"quality": 30}},
+        {"chunk_size": 2},
+        {"output": "frames"},
+    ):
         assert settled(scene, **fields).render_key == plain
 
 
@@ -221,7 +229,9 @@ def test_a_truncated_scene_is_refused(scene: Path) -> None:
     assert farm.wrote_nothing()
 
 
-@pytest.mark.parametrize("event", [{}, {"file": "../shot.blend"}, {"file": KEY, "frames": "10-1"}, {"file": KEY, "frame": 1}])
+@pytest.mark.parametrize(
+    "event", [{}, {"file": "../shot.blend"}, {"file": KEY, "frames": "10-1"}, {"file": KEY, "frame": 1}]
+)
 def test_a_wrong_request_writes_nothing(farm: Farm, event: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         farm.prepare(event)

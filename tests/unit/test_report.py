@@ -15,7 +15,10 @@ from frameloom.services.report import MAX_CAUSE, MAX_ERROR, failure, report
 from tests.jobs import BUCKETS, STARTED, make_job, put_frames, put_result
 
 NOW = datetime(2026, 11, 23, 6, 1, 30, 500_000, tzinfo=UTC)
-MAP_FAILED = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "The specified tolerated failure was exceeded"}
+MAP_FAILED = {
+    "Error": "States.ExceedToleratedFailureThreshold",
+    "Cause": "The specified tolerated failure was exceeded",
+}
 
 
 @pytest.fixture
@@ -74,7 +77,9 @@ def test_a_job_for_frames_alone_has_no_video(store: MemoryStore) -> None:
 
 def test_a_failed_job_says_why_and_has_no_video(store: MemoryStore) -> None:
     put_frames(store, make_job(store, "1-3"), [1])
-    cause = json.dumps({"errorMessage": "2 of 3 frames are missing: 2-3.", "errorType": "FramesMissing", "stackTrace": []})
+    cause = json.dumps(
+        {"errorMessage": "2 of 3 frames are missing: 2-3.", "errorType": "FramesMissing", "stackTrace": []}
+    )
     summary, _ = reported(store, {"Error": "FramesMissing", "Cause": cause})
     assert summary["status"] == "failed"
     assert (summary["error"], summary["cause"]) == ("FramesMissing", "2 of 3 frames are missing: 2-3.")

@@ -1,12 +1,14 @@
 """What a .blend says without Blender."""
 
 import logging
+import struct
 import tempfile
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from frameloom.model.errors import SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
@@ -108,6 +110,23 @@ def test_a_scene_that_blender_itself_packed_reads(tmp_path: Path) -> None:
 
 def test_a_packed_scene_reads_without_the_table_of_its_pieces() -> None:
     assert read(packed("zstd").removesuffix(SEEK_TABLE)) == read(small())
+
+
+@pytest.mark.parametrize("checksum", [True, False])
+@pytest.mark.parametrize("length_told", [True, False])
+@pytest.mark.parametrize("piece", [100, 1000, 10**6])
+def test_every_kind_of_zstd_frame_reads_and_is_missed_when_it_is_cut(
+    *, checksum: bool, length_told: bool, piece: int
+) -> None:
+    packer = zstandard.ZstdCompressor(write_checksum=checksum, write_content_size=length_told)
+    # So many zeros become blocks of one byte that is repeated.
+    zeros = struct.pack("<4siQii", b"DATA", 400_000, 1, 0, 1) + bytes(400_000)
+    scene = small()[:-24] + zeros + small()[-24:]
+    frames = b"".join(packer.compress(scene[at : at + piece]) for at in range(0, len(scene), piece))
+    assert read(frames) == read(scene)
+    for cut in (1, 2, 3, 4, 5):
+        with pytest.raises(SceneUnreadable, match="it ends before its end"):
+            read(frames[:-cut])
 
 
 @pytest.mark.parametrize("packing", PACKERS)

@@ -147,6 +147,13 @@ def test_a_file_without_a_catalogue_is_refused() -> None:
     assert why == "it does not describe its own data (no DNA1 block)"
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("packing", PACKERS)
+def test_a_block_of_less_than_nothing_does_not_lead_the_reader_in_a_circle(packing: str) -> None:
+    circle = struct.pack("<4siQii", b"DATA", -24, 1, 0, 1)
+    assert problem(PACKERS[packing](small()[:12] + circle + small()[12:])) == DAMAGED
+
+
 def test_scenes_and_objects_beyond_measure_are_refused() -> None:
     scene = struct.pack("<4siQii", b"SC\0\0", 17 * 2**20, 1, 0, 1) + bytes(17 * 2**20)
     assert problem(small()[:12] + scene) == "its scenes and objects alone take more than this farm reads"

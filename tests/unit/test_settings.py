@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frameloom.model.errors import InvalidRequest
-from frameloom.model.settings import RenderSettings, VideoSettings, parse_rate
 from frameloom.model.request import JobRequest
+from frameloom.model.settings import RenderSettings, VideoSettings, parse_rate
 
 
 @pytest.mark.parametrize(
@@ -29,10 +29,11 @@ def test_a_rate_is_read_exactly(text: str, rate: Fraction) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "fast", "24 fps", "-24", "1/0", "24/0", "nan", "inf", "0x18", "24,0", "2_4", "٢٤", "1/2/3", "24.", "1e1"]
+    "text",
+    ["", "fast", "24 fps", "-24", "1/0", "24/0", "nan", "inf", "0x18", "24,0", "2_4", "٢٤", "1/2/3", "24.", "1e1"],
 )
 def test_what_is_no_rate_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(ValueError, match="such as 24, 29.97 or 30000/1001"):
+    with pytest.raises(ValueError, match=r"such as 24, 29\.97 or 30000/1001"):
         parse_rate(text)
 
 

@@ -96,7 +96,10 @@ def execution(status: JobStatus = JobStatus.RUNNING, **fields: Any) -> Execution
 
 @pytest.mark.parametrize("status", list(JobStatus))
 def test_a_job_is_described_in_the_farms_own_words(farm: Farm, status: JobStatus) -> None:
-    assert describe(execution(status), store=farm.store, buckets=BUCKETS) == {"job_id": "shot-1", "status": status.value}
+    assert describe(execution(status), store=farm.store, buckets=BUCKETS) == {
+        "job_id": "shot-1",
+        "status": status.value,
+    }
 
 
 def test_a_running_job_is_described_by_its_frames_in_s3(farm: Farm) -> None:

@@ -124,5 +124,3 @@ def test_segments_cover_each_frame_once_in_order_and_are_of_one_length(frames: i
 def test_segments_fit_the_state() -> None:
     # 256 KiB is all that a state machine carries from state to state.
     assert sum(len(str(segment.to_json())) + 2 for segment in plan_segments(1_000_000)) < 256 * 1024
-
-

@@ -36,8 +36,14 @@ def answering(*, json: bool) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in _AWS:
             raise
-        tell_error(type(error).__name__, f"{str(error).rstrip('.')}.", json=json)
+        tell_error(type(error).__name__, _sentence(error), json=json)
         raise typer.Exit(FAILED) from None
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.strerror}: {str(error.filename)!r}."
+    return f"{str(error).rstrip('.')}."
 
 
 def tell_error(error: str, cause: str, *, json: bool) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from frameloom.model.base import Value
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import OutputRef, SceneRef
@@ -55,7 +57,7 @@ class ChunkResult(Value):
     rendered: int = 0
     reused: int = 0
     seconds: float = 0
-    frame_seconds: dict[str, float] = {}
+    frame_seconds: dict[str, float] = Field(default_factory=dict)
     error: str | None = None
     cause: str | None = None
 
@@ -70,7 +72,7 @@ class LogRecord(Value):
     job_id: str | None = None
     chunk_id: str | None = None
     frame: int | None = None
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = Field(default_factory=dict)
 
 
 class LogBatch(Value):

@@ -84,4 +84,3 @@ class VideoSettings(Value):
     codec: Literal["h264"] = "h264"
     # x264's constant rate factor: 0 is lossless, 18 can hardly be told from the frames, 51 is the worst.
     quality: Annotated[Whole, Field(ge=0, le=51)] = 18
-

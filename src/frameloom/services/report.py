@@ -30,7 +30,7 @@ def report(
     """
     job = documents.find_job(store, buckets, job_id)
     chunks = list(documents.chunk_results(store, buckets, job_id))
-    summary = _summary(job_id, job, chunks, error, store, buckets)
+    summary = _summary(job_id, job, chunks, error, store=store, buckets=buckets)
     document = JobReport(
         summary=summary,
         started=started,
@@ -69,6 +69,7 @@ def _summary(
     job: Job | None,
     chunks: list[ChunkResult],
     error: Mapping[str, str] | None,
+    *,
     store: Store,
     buckets: Buckets,
 ) -> Summary:

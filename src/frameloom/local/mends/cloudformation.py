@@ -35,7 +35,7 @@ def _fills_in_its_definition(original: Any) -> Any:
         filled = re.sub(r"\$\{(\w+)\}", lambda found: str(given.get(found[1], found[0])), definition)
         properties = {**properties, "DefinitionString": filled}
         machine = original(name, {**resource, "Properties": properties}, *args, **kwargs)
-        machine.sm_type = properties.get("StateMachineType", machine.sm_type)
+        machine.type = properties.get("StateMachineType", machine.type)
         return machine
 
     return create

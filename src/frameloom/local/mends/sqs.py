@@ -11,7 +11,7 @@ from frameloom.local.mends.patch import replace
 def apply() -> None:
     """Mend what happens when two threads use one queue."""
     replace(models.SQSBackend, "receive_message", _hands_out_once)
-    replace(models.Queue, "delete_message", _loses_nothing)
+    replace(models.Queue, "delete_message", _stays_deleted)
 
 
 def _hands_out_once(original: Any) -> Any:
@@ -44,8 +44,8 @@ def _hands_out_once(original: Any) -> Any:
     return receive_message
 
 
-def _loses_nothing(original: Any) -> Any:
-    """Fact: deleting writes the list of messages anew; one that is sent meanwhile is lost."""
+def _stays_deleted(original: Any) -> Any:
+    """Fact: a deletion makes the list of messages anew, and so undoes another at the same time."""
 
     def delete_message(self: Any, receipt_handle: str) -> None:
         with self._messages_lock:

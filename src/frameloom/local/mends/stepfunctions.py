@@ -4,8 +4,7 @@ Each mend is one function whose docstring holds the fact it mends and what AWS d
 behaviour and a canary that fails once moto needs it no more (tests/conformance/test_moto_stepfunctions.py).
 """
 
-import datetime
-import threading
+import datetime as dt
 import time
 import uuid
 from functools import cache
@@ -41,15 +40,19 @@ def apply() -> None:
     stepfunctions_cost.apply()
     for module in (iteration_worker, branches_decl, state_task_service_callback, state_fail):
         replace(module, "CustomErrorName", _errors_keep_their_names)
-    replace(models.StepFunctionsParserBackend, "start_execution", _one_execution_to_a_name)
+    replace(models.StepFunctionsParserBackend, "start_execution", _an_execution_has_a_name)
     replace(execution.Execution, "get_start_execution_details", _times_are_texts)
     replace(execution.Execution, "stop", _a_stop_that_stops)
     replace(responses.StepFunctionResponse, "stop_execution", _a_stop_with_its_cause)
 
 
-def _errors_keep_their_names(original: Any) -> Any:
-    """Fact: an error named States.* that leaves a Map, a Parallel or a Fail state becomes States.Runtime, which no
-    Retry or Catch expects. AWS: it stays what it is."""
+def _errors_keep_their_names(_original: Any) -> Any:
+    """Errors keep their names.
+
+    Fact: an error named States.* that leaves a Map, a Parallel or a Fail state becomes States.Runtime, which no
+    Retry or Catch expects.
+    AWS: it stays what it is.
+    """
 
     def named(error_name: str | None) -> ErrorName:
         if error_name is None or not error_name.startswith("States."):
@@ -64,10 +67,12 @@ def _errors_keep_their_names(original: Any) -> Any:
     return named
 
 
-def _one_execution_to_a_name(original: Any) -> Any:
-    """Fact: two starts at the same time both start, under one name, and a start without a name has the name None.
-    AWS: the second start of a name is the first one's, and a name is made up where none is given."""
-    starting = threading.Lock()
+def _an_execution_has_a_name(original: Any) -> Any:
+    """An execution has a name: the one that it is given, if that is one, or one that is made up.
+
+    Fact: an execution that is started without a name is named None, so a second one cannot start; any name passes.
+    AWS: a name is made up, and one with a blank, say, is refused.
+    """
 
     def start_execution(
         self: Any,
@@ -78,19 +83,21 @@ def _one_execution_to_a_name(original: Any) -> Any:
     ) -> Any:
         if name is not None:
             self._validate_name(name)
-        with starting:
-            return original(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
+        return original(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
 
     return start_execution
 
 
 def _times_are_texts(original: Any) -> Any:
-    """Fact: $$.Execution.StartTime is no JSON, and a state that keeps it breaks DescribeExecution.
-    AWS: a text such as 2026-11-23T06:33:00.780Z."""
+    """An execution's start is a text.
+
+    Fact: $$.Execution.StartTime is no JSON, and a state that keeps it breaks DescribeExecution.
+    AWS: a text such as 2026-11-23T06:33:00.780Z.
+    """
 
     def get_start_execution_details(self: Any) -> Any:
         details = original(self)
-        start = self.start_date.astimezone(datetime.UTC)
+        start = self.start_date.astimezone(dt.UTC)
         details.start_time = start.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return details
 
@@ -98,10 +105,14 @@ def _times_are_texts(original: Any) -> Any:
 
 
 def _a_stop_that_stops(original: Any) -> Any:
-    """Fact: StopExecution changes nothing while a task runs, nothing at all in an execution's first moments, and
-    ends in FAILED. AWS: the execution is ABORTED at once, with the error and cause of who stopped it."""
+    """An execution that is stopped is over.
 
-    def stop(self: Any, stop_date: datetime.datetime, error: str | None, cause: str | None) -> None:
+    Fact: StopExecution changes nothing while a task runs, nothing at all in an execution's first moments, and ends
+    in FAILED.
+    AWS: the execution is ABORTED at once, with the error and cause of who stopped it.
+    """
+
+    def stop(self: Any, stop_date: dt.datetime, error: str | None, cause: str | None) -> None:
         give_up = time.monotonic() + _START_UP
         # The definition is parsed first, in the execution's own thread; until then there is nothing to stop.
         while not _has_begun(self.exec_worker) and time.monotonic() < give_up:
@@ -118,15 +129,18 @@ def _has_begun(worker: Any) -> bool:
     return worker.env is not None and worker.env.program_state() is not None
 
 
-def _a_stop_with_its_cause(original: Any) -> Any:
-    """Fact: StopExecution drops `error` and `cause`. AWS: DescribeExecution shows them."""
+def _a_stop_with_its_cause(_original: Any) -> Any:
+    """An execution that is stopped shows why.
+
+    Fact: StopExecution drops `error` and `cause`.
+    AWS: DescribeExecution shows them.
+    """
 
     def stop_execution(self: Any) -> ActionResult:
         execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         if execution.stop_date is None:
             execution.stop(stop_date=now, error=self._get_param("error"), cause=self._get_param("cause"))
         return ActionResult({"stopDate": execution.stop_date or now})
 
     return stop_execution
-

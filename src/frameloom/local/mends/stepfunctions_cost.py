@@ -32,13 +32,18 @@ def apply() -> None:
 
 
 def _paths_are_parsed_once(original: Any) -> Any:
-    """Fact: each use of a path builds a parser for it, a millisecond or more, about ten times for an item."""
+    """A path is parsed once.
+
+    Fact: each use of a path builds a parser for it, a millisecond or more, about ten times for an item.
+    """
     return lru_cache(maxsize=4096)(original)
 
 
 def _clients_are_made_once(original: Any) -> Any:
-    """Fact: each task makes a client, a few milliseconds apiece, from boto3's default session, which threads must
-    not share for that. A client itself may be shared.
+    """A service has one client.
+
+    Fact: each task makes a client, a few milliseconds apiece, from boto3's default session, which threads must not
+    share for that. A client itself may be shared.
     """
     making = threading.Lock()
     clients: dict[tuple[Any, ...], Any] = {}
@@ -56,13 +61,19 @@ def _clients_are_made_once(original: Any) -> Any:
 
 
 def _services_are_listed_once(original: Any) -> Any:
-    """Fact: each request, whatever its service, lists the folders of moto, 1.5 ms, while all others wait."""
+    """The services are listed once.
+
+    Fact: each request, whatever its service, lists the folders of moto, 1.5 ms, while all others wait.
+    """
     services = frozenset(original())
     return lambda: services
 
 
 def _no_thread_to_watch_no_clock(original: Any) -> Any:
-    """Fact: each item runs in a thread of its own beside its worker's, which waits for it, with a time-out or not."""
+    """A machine without a time limit runs in the thread that waits for it.
+
+    Fact: each item runs in a thread of its own beside its worker's, which waits for it, with a time-out or not.
+    """
 
     def eval_program(self: Any, env: Any) -> None:
         if self.timeout_seconds is not None:
@@ -75,17 +86,26 @@ def _no_thread_to_watch_no_clock(original: Any) -> Any:
 
 
 def _threads_are_forgotten(_original: Any) -> Any:
-    """Fact: every thread that ever ran is kept in a list that nobody reads, some 5 KB for an item."""
+    """Threads that have ended are forgotten.
+
+    Fact: every thread that ever ran is kept in a list that nobody reads, some 5 KB for an item.
+    """
     return SimpleNamespace(append=lambda _thread: None)
 
 
 def _the_time_is_just_read(_original: Any) -> Any:
-    """Fact: what asks for messages asks each message of the queue for the time, several times, 3 us apiece."""
+    """The queue asks the clock for the time.
+
+    Fact: what asks for messages asks each message of the queue for the time, several times, 3 us apiece.
+    """
     return lambda: time.time() * 1000
 
 
 def _one_attribute_is_looked_up(_original: Any) -> Any:
-    """Fact: each message received counts all messages of its queue three times, to know one setting of it."""
+    """One setting of a queue is looked up as one.
+
+    Fact: each message received counts all messages of its queue three times, to know one setting of it.
+    """
 
     def is_valid(self: Any, queue_name: str, message: Any) -> bool:
         retained = self.get_queue(queue_name).message_retention_period

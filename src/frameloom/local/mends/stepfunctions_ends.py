@@ -8,6 +8,7 @@ nobody looks at: threads that wait stay asleep. Here is the way to be told.
 from collections.abc import Callable
 from typing import Any
 
+from moto.stepfunctions.parser.asl.component import eval_component
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
 from moto.stepfunctions.parser.asl.eval import environment
@@ -36,10 +37,15 @@ def apply() -> None:
         replace(environment.Environment, name, _tells_who_waits)
     replace(environment.Environment, "set_error", _an_end_is_final)
     replace(execute_state.ExecutionState, "_from_error", _what_is_abandoned_is_not_retried)
+    replace(eval_component.EvalComponent, "_log_exception", _what_is_abandoned_is_not_logged)
 
 
 def _tells_who_waits(original: Any) -> Any:
-    """Fact: the end of an environment wakes nobody. AWS: whatever waits inside ends with it, at once."""
+    """An environment that ends tells who waits for that.
+
+    Fact: the end of an environment wakes nobody.
+    AWS: whatever waits inside ends with it, at once.
+    """
 
     def end(self: Any, *args: Any, **kwargs: Any) -> None:
         with self._state_mutex:
@@ -52,7 +58,11 @@ def _tells_who_waits(original: Any) -> Any:
 
 
 def _an_end_is_final(original: Any) -> Any:
-    """Fact: what breaks inside a stopped execution makes it FAILED. AWS: it stays ABORTED, or TIMED_OUT."""
+    """An environment that has ended cannot fail any more.
+
+    Fact: what breaks inside a stopped execution makes it FAILED.
+    AWS: it stays ABORTED, or TIMED_OUT.
+    """
 
     def set_error(self: Any, error: Any) -> None:
         with self._state_mutex:
@@ -63,7 +73,10 @@ def _an_end_is_final(original: Any) -> Any:
 
 
 def _what_is_abandoned_is_not_retried(original: Any) -> Any:
-    """Fact: a wait that ends with its execution is a failure, for Retry, for Catch and in the history."""
+    """What is abandoned is neither retried nor caught.
+
+    Fact: a wait that ends with its execution is a failure, for Retry, for Catch and in the history.
+    """
 
     def _from_error(self: Any, env: Any, ex: Exception) -> Any:
         if not isinstance(ex, Abandoned):
@@ -74,3 +87,16 @@ def _what_is_abandoned_is_not_retried(original: Any) -> Any:
         raise ex
 
     return _from_error
+
+
+def _what_is_abandoned_is_not_logged(original: Any) -> Any:
+    """What is abandoned is no error.
+
+    Fact: each level that an exception passes writes itself to the log in full, milliseconds for each waiting item.
+    """
+
+    def _log_exception(self: Any, exception: Exception) -> None:
+        if not isinstance(exception, Abandoned):
+            original(self, exception=exception)
+
+    return _log_exception

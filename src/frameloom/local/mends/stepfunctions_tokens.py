@@ -80,7 +80,7 @@ class Token:
 _TOKENS: dict[str, Token] = {}
 
 
-class MissedHeartbeat(StatesErrorName):
+class MissedHeartbeat(StatesErrorName):  # type: ignore[misc]  # moto has no types
     """The name of a missed heartbeat, which `States.Timeout` in a Retry or Catch covers too."""
 
     def __init__(self) -> None:
@@ -105,8 +105,12 @@ def apply() -> None:
 
 
 def _a_token_for_each_attempt(original: Any) -> Any:
-    """Fact: a retry reuses the token, so the second attempt fails at once with the first one's answer, and a token
-    outlives its attempt. AWS: each attempt has a token of its own, dead as soon as the attempt is over."""
+    """Each attempt at a task gets a token of its own.
+
+    Fact: a retry reuses the token, so the second attempt fails at once with the first one's answer, and a token
+    outlives its attempt.
+    AWS: each attempt has a token of its own, dead as soon as the attempt is over.
+    """
 
     def _eval_execution(self: Any, env: Any) -> None:
         if self.resource.condition != ResourceCondition.WaitForTaskToken:
@@ -125,8 +129,11 @@ def _a_token_for_each_attempt(original: Any) -> Any:
 
 
 def _a_wait_that_ends(original: Any) -> Any:
-    """Fact: a wait for a token sleeps on through a time-out, StopExecution and the end of its Map, for as long as a
-    heartbeat may take, and misses an answer or a beat that comes while the message is still being sent."""
+    """The wait for a token ends with the attempt, and misses nothing.
+
+    Fact: a wait for a token sleeps on through a time-out, StopExecution and the end of its Map, for as long as a
+    heartbeat may take, and misses an answer or a beat that comes while the message is still being sent.
+    """
 
     def wait(self: Any, env: Any, timeout_seconds: Any, callback_endpoint: Any, heartbeat_endpoint: Any) -> Any:
         if self.resource.condition != ResourceCondition.WaitForTaskToken:
@@ -138,7 +145,11 @@ def _a_wait_that_ends(original: Any) -> Any:
 
 
 def _a_missed_heartbeat_has_its_name(original: Any) -> Any:
-    """Fact: a missed heartbeat is reported as States.Timeout. AWS: States.HeartbeatTimeout."""
+    """A missed heartbeat is reported by its name.
+
+    Fact: a missed heartbeat is reported as States.Timeout.
+    AWS: States.HeartbeatTimeout.
+    """
 
     def _from_error(self: Any, env: Any, ex: Exception) -> Any:
         event = original(self, env, ex)
@@ -151,7 +162,11 @@ def _a_missed_heartbeat_has_its_name(original: Any) -> Any:
 
 
 def _no_timeout_means_none(original: Any) -> Any:
-    """Fact: a heartbeat without a time-out ends the task after 60 s. AWS: the default is 99,999,999 s."""
+    """A task without a time-out has none.
+
+    Fact: a heartbeat without a time-out ends the task after 60 s.
+    AWS: the default is 99,999,999 s.
+    """
 
     def from_state_props(self: Any, state_props: Any) -> None:
         original(self, state_props)
@@ -162,7 +177,11 @@ def _no_timeout_means_none(original: Any) -> Any:
 
 
 def _no_cause_is_an_empty_text(original: Any) -> Any:
-    """Fact: Catch hands on `"Cause": null` for a failure without one, and a path to it breaks. AWS: `""`."""
+    """A failure without a cause has an empty one.
+
+    Fact: Catch hands on `"Cause": null` for a failure without one, and a path to it breaks.
+    AWS: `""`.
+    """
 
     def construct(failure_event: Any) -> dict[str, Any]:
         return {name: value or "" for name, value in original(failure_event).items()}
@@ -170,37 +189,51 @@ def _no_cause_is_an_empty_text(original: Any) -> Any:
     return staticmethod(construct)
 
 
-def _success_once(original: Any) -> Any:
-    """Fact: a second answer, or one that comes too late, gets OK or InvalidToken. AWS: TaskTimedOut."""
+def _success_once(_original: Any) -> Any:
+    """A task succeeds once.
 
-    def send_task_success(self: Any, task_token: str, outcome: str) -> None:
+    Fact: a second answer, or one that comes too late, gets OK or InvalidToken.
+    AWS: TaskTimedOut.
+    """
+
+    def send_task_success(_self: Any, task_token: str, outcome: str) -> None:
         _close(task_token, CallbackOutcomeSuccess(callback_id=task_token, output=outcome))
 
     return send_task_success
 
 
-def _failure_once(original: Any) -> Any:
-    """Fact: as for successes."""
+def _failure_once(_original: Any) -> Any:
+    """A task fails once.
 
-    def send_task_failure(self: Any, task_token: str, error: str | None = None, cause: str | None = None) -> None:
+    Fact: as for successes.
+    """
+
+    def send_task_failure(_self: Any, task_token: str, error: str | None = None, cause: str | None = None) -> None:
         _close(task_token, CallbackOutcomeFailure(callback_id=task_token, error=error, cause=cause))
 
     return send_task_failure
 
 
-def _a_heartbeat_for_every_open_task(original: Any) -> Any:
-    """Fact: the beat of a task without HeartbeatSeconds gets InvalidToken, so does that of a dead one.
-    AWS: OK for the first, TaskTimedOut for the second."""
+def _a_heartbeat_for_every_open_task(_original: Any) -> Any:
+    """Every open task takes heartbeats.
 
-    def send_task_heartbeat(self: Any, task_token: str) -> None:
+    Fact: the beat of a task without HeartbeatSeconds gets InvalidToken, so does that of a dead one.
+    AWS: OK for the first, TaskTimedOut for the second.
+    """
+
+    def send_task_heartbeat(_self: Any, task_token: str) -> None:
         if not _find(task_token).beat():
             raise _timed_out()
 
     return send_task_heartbeat
 
 
-def _failure_with_its_cause(original: Any) -> Any:
-    """Fact: SendTaskFailure drops `cause`. AWS: it is what Catch, the history and DescribeExecution show."""
+def _failure_with_its_cause(_original: Any) -> Any:
+    """A failure keeps its cause.
+
+    Fact: SendTaskFailure drops `cause`.
+    AWS: it is what Catch, the history and DescribeExecution show.
+    """
 
     def send_task_failure(self: Any) -> EmptyResult:
         token, error, cause = (self._get_param(name) for name in ("taskToken", "error", "cause"))

@@ -1,0 +1,113 @@
+"""`frameloom status`, on a farm in memory."""
+
+import json
+
+import pytest
+
+from frameloom.aws.queue import Depth
+from frameloom.cli import overview
+from frameloom.model.status import JobStatus
+from tests.jobs import make_job, put_frames
+from tests.unit.cli_farm import MemoryFarm, Terminal
+
+DEPTHS = {"chunks": Depth(waiting=12, in_flight=3), "lost": Depth(waiting=1, in_flight=1)}
+
+
+class MemoryQueue:
+    """A queue that holds as much as its URL says."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def depth(self) -> Depth:
+        return DEPTHS[self._url]
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal whose farm has three jobs: one that failed, one that is done, one that has begun."""
+    farm = MemoryFarm(image=b"")
+    monkeypatch.setattr("frameloom.cli.target.find_farm", lambda **_: farm.farm())
+    monkeypatch.setattr(overview, "Queue", MemoryQueue)
+    for name in ("old", "done", "now"):
+        farm.executions.start(f"shot-{name}", {})
+    put_frames(farm.store, make_job(farm.store, "1-17", job_id="shot-done"), range(1, 18))
+    make_job(farm.store, "101-1700", job_id="shot-now")
+    farm.executions.end("shot-old", JobStatus.FAILED, error="NoCamera", cause="Scene 'A' has no camera.")
+    place = {"bucket": "scenes", "key": "film/shot.mp4"}
+    report = {"bucket": "logs", "key": "jobs/shot-done/report.json"}
+    farm.executions.end("shot-done", JobStatus.SUCCEEDED, output={"video": place, "report": report})
+    return Terminal(capsys, farm)
+
+
+def test_the_queue_and_the_newest_jobs_are_shown(terminal: Terminal) -> None:
+    ran = terminal.run("status")
+    assert (ran.code, ran.err) == (0, "")
+    queue, head, *jobs = ran.out.splitlines()
+    assert queue == "Chunks: 12 waiting, 3 with workers, 2 given up"
+    assert head.split() == ["JOB", "STATUS", "FRAMES", "STARTED", "SCENE"]
+    assert {job.split()[0]: job.split()[1] for job in jobs} == {
+        "shot-old": "failed",
+        "shot-done": "succeeded",
+        "shot-now": "running",
+    }
+    assert any("shot-now" in job and "0 of 1,600" in job and job.endswith("film/shot.blend") for job in jobs)
+    assert any("shot-done" in job and "17 of 17" in job for job in jobs)
+
+
+def test_as_many_jobs_are_shown_as_asked_for(terminal: Terminal) -> None:
+    assert len(json.loads(terminal.run("status", "--limit", "2", "--json").out)["jobs"]) == 2
+
+
+def test_the_farm_is_shown_as_json(terminal: Terminal) -> None:
+    document = json.loads(terminal.run("status", "--json").out)
+    assert document["queue"] == {"waiting": 12, "in_flight": 3, "dead_letters": 2}
+    (now,) = [job for job in document["jobs"] if job["job_id"] == "shot-now"]
+    assert (now["status"], now["frames"]) == ("running", {"done": 0, "total": 1600})
+
+
+def test_a_farm_without_jobs_says_so(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("frameloom.cli.target.find_farm", lambda **_: MemoryFarm(image=b"").farm())
+    assert terminal.run("status").out.splitlines()[1] == "Jobs: none yet"
+
+
+def test_a_job_is_shown_with_where_its_results_are(terminal: Terminal) -> None:
+    ran = terminal.run("status", "shot-done")
+    assert ran.code == 0
+    lines = dict(line.split(maxsplit=1) for line in ran.out.splitlines())
+    assert lines["status"] == "succeeded"
+    assert lines["frames"] == "17 of 17"
+    assert lines["video"] == "s3://scenes/film/shot.mp4"
+    assert lines["report"] == "s3://logs/jobs/shot-done/report.json"
+
+
+def test_a_job_that_failed_is_shown_with_why(terminal: Terminal) -> None:
+    lines = dict(line.split(maxsplit=1) for line in terminal.run("status", "shot-old").out.splitlines())
+    assert lines["error"] == "NoCamera: Scene 'A' has no camera."
+    assert "video" not in lines
+
+
+def test_a_job_is_shown_as_json(terminal: Terminal) -> None:
+    document = json.loads(terminal.run("status", "shot-old", "--json").out)
+    assert (document["job_id"], document["error"]) == ("shot-old", "NoCamera")
+
+
+def test_an_unknown_job_is_refused(terminal: Terminal) -> None:
+    ran = terminal.run("status", "shot-else")
+    assert (ran.code, ran.out, ran.err) == (2, "", "frameloom: JOB: the farm knows of no job 'shot-else'.\n")
+
+
+def test_a_long_job_id_is_shown_whole_on_a_narrow_terminal(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    name = "shot-" + "x" * 70
+    terminal.farm.executions.start(name, {})
+    assert name in terminal.run("status").out
+
+
+def test_a_terminal_gets_colours_unless_it_asked_for_none(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "\x1b[" not in terminal.run("status").out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    assert "\x1b[32m" in terminal.run("status").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in terminal.run("status").out

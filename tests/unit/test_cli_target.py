@@ -1,0 +1,189 @@
+"""Which farm a command works with, and that one of its own is always taken down."""
+
+import importlib.metadata
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import pytest
+
+from frameloom.cli import target
+from frameloom.cli.target import OwnTarget, RunningTarget, StackTarget, find_farm, find_target
+from frameloom.local import farm as local_farm
+from frameloom.local.state import FarmState
+from frameloom.model.errors import FarmUnavailable, InvalidRequest
+
+OUTPUTS = {
+    "ScenesBucketName": "scenes",
+    "FramesBucketName": "frames",
+    "LogBucketName": "logs",
+    "ChunkQueueUrl": "http://localhost/chunks",
+    "ChunkDeadLetterQueueUrl": "http://localhost/lost",
+    "LogQueueUrl": "http://localhost/logs",
+    "StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:render",
+    "SubmitJobFunctionName": "submit",
+    "BlenderVersion": "4.5.15",
+}
+ENVIRONMENT = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+class MemoryLocalFarm:
+    """A local farm without processes, which keeps what happens to it."""
+
+    made: "list[MemoryLocalFarm]"
+    starting: Callable[[], None]
+    environment, outputs, endpoint = ENVIRONMENT, OUTPUTS, "http://127.0.0.1:1"
+
+    def __init__(self, *, workers: int, log: Callable[[str], None]) -> None:
+        self.workers, self.log = workers, log
+        self.events: list[str] = []
+        type(self).made.append(self)
+
+    def __enter__(self) -> Self:
+        type(self).starting()
+        self.events.append("started")
+        return self
+
+    def close(self) -> None:
+        self.events.append("closed")
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """Give back the variables that a local farm takes."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def farms(monkeypatch: pytest.MonkeyPatch) -> list[MemoryLocalFarm]:
+    monkeypatch.setattr(MemoryLocalFarm, "made", [], raising=False)
+    monkeypatch.setattr(MemoryLocalFarm, "starting", staticmethod(lambda: None), raising=False)
+    monkeypatch.setattr(local_farm, "LocalFarm", MemoryLocalFarm)
+    return MemoryLocalFarm.made
+
+
+@pytest.fixture(autouse=True)
+def no_farm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no farm run on this machine, whatever its developer does."""
+    monkeypatch.setattr(FarmState, "load", classmethod(lambda _: None))
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a local farm run."""
+    state = FarmState(pid=os.getpid(), endpoint="http://127.0.0.1:1", outputs=OUTPUTS, environment=ENVIRONMENT)
+    monkeypatch.setattr(FarmState, "load", classmethod(lambda _: state))
+
+
+def found(**options: Any) -> target.Target:
+    return find_target(**({"stack": None, "local": False, "workers": None} | options))
+
+
+def test_without_a_running_farm_a_command_has_its_own() -> None:
+    assert isinstance(found(), OwnTarget)
+    assert isinstance(found(local=True, workers=3), OwnTarget)
+
+
+@pytest.mark.usefixtures("running")
+def test_a_running_farm_is_used() -> None:
+    chosen = found()
+    assert isinstance(chosen, RunningTarget)
+    assert chosen.blender() == "4.5.15"
+    assert chosen.farm().buckets.frames == "frames"
+
+
+@pytest.mark.usefixtures("running")
+def test_a_running_farm_has_the_workers_it_has() -> None:
+    with pytest.raises(InvalidRequest, match="--workers: a local farm is running"):
+        found(workers=2)
+
+
+@pytest.mark.parametrize("options", [{"local": True}, {"workers": 2}])
+def test_a_stack_is_not_this_machine(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="has no meaning together with --stack"):
+        found(stack="farm", **options)
+
+
+@pytest.mark.usefixtures("running")
+def test_a_named_stack_is_used_even_where_a_local_farm_runs() -> None:
+    assert isinstance(found(stack="farm"), StackTarget)
+
+
+def test_there_is_nothing_to_ask_of_a_farm_that_does_not_run(farms: list[MemoryLocalFarm]) -> None:
+    with pytest.raises(FarmUnavailable, match="No local farm is running"):
+        find_farm(stack=None, local=True)
+    assert farms == []
+
+
+def test_a_farm_of_ones_own_starts_when_it_is_opened_and_ends_when_it_is_closed(
+    farms: list[MemoryLocalFarm],
+) -> None:
+    own = OwnTarget(3)
+    assert farms == []
+    own.open(print)
+    assert own.farm().buckets.scenes == "scenes"
+    (farm,) = farms
+    assert farm.workers == 3
+    own.close()
+    assert farm.events == ["started", "closed"]
+
+
+def test_opening_a_farm_waits_for_nothing_and_closing_it_for_its_start(
+    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+    monkeypatch.setattr(MemoryLocalFarm, "starting", staticmethod(lambda: go.wait(10)))
+    own = OwnTarget(None)
+    own.open(print)
+    threading.Timer(0.1, go.set).start()
+    own.close()
+    assert farms[0].events == ["started", "closed"]
+
+
+def test_a_farm_that_was_never_opened_closes_quietly(farms: list[MemoryLocalFarm]) -> None:
+    OwnTarget(None).close()
+    assert farms == []
+
+
+def test_a_farm_that_does_not_start_says_why(farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise FarmUnavailable(problem="No port is free.")
+
+    monkeypatch.setattr(MemoryLocalFarm, "starting", staticmethod(fail))
+    own = OwnTarget(None)
+    own.open(print)
+    with pytest.raises(FarmUnavailable, match="No port is free"):
+        own.farm()
+    own.close()
+    assert len(farms) == 1
+
+
+def test_nothing_of_an_account_is_left_when_a_local_farm_is_used(
+    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example.com")
+    own = OwnTarget(None)
+    own.open(print)
+    own.farm()
+    own.close()
+    assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == ENVIRONMENT
+    assert len(farms) == 1
+
+
+def test_blender_is_the_one_that_is_installed_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", {"bpy": "4.5.99"}.__getitem__)
+    assert OwnTarget(None).blender() == "4.5.99"
+
+
+def test_a_machine_without_blender_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    with pytest.raises(FarmUnavailable, match=r"Blender is not installed here: .*--stack"):
+        OwnTarget(None).blender()
