@@ -1,6 +1,6 @@
 """Times the local farm against plain Blender on the same frames: whole processes, wall time, in pairs.
 
-    python -m benchmarks [--pairs N] [--row NAME]
+python -m benchmarks [--pairs N] [--row NAME]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The fastest known way without a farm: one process, the file opened once, every frame in turn.
 
-    python -m benchmarks.plain_blender SCENE.blend FIRST LAST OUT
+python -m benchmarks.plain_blender SCENE.blend FIRST LAST OUT
 """
 
 import os

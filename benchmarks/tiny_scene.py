@@ -1,6 +1,6 @@
 """Makes the scene of the overhead rows: 64x36 pixels, one sample, so that Blender itself takes almost nothing.
 
-    python -m benchmarks.tiny_scene OUT.blend
+python -m benchmarks.tiny_scene OUT.blend
 """
 
 import os

@@ -3,6 +3,7 @@
 import atexit
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -146,7 +147,9 @@ class _Maker:
                 [sys.executable, "-m", "tests.scene_maker"],
                 cwd=Path(__file__).resolve().parents[1],
                 # Blender leaves its own folder of temporary files when it is ended as hard as it has to be.
-                env={"TMPDIR": self._folder.name, "HOME": self._folder.name, "LC_ALL": "C.UTF-8"},
+                env={**os.environ, "TMPDIR": self._folder.name, "HOME": self._folder.name},
+                # It ends when its input does: an interrupt would leave Blender hanging at its exit.
+                start_new_session=True,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

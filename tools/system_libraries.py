@@ -1,6 +1,6 @@
 """Find out whether the system libraries that Blender needs are there; install them as root on Debian and Ubuntu.
 
-    python tools/system_libraries.py
+python tools/system_libraries.py
 """
 
 import ctypes

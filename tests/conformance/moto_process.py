@@ -34,7 +34,9 @@ class Moto:
     }
 
     def __init__(self, kind: str) -> None:
-        self._process = subprocess.Popen([sys.executable, str(_SERVER), kind], stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            [sys.executable, str(_SERVER), kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self.states: Any = None
         self._queue: Any = None
         self._store: Any = None
@@ -60,10 +62,7 @@ class Moto:
 
     def close(self) -> None:
         """End the server."""
-        self._process.terminate()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._process.communicate()
 
     def threads(self) -> int:
         """Return how many threads the server has."""

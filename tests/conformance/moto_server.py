@@ -1,10 +1,11 @@
 """moto's server on a free port of 127.0.0.1: `python moto_server.py mended`, or `plain` for moto as it is.
 
-It prints its port once it answers, and ends when it is told to.
+It prints its port once it answers, and ends with its standard input, so that it outlives nobody.
 """
 
 import os
 import sys
+import threading
 
 from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -30,7 +31,10 @@ def main() -> None:
     # Tasks of a state machine call the other services through HTTP, on the port that this names.
     os.environ["MOTO_PORT"] = str(server.server_port)
     print(server.server_port, flush=True)
-    server.serve_forever()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
+    # At once: state machines may still run, in threads that nobody waits for.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -17,15 +17,15 @@ from typing import Any
 
 import boto3
 import moto.stepfunctions.models as stepfunctions_models
+import psutil
 import pytest
-from docker.errors import DockerException
-from moto import mock_aws
+from moto import mock_aws, settings
 from moto.awslambda.models import LambdaFunction, LayerVersion
 from moto.core.config import default_user_config
 from moto.events.models import events_backends
 from moto.s3 import notifications
 from moto.s3.models import s3_backends
-from moto.sqs.models import Message, Queue, sqs_backends
+from moto.sqs.models import Message, sqs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from frameloom.local.farm import LocalFarm
@@ -46,6 +46,8 @@ ASL = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Parameters": {"name.$":
 @pytest.fixture
 def plain_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("VALIDATE_LAMBDA_S3", "false")
+    # In a container, moto would ask docker where this machine is.
+    monkeypatch.setattr(settings, "is_docker", lambda: False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_REGION", REGION)
     with mock_aws():
@@ -126,13 +128,17 @@ def make_function(functions: Any) -> str:
 
 @pytest.mark.usefixtures("plain_moto")
 def test_canary_moto_runs_functions_in_docker(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_docker(_self: Any) -> Any:
-        raise DockerException("there is no docker here")
+    class DockerWanted(Exception):
+        pass
 
-    monkeypatch.setattr(LambdaFunction, "docker_client", property(no_docker))
+    def docker_client(_self: Any) -> Any:
+        raise DockerWanted
+
+    monkeypatch.setattr(LambdaFunction, "docker_client", property(docker_client))
     functions = boto3.client("lambda")
-    answer = functions.invoke(FunctionName=make_function(functions))
-    assert answer["Payload"].read() == b"error running docker: there is no docker here"
+    name = make_function(functions)
+    with pytest.raises(DockerWanted):
+        functions.invoke(FunctionName=name)
 
 
 @pytest.mark.usefixtures("plain_moto")
@@ -145,9 +151,12 @@ def test_canary_moto_calls_an_error_handled(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.usefixtures("plain_moto")
 def test_canary_moto_makes_the_caller_of_an_asynchronous_invocation_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     functions, threads = boto3.client("lambda"), []
-    monkeypatch.setattr(
-        LambdaFunction, "_invoke_lambda", lambda *_, **__: (threads.append(threading.current_thread()), ("{}", False, ""))[1]
-    )
+
+    def run(*_args: Any, **_kwargs: Any) -> tuple[str, bool, str]:
+        threads.append(threading.current_thread())
+        return "{}", False, ""
+
+    monkeypatch.setattr(LambdaFunction, "_invoke_lambda", run)
     functions.invoke(FunctionName=make_function(functions), InvocationType="Event")
     assert threads == [threading.current_thread()]
 
@@ -278,6 +287,37 @@ def test_buckets_of_a_stack_keep_versions(farm: LocalFarm) -> None:
     first, second = (s3.put_object(Bucket=bucket, Key="twice", Body=body)["VersionId"] for body in (b"1", b"2"))
     assert s3.get_object(Bucket=bucket, Key="twice", VersionId=first)["Body"].read() == b"1"
     assert first != second
+
+
+@pytest.mark.usefixtures("plain_moto")
+def test_canary_objects_fill_the_memory_and_then_the_descriptors() -> None:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    for megabytes in (16, 17):
+        s3.put_object(Bucket="bucket", Key=str(megabytes), Body=bytes(megabytes * 2**20))
+    small, large = (s3_backends[ACCOUNT]["aws"].get_object("bucket", key) for key in ("16", "17"))
+    assert small._value_buffer._rolled is False
+    assert large._value_buffer._rolled is True
+    assert large._value_buffer.fileno() >= 0, "the file is open"
+
+
+def test_large_objects_lie_in_files_that_nobody_holds_open(farm: LocalFarm) -> None:
+    s3, bucket, content = client(farm, "s3"), farm.outputs["LogBucketName"], bytes(range(256)) * 400
+    before = len(list((farm.work_dir / "tmp").glob("object-*")))
+    for number in range(3):
+        s3.put_object(Bucket=bucket, Key=f"objects/{number}", Body=content)
+    s3.put_object(Bucket=bucket, Key="objects/small", Body=content[:1000])
+    files = list((farm.work_dir / "tmp").glob("object-*"))
+    assert len(files) == before + 3
+    held = {opened.path for child in psutil.Process().children(recursive=True) for opened in child.open_files()}
+    assert held.isdisjoint(map(str, files))
+    assert s3.get_object(Bucket=bucket, Key="objects/1")["Body"].read() == content
+    assert s3.get_object(Bucket=bucket, Key="objects/1", Range="bytes=3-5")["Body"].read() == content[3:6]
+    assert s3.get_object(Bucket=bucket, Key="objects/small")["Body"].read() == content[:1000]
+    s3.put_object(Bucket=bucket, Key="objects/0", Body=b"now small")
+    assert s3.get_object(Bucket=bucket, Key="objects/0")["Body"].read() == b"now small"
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": f"objects/{name}"} for name in (0, 1, 2, "small")]})
+    wait_until(lambda: len(list((farm.work_dir / "tmp").glob("object-*"))) <= before, "what is deleted leaves the disk")
 
 
 # ── Events ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -497,7 +537,7 @@ def delete_two_at_once(queues: Any, monkeypatch: pytest.MonkeyPatch) -> None:
                 other.start()
                 # Where nothing holds it up, it is done by then.
                 other.join(0.3)
-        return original(self, receipt_handle)
+        return bool(original(self, receipt_handle))
 
     other = threading.Thread(target=queues.delete_message, args=("q", second.receipt_handle))
     monkeypatch.setattr(Message, "had_receipt_handle", looked_for)
@@ -559,13 +599,11 @@ def test_a_mapping_feeds_what_is_there_with_true_attributes_until_it_is_deleted(
 
 
 def test_sending_does_not_wait_for_the_function(farm: LocalFarm) -> None:
-    assert not hasattr(Queue, "_frameloom"), "this process is not mended"
-    sqs, url = client(farm, "sqs"), farm.outputs["LogQueueUrl"]
+    sqs, url = client(farm, "sqs"), farm.outputs["ChunkDeadLetterQueueUrl"]
     started = time.monotonic()
-    for number in range(5):
-        sqs.send_message(QueueUrl=url, MessageBody=f"quick {number}")
-    assert time.monotonic() - started < 1, "the batching window alone is one second"
-    wait_until(lambda: stored_records(farm, "quick 4"), "they arrive")
+    sqs.send_message(QueueUrl=url, MessageBody="take your time")
+    assert time.monotonic() - started < 3, "the function takes five seconds"
+    wait_until(lambda: stored_records(farm, "take your time"), "the message arrives")
 
 
 # ── Helpers ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 A canary runs moto as it is, and fails once moto no longer needs the mend.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,9 +12,13 @@ import boto3
 import pytest
 from moto import backends
 from moto.sqs import models as sqs
+from moto.stepfunctions.parser import models, utils
+from moto.stepfunctions.parser.asl.component import eval_component
+from moto.stepfunctions.parser.asl.component.common.path.result_path import ResultPath
+from moto.stepfunctions.parser.asl.component.program import program
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 
-from frameloom.local.mends import stepfunctions_cost
+from frameloom.local.mends import stepfunctions_cost, stepfunctions_ends
 from tests.conformance.moto_process import Moto, said, wait_until
 
 EXCEEDED = "States.ExceedToleratedFailureThreshold"
@@ -323,6 +328,44 @@ def test_the_services_are_listed_once(monkeypatch: pytest.MonkeyPatch, *, mended
     assert "sqs" in backends.list_of_moto_modules()
     assert "nothing" not in backends.list_of_moto_modules()
     assert len(counted) == expected
+
+
+def threads_kept_by_one_execution() -> int:
+    """Return how many threads moto remembers of an execution that has ended, and that ran in this process."""
+    backend = models.StepFunctionsParserBackend("us-east-1", "123456789012")
+    definition = json.dumps({"StartAt": "Pass", "States": {"Pass": PASS}})
+    machine = backend.create_state_machine(name="m", definition=definition, roleArn="arn:aws:iam::123456789012:role/r")
+    before = len(utils.TMP_THREADS)
+    execution = backend.start_execution(machine.arn, name="e", execution_input="{}")
+    assert wait_until(lambda: execution.status == "SUCCEEDED", within=20)
+    return len(utils.TMP_THREADS) - before
+
+
+def test_a_machine_without_a_time_limit_needs_no_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    mend(monkeypatch, program.Program, "eval", stepfunctions_cost._no_thread_to_watch_no_clock)
+    assert threads_kept_by_one_execution() == 1
+
+
+def test_threads_that_have_ended_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    mend(monkeypatch, program, "TMP_THREADS", stepfunctions_cost._threads_are_forgotten)
+    assert threads_kept_by_one_execution() == 1
+
+
+def test_canary_each_machine_has_a_thread_of_its_own_and_all_are_kept() -> None:
+    assert threads_kept_by_one_execution() == 2
+
+
+@pytest.mark.parametrize(("mended_here", "expected"), [(True, 0), (False, 1)], ids=["mended", "canary"])
+def test_what_is_abandoned_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, mended_here: bool, expected: int
+) -> None:
+    if mended_here:
+        quiet = stepfunctions_ends._what_is_abandoned_is_not_logged
+        mend(monkeypatch, eval_component.EvalComponent, "_log_exception", quiet)
+    ResultPath("$")._log_exception(exception=stepfunctions_ends.Abandoned())
+    assert len(caplog.records) == expected
+    ResultPath("$")._log_exception(exception=ValueError())
+    assert len(caplog.records) == expected + 1
 
 
 @pytest.mark.parametrize(("mended_here", "expected"), [(True, 0), (False, 1)], ids=["mended", "canary"])

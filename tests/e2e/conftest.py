@@ -34,4 +34,4 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scene whose frames take some tenths of a second, so that a chunk can be caught in the middle."""
-    return make_scene(tmp_path_factory.mktemp("steady") / "steady.blend", frames=(1, 12), size=(480, 270), samples=48)
+    return make_scene(tmp_path_factory.mktemp("steady") / "steady.blend", frames=(1, 12), size=(320, 180), samples=16)

@@ -16,7 +16,7 @@ from frameloom.local.farm import LocalFarm
 from frameloom.model import keys
 from frameloom.services.ports import Execution
 
-PATIENCE = 40.0
+PATIENCE = 90.0
 
 
 class Rig:
@@ -30,10 +30,11 @@ class Rig:
             region_name=environment["AWS_REGION"],
         )
         self.farm = farm
-        self.s3, self.states, self.sqs, self.functions = (
-            session.client(service, endpoint_url=farm.endpoint)
-            for service in ("s3", "stepfunctions", "sqs", "lambda")
-        )
+
+        def client(service: Any) -> Any:
+            return session.client(service, endpoint_url=farm.endpoint)
+
+        self.s3, self.states, self.sqs, self.functions = map(client, ("s3", "stepfunctions", "sqs", "lambda"))
         self.stack = stack_of(farm.outputs, name="local")
         self.store = S3Store(self.s3)
         self.jobs = JobExecutions(self.stack.machine, self.states)

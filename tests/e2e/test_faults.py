@@ -37,8 +37,7 @@ def test_a_chunk_that_nobody_finishes_is_lost_and_the_job_says_so(rig: Rig, tiny
 
     def crash() -> bool:
         """Take messages as a worker does that dies at once, until the job has given up."""
-        answer = rig.sqs.receive_message(QueueUrl=rig.stack.chunk_queue, WaitTimeSeconds=1, VisibilityTimeout=0)
-        del answer
+        rig.sqs.receive_message(QueueUrl=rig.stack.chunk_queue, WaitTimeSeconds=1, VisibilityTimeout=0)
         execution = rig.jobs.describe(job_id)
         return execution is not None and execution.status.ended
 

@@ -127,7 +127,7 @@ def test_an_interrupted_render_cancels_its_job_and_leaves_the_running_farm_alone
     render.send_signal(signal.SIGINT)
     out, err = render.communicate(timeout=PATIENCE)
     assert (render.returncode, out) == (130, "")
-    assert err.splitlines()[-1].startswith(f"frameloom: Job {job['job_id']} was canceled")
+    assert err.splitlines()[-1] == f"frameloom: Job {job['job_id']} was canceled; it has no frame yet."
     details = status(job["job_id"])
     assert (details["status"], details["cause"]) == ("canceled", "Interrupted at the command line.")
     assert list(tmp_path.rglob("*")) == []

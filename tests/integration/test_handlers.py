@@ -262,7 +262,7 @@ def greys(path: Path) -> list[int]:
 
     with av.open(str(path)) as film:
         pictures = [frame.to_image().getpixel((20, 20)) for frame in film.decode(video=0)]
-    return [round(picture[0] / 10) for picture in pictures]  # type: ignore[index]
+    return [round(picture[0] / 10) for picture in pictures]
 
 
 @pytest.mark.parametrize("segment_frames", [500, 7])
@@ -349,7 +349,8 @@ def test_log_job_reports_a_job_that_succeeded(store: S3Store, capsys: pytest.Cap
     assert metrics_of(capsys) == {"JobsSucceeded": 1}
 
 
-def test_log_job_says_what_the_fail_state_shows(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("store")
+def test_log_job_says_what_the_fail_state_shows(capsys: pytest.CaptureFixture[str]) -> None:
     error = {
         "Error": "SceneNotFound",
         "Cause": json.dumps({"errorMessage": "There is no scene 'x'", "errorType": "SceneNotFound"}),
@@ -360,7 +361,8 @@ def test_log_job_says_what_the_fail_state_shows(store: S3Store, capsys: pytest.C
     assert metrics_of(capsys) == {"JobsFailed": 1}
 
 
-def test_log_job_says_something_of_an_error_without_a_cause(store: S3Store) -> None:
+@pytest.mark.usefixtures("store")
+def test_log_job_says_something_of_an_error_without_a_cause() -> None:
     summary = load("log_job")(
         {"job_id": "shot-1", "started": STARTED, "error": {"Error": "States.Timeout", "Cause": None}}
     )

@@ -153,7 +153,7 @@ def handler(event, context):
     ("last_words", "how"),
     [
         ("os._exit(3)", "exit status 3"),
-        ("os.kill(os.getpid(), 9)", "signal: SIGKILL"),
+        ("os.kill(os.getpid(), 9)", "signal: killed"),
         ("sys.exit(4)", "exit status 4"),
     ],
 )

@@ -183,7 +183,7 @@ def test_a_message_of_a_dead_job_is_dropped_unrendered(farm: Farm, scene: Path) 
     farm.work(body)
     assert farm.frames() == []
     assert farm.queue.deleted == [body]
-    assert farm.answers.succeeded == farm.answers.failed == {}
+    assert (farm.answers.succeeded, farm.answers.failed) == ({}, {})
 
 
 def test_a_canceled_job_stops_its_worker_within_one_beat(farm: Farm, scene: Path, slow_scene: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_chunk_whose_lease_is_lost_is_left_to_its_new_worker(farm: Farm, slow_
 
     farm.work(farm.message(slow_scene, "1"), lease=4, beside=lose)
     assert farm.queue.deleted == farm.queue.sent == []
-    assert farm.answers.succeeded == farm.answers.failed == {}
+    assert (farm.answers.succeeded, farm.answers.failed) == ({}, {})
 
 
 def test_sigterm_gives_the_chunk_back_with_its_token_and_keeps_what_is_finished(
@@ -239,7 +239,7 @@ def test_sigterm_gives_the_chunk_back_with_its_token_and_keeps_what_is_finished(
     farm.work(body, farm.message(scene, "1", token="other"), beside=stop)
     assert time.monotonic() - begun < 20
     assert (farm.queue.sent, farm.queue.deleted) == ([body], [body])
-    assert farm.answers.succeeded == farm.answers.failed == {}
+    assert (farm.answers.succeeded, farm.answers.failed) == ({}, {})
 
 
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGKILL, "OutOfMemory"), (signal.SIGSEGV, "RenderCrashed")])

@@ -106,7 +106,8 @@ def test_a_job_that_is_done_is_called_so_by_everyone_in_the_same_word() -> None:
 
 
 def test_every_word_that_step_functions_has_for_an_execution_is_one_of_the_farms() -> None:
-    words = get_session().get_service_model("stepfunctions").shape_for("ExecutionStatus").enum
+    shape: Any = get_session().get_service_model("stepfunctions").shape_for("ExecutionStatus")
+    words: list[str] = shape.enum
     assert {of_execution(word) for word in words} == set(JobStatus) - {JobStatus.QUEUED}
 
 

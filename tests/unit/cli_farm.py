@@ -63,8 +63,13 @@ class MemoryFarm:
         self.closed += 1
 
     def rendered(self) -> set[str]:
-        """Return the names of the frames in the frames bucket."""
-        return {stored.key.rpartition("/")[2] for stored in self.store.list(BUCKETS.frames, "")}
+        """Return the names of the frames that its worker has rendered."""
+        frames = self.store.list(BUCKETS.frames, "")
+        return {
+            stored.key.rpartition("/")[2]
+            for stored in frames
+            if self.store.get(BUCKETS.frames, stored.key) == self.image
+        }
 
     def job(self) -> Job:
         """Return the manifest of the newest job."""

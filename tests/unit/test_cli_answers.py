@@ -30,7 +30,7 @@ ENDINGS: dict[str, tuple[BaseException, int, str]] = {
         1,
         "Failed to upload shot.blend to scenes.",
     ),
-    "an interrupt": (KeyboardInterrupt(), 130, "Interrupted; nothing was started."),
+    "an interrupt": (KeyboardInterrupt(), 130, "Interrupted before a job was started."),
 }
 
 

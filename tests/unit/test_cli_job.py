@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_second_run_on_a_new_farm_renders_only_what_is_missing(
     monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: again)
     ran = terminal.run("render", "shot.blend", "--out", "out", "--json")
     assert json.loads(ran.out)["frames"]["total"] == 5
-    # Frames 2 and 4 were rendered by the second farm, all others were given to it.
+    assert again.rendered() == {"000002.png", "000004.png"}
     assert {path.name for path in folder.iterdir() if path.read_bytes() == png(200)} == {"000002.png", "000004.png"}
     assert {path.name for path in folder.iterdir() if path.read_bytes() == png()} == {
         "000001.png",
@@ -145,9 +146,7 @@ def test_a_farm_that_keeps_its_frames_is_given_none(terminal: Terminal, monkeypa
     deployed = MemoryFarm(image=png(200), keeps_frames=True)
     monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: deployed)
     terminal.run("render", "shot.blend", "--out", "out")
-    assert {deployed.store.get(BUCKETS.frames, stored.key) for stored in deployed.store.list(BUCKETS.frames, "")} == {
-        png(200)
-    }
+    assert deployed.rendered() == {f"00000{frame}.png" for frame in range(1, 6)}
     # What lies whole in the folder is the same frame: it is not fetched over itself.
     assert (frames_folder() / "000001.png").read_bytes() == png()
     assert (frames_folder() / "000005.png").read_bytes() == png(200)
@@ -236,7 +235,14 @@ def test_a_sequence_makes_the_video_of_frames_that_exist(terminal: Terminal, mon
 def test_an_interrupt_cancels_the_job_keeps_what_is_whole_and_closes_the_farm(
     terminal: Terminal, number: signal.Signals
 ) -> None:
-    terminal.farm.on_look = lambda rendered: os.kill(os.getpid(), number) if rendered == 3 else None
+    def interrupt(rendered: int) -> None:
+        if rendered == 3:
+            # A frame that nobody has seen when the signal comes.
+            job = terminal.farm.job()
+            terminal.farm.store.put(job.outputs.bucket, job.frame_key(5), png())
+            os.kill(os.getpid(), number)
+
+    terminal.farm.on_look = interrupt
     before = signal.getsignal(number)
     ran = terminal.run("render", "shot.blend", "--out", "out")
     job = terminal.farm.executions.describe(terminal.farm.job().job_id)
@@ -246,9 +252,8 @@ def test_an_interrupt_cancels_the_job_keeps_what_is_whole_and_closes_the_farm(
     assert ran.err.splitlines()[-1] == (
         f"frameloom: Job {job.job_id} was canceled; its frames so far are in {frames_folder()}."
     )
-    # Frame 3 was rendered and not yet seen when the signal came.
     assert {path.name: path.read_bytes() for path in frames_folder().iterdir()} == {
-        f"00000{frame}.png": png() for frame in (1, 2, 3)
+        f"00000{frame}.png": png() for frame in (1, 2, 3, 5)
     }
     assert terminal.farm.closed >= 1
     assert signal.getsignal(number) is before
@@ -263,8 +268,10 @@ def test_a_second_interrupt_skips_the_canceling_and_still_closes_the_farm(
 
     terminal.farm.on_look = lambda rendered: interrupt() if rendered == 2 else None
     monkeypatch.setattr(terminal.farm.executions, "stop", interrupt)
+    began = time.monotonic()
     ran = terminal.run("render", "shot.blend", "--out", "out")
     assert ran.code == 130
+    assert time.monotonic() - began < 8
     assert terminal.farm.closed >= 1
 
 

@@ -174,11 +174,16 @@ class RecordingStore(MemoryStore):
         super().__init__()
         self.listed_after: list[str] = []
         self.cost: Callable[[], None] = lambda: None
+        self.logs_listed = 0
+        self.log_cost: Callable[[], None] = lambda: None
 
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
         if bucket == BUCKETS.frames:
             self.listed_after.append(after)
             self.cost()
+        elif prefix == keys.logs_prefix(JOB):
+            self.logs_listed += 1
+            self.log_cost()
         return super().list(bucket, prefix, after=after)
 
 
@@ -255,6 +260,28 @@ def test_each_worker_is_shown_by_its_latest_record() -> None:
         ("worker-2", "Chunk received"),
     ]
     assert [record.message for record in last.workers] == ["Frame rendered", "Chunk received"]
+
+
+def test_logs_that_are_dear_to_read_are_read_seldom_and_at_the_end() -> None:
+    store = RecordingStore()
+    farm = Farm(store=store)
+    make_job(store)
+    farm.executions.start(JOB, {})
+    for part in ("01", "02", "03"):
+        put_log(store, "worker-1", part, part)
+
+    def cost() -> None:
+        farm.now += 1.0
+
+    store.log_cost = cost
+    farm._script = iter([*[nothing_at_all] * 100, partial(put_log, store, "worker-1", "04", "the last"), farm.end])
+    *_, last = farm.follow()
+    assert store.logs_listed <= 6
+    assert [record.message for record in last.workers] == ["the last"]
+
+
+def nothing_at_all() -> None:
+    """Let time go by."""
 
 
 def test_a_job_that_the_farm_does_not_know_of_yet_is_waited_for() -> None:

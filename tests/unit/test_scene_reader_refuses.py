@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import os
 import re
 import struct
 import tempfile
@@ -30,9 +31,18 @@ def test_a_file_that_is_not_there_is_no_unreadable_scene(tmp_path: Path) -> None
         read_scene(tmp_path / "shot.blend")
 
 
-def test_a_folder_is_no_scene(tmp_path: Path) -> None:
-    with pytest.raises(SceneUnreadable, match="it is no file"):
-        read_scene(tmp_path)
+@pytest.mark.timeout(10)
+def test_a_folder_or_a_pipe_is_no_scene(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.blend"
+    os.mkfifo(pipe)
+    for path in (tmp_path, pipe):
+        with pytest.raises(SceneUnreadable, match="it is no file"):
+            read_scene(path)
+
+
+def test_a_name_that_no_file_can_have_is_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(SceneUnreadable, match="File name too long"):
+        read_scene(tmp_path / ("long" * 100))
 
 
 def test_a_file_that_the_system_does_not_let_us_read_is_unreadable(

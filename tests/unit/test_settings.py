@@ -109,5 +109,5 @@ def test_impossible_films_are_refused_by_name(field: str, value: object) -> None
 def test_settings_are_values_that_nothing_changes() -> None:
     settings = RenderSettings(samples=16)
     with pytest.raises(ValueError, match="frozen"):
-        settings.samples = 17  # type: ignore[misc]
+        settings.samples = 17
     assert RenderSettings.read(settings.to_json()) == settings

@@ -100,11 +100,11 @@ def test_the_failure_says_what_the_last_attempt_at_a_missing_frame_ended_with(st
 
 
 def test_a_long_list_of_missing_frames_is_cut(store: MemoryStore) -> None:
-    job = make_job(store, "1-100000")
-    put_frames(store, job, range(2, 100_001, 2))
+    job = make_job(store, "1-10000")
+    put_frames(store, job, range(2, 10_001, 2))
     message = str(missing(store))
-    assert message.startswith("50000 of 100000 frames are missing: 1-399:2 and 49,800 more.")
-    put_frames(store, job, range(NAMED_FRAMES * 2 + 1, 100_001, 2))
+    assert message.startswith("5000 of 10000 frames are missing: 1-399:2 and 4,800 more.")
+    put_frames(store, job, range(NAMED_FRAMES * 2 + 1, 10_001, 2))
     assert missing(store).facts["frames"] == "1-399:2"
 
 

@@ -104,6 +104,13 @@ def test_values_are_taken_as_they_are_whatever_curve_the_image_names(out: Path, 
     )
 
 
+def test_sixteen_bits_are_rounded_once(out: Path) -> None:
+    """100.6 of 255 is level 102.4, but rounded to 101 of 255 first it would be 102.7, so 103."""
+    encode_segment([(1, raw_png(SIZE, 16, 0, rows(SIZE, words(round(100.6 * 257)))))], out, film(SIZE, quality=0))
+    luma = planes(pictures(out)[0])[0]
+    assert sum(luma) / len(luma) == pytest.approx(102.4, abs=0.45)
+
+
 def test_kinds_of_images_may_change_within_a_film(out: Path) -> None:
     kinds = [
         plain(SIZE, RED),

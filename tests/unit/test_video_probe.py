@@ -1,8 +1,10 @@
 """What a video file holds, looked at."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from frameloom.model.errors import EncodeFailed
@@ -42,14 +44,31 @@ def test_packets_are_counted_without_decoding(segment: Path) -> None:
 
 @pytest.mark.parametrize("look", [probe, count_packets])
 @pytest.mark.parametrize("content", [b"", b"no video", bytes(5000)])
-def test_what_is_no_video_is_refused(tmp_path: Path, look: object, content: bytes) -> None:
+def test_what_is_no_video_is_refused(tmp_path: Path, look: Callable[[Path], object], content: bytes) -> None:
     (tmp_path / "x.mp4").write_bytes(content)
     with pytest.raises(EncodeFailed, match=r"x\.mp4: "):
-        look(tmp_path / "x.mp4")  # type: ignore[operator]
+        look(tmp_path / "x.mp4")
 
 
-def test_a_film_that_lost_its_end_has_fewer_packets(segment: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", [1, 300])
+def test_a_film_that_lost_its_end_has_fewer_packets(segment: Path, tmp_path: Path, lost: int) -> None:
     join_segments([segment], tmp_path / "film.mp4", OPTIONS)
     data = (tmp_path / "film.mp4").read_bytes()
-    (tmp_path / "film.mp4").write_bytes(data[:-300])
+    (tmp_path / "film.mp4").write_bytes(data[:-lost])
     assert count_packets(tmp_path / "film.mp4") < 30
+    with pytest.raises(EncodeFailed, match=r"film\.mp4: Invalid data"):
+        probe(tmp_path / "film.mp4")
+
+
+@pytest.mark.parametrize("look", [probe, count_packets])
+def test_a_sound_is_no_video(tmp_path: Path, look: Callable[[Path], object]) -> None:
+    with av.open(tmp_path / "sound.mp4", "w") as container:
+        stream = container.add_stream("aac", rate=48_000)
+        silence = av.AudioFrame(format="fltp", layout="stereo", samples=1024)
+        silence.sample_rate = 48_000
+        for plane in silence.planes:
+            plane.update(bytes(plane.buffer_size))
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode(None))
+    with pytest.raises(EncodeFailed, match=r"sound\.mp4: there is no video in it"):
+        look(tmp_path / "sound.mp4")

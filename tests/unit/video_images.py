@@ -55,6 +55,11 @@ def textured(number: int, size: tuple[int, int] = (160, 96)) -> Image.Image:
     return Image.merge("RGB", (red, green, ImageChops.invert(red))).filter(ImageFilter.GaussianBlur(1.5))
 
 
+def noisy(size: tuple[int, int]) -> Image.Image:
+    """Return an image that hardly compresses."""
+    return Image.merge("RGB", [Image.effect_noise(size, 90) for _ in "RGB"])
+
+
 def numbered_frames(first: int, count: int) -> list[tuple[int, bytes]]:
     return [(number, png(numbered(number))) for number in range(first, first + count)]
 

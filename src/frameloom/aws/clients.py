@@ -1,5 +1,6 @@
 """AWS clients, made when first asked for: importing the farm reads no environment and opens no connection."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -13,4 +14,6 @@ CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_
 @cache
 def client(service: str) -> Any:
     """Return the process's client of a service; boto3's own settings say which endpoint and account."""
-    return boto3.client(service, config=CONFIG)
+    # The stubs have an overload for each service, and none for whichever it may be.
+    make: Callable[..., Any] = boto3.client
+    return make(service, config=CONFIG)

@@ -24,7 +24,8 @@ class S3Store:
         try:
             data: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:
-            return _none_if_absent(error)
+            _raise_unless_absent(error)
+            return None
         return data
 
     def put(self, bucket: str, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
@@ -36,7 +37,8 @@ class S3Store:
         try:
             found = self._s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            return _none_if_absent(error)
+            _raise_unless_absent(error)
+            return None
         return StoredObject(
             key=key,
             size=found["ContentLength"],
@@ -62,7 +64,7 @@ class S3Store:
         try:
             self._s3.download_file(bucket, key, str(path), ExtraArgs=extra)
         except ClientError as error:
-            _none_if_absent(error)
+            _raise_unless_absent(error)
             raise LookupError(f"there is no {key!r} in bucket {bucket!r}") from error
 
     def upload(
@@ -79,6 +81,6 @@ class S3Store:
         self._s3.upload_file(str(path), bucket, key, ExtraArgs=extra)
 
 
-def _none_if_absent(error: ClientError) -> None:
+def _raise_unless_absent(error: ClientError) -> None:
     if error.response["Error"]["Code"] not in _ABSENT:
         raise error

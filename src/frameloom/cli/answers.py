@@ -29,7 +29,7 @@ def answering(*, json: bool) -> Iterator[None]:
         tell_error(type(error).__name__, str(error), json=json)
         raise typer.Exit(REFUSED if isinstance(error, JobImpossible) else FAILED) from None
     except KeyboardInterrupt as error:
-        tell_error("Canceled", str(error) or "Interrupted; nothing was started.", json=json)
+        tell_error("Canceled", str(error) or "Interrupted before a job was started.", json=json)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         raise

@@ -129,7 +129,8 @@ class Errand:
             with interrupts.skippable():
                 self._display.say("Canceling (once more to leave at once)")
                 self._cancel(job_id, farm)
-            raise Canceled(f"Job {job_id} was canceled; its frames so far are in {self._folder}.") from None
+            left = f"its frames so far are in {self._folder}" if self._folder.is_dir() else "it has no frame yet"
+            raise Canceled(f"Job {job_id} was canceled; {left}.") from None
 
     def _upload(self, farm: Farm, *, with_frames: bool) -> None:
         """Bring to the farm what it does not have."""

@@ -11,6 +11,7 @@ def main() -> None:
     """Read the arguments and serve until the end."""
     import argparse  # noqa: PLC0415
     import gc  # noqa: PLC0415
+    import os  # noqa: PLC0415
     from pathlib import Path  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="python -m frameloom.local.emulator", description="Run the embedded AWS.")
@@ -18,6 +19,10 @@ def main() -> None:
     parser.add_argument("--work-dir", type=Path, required=True, help="where logs and temporary files go")
     parser.add_argument("--every-service", action="store_true", help="have all of AWS, not just what a farm needs")
     arguments = parser.parse_args()
+
+    # What moto prints goes to standard error from here on, and standard output ends with this process.
+    announce = os.dup(1)
+    os.dup2(2, 1)
 
     # First, so that it imports what functions need while this process imports what it needs itself.
     from frameloom.local import lambda_host  # noqa: PLC0415
@@ -33,7 +38,7 @@ def main() -> None:
 
     gc.freeze()
     gc.enable()
-    server.serve(port=arguments.port, work_dir=arguments.work_dir)
+    server.serve(port=arguments.port, work_dir=arguments.work_dir, announce=announce)
 
 
 if __name__ == "__main__":

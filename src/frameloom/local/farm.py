@@ -123,6 +123,7 @@ class LocalFarm:
             from frameloom.local.deploy import deploy  # noqa: PLC0415  boto3, while the emulator starts as well
         with self._timed("emulator"):
             self.endpoint = f"http://127.0.0.1:{self._first_line(emulator)}"
+        threading.Thread(target=self._watch, args=(_pipe(emulator.stdout),), daemon=True).start()
         with self._timed("stack"):
             try:
                 self.outputs = deploy(template, self._parameters, endpoint=self.endpoint)
@@ -204,6 +205,11 @@ class LocalFarm:
         with self._told:
             if not self._told.wait_for(lambda: len(self._pids) == self._count, timeout=_PATIENCE):
                 raise FarmUnavailable(problem=f"Of {self._count} workers only {len(self._pids)} started")
+
+    def _watch(self, emulator: IO[bytes]) -> None:
+        emulator.read()
+        if not self._closing.is_set():
+            self._log(f"The emulator has ended, and the farm with it. {self._last_words()}")
 
     def _listen(self, events: IO[bytes]) -> None:
         for line in events:

@@ -192,6 +192,10 @@ class _Runtime:
         self._ended = True
         self._process.join(timeout=1)
         code = self._process.exitcode
-        how = f"signal: {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit status {code}"
+        how = (
+            f"signal: {(signal.strsignal(-code) or str(-code)).lower()}"
+            if code is not None and code < 0
+            else f"exit status {code}"
+        )
         message = f"RequestId: {request_id} Error: Runtime exited with error: {how}"
         return failure("Runtime.ExitError", message, request_id=request_id)

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -23,18 +22,17 @@ _LOCALHOST = "127.0.0.1"
 # A state machine's worker thread recurses some twenty calls for each item of a Map that it handles.
 _RECURSION_LIMIT = 1_000_000
 
-# Objects above this size, in bytes, lie in files that have no name, each with a descriptor of its own.
-_IN_MEMORY = 65_536
-_DESCRIPTORS = 1_048_576
 
+def serve(*, port: int, work_dir: Path, announce: int) -> None:
+    """Answer on `port` of 127.0.0.1 until told to end, then end this process with all that it started.
 
-def serve(*, port: int, work_dir: Path) -> None:
-    """Answer on `port` of 127.0.0.1 until told to end, then end this process with all that it started."""
-    announce = _take_standard_output()
+    The port goes, as a line, to the file descriptor `announce` once it answers.
+    """
     # Flask's tracebacks too, which moto would keep to itself.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     sys.setrecursionlimit(_RECURSION_LIMIT)
-    _keep_objects_in_files(work_dir / "tmp")
+    # Where large objects lie.
+    tempfile.tempdir = str(work_dir / "tmp")
     # A function's code is a folder of this machine, not an object in a bucket.
     os.environ["VALIDATE_LAMBDA_S3"] = "false"
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
@@ -70,22 +68,6 @@ class _Quiet(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
-
-
-def _take_standard_output() -> int:
-    """Return a descriptor of the standard output; what moto prints goes to standard error from now on."""
-    announce = os.dup(1)
-    os.dup2(2, 1)
-    return announce
-
-
-def _keep_objects_in_files(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    tempfile.tempdir = str(folder)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
-    os.environ["MOTO_S3_DEFAULT_KEY_BUFFER_SIZE"] = str(_IN_MEMORY)
 
 
 def _end(*_: Any) -> None:

@@ -1,6 +1,7 @@
 """Read what a job needs to know of a .blend file, without Blender."""
 
 import math
+import stat
 import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
@@ -44,9 +45,14 @@ def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT
         SceneUnreadable: it is no .blend, is damaged or not whole, or has no scene in it.
     """
     file = name or path.name
-    if not path.exists():
-        raise FileNotFoundError(path)
-    if not path.is_file():
+    try:
+        # Asked before it is opened: to open a pipe is to wait for who writes into it.
+        ordinary = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise SceneUnreadable(file=file, problem=error.strerror or str(error)) from error
+    if not ordinary:
         raise SceneUnreadable(file=file, problem="it is no file")
     try:
         with path.open("rb") as source, tempfile.SpooledTemporaryFile(IN_MEMORY) as condensed:

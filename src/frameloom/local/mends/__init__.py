@@ -4,13 +4,14 @@ Each has a canary in tests/conformance/test_moto_mends.py that fails once moto n
 """
 
 from frameloom.local.lambda_host import LambdaHost
-from frameloom.local.mends import cloudformation, event_sources, events, lambda_, s3, sqs, stepfunctions
+from frameloom.local.mends import cloudformation, event_sources, events, lambda_, s3, s3_objects, sqs, stepfunctions
 
 
 def apply(functions: LambdaHost) -> None:
     """Mend the moto of this process, and have its Lambda functions run on `functions`."""
     cloudformation.apply()
     s3.apply()
+    s3_objects.apply()
     sqs.apply()
     events.apply()
     lambda_.apply(functions)

@@ -1,7 +1,7 @@
 """What moto 5.2.5 lacks of Step Functions, mended in the process that serves it.
 
 Each mend is one function whose docstring holds the fact it mends and what AWS does instead; each has a test of that
-behaviour and a canary that fails once moto needs it no more (tests/conformance/test_moto_stepfunctions.py).
+behaviour and a canary that fails once moto needs it no more (tests/conformance/test_moto_stepfunctions*.py).
 """
 
 import datetime as dt

@@ -113,7 +113,7 @@ def _a_failed_map_stops_its_items(original: Any) -> Any:
 def _a_stopped_map_run_is_aborted(original: Any) -> Any:
     """A Map Run that is stopped says so.
 
-    Fact: the Map Run of a stopped execution is FAILED.
+    Fact: the Map Run of a stopped execution runs to its end, and SUCCEEDED it is.
     AWS: ABORTED.
     """
 

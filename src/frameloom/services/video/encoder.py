@@ -83,10 +83,7 @@ class _Segment:
 
     def _encode(self, picture: VideoFrame | None) -> None:
         with refusals(self._out):
-            for packet in self._stream.encode(picture):
-                # The encoder leaves it open; the last one would last as long as the muxer guesses.
-                packet.duration = 1
-                self._container.mux(packet)
+            self._container.mux(self._stream.encode(picture))
 
     def _add_stream(self) -> VideoStream:
         codec = codec_of(self._options)

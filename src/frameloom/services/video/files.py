@@ -4,12 +4,16 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from frameloom.model.errors import EncodeFailed
+
+if TYPE_CHECKING:
+    from av.packet import Packet
 
 # PyAV raises ValueError for what it refuses by itself, before it asks libav.
 REFUSALS = (av.FFmpegError, OSError, ValueError)
@@ -46,6 +50,15 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if not container.streams.video:
             raise EncodeFailed(problem=f"{path.name}: there is no video in it")
         yield container, container.streams.video[0]
+
+
+def is_whole(packet: "Packet[VideoStream]") -> bool:
+    """Return whether a packet is a frame, with all its bytes.
+
+    The last packet of a video is empty, to tell a decoder that no more will come; where the file was cut
+    off, the one before is shorter than the index says.
+    """
+    return bool(packet.size) and not packet.is_corrupt
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video.files import open_video, refusals, url, whole_file
+from frameloom.services.video.files import is_whole, open_video, refusals, url, whole_file
 from frameloom.services.video.options import VideoOptions, muxer_options
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ class _Film:
             reorder = source.codec_context.reorder_depth
             shown: list[int] = []
             for packet in segment.demux(source):
-                # The last one is empty: it tells a decoder to hand out what it holds.
-                if not packet.size:
+                if not is_whole(packet):
                     continue
                 index = self._index(packet, path)
                 packet.stream, packet.time_base = stream, 1 / self._options.fps

@@ -61,7 +61,6 @@ def _blocks(png: bytes) -> Iterator[bytes]:
         while rest and not inflater.eof:
             yield inflater.decompress(rest, BLOCK_BYTES)
             rest = inflater.unconsumed_tail
-    yield inflater.flush()
     if not inflater.eof:
         raise PixelsInvalidError("its pixels end early")
 

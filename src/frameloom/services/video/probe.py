@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video.files import open_video
+from frameloom.services.video.files import is_whole, open_video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +41,10 @@ def probe(path: Path) -> VideoFacts:
 
 
 def count_packets(path: Path) -> int:
-    """Return how many frames are stored in the video, without decoding one.
+    """Return how many whole frames are stored in the video, without decoding one.
 
     Raises:
         EncodeFailed: it is not an mp4 with a video.
     """
     with open_video(path) as (container, stream):
-        return sum(1 for packet in container.demux(stream) if packet.size)
+        return sum(1 for packet in container.demux(stream) if is_whole(packet))

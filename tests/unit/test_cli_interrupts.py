@@ -1,0 +1,99 @@
+"""The first signal ends the work, none ends the clearing up."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from frameloom.cli.interrupts import SIGNALS, Interrupts
+
+
+def interrupt(number: signal.Signals = signal.SIGINT) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_ends_the_work(number: signal.Signals) -> None:
+    with Interrupts(), pytest.raises(KeyboardInterrupt):
+        interrupt(number)
+
+
+def test_later_signals_do_not_tear_what_clears_up() -> None:
+    with Interrupts():
+        with pytest.raises(KeyboardInterrupt):
+            interrupt()
+        interrupt()
+        interrupt(signal.SIGTERM)
+
+
+def test_a_later_signal_skips_what_may_be_skipped_and_nothing_after_it() -> None:
+    reached = []
+    with Interrupts() as interrupts:
+        with pytest.raises(KeyboardInterrupt):
+            interrupt()
+        with interrupts.skippable():
+            reached.append("skippable")
+            interrupt()
+            reached.append("skipped")
+        interrupt()
+        reached.append("after")
+    assert reached == ["skippable", "after"]
+
+
+def test_the_work_is_closed_after_and_its_value_returned() -> None:
+    events = []
+
+    def work() -> int:
+        events.append("work")
+        return 7
+
+    with Interrupts() as interrupts:
+        assert interrupts.surely(work, lambda: events.append("close")) == 7
+    assert events == ["work", "close"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_work_that_fails_is_closed(error: type[BaseException]) -> None:
+    closed = []
+
+    def work() -> None:
+        raise error
+
+    with Interrupts() as interrupts, pytest.raises(error):
+        interrupts.surely(work, lambda: closed.append(True))
+    assert closed
+
+
+def test_closing_runs_to_its_end_whatever_comes() -> None:
+    events = []
+
+    def close() -> None:
+        interrupt()
+        interrupt(signal.SIGTERM)
+        events.append("closed")
+
+    with Interrupts() as interrupts:
+        interrupts.surely(lambda: None, close)
+    assert events == ["closed"]
+
+
+def test_the_handlers_of_before_come_back() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with Interrupts():
+        assert [signal.getsignal(number) for number in SIGNALS] != before
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_a_thread_other_than_the_main_one_leaves_signals_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def use() -> None:
+        with Interrupts():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert seen == [before]
