@@ -32,8 +32,6 @@ class SceneCache:
             os.utime(path)
             return path
         self._folder.mkdir(parents=True, exist_ok=True)
-        if self._store.head(scene.bucket, scene.key) is None:
-            raise SceneNotFound(bucket=scene.bucket, key=scene.key)
         part = path.with_suffix(".part")
         try:
             self._store.download(scene.bucket, scene.key, part, version=scene.version)
@@ -42,6 +40,8 @@ class SceneCache:
             if digest != scene.digest:
                 raise SceneUnreadable(file=scene.key, problem="its bytes are not those that the job was settled on")
             part.replace(path)
+        except LookupError as error:
+            raise SceneNotFound(bucket=scene.bucket, key=scene.key) from error
         finally:
             part.unlink(missing_ok=True)
         self._forget_oldest()

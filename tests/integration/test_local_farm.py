@@ -72,8 +72,8 @@ def test_what_the_template_names_is_there(farm: LocalFarm) -> None:
 
 def test_it_listens_to_this_machine_alone(farm: LocalFarm) -> None:
     port = int(farm.endpoint.rpartition(":")[2])
-    listening = [c.laddr for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port]
-    assert [address.ip for address in listening] == ["127.0.0.1"]
+    listening = [tuple(found.laddr) for found in psutil.net_connections("tcp") if found.status == psutil.CONN_LISTEN]
+    assert [address for address in listening if address[1] == port] == [("127.0.0.1", port)]
 
 
 def test_workers_are_told_where_the_farm_is_and_nothing_of_another_aws(farm: LocalFarm) -> None:

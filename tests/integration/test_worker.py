@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from frameloom.aws.queue import Received
+from frameloom.model.errors import SceneNotFound
 from frameloom.model.images import check_image
 from frameloom.model.job import OutputRef, SceneRef
 from frameloom.model.messages import ChunkMessage, LogBatch
@@ -279,6 +280,13 @@ def test_a_scene_that_changed_since_the_job_was_settled_is_refused(farm: Farm, s
     farm.store.put("scenes", "shot.blend", b"other bytes")
     farm.work(body)
     assert farm.answers.failed["token"][0] == "SceneUnreadable"
+
+
+def test_a_scene_that_went_away_is_named(farm: Farm, scene: Path) -> None:
+    body = farm.message(scene, "1")
+    farm.store.delete("scenes", scene.name)
+    farm.work(body)
+    assert farm.answers.failed["token"] == ("SceneNotFound", str(SceneNotFound(bucket="scenes", key=scene.name)))
 
 
 def test_another_blender_than_the_jobs_refuses_the_chunk(farm: Farm, scene: Path) -> None:

@@ -247,8 +247,9 @@ def test_the_same_images_give_the_same_bytes_whatever_the_number_of_processors(t
 def test_the_same_images_give_the_same_bytes_on_every_kind_of_processor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frames = [(i, png(textured(i))) for i in range(40)]
-    encode_segment(frames, tmp_path / "this.mp4", film((160, 96)))
+    size = (320, 192)
+    frames = [(i, png(textured(5 * i, size))) for i in range(30)]
+    encode_segment(frames, tmp_path / "this.mp4", film(size))
     h264 = CODECS["h264"]
 
     def plain_c(options: VideoOptions) -> dict[str, str]:
@@ -257,7 +258,7 @@ def test_the_same_images_give_the_same_bytes_on_every_kind_of_processor(
         return {**chosen, "x264-params": chosen["x264-params"] + ":asm=0"}
 
     monkeypatch.setattr(options_module, "CODECS", {"h264": replace(h264, options=plain_c)})
-    encode_segment(frames, tmp_path / "other.mp4", film((160, 96)))
+    encode_segment(frames, tmp_path / "other.mp4", film(size))
     assert (tmp_path / "this.mp4").read_bytes() == (tmp_path / "other.mp4").read_bytes()
 
 

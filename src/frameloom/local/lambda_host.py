@@ -192,10 +192,8 @@ class _Runtime:
         self._ended = True
         self._process.join(timeout=1)
         code = self._process.exitcode
-        how = (
-            f"signal: {(signal.strsignal(-code) or str(-code)).lower()}"
-            if code is not None and code < 0
-            else f"exit status {code}"
-        )
+        how = f"exit status {code}"
+        if code is not None and code < 0:
+            how = f"signal: {signal.strsignal(-code)}".lower()
         message = f"RequestId: {request_id} Error: Runtime exited with error: {how}"
         return failure("Runtime.ExitError", message, request_id=request_id)

@@ -35,18 +35,17 @@ def join_segments(segments: Sequence[Path], out: Path, options: VideoOptions) ->
         refusals(out),
         av.open(url(part), "w", format="mp4", container_options=mp4) as container,
     ):
-        film = _Film(container, out, options)
+        film = _Film(container, options)
         for segment in segments:
             film.append(segment)
     return film.frames
 
 
 class _Film:
-    """The film's one stream, `frames` of it so far; `out` is its name in errors."""
+    """The film's one stream, `frames` of it so far."""
 
-    def __init__(self, container: OutputContainer, out: Path, options: VideoOptions) -> None:
+    def __init__(self, container: OutputContainer, options: VideoOptions) -> None:
         self._container = container
-        self._out = out
         self._options = options
         self._stream: VideoStream | None = None
         self._headers: bytes | None = None
@@ -70,8 +69,7 @@ class _Film:
                 # segment they would run backwards.
                 packet.dts = self.frames + len(shown) - reorder
                 shown.append(index)
-                with refusals(self._out):
-                    self._container.mux(packet)
+                self._container.mux(packet)
             if not shown or sorted(shown) != list(range(source.frames)):
                 raise EncodeFailed(problem=f"{path.name}: frames are missing in it")
         self.frames += len(shown)
