@@ -293,9 +293,9 @@ def test_buckets_of_a_stack_keep_versions(farm: LocalFarm) -> None:
 def test_canary_objects_fill_the_memory_and_then_the_descriptors() -> None:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="bucket")
-    for megabytes in (16, 17):
+    for megabytes in (4, 6):
         s3.put_object(Bucket="bucket", Key=str(megabytes), Body=bytes(megabytes * 2**20))
-    small, large = (s3_backends[ACCOUNT]["aws"].get_object("bucket", key) for key in ("16", "17"))
+    small, large = (s3_backends[ACCOUNT]["aws"].get_object("bucket", key) for key in ("4", "6"))
     assert small._value_buffer._rolled is False
     assert large._value_buffer._rolled is True
     assert large._value_buffer.fileno() >= 0, "the file is open"

@@ -104,6 +104,9 @@ def test_a_pipe_gets_a_line_for_each_step_and_one_now_and_then() -> None:
             screen.now += 2
             display.show(snapshot(done=done, reused=0, rate=None, left=None))
         display.note("Worker 1 ended with code -9")
+        for _ in range(40):
+            screen.now += 2
+            display.show(snapshot(done=7, reused=0, rate=None, left=None))
         display.show(snapshot(execution=ended(JobStatus.SUCCEEDED), done=17, reused=0))
         display.show(snapshot(execution=ended(JobStatus.SUCCEEDED), done=17, reused=0))
     assert screen.text().splitlines() == [
@@ -112,6 +115,8 @@ def test_a_pipe_gets_a_line_for_each_step_and_one_now_and_then() -> None:
         "Rendering: 3 of 17 frames",
         "Rendering: 6 of 17 frames",
         "Worker 1 ended with code -9",
+        "Rendering: 7 of 17 frames",
+        "Rendering: 7 of 17 frames",
         "Done: 17 of 17 frames",
     ]
 

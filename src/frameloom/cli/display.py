@@ -14,8 +14,8 @@ from frameloom.model.messages import LogRecord
 from frameloom.model.status import JobStatus
 from frameloom.services.follow import Snapshot
 
-# Seconds between two lines on a pipe.
-LINE_EVERY = 5.0
+# Seconds between two lines on a pipe: where there is news, and as a sign of life where there is none.
+NEWS_EVERY, LIFE_EVERY = 5.0, 60.0
 # More workers than these are counted, not shown: a terminal has 24 lines.
 SHOWN_WORKERS = 12
 
@@ -68,12 +68,11 @@ class Silence:
 
 
 class LineDisplay:
-    """Prints a line when the job goes on to its next step, and every few seconds in between."""
+    """Prints a line when the job goes on to its next step, and now and then in between."""
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._clock = console, clock
-        self._step = self._line = ""
-        self._next = 0.0
+        self._step, self._done, self._told = "", 0, 0.0
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -92,13 +91,13 @@ class LineDisplay:
         self._console.print(text, markup=False, soft_wrap=True)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Print how the job stands, where that is news."""
-        step = step_of(snapshot)
-        line = f"{step}: {', '.join(facts_of(snapshot))}" if snapshot.total else step
-        if line != self._line and (step != self._step or self._clock() >= self._next):
-            self._step, self._line = step, line
-            self._next = self._clock() + LINE_EVERY
-            self._console.print(line, markup=False, soft_wrap=True)
+        """Print how the job stands, where that is news or was not said for long."""
+        step, now = step_of(snapshot), self._clock()
+        patience = NEWS_EVERY if snapshot.done != self._done else LIFE_EVERY
+        if step == self._step and now < self._told + patience:
+            return
+        self._step, self._done, self._told = step, snapshot.done, now
+        self.note(f"{step}: {', '.join(facts_of(snapshot))}" if snapshot.total else step)
 
 
 class LiveDisplay:

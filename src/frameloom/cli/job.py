@@ -124,6 +124,8 @@ class Errand:
         job_id = keys.new_job_id(self._request.file, datetime.now(UTC), secrets.token_hex(3))
         try:
             farm.executions.start(job_id, self._request.to_json())
+            # Said at once: a job in AWS goes on where this command cannot follow it any more.
+            self._display.note(f"Job {job_id}")
             return self._end(self._follow(job_id, farm), farm)
         except KeyboardInterrupt:
             with interrupts.skippable():

@@ -20,7 +20,7 @@ def apply() -> None:
 
 
 def _closes_its_files(_original: Any) -> Any:
-    """Fact: objects up to 16 MB are kept in memory, larger ones in a file each that stays open.
+    """Fact: objects up to 5 MB are kept in memory, larger ones in a file each that stays open.
 
     Either is the end of a job of many frames: of the memory, or of the descriptors that a process may have.
     """
