@@ -198,6 +198,32 @@ def test_workers_that_cannot_start_do_not_hold_the_farm_up(tmp_path: Path) -> No
     assert str(tmp_path / "worker-1.log") in heard[0]
 
 
+def test_an_emulator_that_dies_is_told(tmp_path: Path) -> None:
+    heard: list[str] = []
+    with LocalFarm(workers=0, root=MINI_FARM, work_dir=tmp_path, log=heard.append) as farm:
+        assert heard == []
+        port = int(farm.endpoint.rpartition(":")[2])
+        (emulator,) = [
+            child
+            for child in psutil.Process().children(recursive=True)
+            if any(found.laddr and found.laddr[1] == port for found in child.net_connections())
+        ]
+        emulator.kill()
+        wait_until(lambda: heard, "the farm notices")
+    assert heard[0].startswith("The emulator has ended, and the farm with it.")
+
+
+def test_an_emulator_that_cannot_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "moto").mkdir()
+    (tmp_path / "moto" / "__init__.py").write_text("raise RuntimeError('not today')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with (
+        pytest.raises(FarmUnavailable, match=r"The emulator did not start\. .*RuntimeError: not today"),
+        LocalFarm(workers=0, root=MINI_FARM, work_dir=tmp_path / "work"),
+    ):
+        pass
+
+
 def test_a_template_that_cannot_be_deployed_is_told_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

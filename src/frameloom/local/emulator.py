@@ -1,7 +1,8 @@
 """`python -m frameloom.local.emulator`: the embedded AWS, a process of its own.
 
 It prints the port it answers on, on 127.0.0.1, once it does. It ends on SIGTERM, and when its standard input ends:
-whoever started it holds the other end, and need not even live long enough to take it down.
+whoever started it holds the other end, and need not even live long enough to take it down. A socket that listens
+already (`--fd`) lets others connect before it is up: they wait until it is.
 
 The imports stand inside, since every process that a function runs in imports this module first.
 """
@@ -15,7 +16,9 @@ def main() -> None:
     from pathlib import Path  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="python -m frameloom.local.emulator", description="Run the embedded AWS.")
-    parser.add_argument("--port", type=int, default=0, help="0, which is the default, takes one that is free")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--port", type=int, default=0, help="0, which is the default, takes one that is free")
+    where.add_argument("--fd", type=int, help="a socket to listen on, as a file descriptor")
     parser.add_argument("--work-dir", type=Path, required=True, help="where logs and temporary files go")
     parser.add_argument("--every-service", action="store_true", help="have all of AWS, not just what a farm needs")
     arguments = parser.parse_args()
@@ -38,7 +41,7 @@ def main() -> None:
 
     gc.freeze()
     gc.enable()
-    server.serve(port=arguments.port, work_dir=arguments.work_dir, announce=announce)
+    server.serve(port=arguments.port, fd=arguments.fd, work_dir=arguments.work_dir, announce=announce)
 
 
 if __name__ == "__main__":

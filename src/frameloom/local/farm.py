@@ -2,15 +2,15 @@
 
 import json
 import os
-import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, cast
@@ -70,6 +70,7 @@ class LocalFarm:
         self._parts = ExitStack()
         self._closing = threading.Event()
         self._told = threading.Condition()
+        self._started: set[int] = set()
         self._pids: dict[int, int] = {}
         self.work_dir = Path()
         self.endpoint = ""
@@ -116,20 +117,19 @@ class LocalFarm:
         with self._timed("template"):
             template = cached_template(root / TEMPLATE, self._parameters, folder=state.home() / "cache")
         self._make_work_dir()
-        # Side by side: both are Python starting up.
-        emulator = self._start_emulator(every_service=needs_every_service(template))
+        started = time.perf_counter()
+        emulator = self._start_emulator(every_service=needs_every_service(template), started=started)
         crew = self._start_fleet()
-        with self._timed("client"):
-            from frameloom.local.deploy import deploy  # noqa: PLC0415  boto3, while the emulator starts as well
-        with self._timed("emulator"):
-            self.endpoint = f"http://127.0.0.1:{self._first_line(emulator)}"
-        threading.Thread(target=self._watch, args=(_pipe(emulator.stdout),), daemon=True).start()
         with self._timed("stack"):
+            # The client, while the emulator starts as well; its first call then waits until that is up.
+            from frameloom.local.deploy import deploy  # noqa: PLC0415
+
             try:
                 self.outputs = deploy(template, self._parameters, endpoint=self.endpoint)
             except FarmUnavailable as error:
-                # The emulator's log goes with the farm.
-                raise FarmUnavailable(problem=f"{error}. {self._last_words()}") from None
+                problem = "The emulator did not start" if _has_ended(emulator) else str(error).rstrip(".")
+                # Its log goes with the farm.
+                raise FarmUnavailable(problem=f"{problem}. {self._last_words()}") from None
         with self._timed("workers"):
             self._man(crew, root)
 
@@ -144,10 +144,15 @@ class LocalFarm:
         except OSError as error:
             raise FarmUnavailable(problem=f"{self.work_dir} cannot be written: {error.strerror}") from None
 
-    def _start_emulator(self, *, every_service: bool) -> "subprocess.Popen[bytes]":
-        arguments = ["--work-dir", str(self.work_dir), *(["--every-service"] if every_service else [])]
-        emulator = self._start_part("emulator", arguments)
+    def _start_emulator(self, *, every_service: bool, started: float) -> "subprocess.Popen[bytes]":
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            arguments = ["--work-dir", str(self.work_dir), "--fd", str(listener.fileno())]
+            if every_service:
+                arguments.append("--every-service")
+            emulator = self._start_part("emulator", arguments, hand_over=[listener.fileno()])
         self._parts.callback(_end, emulator, patience=_EMULATOR_GRACE)
+        threading.Thread(target=self._watch, args=(_pipe(emulator.stdout), started), daemon=True).start()
         return emulator
 
     def _start_fleet(self) -> "subprocess.Popen[bytes]":
@@ -156,7 +161,9 @@ class LocalFarm:
         self._parts.callback(_end, crew, patience=fleet.GRACE + _EMULATOR_GRACE)
         return crew
 
-    def _start_part(self, module: str, arguments: list[str]) -> "subprocess.Popen[bytes]":
+    def _start_part(
+        self, module: str, arguments: list[str], *, hand_over: Collection[int] = ()
+    ) -> "subprocess.Popen[bytes]":
         with (self.work_dir / f"{module}.log").open("ab") as log:
             return subprocess.Popen(
                 # -P: the folder that a user happens to stand in is no place to import from.
@@ -166,17 +173,17 @@ class LocalFarm:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                pass_fds=hand_over,
                 # Ctrl-C in the terminal is for this process alone, which ends the others in order.
                 start_new_session=True,
             )
 
-    def _first_line(self, part: "subprocess.Popen[bytes]") -> str:
-        output = _pipe(part.stdout)
-        ready, _, _ = select.select([output], [], [], _PATIENCE)
-        line = output.readline().decode().strip() if ready else ""
-        if not line:
-            raise FarmUnavailable(problem=f"The emulator did not start. {self._last_words()}")
-        return line
+    def _watch(self, emulator: IO[bytes], started: float) -> None:
+        if emulator.readline():
+            self.timings["emulator"] = time.perf_counter() - started
+        emulator.read()
+        if not self._closing.is_set():
+            self._log(f"The emulator has ended, and the farm with it. {self._last_words()}")
 
     def _last_words(self) -> str:
         lines = (self.work_dir / "emulator.log").read_text(errors="replace").splitlines()
@@ -203,13 +210,8 @@ class LocalFarm:
         listener = threading.Thread(target=self._listen, args=(_pipe(crew.stdout),), daemon=True)
         listener.start()
         with self._told:
-            if not self._told.wait_for(lambda: len(self._pids) == self._count, timeout=_PATIENCE):
-                raise FarmUnavailable(problem=f"Of {self._count} workers only {len(self._pids)} started")
-
-    def _watch(self, emulator: IO[bytes]) -> None:
-        emulator.read()
-        if not self._closing.is_set():
-            self._log(f"The emulator has ended, and the farm with it. {self._last_words()}")
+            if not self._told.wait_for(lambda: len(self._started) == self._count, timeout=_PATIENCE):
+                raise FarmUnavailable(problem=f"Of {self._count} workers only {len(self._started)} started")
 
     def _listen(self, events: IO[bytes]) -> None:
         for line in events:
@@ -217,6 +219,7 @@ class LocalFarm:
             number, code = event["worker"], event.get("code")
             with self._told:
                 if code is None:
+                    self._started.add(number)
                     self._pids[number] = event["pid"]
                 elif self._pids.get(number) == event["pid"]:
                     del self._pids[number]
@@ -256,6 +259,13 @@ def _end(part: "subprocess.Popen[bytes]", *, patience: float) -> None:
         part.wait()
     finally:
         _pipe(part.stdout).close()
+
+
+def _has_ended(part: "subprocess.Popen[bytes]") -> bool:
+    with suppress(subprocess.TimeoutExpired):
+        # A connection may break an instant before the process is gone.
+        part.wait(0.5)
+    return part.returncode is not None
 
 
 def _without_endpoint(environment: Mapping[str, str]) -> dict[str, str]:

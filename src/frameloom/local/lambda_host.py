@@ -73,9 +73,7 @@ class LambdaHost:
         with self._lock:
             pool = self._pools.get(function.name)
             if pool is None or pool.function != function:
-                # Its configuration has changed: warm runtimes hold the old one.
-                if pool is not None:
-                    pool.retire()
+                # With another configuration, warm runtimes are of no use; they end when nobody holds their pipes.
                 pool = self._pools[function.name] = _Pool(function, self._runtimes_per_function)
             return pool
 
@@ -108,7 +106,6 @@ class _Pool:
         self.slots = threading.Semaphore(size)
         self.idle: list[_Runtime] = []
         self.busy: set[_Runtime] = set()
-        self._retired = False
 
     def idle_runtime(self) -> "_Runtime | None":
         with suppress(IndexError):
@@ -121,20 +118,11 @@ class _Pool:
 
     def give_back(self, runtime: "_Runtime") -> None:
         self.busy.discard(runtime)
-        if self._retired:
-            runtime.kill()
-        elif runtime.alive:
+        if runtime.alive:
             self.idle.append(runtime)
 
-    def retire(self) -> None:
-        """Let what runs come to its end, and start nothing more."""
-        self._retired = True
-        while self.idle:
-            self.idle.pop().kill()
-
     def close(self) -> None:
-        self.retire()
-        for runtime in list(self.busy):
+        for runtime in [*self.idle, *self.busy]:
             runtime.kill()
 
 

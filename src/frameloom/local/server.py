@@ -23,10 +23,14 @@ _LOCALHOST = "127.0.0.1"
 _RECURSION_LIMIT = 1_000_000
 
 
-def serve(*, port: int, work_dir: Path, announce: int) -> None:
+def serve(*, port: int, fd: int | None, work_dir: Path, announce: int) -> None:
     """Answer on `port` of 127.0.0.1 until told to end, then end this process with all that it started.
 
-    The port goes, as a line, to the file descriptor `announce` once it answers.
+    Args:
+        port: 0 takes one that is free.
+        fd: a socket that listens already, in the place of a port.
+        work_dir: for logs and temporary files.
+        announce: the file descriptor that the port goes to, as a line, once it answers.
     """
     # Flask's tracebacks too, which moto would keep to itself.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -37,22 +41,18 @@ def serve(*, port: int, work_dir: Path, announce: int) -> None:
     os.environ["VALIDATE_LAMBDA_S3"] = "false"
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     app = DomainDispatcherApplication(create_backend_app)
-    server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=_Quiet)
+    server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=_Quiet, fd=fd)
     # Tasks of state machines call the other services through HTTP, on the port that this names.
-    os.environ["MOTO_PORT"] = str(server.server_port)
-    functions = LambdaHost(
-        environment={
-            **farm_environment(f"http://{_LOCALHOST}:{server.server_port}"),
-            "TMPDIR": str(work_dir / "tmp"),
-        },
-        log=work_dir / "functions.log",
-    )
+    answers_on = server.socket.getsockname()[1]
+    os.environ["MOTO_PORT"] = str(answers_on)
+    environment = {**farm_environment(f"http://{_LOCALHOST}:{answers_on}"), "TMPDIR": str(work_dir / "tmp")}
+    functions = LambdaHost(environment=environment, log=work_dir / "functions.log")
     mends.apply(functions)
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
-    os.write(announce, f"{server.server_port}\n".encode())
-    os.close(announce)
+    # It stays open, so that the end of it is the end of this process.
+    os.write(announce, f"{answers_on}\n".encode())
     try:
         server.serve_forever()
     finally:
