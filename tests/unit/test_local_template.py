@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from frameloom.local.absent_services import needs_every_service
-from frameloom.local.template import LOCAL_FILES, local_template
+from frameloom.local.environment import LOCAL_FILES
+from frameloom.local.template import local_template
 from frameloom.local.template_cache import cached_template
 from frameloom.model.errors import FarmUnavailable
 

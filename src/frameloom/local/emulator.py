@@ -20,6 +20,7 @@ def main() -> None:
     where.add_argument("--port", type=int, default=0, help="0, which is the default, takes one that is free")
     where.add_argument("--fd", type=int, help="a socket to listen on, as a file descriptor")
     parser.add_argument("--work-dir", type=Path, required=True, help="where logs and temporary files go")
+    parser.add_argument("--warm", default='{"handlers": [], "layers": []}', help="what functions import, as JSON")
     parser.add_argument("--every-service", action="store_true", help="have all of AWS, not just what a farm needs")
     arguments = parser.parse_args()
 
@@ -30,7 +31,7 @@ def main() -> None:
     # First, so that it imports what functions need while this process imports what it needs itself.
     from frameloom.local import lambda_host  # noqa: PLC0415
 
-    lambda_host.start_forkserver()
+    lambda_host.start_forkserver(arguments.warm)
     if not arguments.every_service:
         from frameloom.local import absent_services  # noqa: PLC0415
 

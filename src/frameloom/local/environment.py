@@ -5,6 +5,9 @@ from collections.abc import Mapping
 # Where the local farm stands; it needs to stand somewhere, since names and ARNs say so.
 REGION = "us-east-1"
 
+# The bucket of what lies on this machine's disk: a key in it is a path.
+LOCAL_FILES = "local-files"
+
 _LOCAL_HOSTS = "127.0.0.1,localhost"
 
 

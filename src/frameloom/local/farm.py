@@ -19,6 +19,7 @@ from frameloom.local import fleet, state
 from frameloom.local.absent_services import needs_every_service
 from frameloom.local.environment import farm_environment, without_aws
 from frameloom.local.template_cache import cached_template
+from frameloom.local.warm_up import warm_up
 from frameloom.model.errors import FarmUnavailable
 
 TEMPLATE = "template.yaml"
@@ -118,7 +119,7 @@ class LocalFarm:
             template = cached_template(root / TEMPLATE, self._parameters, folder=state.home() / "cache")
         self._make_work_dir()
         started = time.perf_counter()
-        emulator = self._start_emulator(every_service=needs_every_service(template), started=started)
+        emulator = self._start_emulator(template, started)
         crew = self._start_fleet()
         with self._timed("stack"):
             # The client, while the emulator starts as well; its first call then waits until that is up.
@@ -144,11 +145,12 @@ class LocalFarm:
         except OSError as error:
             raise FarmUnavailable(problem=f"{self.work_dir} cannot be written: {error.strerror}") from None
 
-    def _start_emulator(self, *, every_service: bool, started: float) -> "subprocess.Popen[bytes]":
+    def _start_emulator(self, template: Mapping[str, Any], started: float) -> "subprocess.Popen[bytes]":
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
             arguments = ["--work-dir", str(self.work_dir), "--fd", str(listener.fileno())]
-            if every_service:
+            arguments += ["--warm", json.dumps(warm_up(template))]
+            if needs_every_service(template):
                 arguments.append("--every-service")
             emulator = self._start_part("emulator", arguments, hand_over=[listener.fileno()])
         self._parts.callback(_end, emulator, patience=_EMULATOR_GRACE)

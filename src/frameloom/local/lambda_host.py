@@ -12,9 +12,7 @@ from multiprocessing import forkserver, get_context
 from pathlib import Path
 
 from frameloom.local.lambda_runtime import Answer, Function, Ready, Request, failure, serve
-
-# Imported once, in the process that every runtime is a fork of: a cold start takes tens of milliseconds.
-PRELOADED = ["frameloom.local.lambda_runtime", "boto3", "pydantic", "aws_lambda_powertools"]
+from frameloom.local.lambda_zygote import WARM
 
 # AWS gives a function's module ten seconds to import; a laptop that renders on all cores needs more.
 INIT_SECONDS = 60
@@ -23,13 +21,18 @@ INIT_SECONDS = 60
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "NO_PROXY", "no_proxy")
 
 _context = get_context("forkserver")
-_context.set_forkserver_preload(PRELOADED)
+_context.set_forkserver_preload(["frameloom.local.lambda_runtime", "frameloom.local.lambda_zygote"])
 # multiprocessing's own bookkeeping of children is not safe against starts from several threads.
 _starting = threading.Lock()
 
 
-def start_forkserver() -> None:
-    """Start the process that runtimes are forked from, so that it imports while this one does other things."""
+def start_forkserver(warm: str) -> None:
+    """Start the process that runtimes are forked from, so that it imports while this one does other things.
+
+    Args:
+        warm: what it imports, as `frameloom.local.lambda_zygote` takes it.
+    """
+    os.environ[WARM] = warm
     forkserver.ensure_running()
 
 

@@ -14,11 +14,8 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from frameloom.local.environment import REGION
+from frameloom.local.environment import LOCAL_FILES, REGION
 from frameloom.model.errors import FarmUnavailable
-
-# The bucket of what lies on this machine's disk: a key in it is a path.
-LOCAL_FILES = "local-files"
 
 # Which property of a resource names a file or a folder beside the template, for `sam deploy` to upload.
 _UPLOADED = {

@@ -10,6 +10,7 @@ from moto.awslambda import models
 from frameloom.local.lambda_host import LambdaHost
 from frameloom.local.lambda_runtime import Function
 from frameloom.local.mends.patch import replace, replace_created
+from frameloom.local.warm_up import import_paths
 
 
 def apply(functions: LambdaHost) -> None:
@@ -70,8 +71,7 @@ def _function(model: Any) -> Function:
         runtime=model.run_time,
         handler=model.handler,
         code=Path(model.code["S3Key"]),
-        # A layer's folder stands in for /opt: its modules lie in python/ once built, and beside it in the source.
-        layers=tuple(path for layer in layers for path in (layer / "python", layer)),
+        layers=tuple(path for layer in layers for path in import_paths(layer)),
         environment=tuple((name, str(value)) for name, value in model.environment_vars.items()),
         timeout=int(model.timeout),
         memory_mb=int(model.memory_size),

@@ -1,0 +1,119 @@
+"""The command line as a user runs it: processes of its own, a farm of its own, a real Blender."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from frameloom.services import video
+from tests.e2e.rig import wait
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples/rolling_ball.blend"
+# A scene that nobody here made, where someone has laid it beside the checkout.
+POTTERY = ROOT.parent / "shared/scenes/pottery.blend"
+
+
+@pytest.fixture
+def frameloom(tmp_path: Path) -> "CommandLine":
+    return CommandLine(tmp_path)
+
+
+class CommandLine:
+    """`frameloom`, run in a folder of the test's with a home of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.out = folder / "out"
+        self._environment = {**os.environ, "FRAMELOOM_HOME": str(folder / "home"), "TMPDIR": str(folder)}
+
+    def start(self, *arguments: str | Path) -> "subprocess.Popen[str]":
+        """Start it, in a process group of its own, as a shell does."""
+        command = [str(Path(sys.executable).with_name("frameloom")), *map(str, arguments)]
+        return subprocess.Popen(
+            command,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str | Path) -> dict[str, Any]:
+        """Run it to its end and return what it says in JSON."""
+        process = self.start(*arguments, "--out", self.out, "--json")
+        output, errors = process.communicate()
+        assert process.returncode == 0, errors
+        answer: dict[str, Any] = json.loads(output)
+        return answer
+
+
+def test_the_example_becomes_a_film_of_seventeen_frames(frameloom: CommandLine) -> None:
+    answer = frameloom.run("render", EXAMPLE, "--frames", "1-17", "--resolution", "10", "--samples", "1")
+    facts = video.probe(Path(answer["paths"]["video"]))
+    assert (facts.frames, facts.fps, facts.size) == (17, Fraction(24), (64, 36))
+    frames = sorted(path.name for path in Path(answer["paths"]["frames"]).iterdir())
+    assert frames == [f"{frame:06d}.png" for frame in range(1, 18)]
+    assert json.loads(Path(answer["paths"]["report"]).read_text())["summary"]["status"] == "succeeded"
+
+
+def test_a_second_run_renders_only_what_is_missing(frameloom: CommandLine, tiny: Path) -> None:
+    first = frameloom.run("render", tiny, "--frames", "1-3", "--frames-only")
+    assert "video" not in first["paths"]
+    second = frameloom.run("render", tiny, "--frames", "1-5")
+    assert second["frames"] == {"total": 5, "rendered": 2, "reused": 3, "missing": 0}
+    assert video.probe(Path(second["paths"]["video"])).frames == 5
+
+
+def test_a_sequence_is_made_of_frames_that_exist(frameloom: CommandLine, tiny: Path) -> None:
+    frameloom.run("render", tiny, "--frames", "2-4", "--frames-only")
+    answer = frameloom.run("sequence", tiny, "--frames", "2-4", "--fps", "12")
+    facts = video.probe(Path(answer["paths"]["video"]))
+    assert (facts.frames, facts.fps) == (3, Fraction(12))
+    assert answer["frames"]["rendered"] == 0
+
+
+def test_a_sequence_of_frames_that_do_not_exist_fails_in_one_sentence(frameloom: CommandLine, tiny: Path) -> None:
+    process = frameloom.start("sequence", tiny, "--frames", "1-2", "--out", frameloom.out, "--quiet")
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "2 of 2 frames are missing: 1-2." in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_ctrl_c_leaves_no_process_and_no_half_file_and_keeps_what_is_whole(
+    frameloom: CommandLine, steady: Path, tmp_path: Path
+) -> None:
+    process = frameloom.start("render", steady, "--out", frameloom.out)
+    wait(lambda: len(list(frameloom.out.rglob("*.png"))) >= 2, "two frames")
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 4  # emulator, fleet, worker, Blender
+    # As a terminal does: to the whole group.
+    os.killpg(process.pid, signal.SIGINT)
+    begun = time.monotonic()
+    process.communicate()
+    assert process.returncode == 130
+    assert time.monotonic() - begun < 20
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+    left = {path.suffix for path in frameloom.out.rglob("*") if path.is_file()}
+    assert left == {".png"}
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("frameloom-")] == []
+    kept = len(list(frameloom.out.rglob("*.png")))
+    answer = frameloom.run("render", steady)
+    assert answer["frames"] == {"total": 12, "rendered": 12 - kept, "reused": kept, "missing": 0}
+
+
+@pytest.mark.skipif(not POTTERY.exists(), reason=f"{POTTERY.name} is not beside the checkout, in shared/scenes/")
+def test_a_scene_that_nobody_here_made_renders(frameloom: CommandLine) -> None:
+    answer = frameloom.run("render", POTTERY, "--frames", "1-3", "--resolution", "10", "--samples", "2")
+    facts = video.probe(Path(answer["paths"]["video"]))
+    assert (facts.frames, facts.size) == (3, (108, 136))
+    assert answer["frames"]["rendered"] == 3
