@@ -253,13 +253,13 @@ SUBSTITUTED = {"Fn::Sub": ["$$.Execution of ${Name}, $5, ${AWS::Region}", {"Name
 
 @pytest.mark.usefixtures("plain_moto")
 def test_canary_a_substitution_with_values_eats_dollars() -> None:
-    topic = {"T": {"Type": "AWS::SNS::Topic"}}
-    assert deploy(boto3.client("cloudformation"), topic, {"Text": SUBSTITUTED})["Text"].startswith("$.Execution")
+    queue = {"Q": {"Type": "AWS::SQS::Queue"}}
+    assert deploy(boto3.client("cloudformation"), queue, {"Text": SUBSTITUTED})["Text"].startswith("$.Execution")
 
 
 def test_a_substitution_with_values_keeps_dollars(farm: LocalFarm) -> None:
-    topic = {"T": {"Type": "AWS::SNS::Topic"}}
-    outputs = deploy(client(farm, "cloudformation"), topic, {"Text": SUBSTITUTED})
+    queue = {"Q": {"Type": "AWS::SQS::Queue"}}
+    outputs = deploy(client(farm, "cloudformation"), queue, {"Text": SUBSTITUTED})
     assert outputs["Text"] == "$$.Execution of a$$b, $5, us-east-1"
 
 

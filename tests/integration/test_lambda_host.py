@@ -201,6 +201,37 @@ def handler(event, context):
         assert log.count(words) == 1, log
 
 
+def test_what_handlers_import_is_imported_before_they_are_called_and_nothing_else_of_theirs_happens(
+    tmp_path: Path,
+) -> None:
+    code = """
+import colorsys
+from html import parser as the_parser
+import own_module, not_there_at_all
+from not_there_either import thing
+import json.no_such_part
+import chunk_of_the_layer
+open('proof', 'w').write('the module was run')
+def handler(event, context): pass
+"""
+    function(tmp_path, code)
+    (tmp_path / "code" / "own_module.py").write_text("")
+    (tmp_path / "layer").mkdir()
+    (tmp_path / "layer" / "chunk_of_the_layer.py").write_text("")
+    plan = {"handlers": [str(tmp_path / "code" / "app.py"), str(tmp_path / "no" / "app.py")]}
+    program = f"""
+import sys
+from frameloom.local import lambda_zygote
+lambda_zygote.warm({plan | {"layers": [str(tmp_path / "layer")]}!r})
+names = 'colorsys', 'html.parser', 'own_module', 'chunk_of_the_layer', 'boto3'
+print([name for name in names if name in sys.modules])
+"""
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "['colorsys', 'html.parser', 'chunk_of_the_layer']"
+    assert "no_such_part" in ended.stderr, "what cannot be imported is told"
+    assert not (tmp_path / "proof").exists()
+
+
 def test_closing_ends_what_runs(tmp_path: Path) -> None:
     host = LambdaHost(environment={}, log=tmp_path / "log")
     file, answers = tmp_path / "pid", []

@@ -198,6 +198,23 @@ def test_workers_that_cannot_start_do_not_hold_the_farm_up(tmp_path: Path) -> No
     assert str(tmp_path / "worker-1.log") in heard[0]
 
 
+def test_a_resource_of_a_service_that_no_farm_needed_so_far_is_there_too(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text(
+        "Resources: {Topic: {Type: AWS::SNS::Topic}}\nOutputs: {Arn: {Value: !Ref Topic}}"
+    )
+    with LocalFarm(workers=0, root=tmp_path, work_dir=tmp_path) as farm:
+        topics = client(farm, "sns").list_topics()["Topics"]
+        assert topics == [{"TopicArn": farm.outputs["Arn"]}]
+
+
+def test_a_worker_that_is_no_program_is_told(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FarmUnavailable, match=r"The workers did not start\. .*No such file.*no-such-program"),
+        LocalFarm(root=MINI_FARM, work_dir=tmp_path, worker_command=("no-such-program",)),
+    ):
+        pass
+
+
 def test_an_emulator_that_dies_is_told(tmp_path: Path) -> None:
     heard: list[str] = []
     with LocalFarm(workers=0, root=MINI_FARM, work_dir=tmp_path, log=heard.append) as farm:

@@ -11,6 +11,7 @@ from frameloom.local.absent_services import needs_every_service
 from frameloom.local.environment import LOCAL_FILES
 from frameloom.local.template import local_template
 from frameloom.local.template_cache import cached_template
+from frameloom.local.warm_up import warm_up
 from frameloom.model.errors import FarmUnavailable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +42,8 @@ Resources:
 Outputs:
   QueueUrl: {Value: !Ref Queue}
 """
+
+WITH_LAYER = "{Type: AWS::Serverless::Function, Properties: {Layers: [!Ref Layer]}}"
 
 
 @pytest.fixture
@@ -90,6 +93,18 @@ def test_the_farm_s_own_template_needs_no_more_of_aws_than_the_emulator_keeps(tm
     assert not needs_every_service(transformed)
     transformed["Resources"]["Table"] = {"Type": "AWS::DynamoDB::Table"}
     assert needs_every_service(transformed)
+
+
+def test_functions_of_this_machine_are_known_with_the_layers_that_all_of_them_have(template: Path) -> None:
+    one, two = f"{template.parent}/one/app.py", f"{template.parent}/shared/app.py"
+    assert warm_up(local_template(template, {})) == {"handlers": [one, two], "layers": []}
+    template.write_text(TEMPLATE.replace("{Type: AWS::Serverless::Function}", WITH_LAYER))
+    layer = template.parent / "layer"
+    assert warm_up(local_template(template, {})) == {
+        "handlers": [one, two],
+        "layers": [str(layer / "python"), str(layer)],
+    }
+    assert warm_up({"Resources": {}}) == {"handlers": [], "layers": []}
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,15 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-# What CloudFormation imports beside the services of `_NAMESPACES` and what these need themselves.
+# What CloudFormation and Lambda import beside the services of `_NAMESPACES`.
 _ABSENT = frozenset(
     {
         "apigateway",
         "autoscaling",
         "batch",
         "datapipeline",
+        "dynamodb",
+        "dynamodbstreams",
         "ec2",
         "ecs",
         "efs",
@@ -26,16 +28,18 @@ _ABSENT = frozenset(
         "elbv2",
         "emr",
         "iot",
+        "kinesis",
         "kms",
         "rds",
         "redshift",
         "route53",
         "sagemaker",
+        "sns",
         "ssm",
     }
 )
 # The namespaces of resource types that can be created without any of them.
-_NAMESPACES = frozenset({"Events", "IAM", "Lambda", "Logs", "S3", "SNS", "SQS", "StepFunctions"})
+_NAMESPACES = frozenset({"Events", "IAM", "Lambda", "Logs", "S3", "SQS", "StepFunctions"})
 
 
 def needs_every_service(template: Mapping[str, Any]) -> bool:

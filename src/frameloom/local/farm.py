@@ -72,6 +72,7 @@ class LocalFarm:
         self._closing = threading.Event()
         self._told = threading.Condition()
         self._started: set[int] = set()
+        self._start_error = ""
         self._pids: dict[int, int] = {}
         self.work_dir = Path()
         self.endpoint = ""
@@ -212,15 +213,18 @@ class LocalFarm:
         listener = threading.Thread(target=self._listen, args=(_pipe(crew.stdout),), daemon=True)
         listener.start()
         with self._told:
-            if not self._told.wait_for(lambda: len(self._started) == self._count, timeout=_PATIENCE):
-                raise FarmUnavailable(problem=f"Of {self._count} workers only {len(self._started)} started")
+            self._told.wait_for(lambda: self._start_error or len(self._started) == self._count, timeout=_PATIENCE)
+            if len(self._started) < self._count:
+                raise FarmUnavailable(problem=f"The workers did not start. {self._start_error}".strip())
 
     def _listen(self, events: IO[bytes]) -> None:
         for line in events:
             event: dict[str, Any] = json.loads(line)
             number, code = event["worker"], event.get("code")
             with self._told:
-                if code is None:
+                if "error" in event:
+                    self._start_error = event["error"]
+                elif code is None:
                     self._started.add(number)
                     self._pids[number] = event["pid"]
                 elif self._pids.get(number) == event["pid"]:

@@ -3,7 +3,8 @@
 A process of its own, so that the workers end even where the farm is killed without a chance to end them: its
 standard input is a pipe from the farm, and the end of it is the end of the fleet. The first line of it says what to
 run: `{"count", "command", "cwd", "environment", "logs"}`. On standard output it tells what happens, a line each:
-`{"worker": 1, "pid": 4711}` and `{"worker": 1, "pid": 4711, "code": -9}`.
+`{"worker": 1, "pid": 4711}`, `{"worker": 1, "pid": 4711, "code": -9}`, and `{"worker": 1, "error": "..."}` for one
+that the system cannot start at all.
 
 `--remove DIR` has it remove the farm's folder at the end: the farm itself may not live to do so.
 """
@@ -66,7 +67,11 @@ class Fleet:
             with self._lock:
                 if self._stopping.is_set():
                     return
-                process = self._start(number)
+                try:
+                    process = self._start(number)
+                except OSError as error:
+                    _tell(worker=number, error=str(error))
+                    return
                 self._running[process.pid] = process
             _tell(worker=number, pid=process.pid)
             # Not reaped yet, so that its number is still its own while its group is killed: a worker that died
@@ -101,7 +106,7 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def _tell(**event: int) -> None:
+def _tell(**event: int | str) -> None:
     # One write for each line: several threads tell. A farm that is gone hears nothing.
     with suppress(OSError):
         os.write(1, f"{json.dumps(event)}\n".encode())

@@ -92,6 +92,7 @@ def serve(function: Function, environment: Mapping[str, str], log: Path, pipe: C
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
     os.environ.update(environment)
+    time.tzset()
     _write_output_to(log)
     handler, broken = _load(function)
     pipe.send(Ready(broken=broken))

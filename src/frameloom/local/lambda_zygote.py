@@ -7,11 +7,9 @@ run, nothing of their own: what they make of their environment is theirs to make
 
 import ast
 import gc
-import importlib.util
 import json
 import os
 import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,8 @@ def warm(plan: Mapping[str, Any]) -> None:
         for statement in _imports(handler):
             try:
                 exec(compile(ast.Module([statement], []), str(handler), "exec"), {})  # noqa: S102  # an import
-            except Exception:  # noqa: BLE001  # whoever calls the function will hear of it, in Lambda's words
-                traceback.print_exc()
+            except Exception as error:  # noqa: BLE001  # who calls the function will hear of it, in Lambda's words
+                print(f"{handler}, line {statement.lineno}: {error}", file=sys.stderr)
     if "boto3" in sys.modules:
         _read_service_models()
     # Runtimes share this memory as long as nobody writes to it, and the collector writes to all it looks at.
@@ -46,7 +44,7 @@ def _imports(handler: Path) -> Iterator[ast.stmt]:
             case ast.Import(names=[ast.alias(name=name)]) | ast.ImportFrom(module=str() as name, level=0):
                 top = name.partition(".")[0]
                 own = (handler.parent / f"{top}.py").exists() or (handler.parent / top).exists()
-                if not own and importlib.util.find_spec(top) is not None:
+                if not own:
                     yield statement
 
 

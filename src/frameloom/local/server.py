@@ -56,9 +56,11 @@ def serve(*, port: int, fd: int | None, work_dir: Path, announce: int) -> None:
     try:
         server.serve_forever()
     finally:
-        functions.close()
-        # At once: state machines may still run, in threads that nobody waits for.
-        os._exit(0)
+        try:
+            functions.close()
+        finally:
+            # At once: state machines may still run, in threads that nobody waits for.
+            os._exit(0)
 
 
 class _Quiet(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
