@@ -3,7 +3,7 @@
 import importlib.metadata
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import pytest
@@ -35,8 +35,8 @@ class MemoryLocalFarm:
     starting: Callable[[], None]
     environment, outputs, endpoint = ENVIRONMENT, OUTPUTS, "http://127.0.0.1:1"
 
-    def __init__(self, *, workers: int, log: Callable[[str], None]) -> None:
-        self.workers, self.log = workers, log
+    def __init__(self, *, workers: int, parameters: Mapping[str, str], log: Callable[[str], None]) -> None:
+        self.workers, self.parameters, self.log = workers, parameters, log
         self.events: list[str] = []
         type(self).made.append(self)
 
@@ -175,9 +175,16 @@ def test_nothing_of_an_account_is_left_when_a_local_farm_is_used(
     assert len(farms) == 1
 
 
-def test_blender_is_the_one_that_is_installed_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blender_is_the_one_that_is_installed_here(
+    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importlib.metadata, "version", {"bpy": "4.5.99"}.__getitem__)
-    assert OwnTarget(None).blender() == "4.5.99"
+    own = OwnTarget(None)
+    assert own.blender() == "4.5.99"
+    own.open(print)
+    own.running()
+    own.close()
+    assert farms[0].parameters == {"BlenderVersion": "4.5.99"}
 
 
 def test_a_machine_without_blender_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,12 @@ class OwnTarget:
     def _start(self, tell: Callable[[str], None]) -> "LocalFarm":
         from frameloom.local.farm import LocalFarm  # noqa: PLC0415
 
-        self._running = LocalFarm(workers=WORKERS if self._workers is None else self._workers, log=tell)
+        self._running = LocalFarm(
+            workers=WORKERS if self._workers is None else self._workers,
+            # The farm's workers hold what is installed here, whatever the template takes for granted.
+            parameters={"BlenderVersion": self.blender()},
+            log=tell,
+        )
         return self._running.__enter__()
 
     def _end(self) -> None:
