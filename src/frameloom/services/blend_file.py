@@ -24,7 +24,7 @@ KEPT = frozenset({b"GLOB", b"SC\0\0", b"OB\0\0", b"ID\0\0", b"DNA1"})
 # The catalogue takes 130 kB, a scene 10 kB, an object 1.3 kB: 400,000 objects fit, a trap does not.
 MAX_BLOCK, MAX_KEPT, MAX_BLOCKS = 16 * 2**20, 512 * 2**20, 20_000_000
 PIECE = 2**20
-ENDS_EARLY = "it ends before its end; was it copied or uploaded whole?"
+ENDS_EARLY = "it ends before its end: copy or upload it whole"
 NOT_A_BLEND = "it does not begin as one"
 DAMAGED = "its data are damaged"
 
