@@ -306,18 +306,33 @@ def test_a_film_made_again_is_the_same(store: S3Store, tmp_path: Path) -> None:
 
 def test_a_film_that_is_shorter_than_its_frames_is_not_kept(store: S3Store) -> None:
     job = film_job(store, [1, 2, 3])
+    load("verify_frames")({"job_id": "shot-1", "round": 2})
     load("encode_segment")({"job_id": "shot-1", "segment": {"segment": 0, "first": 0, "count": 2}})
     with pytest.raises(EncodeFailed, match="holds 2 frames instead of 3"):
         load("stitch_video")({"job_id": "shot-1"})
     assert store.head(BUCKETS.scenes, keys.video_key(job.scene.key)) is None
 
 
-def test_a_film_of_no_frames_is_an_encode_failed(store: S3Store) -> None:
-    make_job(store, "1-3", buckets=BUCKETS)
+def test_a_segment_of_no_frames_is_an_encode_failed(store: S3Store) -> None:
+    film_job(store, [1, 2, 3])
+    load("verify_frames")({"job_id": "shot-1", "round": 2})
     with pytest.raises(EncodeFailed, match="no frames"):
-        load("encode_segment")({"job_id": "shot-1", "segment": {"segment": 0, "first": 0, "count": 3}})
-    with pytest.raises(EncodeFailed, match="no frames"):
-        load("stitch_video")({"job_id": "shot-1"})
+        load("encode_segment")({"job_id": "shot-1", "segment": {"segment": 1, "first": 3, "count": 3}})
+
+
+def test_frames_that_another_job_adds_meanwhile_are_not_in_the_film(
+    store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "SEGMENT_FRAMES", 2)
+    job = film_job(store, [1, 3, 5, 7], on_missing="stitch")
+    verified = load("verify_frames")({"job_id": "shot-1", "round": 2})
+    first, second = verified["segments"]
+    load("encode_segment")({"job_id": "shot-1", "segment": first})
+    put_frames(store, job, [2], data=png(2))
+    load("encode_segment")({"job_id": "shot-1", "segment": second})
+    film = load("stitch_video")({"job_id": "shot-1"})
+    store.download(film["bucket"], film["key"], tmp_path / "film.mp4")
+    assert greys(tmp_path / "film.mp4") == [1, 3, 5, 7]
 
 
 def test_the_functions_leave_no_file_behind(

@@ -95,6 +95,11 @@ def segment_key(job_id: str, segment: int) -> str:
     return f"{job_prefix(job_id)}segments/{segment:06d}.mp4"
 
 
+def film_key(job_id: str) -> str:
+    """Return the key of the list of the film's frames, settled before the first segment is encoded."""
+    return f"{job_prefix(job_id)}film.json"
+
+
 def report_key(job_id: str) -> str:
     """Return the key of the job's report."""
     return f"{job_prefix(job_id)}report.json"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from frameloom.model import keys
+from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
 from frameloom.model.messages import ChunkResult
 from frameloom.services.ports import Buckets, Store
@@ -41,6 +42,19 @@ def present_frames(store: Store, job: Job) -> list[int]:
     there = {stored.key for stored in store.list(job.outputs.bucket, job.outputs.prefix) if stored.size > 0}
     # By whole keys: a folder below this one may hold frames of the same numbers, of another scene.
     return [frame for frame in job.frame_range() if job.frame_key(frame) in there]
+
+
+def write_film(store: Store, buckets: Buckets, job_id: str, frames: FrameRange) -> None:
+    """Settle which frames the film is made of: what another job adds meanwhile would shift its segments."""
+    write(store, buckets.logs, keys.film_key(job_id), {"frames": str(frames)})
+
+
+def film_frames(store: Store, buckets: Buckets, job_id: str) -> FrameRange:
+    """Return the frames that the film is made of, in order."""
+    document = read(store, buckets.logs, keys.film_key(job_id))
+    if document is None:
+        raise LookupError(f"job {job_id!r} has no film to make: bucket {buckets.logs!r} holds no list of its frames")
+    return FrameRange.parse(document["frames"])
 
 
 def chunk_results(store: Store, buckets: Buckets, job_id: str) -> Iterator[ChunkResult]:

@@ -26,7 +26,7 @@ def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> 
     Frames stream from S3 into the encoder: memory holds FETCH_AHEAD of them, the disk only the segment.
     """
     job = documents.load_job(store, buckets, job_id)
-    frames = documents.present_frames(store, job)[segment.first : segment.first + segment.count]
+    frames = documents.film_frames(store, buckets, job_id).slice(segment.first, segment.count)
     if not frames:
         raise EncodeFailed(problem=f"segment {segment.segment} holds no frames")
     images = fetch_ahead(frames, lambda frame: _frame(store, job, frame))
@@ -42,9 +42,7 @@ def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> 
 def stitch(job_id: str, *, store: Store, buckets: Buckets) -> dict[str, Any]:
     """Join the job's segments by stream copy into the film beside its scene; return where it is."""
     job = documents.load_job(store, buckets, job_id)
-    frames = documents.present_frames(store, job)
-    if not frames:
-        raise EncodeFailed(problem="there are no frames")
+    frames = documents.film_frames(store, buckets, job_id)
     key = keys.video_key(job.scene.key)
     with tempfile.TemporaryDirectory() as folder:
         parts = []
@@ -52,7 +50,8 @@ def stitch(job_id: str, *, store: Store, buckets: Buckets) -> dict[str, Any]:
             parts.append(Path(folder, f"{planned.segment}.mp4"))
             store.download(buckets.logs, keys.segment_key(job_id, planned.segment), parts[-1])
         path = Path(folder, "film.mp4")
-        options = _options(job, frames[0], _frame(store, job, frames[0]))
+        first = next(iter(frames))
+        options = _options(job, first, _frame(store, job, first))
         count = video.join_segments(parts, path, options)
         if count != len(frames):
             raise EncodeFailed(problem=f"the film holds {count} frames instead of {len(frames)}")

@@ -37,6 +37,7 @@ def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets) ->
         )
     if not job.films:
         return _next("LogJob", round_number, missing, segments=[])
+    documents.write_film(store, buckets, job_id, FrameRange.of(present))
     return _next("EncodeSegments", round_number, missing, segments=plan_segments(len(present)))
 
 
