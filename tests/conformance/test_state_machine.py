@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from frameloom.model.errors import AttemptFailed, ChunkLost, FarmError, JobImpossible, WorkerInterrupted, names
+from frameloom.model.errors import AttemptFailed, ChunkLost, FarmError, FarmUnavailable, JobImpossible, names
 from statemachine import mermaid
 from statemachine.__main__ import DEFINITION, ROOT, main
 from statemachine.emit import document
@@ -147,8 +147,8 @@ class TestWhatBecomesOfErrors:
         assert strangers == set()
 
     def test_every_error_that_reaches_the_machine_is_named(self, machine: Machine) -> None:
-        # The one goes back to the queue and the other to the terminal.
-        elsewhere = {WorkerInterrupted.__name__, "FarmUnavailable"}
+        # Only the command line meets this one.
+        elsewhere = {FarmUnavailable.__name__}
         assert set(names(FarmError)) - elsewhere - _named(machine) == set()
 
     def test_an_impossible_job_is_neither_retried_nor_caught_in_the_map(self, machine: Machine) -> None:

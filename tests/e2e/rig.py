@@ -70,7 +70,7 @@ class Rig:
     def frames(self, stem: str) -> list[int]:
         """Return the numbers of all frames of a scene that are in S3."""
         found = self.store.list(self.stack.buckets.frames, f"{stem}/")
-        return sorted(frame for stored in found if (frame := keys.frame_of(stored.key)) is not None)
+        return sorted(int(Path(stored.key).stem) for stored in found)
 
     def frame_writes(self, stem: str) -> dict[str, Any]:
         """Return when each frame of a scene was written: it changes when a frame is rendered again."""

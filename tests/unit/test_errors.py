@@ -27,7 +27,7 @@ def test_the_names_that_the_state_machine_lists_are_these() -> None:
     assert set(names(FarmError)) == {
         *names(JobImpossible),
         *names(AttemptFailed),
-        *("ChunkLost", "WorkerInterrupted", "FarmUnavailable"),
+        *("ChunkLost", "FarmUnavailable"),
     }
 
 

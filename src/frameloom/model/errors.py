@@ -7,7 +7,6 @@
     ├── AttemptFailed       this attempt failed: retried elsewhere, then recorded
     │   ├── RenderCrashed   OutOfMemory  FrameInvalid  BlenderMismatch
     ├── ChunkLost           nobody answered: told by the dead-letter queue, retried, then recorded
-    ├── WorkerInterrupted   the worker is going: the message goes back, no attempt is charged
     └── FarmUnavailable     the farm itself cannot be reached or used (command line only)
 
 A class's name is interface: it stands in the state machine's Retry and Catch, and in a chunk's answer.
@@ -92,10 +91,6 @@ class BlenderMismatch(AttemptFailed):
 
 class ChunkLost(FarmError):
     """Chunk {chunk_id} went to worker after worker and none finished it: it may kill them."""
-
-
-class WorkerInterrupted(FarmError):
-    """Worker {worker} was told to go."""
 
 
 class FarmUnavailable(FarmError):

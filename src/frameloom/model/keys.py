@@ -15,8 +15,6 @@ from datetime import datetime
 
 from frameloom.model.settings import EXTENSIONS, FrameFormat, RenderSettings
 
-_FRAME = re.compile(r"(-?[0-9]+)\.(?:png|exr|jpg)", re.ASCII)
-
 
 def scene_stem(scene: str) -> str:
     """Return a scene's key without `.blend`."""
@@ -40,19 +38,13 @@ def frames_prefix(scene: str, render: str) -> str:
 
 
 def frame_name(frame: int, file_format: FrameFormat) -> str:
-    """Return a frame's file name; `frame_of` gives the number back."""
+    """Return a frame's file name: its number in six digits, and a sign where it is negative."""
     return f"{frame:06d}.{EXTENSIONS[file_format]}"
 
 
 def frame_key(prefix: str, frame: int, file_format: FrameFormat) -> str:
     """Return a frame's key below its folder."""
     return prefix + frame_name(frame, file_format)
-
-
-def frame_of(key: str) -> int | None:
-    """Return the number of the frame that a key or a file name holds, None where it holds none."""
-    match = _FRAME.fullmatch(key.rsplit("/", 1)[-1])
-    return None if match is None else int(match[1])
 
 
 def video_key(scene: str) -> str:
