@@ -6,7 +6,6 @@ A canary runs moto as it is, and fails once moto no longer needs the mend.
 import json
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,24 +23,6 @@ from frameloom.local.mends.stepfunctions_tokens import Token
 from tests.conformance.moto_process import Moto, said, wait_until
 
 RETRY_ONCE = [{"ErrorEquals": ["Broken"], "IntervalSeconds": 1, "MaxAttempts": 1}]
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[tuple[Moto, Moto]]:
-    mended, plain = Moto("mended"), Moto("plain")
-    yield mended.ready(), plain.ready()
-    mended.close()
-    plain.close()
-
-
-@pytest.fixture
-def mended(servers: tuple[Moto, Moto]) -> Moto:
-    return servers[0].fresh()
-
-
-@pytest.fixture
-def plain(servers: tuple[Moto, Moto]) -> Moto:
-    return servers[1].fresh()
 
 
 # --- One token for each attempt
