@@ -14,7 +14,7 @@ demo: env-demo  ## Render frames 1-17 of the example to out/rolling_ball.mp4, th
 	@$(RUN)/frameloom render examples/rolling_ball.blend --frames 1-17 --out $(OUT)
 
 env-demo:
-	@uv=$(UV) && $$uv sync --quiet --locked --inexact --no-default-groups --all-extras
+	@uv=$(UV) && $$uv sync --quiet --locked --inexact --no-default-groups --extra lambda --extra cli --extra worker --extra local
 	@$(RUN)/python tools/system_libraries.py
 
 env:  ## Make the whole environment: Blender, the farm, and the tools of its developers.
