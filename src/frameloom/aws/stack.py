@@ -26,11 +26,20 @@ def find_stack(name: str) -> Stack:
     Raises:
         FarmUnavailable: there is no such stack, it is no farm, or AWS cannot be reached.
     """
+    return stack_of(stack_outputs(name), name=name)
+
+
+def stack_outputs(name: str) -> dict[str, str]:
+    """Return what a CloudFormation stack says of itself.
+
+    Raises:
+        FarmUnavailable: there is no such stack, or AWS cannot be reached.
+    """
     try:
         found = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     except (BotoCoreError, ClientError) as error:
         raise FarmUnavailable(problem=f"The stack {name!r} cannot be read: {error}") from error
-    return stack_of({output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}, name=name)
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
 
 def stack_of(outputs: dict[str, str], *, name: str) -> Stack:

@@ -1,0 +1,132 @@
+"""A stack's image repository, as ECR tells of it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from frameloom.aws import registry
+from frameloom.model.errors import FarmUnavailable
+
+URI = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/farm-workers"
+
+
+@pytest.fixture
+def repository() -> Iterator[str]:
+    """An empty repository's URI."""
+    with mock_aws():
+        made: str = boto3.client("ecr").create_repository(repositoryName="farm-workers")["repository"]["repositoryUri"]
+        yield made
+
+
+def push(repository: str, tag: str) -> None:
+    """Put an image of its own into a repository."""
+    layers = [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip", "size": 1, "digest": f"sha256:{tag}"}]
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": {"size": 1, "digest": f"sha256:config-{tag}"},
+        "layers": layers,
+    }
+    boto3.client("ecr").put_image(
+        repositoryName=repository.partition("/")[2], imageManifest=json.dumps(manifest), imageTag=tag
+    )
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *pages: list[dict[str, Any]]) -> Stubber:
+    """Let ECR describe its images in these pages."""
+    ecr = boto3.client("ecr")
+    stubber = Stubber(ecr)
+    asked: dict[str, Any] = {"repositoryName": "farm-workers", "filter": {"tagStatus": "TAGGED"}}
+    for number, images in enumerate(pages, 1):
+        token = {} if number == 1 else {"nextToken": f"page-{number}"}
+        following = {} if number == len(pages) else {"nextToken": f"page-{number + 1}"}
+        stubber.add_response("describe_images", {"imageDetails": images, **following}, asked | token)
+    monkeypatch.setattr(registry, "client", lambda _: ecr)
+    stubber.activate()
+    return stubber
+
+
+def image(*tags: str, age: int) -> dict[str, Any]:
+    """Return an image as ECR describes it, pushed `age` hours ago."""
+    pushed = datetime(2026, 11, 25, tzinfo=UTC) - timedelta(hours=age)
+    return {"imageTags": list(tags), "imagePushedAt": pushed, "imageDigest": f"sha256:{age}"}
+
+
+def test_an_empty_repository_has_no_image(repository: str) -> None:
+    assert registry.newest_image(repository, "4.5.15") is None
+    assert not registry.has_tag(repository, "4.5.15-0a1b2c3d4e5f")
+
+
+def test_an_image_is_found_by_its_blender_and_known_by_its_tag(repository: str) -> None:
+    push(repository, "4.5.15-0a1b2c3d4e5f")
+    push(repository, "5.0.1-0a1b2c3d4e5f")
+    assert registry.newest_image(repository, "4.5.15") == f"{repository}:4.5.15-0a1b2c3d4e5f"
+    assert registry.has_tag(repository, "5.0.1-0a1b2c3d4e5f")
+    assert not registry.has_tag(repository, "5.0.1")
+
+
+def test_the_newest_image_is_the_one_that_was_pushed_last_on_whichever_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, other = image("4.5.15-ffffffffffff", age=9), image("5.0.1-aaaaaaaaaaaa", age=1)
+    new, untagged = image("latest", "4.5.15-000000000000", age=2), image(age=0)
+    del untagged["imageTags"]
+    ecr = answer(monkeypatch, [new, other], [untagged, old])
+    assert registry.newest_image(URI, "4.5.15") == f"{URI}:4.5.15-000000000000"
+    ecr.assert_no_pending_responses()
+
+
+def test_a_longer_version_that_begins_alike_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, [image("5.0.11-000000000000", age=1)])
+    assert registry.newest_image(URI, "5.0.1") is None
+
+
+def test_a_repository_that_is_not_there_is_named(repository: str) -> None:
+    with pytest.raises(FarmUnavailable, match=r"^The image repository 'other' cannot be read: "):
+        registry.newest_image(repository.replace("farm-workers", "other"), "4.5.15")
+
+
+def test_an_engine_logs_in_to_the_repositorys_registry_and_the_password_is_never_shown(repository: str) -> None:
+    login = registry.log_in(repository)
+    assert login.registry == "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+    assert login.user == "AWS"
+    assert login.password
+    assert login.password not in repr(login)
+
+
+def make_stack(outputs: dict[str, Any]) -> None:
+    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": outputs}
+    boto3.client("cloudformation").create_stack(StackName="farm", TemplateBody=json.dumps(template))
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_stack_names_its_repository() -> None:
+    make_stack({"WorkerRepositoryUri": {"Value": URI}})
+    assert registry.find_repository("farm") == URI
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_stack_without_a_repository_is_told_so() -> None:
+    make_stack({"BlenderVersion": {"Value": "4.5.15"}})
+    with pytest.raises(FarmUnavailable, match="The stack 'farm' has no repository for worker images"):
+        registry.find_repository("farm")
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_stack_that_is_not_there_is_named() -> None:
+    with pytest.raises(FarmUnavailable, match="The stack 'nothing' cannot be read"):
+        registry.find_repository("nothing")
+
+
+def test_no_access_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    ecr = boto3.client("ecr")
+    stubber = Stubber(ecr)
+    stubber.add_client_error("get_authorization_token", "AccessDeniedException", "no")
+    stubber.activate()
+    monkeypatch.setattr(registry, "client", lambda _: ecr)
+    with pytest.raises(FarmUnavailable, match=f"^AWS gives no access to {URI}: "):
+        registry.log_in(URI)
