@@ -1,0 +1,125 @@
+"""What makes up a stack's fleet in a cluster: applied in order, and pruned of what an earlier overlay left."""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Any
+
+from frameloom.kube.api import Cluster, Manifest
+from frameloom.kube.manifests import STACK, labels_of
+from frameloom.kube.refusals import forbidden
+from frameloom.model.errors import FarmUnavailable
+
+# The kinds that a fleet may be made of. What scales comes first, since it is deleted first: nothing may start
+# workers while the rest goes. Objects of other kinds, in an overlay of one's own, go with the namespace.
+KINDS = (
+    ("keda.sh/v1alpha1", "ScaledJob"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("apps/v1", "Deployment"),
+    ("keda.sh/v1alpha1", "TriggerAuthentication"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("v1", "ConfigMap"),
+    ("v1", "ServiceAccount"),
+    ("karpenter.sh/v1", "NodePool"),
+    ("v1", "Namespace"),
+)
+# What others need comes first, what starts pods comes last; all else is in between.
+_FIRST = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "NetworkPolicy", "NodePool")
+_LAST = ("TriggerAuthentication", "Deployment", "HorizontalPodAutoscaler", "ScaledJob")
+
+
+class Change(StrEnum):
+    """What became of an object."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+
+
+def in_order(manifests: Iterable[Manifest]) -> list[Manifest]:
+    """Return objects in an order in which each finds what it needs."""
+
+    def rank(manifest: Manifest) -> int:
+        kind = manifest["kind"]
+        if kind in _LAST:
+            return len(_FIRST) + 1 + _LAST.index(kind)
+        return _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
+
+    return sorted(manifests, key=rank)
+
+
+def check_rights(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
+    """Make sure that all of it may be applied, before any of it is.
+
+    Raises:
+        FarmUnavailable: naming the first right that is missing.
+    """
+    asked = set()
+    for manifest in manifests:
+        kind = (manifest["kind"], manifest["metadata"].get("namespace"))
+        for verb in ("patch", "create", "list", "delete"):
+            if kind not in asked and not cluster.may(verb, manifest):
+                place = f" in namespace {kind[1]}" if kind[1] else ""
+                raise FarmUnavailable(problem=forbidden(cluster, f"{verb} a {kind[0]}{place}"))
+        asked.add(kind)
+
+
+def check_namespace(cluster: Cluster, name: str, stack: str) -> bool:
+    """Return whether a namespace is this stack's or still to be made; False for one that somebody else made.
+
+    Raises:
+        FarmUnavailable: it is another stack's.
+    """
+    found = cluster.find("v1", "Namespace", name)
+    if found is None:
+        return True
+    labels, ours = found["metadata"].get("labels") or {}, labels_of(stack)
+    if ours.items() <= labels.items():
+        return True
+    if STACK in labels:
+        raise FarmUnavailable(
+            problem=f"The namespace {name} of the cluster {cluster.name} is that of the stack {labels[STACK]!r}: "
+            "deploy one of the two with another FleetNamespace."
+        )
+    return False
+
+
+def apply(cluster: Cluster, manifests: Iterable[Manifest]) -> Iterator[tuple[Manifest, Change]]:
+    """Apply objects in their order, and yield what became of each."""
+    for manifest in in_order(manifests):
+        metadata = manifest["metadata"]
+        before = cluster.find(
+            manifest["apiVersion"], manifest["kind"], metadata["name"], namespace=metadata.get("namespace")
+        )
+        after = cluster.apply(manifest)
+        yield manifest, _change(before, after)
+
+
+def prune(cluster: Cluster, manifests: Iterable[Manifest], *, stack: str) -> Iterator[Manifest]:
+    """Delete what carries the stack's labels and is not among `manifests`, and yield it."""
+    wanted = {_identity(manifest) for manifest in manifests}
+    for found in owned(cluster, stack):
+        if _identity(found) not in wanted and "deletionTimestamp" not in found["metadata"]:
+            cluster.delete(found)
+            yield found
+
+
+def owned(cluster: Cluster, stack: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects that carry a stack's labels, in the order in which they are deleted."""
+    for api_version, kind in KINDS:
+        yield from cluster.list(api_version, kind, labels=labels_of(stack))
+
+
+def _change(before: dict[str, Any] | None, after: dict[str, Any]) -> Change:
+    if before is None:
+        return Change.CREATED
+    # A status that moves on in between is no change; only a few kinds count their generations.
+    field = "generation" if "generation" in before["metadata"] else "resourceVersion"
+    same = before["metadata"].get(field) == after["metadata"].get(field)
+    return Change.UNCHANGED if same else Change.CHANGED
+
+
+def _identity(manifest: Manifest) -> tuple[str, str, str]:
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata.get("namespace") or "", metadata["name"]

@@ -1,0 +1,154 @@
+"""KEDA, which starts a Job for each chunk that waits: found, installed where it is not there, and taken away again."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import urllib3
+import yaml
+from urllib3.exceptions import HTTPError
+
+from frameloom.kube.api import TIMEOUT, Cluster, Manifest
+from frameloom.kube.fleet import in_order
+from frameloom.model.errors import FarmUnavailable, InvalidRequest
+
+# The release whose schemas the manifests are checked against.
+VERSION = "2.19.0"
+RELEASE = f"https://github.com/kedacore/keda/releases/download/v{VERSION}/keda-{VERSION}.yaml"
+# Where its release puts it; the stack's role for it is bound to this service account.
+NAMESPACE, OPERATOR = "keda", "keda-operator"
+CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "scaledjobs.keda.sh")
+GROUP = "keda.sh/"
+
+# What marks a KEDA of ours, so that only that one is ever deleted.
+INSTALLED = {"frameloom/installed": "keda"}
+# A pod is given credentials when it starts: one that ran before its role was bound has to start again. The role
+# in its template starts it once, and never again. A manager of its own keeps this apart from the release's fields.
+IDENTITY, IDENTITY_MANAGER = "frameloom/pod-identity", "frameloom-identity"
+
+# A release is more than a megabyte: the loader in Python takes ten times as long.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# What its release is made of, in the order in which it goes: first who calls the rest.
+KINDS = (
+    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
+    ("apiregistration.k8s.io/v1", "APIService"),
+    ("apps/v1", "Deployment"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+    ("rbac.authorization.k8s.io/v1", "Role"),
+    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
+    ("rbac.authorization.k8s.io/v1", "ClusterRole"),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+    ("v1", "Service"),
+    ("v1", "ServiceAccount"),
+    ("v1", "Namespace"),
+)
+
+
+def needed(manifests: Iterable[Manifest]) -> bool:
+    """Return whether objects want KEDA."""
+    return any(manifest["apiVersion"].startswith(GROUP) for manifest in manifests)
+
+
+def operator(cluster: Cluster) -> dict[str, Any] | None:
+    """Return the Deployment of the operator that runs, wherever it does."""
+    labels = {"app.kubernetes.io/name": OPERATOR}
+    return next(iter(cluster.list("apps/v1", "Deployment", labels=labels)), None)
+
+
+def missing(cluster: Cluster) -> bool:
+    """Return whether KEDA is not there, or an installation of ours was cut short."""
+    definition = cluster.find(*CRD)
+    if definition is None:
+        return True
+    # The operator is applied last of all.
+    return _ours(definition) and operator(cluster) is None
+
+
+def ours(cluster: Cluster) -> bool:
+    """Return whether KEDA was installed by `frameloom fleet deploy`."""
+    definition = cluster.find(*CRD)
+    return definition is not None and _ours(definition)
+
+
+def version_of(deployment: Manifest) -> str:
+    """Return the version of an operator, as its image tells it."""
+    image: str = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[2] or "unknown"
+
+
+def load(source: str) -> list[dict[str, Any]]:
+    """Return the objects of a release, from a URL or a file, marked as installed by us.
+
+    Raises:
+        InvalidRequest: it is no manifest.
+        FarmUnavailable: it cannot be fetched.
+    """
+    try:
+        documents = [document for document in yaml.load_all(_text(source), Loader=_LOADER) if document]
+        for document in documents:
+            metadata = document["metadata"]
+            metadata["labels"] = (metadata.get("labels") or {}) | INSTALLED
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
+        documents = []
+    if not any(document["metadata"].get("name") == CRD[2] for document in documents):
+        raise InvalidRequest(field="--keda-manifest", problem=f"{source!r} is no release of KEDA") from None
+    return documents
+
+
+def install(cluster: Cluster, manifests: Iterable[Manifest]) -> Iterator[Manifest]:
+    """Apply a release, and yield each object; the operator comes last."""
+    for manifest in sorted(in_order(manifests), key=lambda each: each["metadata"]["name"] == OPERATOR):
+        cluster.apply(manifest)
+        yield manifest
+
+
+def give_identity(cluster: Cluster, deployment: Manifest, role: str) -> bool:
+    """Let the operator's pods start again where they began before the role was theirs; return whether they do."""
+    metadata = deployment["metadata"]
+    annotations = deployment["spec"]["template"].get("metadata", {}).get("annotations") or {}
+    if annotations.get(IDENTITY) == role:
+        return False
+    template = {"metadata": {"annotations": {IDENTITY: role}}}
+    cluster.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
+            "spec": {"template": template},
+        },
+        manager=IDENTITY_MANAGER,
+    )
+    return True
+
+
+def scaled(cluster: Cluster) -> Iterator[dict[str, Any]]:
+    """Yield everything that KEDA scales, whosever it is."""
+    for kind in ("ScaledJob", "ScaledObject"):
+        yield from cluster.list("keda.sh/v1alpha1", kind)
+
+
+def installed(cluster: Cluster) -> Iterator[dict[str, Any]]:
+    """Yield the objects of the KEDA that we installed, in the order in which they are deleted."""
+    for api_version, kind in KINDS:
+        yield from cluster.list(api_version, kind, labels=INSTALLED)
+
+
+def _ours(definition: Manifest) -> bool:
+    return INSTALLED.items() <= (definition["metadata"].get("labels") or {}).items()
+
+
+def _text(source: str) -> str:
+    if "://" not in source:
+        return Path(source).read_text(encoding="utf-8")
+    # Whoever can change it on its way owns the cluster.
+    if not source.startswith("https://"):
+        raise InvalidRequest(field="--keda-manifest", problem=f"takes a file or an https URL, not {source!r}")
+    hint = "download it where you can, and give the file as --keda-manifest"
+    try:
+        answer = urllib3.request("GET", source, timeout=urllib3.Timeout(connect=TIMEOUT[0], read=TIMEOUT[1]))
+    except HTTPError as error:
+        raise FarmUnavailable(problem=f"KEDA cannot be fetched from {source} ({error}): {hint}.") from None
+    if answer.status != 200:
+        raise FarmUnavailable(problem=f"KEDA cannot be fetched from {source} (HTTP {answer.status}): {hint}.")
+    return answer.data.decode("utf-8")
