@@ -39,8 +39,8 @@ def function(tmp_path: Path, code: str, *, handler: str = "app.handler", **setti
     folder.mkdir(exist_ok=True)
     (folder / "app.py").write_text(code)
     defaults = {"layers": (), "environment": (), "timeout": 20, "memory_mb": 256, "runtime": "python3.13"}
-    arn = "arn:aws:lambda:eu-west-1:123456789012:function:f"
-    return Function(**{"name": "f", "arn": arn, "code": folder, "handler": handler, **defaults, **settings})
+    arns = {"arn": "arn:aws:lambda:eu-west-1:123456789012:function:f", "role": "arn:aws:iam::123456789012:role/f-role"}
+    return Function(**{"name": "f", **arns, "code": folder, "handler": handler, **defaults, **settings})
 
 
 def value(answer: Answer) -> Any:
@@ -64,6 +64,11 @@ def handler(event, context):
     *rest, left = value(host.invoke(function(tmp_path, code), json.dumps(event)))
     assert rest == [event, "f", "256", "arn:aws:lambda:eu-west-1:123456789012:function:f", 36]
     assert 10_000 < left <= 20_000
+
+
+def test_a_function_signs_its_calls_as_its_role(host: LambdaHost, tmp_path: Path) -> None:
+    code = "import os\ndef handler(event, context): return os.environ['AWS_ACCESS_KEY_ID']"
+    assert value(host.invoke(function(tmp_path, code), "{}")) == "f-role"
 
 
 def test_a_function_stays_warm(host: LambdaHost, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ def main() -> None:
     where.add_argument("--fd", type=int, help="a socket to listen on, as a file descriptor")
     parser.add_argument("--work-dir", type=Path, required=True, help="where logs and temporary files go")
     parser.add_argument("--warm", default='{"handlers": [], "layers": []}', help="what functions import, as JSON")
+    parser.add_argument("--record", type=Path, help="a file that every call is written down in")
     parser.add_argument("--every-service", action="store_true", help="have all of AWS, not just what a farm needs")
     arguments = parser.parse_args()
 
@@ -42,7 +43,13 @@ def main() -> None:
 
     gc.freeze()
     gc.enable()
-    server.serve(port=arguments.port, fd=arguments.fd, work_dir=arguments.work_dir, announce=announce)
+    server.serve(
+        port=arguments.port,
+        fd=arguments.fd,
+        work_dir=arguments.work_dir,
+        announce=announce,
+        record=arguments.record,
+    )
 
 
 if __name__ == "__main__":

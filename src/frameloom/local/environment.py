@@ -8,16 +8,22 @@ REGION = "us-east-1"
 # The bucket of what lies on this machine's disk: a key in it is a path.
 LOCAL_FILES = "local-files"
 
+# The access key of a client that is none of the farm's own parts; the emulator lets in everybody.
+SOMEBODY = "testing"
+
 _LOCAL_HOSTS = "127.0.0.1,localhost"
 
 
-def farm_environment(endpoint: str) -> dict[str, str]:
-    """Return the variables with which boto3, and every other SDK, reaches the farm at `endpoint`."""
+def farm_environment(endpoint: str, *, key: str = SOMEBODY) -> dict[str, str]:
+    """Return the variables with which boto3, and every other SDK, reaches the farm at `endpoint`.
+
+    What runs signs its calls with `key`, an access key: they can be told from those of others by that.
+    """
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": "testing",
         # Neither a profile of the user's nor a machine's role has anything to say here.
         "AWS_CONFIG_FILE": "/dev/null",
@@ -26,6 +32,11 @@ def farm_environment(endpoint: str) -> dict[str, str]:
         "NO_PROXY": _LOCAL_HOSTS,
         "no_proxy": _LOCAL_HOSTS,
     }
+
+
+def access_key(role: str) -> str:
+    """Return what signs the calls of a function with this role (an ARN): its name. AWS makes a key up."""
+    return role.rpartition("/")[2]
 
 
 def without_aws(environment: Mapping[str, str]) -> dict[str, str]:

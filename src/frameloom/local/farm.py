@@ -31,6 +31,9 @@ WORKER_VARIABLES = {
     "LOG_BUCKET": "LogBucketName",
 }
 
+# The key that workers sign with: they have a role of their own, as functions do, and run in nobody else's name.
+WORKER_KEY = "worker"
+
 # How long a part of the farm may take to start: a machine that renders on all cores is slow at all else. In seconds.
 _PATIENCE = 60.0
 # How long the emulator may take to end, in seconds. It has nothing to finish.
@@ -47,6 +50,7 @@ class LocalFarm:
         worker_env: added to the workers' environment, over all else.
         parameters: values for the template's parameters, where they are not to be its defaults.
         worker_command: what a worker is, run in `root`.
+        record: the file that every call to AWS is written down in; see `frameloom.local.recorder`.
         log: called with a sentence when something happens, from any thread.
 
     Attributes:
@@ -63,11 +67,12 @@ class LocalFarm:
         worker_env: Mapping[str, str] | None = None,
         parameters: Mapping[str, str] | None = None,
         worker_command: tuple[str, ...] = (sys.executable, "-m", "worker"),
+        record: Path | None = None,
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._count, self._root, self._given_work_dir = workers, root, work_dir
         self._worker_env, self._parameters = dict(worker_env or {}), dict(parameters or {})
-        self._worker_command, self._log = worker_command, log
+        self._worker_command, self._record, self._log = worker_command, record, log
         self._parts = ExitStack()
         self._closing = threading.Event()
         self._told = threading.Condition()
@@ -153,6 +158,8 @@ class LocalFarm:
             arguments += ["--warm", json.dumps(warm_up(template))]
             if needs_every_service(template):
                 arguments.append("--every-service")
+            if self._record is not None:
+                arguments += ["--record", str(self._record.resolve())]
             emulator = self._start_part("emulator", arguments, hand_over=[listener.fileno()])
         self._parts.callback(_end, emulator, patience=_EMULATOR_GRACE)
         threading.Thread(target=self._watch, args=(_pipe(emulator.stdout), started), daemon=True).start()
@@ -201,7 +208,7 @@ class LocalFarm:
             "logs": str(self.work_dir),
             "environment": {
                 **without_aws(os.environ),
-                **self.environment,
+                **farm_environment(self.endpoint, key=WORKER_KEY),
                 "TMPDIR": str(self.work_dir / "tmp"),
                 **{name: self.outputs[output] for name, output in WORKER_VARIABLES.items() if output in self.outputs},
                 **self._worker_env,

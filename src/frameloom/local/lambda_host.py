@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from multiprocessing import forkserver, get_context
 from pathlib import Path
 
+from frameloom.local.environment import access_key
 from frameloom.local.lambda_runtime import Answer, Function, Ready, Request, failure, serve
 from frameloom.local.lambda_zygote import WARM
 
@@ -85,6 +86,7 @@ class LambdaHost:
         return {
             **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
             **self._environment,
+            "AWS_ACCESS_KEY_ID": access_key(function.role),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),

@@ -26,10 +26,11 @@ LARGEST_PAYLOAD = 6 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A Lambda function as its host needs it; `handler` is "module.function", `timeout` in seconds."""
+    """A Lambda function as its host needs it; `handler` is "module.function", `timeout` in seconds, `role` an ARN."""
 
     name: str
     arn: str
+    role: str
     runtime: str
     handler: str
     code: Path

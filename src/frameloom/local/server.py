@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 from frameloom.local import mends
 from frameloom.local.environment import farm_environment
 from frameloom.local.lambda_host import LambdaHost
+from frameloom.local.recorder import Recorder
 
 _LOCALHOST = "127.0.0.1"
 
@@ -23,7 +24,7 @@ _LOCALHOST = "127.0.0.1"
 _RECURSION_LIMIT = 1_000_000
 
 
-def serve(*, port: int, fd: int | None, work_dir: Path, announce: int) -> None:
+def serve(*, port: int, fd: int | None, work_dir: Path, announce: int, record: Path | None = None) -> None:
     """Answer on `port` of 127.0.0.1 until told to end, then end this process with all that it started.
 
     Args:
@@ -31,6 +32,7 @@ def serve(*, port: int, fd: int | None, work_dir: Path, announce: int) -> None:
         fd: a socket that listens already, in the place of a port.
         work_dir: for logs and temporary files.
         announce: the file descriptor that the port goes to, as a line, once it answers.
+        record: the file that every call is written down in; see `frameloom.local.recorder`.
     """
     # Flask's tracebacks too, which moto would keep to itself.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -41,6 +43,8 @@ def serve(*, port: int, fd: int | None, work_dir: Path, announce: int) -> None:
     os.environ["VALIDATE_LAMBDA_S3"] = "false"
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     app = DomainDispatcherApplication(create_backend_app)
+    if record is not None:
+        app = Recorder(app, record)
     server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=_Quiet, fd=fd)
     # Tasks of state machines call the other services through HTTP, on the port that this names.
     answers_on = server.socket.getsockname()[1]

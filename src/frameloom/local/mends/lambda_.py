@@ -68,6 +68,7 @@ def _function(model: Any) -> Function:
     return Function(
         name=model.function_name,
         arn=model.function_arn,
+        role=model.role,
         runtime=model.run_time,
         handler=model.handler,
         code=Path(model.code["S3Key"]),

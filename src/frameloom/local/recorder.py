@@ -1,0 +1,70 @@
+"""Writes down every call that the emulator answers, as it stands on the wire: its signature says who made it."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+# Source: IAM user guide, "Elements of an AWS API request signature".
+_SIGNATURE = re.compile(r"Credential=(?P<principal>[^/,]+)/\d{8}/[^/]+/(?P<service>[^/]+)/aws4_request")
+
+# What is no part of what is asked for, and what would be a key if this were AWS.
+_LEFT_OUT = ("x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
+
+
+class Recorder:
+    """A WSGI application that appends a line of JSON to a file for each call that another one answers.
+
+    The line holds `principal` (the access key), `service` (as a signature names it), `method`, `uri`, `host`,
+    `headers` (those of AWS), `body` (where parameters are in it, not an object's bytes) and `status`.
+    """
+
+    def __init__(self, application: Application, file: Path) -> None:
+        self._application = application
+        # A line is written at once and so is whole, whichever thread writes beside it.
+        self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Have the call answered, and write it down."""
+        line = _line(environ)
+
+        def start(status: str, *args: Any) -> Any:
+            line["status"] = int(status.split(maxsplit=1)[0])
+            return start_response(status, *args)
+
+        answer = self._application(environ, start)
+        os.write(self._file, f"{json.dumps(line)}\n".encode())
+        return answer
+
+
+def _line(environ: dict[str, Any]) -> dict[str, Any]:
+    signature = _SIGNATURE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_X_AMZ")
+    }
+    return {
+        "principal": signature["principal"] if signature else "",
+        "service": signature["service"] if signature else "",
+        "method": environ["REQUEST_METHOD"],
+        "uri": environ["RAW_URI"],
+        "host": environ.get("HTTP_HOST", ""),
+        "headers": {name: value for name, value in headers.items() if name not in _LEFT_OUT},
+        "body": _parameters(environ),
+    }
+
+
+def _parameters(environ: dict[str, Any]) -> str:
+    """Return the body of a call that has its parameters there, and leave it to be read once more."""
+    is_json = "HTTP_X_AMZ_TARGET" in environ
+    if not is_json and "x-www-form-urlencoded" not in environ.get("CONTENT_TYPE", ""):
+        return ""
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = BytesIO(body)
+    return body.decode()
