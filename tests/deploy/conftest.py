@@ -1,0 +1,30 @@
+"""One build, and one account in which one farm lives, for all tests of deploying."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.account import Account, new_account
+from tests.deploy.build import Build, build, python_of_lambda
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A folder for gigabytes, which pytest would keep for its last three runs."""
+    with tempfile.TemporaryDirectory(prefix="deploy-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def built(folder: Path) -> Build:
+    """What `sam build` makes of this checkout."""
+    return build(folder, python=python_of_lambda())
+
+
+@pytest.fixture(scope="session")
+def account(folder: Path) -> Iterator[Account]:
+    """An empty account."""
+    with new_account(folder, python=python_of_lambda()) as account:
+        yield account
