@@ -17,6 +17,7 @@ from statemachine.steps import (
     Choice,
     ChoiceRule,
     ErrorFrom,
+    EventTask,
     Graph,
     ItemMap,
     LambdaTask,
@@ -39,6 +40,8 @@ LAMBDA_FAULTS = [
 # Seconds that a state waits for its Lambda: the function's own Timeout in template.yaml and a minute more, so
 # that the function's error, which says what happened, is there before States.Timeout, which does not.
 SHORT, LONG = 360, 960
+# Seconds that a job waits for the bus to take its announcement.
+BUS = 60
 
 # Step Functions runs at most 40 iterations of an inline Map at once.
 ENCODERS = 40
@@ -111,6 +114,9 @@ def render_job() -> Graph:
         timeout=LONG,
         output_path="$.Payload",
     )
+    announce_success = _announcement(
+        "AnnounceSuccess", "Tell whoever listens that the job succeeded, and where its report is."
+    )
     done = Succeed("Done", comment="The frames, the film and the report are there.")
     log_failure = _lambda(
         "LogFailure",
@@ -119,6 +125,9 @@ def render_job() -> Graph:
         payload={**JOB_ID, **STARTED, "error.$": "$"},
         timeout=LONG,
         output_path="$.Payload",
+    )
+    announce_failure = _announcement(
+        "AnnounceFailure", "Tell whoever listens that the job failed, and where its report is."
     )
     failed = ErrorFrom(
         "Failed",
@@ -138,14 +147,17 @@ def render_job() -> Graph:
     for answer, state in (("PlanChunks", next_round), ("EncodeSegments", encode), ("LogJob", log_job)):
         next_step.add_choice(ChoiceRule.StringEquals("$.verified.next", answer), state)
     next_round.next(plan)
-    encode.next(stitch).next(log_job).next(done)
-    log_failure.next(failed)
+    encode.next(stitch).next(log_job).next(announce_success).next(done)
+    log_failure.next(announce_failure).next(failed)
 
     for state in (prepare, plan, render, verify, encode, stitch):
         state.add_catch(Catch(log_failure, error_equals=["States.ALL"]))
     log_job.add_catch(Catch(failed, error_equals=["States.ALL"]))
     # Beside the job's own error, not in its place: why the job failed is worth more than why its report did.
     log_failure.add_catch(Catch(failed, error_equals=["States.ALL"], result_path="$.report_failure"))
+    # A job ends as it ended, heard of or not.
+    for state, end in ((announce_success, done), (announce_failure, failed)):
+        state.add_catch(Catch(end, error_equals=["States.ALL"], result_path=None))
 
     return Graph(prepare, comment="Render a Blender scene on a fleet of workers and make a film of its frames.")
 
@@ -236,6 +248,18 @@ def _encode_segments() -> ItemMap:
         items_path="$.verified.segments",
         max_concurrency=ENCODERS,
         result_path=None,
+    )
+
+
+def _announcement(state: str, comment: str) -> EventTask:
+    """Return a state that puts the summary it is given on the account's bus, where template.yaml's rules find it."""
+    return EventTask(
+        state,
+        comment=comment,
+        source="frameloom",
+        detail_type="Frameloom Job Ended",
+        timeout_seconds=BUS,
+        retry=[Retrier(["States.TaskFailed"], attempts=3, interval=2)],
     )
 
 

@@ -27,13 +27,14 @@ with warnings.catch_warnings():
         integration_resources,
     )
     from stepfunctions.steps.choice_rule import ChoiceRule
-    from stepfunctions.steps.service import SqsSendMessageStep
+    from stepfunctions.steps.service import EventBridgePutEventsStep, SqsSendMessageStep
 
 __all__ = [
     "Catch",
     "Choice",
     "ChoiceRule",
     "ErrorFrom",
+    "EventTask",
     "Graph",
     "ItemMap",
     "LambdaTask",
@@ -106,6 +107,15 @@ class TokenTask(SqsSendMessageStep):  # type: ignore[misc]  # the SDK has no typ
         """Take the queue by its logical id in template.yaml: `ChunkQueue`."""
         parameters = {"QueueUrl": f"${{{queue}Url}}", "MessageBody": message}
         super().__init__(state_id, wait_for_callback=True, parameters=parameters, **fields)
+
+
+class EventTask(EventBridgePutEventsStep):  # type: ignore[misc]  # the SDK has no types
+    """An event on the account's default bus, whose detail is the state's input; the input goes on as it came."""
+
+    def __init__(self, state_id: str, *, source: str, detail_type: str, **fields: Any) -> None:
+        """Take what rules match an event by; Step Functions adds the machine's and the execution's ARNs."""
+        entry = {"Source": source, "DetailType": detail_type, "Detail.$": "$", "EventBusName": "default"}
+        super().__init__(state_id, parameters={"Entries": [entry]}, result_path=None, **fields)
 
 
 class ItemMap(Map):  # type: ignore[misc]  # the SDK has no types

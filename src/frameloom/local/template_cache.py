@@ -12,7 +12,7 @@ from frameloom.local.state import write_whole
 from frameloom.model.errors import FarmUnavailable
 
 # Changes whenever frameloom.local.template makes something else of the same template.
-_VERSION = 1
+_VERSION = 2
 
 
 def cached_template(path: Path, parameters: Mapping[str, str], *, folder: Path) -> dict[str, Any]:
