@@ -29,6 +29,8 @@ class WorkerConfig:
     lease: timedelta
     # After so long without work the worker ends: a Kubernetes Job that has drained the queue. None: it stays.
     idle_exit: timedelta | None
+    # Touched as the worker goes (worker/health.py). None: nobody asks.
+    health_file: Path | None = None
 
     @property
     def beat(self) -> timedelta:
@@ -43,6 +45,7 @@ class WorkerConfig:
             ConfigError: naming the variable that is missing or wrong.
         """
         idle_exit = environment.get("IDLE_EXIT_SECONDS")
+        health_file = environment.get("HEALTH_FILE")
         return cls(
             chunk_queue=_needed(environment, "CHUNK_QUEUE_URL"),
             log_queue=_needed(environment, "LOG_QUEUE_URL"),
@@ -52,6 +55,7 @@ class WorkerConfig:
             blender=importlib.metadata.version("bpy"),
             lease=_seconds("LEASE_SECONDS", environment.get("LEASE_SECONDS", "120")),
             idle_exit=None if idle_exit is None else _seconds("IDLE_EXIT_SECONDS", idle_exit),
+            health_file=Path(health_file) if health_file else None,
         )
 
 

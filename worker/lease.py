@@ -49,13 +49,14 @@ class Lease:
         tokens: Beatable,
         length: timedelta,
         beat: timedelta,
+        on_beat: Callable[[], None],
         on_end: Callable[[], None],
         log: LogShipper,
     ) -> None:
         self._received, self._token = received, token
         self._queue, self._tokens = queue, tokens
         self._length, self._beat = length, beat
-        self._on_end, self._log = on_end, log
+        self._on_beat, self._on_end, self._log = on_beat, on_end, log
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self.ended: Ended | None = None
@@ -85,6 +86,7 @@ class Lease:
             self._renew()
 
     def _renew(self) -> None:
+        self._on_beat()
         try:
             if not self._tokens.beat(self._token):
                 self.end(Ended.TOKEN_DEAD)

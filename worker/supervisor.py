@@ -20,6 +20,7 @@ from frameloom.services.ports import Store
 from worker.blender import Blender
 from worker.chunk import ChunkRenderer, Outcome
 from worker.config import WorkerConfig
+from worker.health import Health
 from worker.lease import Beatable, Ended, Leasable, Lease
 from worker.log import LogShipper
 from worker.scenes import SceneCache
@@ -68,6 +69,7 @@ class Supervisor:
         self._scratch = Path(tempfile.mkdtemp(prefix="frameloom-worker-", dir=config.scratch))
         self._blender = Blender(scratch=self._scratch)
         self._uploads = Uploads(store)
+        self._health = Health(config.health_file)
         self._renderer = ChunkRenderer(
             blender=self._blender,
             scenes=SceneCache(self._scratch / "scenes", store),
@@ -102,6 +104,7 @@ class Supervisor:
         worked = time.monotonic()
         pause = FIRST_PAUSE
         while not self._stopping.is_set():
+            self._health.touch()
             try:
                 received = self._receive()
                 pause = FIRST_PAUSE
@@ -154,6 +157,7 @@ class Supervisor:
             tokens=self._tokens,
             length=self._config.lease,
             beat=self._config.beat,
+            on_beat=self._health.touch,
             on_end=self._blender.kill,
             log=self._log,
         )
