@@ -2,8 +2,8 @@
 
 import bpy
 
-from frameloom.model.errors import InvalidRequest, NoCamera
-from frameloom.model.settings import RenderSettings
+from frameloom.model.errors import DeviceMissing, InvalidRequest, NoCamera
+from frameloom.model.settings import Device, RenderSettings
 
 # EEVEE's id changed when it was rewritten (4.2) and back again (5.0).
 _EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
@@ -16,6 +16,7 @@ def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
     Raises:
         InvalidRequest: the file has no scene, camera or engine of that name.
         NoCamera: there is nothing to render from.
+        DeviceMissing: Cycles has no such device here.
     """
     scene = _scene(settings)
     render = scene.render
@@ -25,6 +26,8 @@ def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
         render.resolution_percentage = settings.resolution_percentage
     if settings.samples is not None:
         _set_samples(scene, settings.samples)
+    if render.engine == "CYCLES":
+        _set_device(scene, settings.device or "CPU")
     _set_camera(scene, settings.camera, file)
     _set_image(scene, settings.format)
     _confine(scene)
@@ -67,6 +70,23 @@ def _set_samples(scene: bpy.types.Scene, samples: int) -> None:
         scene.cycles.samples = samples
     elif scene.render.engine == _EEVEE:
         scene.eevee.taa_render_samples = samples
+
+
+def _set_device(scene: bpy.types.Scene, device: Device) -> None:
+    """Have Cycles render on this device alone, whatever the scene was saved with: it decides pixels."""
+    if device == "CPU":
+        scene.cycles.device = "CPU"
+        return
+    cycles = bpy.context.preferences.addons["cycles"].preferences
+    cycles.compute_device_type = device
+    cycles.refresh_devices()
+    for each in cycles.devices:
+        # Not the CPU beside the cards, which would round its share of a frame in its own way.
+        each.use = each.type == device
+    # Without a card Cycles would go on with the CPU and say nothing.
+    if not cycles.get_num_gpu_devices():
+        raise DeviceMissing(wanted=device)
+    scene.cycles.device = "GPU"
 
 
 def _set_image(scene: bpy.types.Scene, file_format: str) -> None:

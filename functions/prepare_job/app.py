@@ -25,6 +25,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         store=wiring.store(),
         buckets=wiring.buckets(),
         blender=wiring.blender(),
+        device=wiring.device(),
     )
     if "skipped" in state:
         metrics.add_metric(name="UploadsSkipped", unit=MetricUnit.Count, value=1)

@@ -5,13 +5,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from frameloom.aws.stack import stack_of
 from frameloom.model.request import LONGEST_TIMEOUT
+from frameloom.model.settings import Device
 from tests.conformance.asl_checks import every_state
 from tests.conformance.toolbox import ROOT, run, sam_validate, uv
 
@@ -172,8 +173,12 @@ class TestSafety:
 
 class TestOutputs:
     def test_a_client_finds_the_farm_by_them(self) -> None:
-        stack = stack_of({name: name for name in template["Outputs"]}, name="frameloom")
-        assert stack.machine == "StateMachineArn"
+        said = {name: name for name in template["Outputs"]} | {"CyclesDevice": "OPTIX"}
+        stack = stack_of(said, name="frameloom")
+        assert (stack.machine, stack.device) == ("StateMachineArn", "OPTIX")
+
+    def test_every_device_that_a_farm_may_have_is_one_that_a_request_may_name(self) -> None:
+        assert template["Parameters"]["CyclesDevice"]["AllowedValues"] == list(get_args(Device))
 
     def test_they_are_all_that_workers_and_callers_need(self) -> None:
         assert set(template["Outputs"]) >= {"ChunkQueueUrl", "LogQueueUrl", "LogBucketName", "SubmitJobFunctionName"}

@@ -39,6 +39,7 @@ ENVIRONMENT = {
     "FRAMES_BUCKET": BUCKETS.frames,
     "LOG_BUCKET": BUCKETS.logs,
     "BLENDER_VERSION": "4.5.15",
+    "CYCLES_DEVICE": "CPU",
     "POWERTOOLS_SERVICE_NAME": "frameloom",
     "POWERTOOLS_METRICS_NAMESPACE": "Frameloom",
 }

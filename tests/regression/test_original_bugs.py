@@ -63,7 +63,15 @@ def test_nothing_is_planned_before_the_jobs_record_exists() -> None:
 def test_the_jobs_record_is_all_that_preparing_writes(tmp_path: Path) -> None:
     store = MemoryStore()
     store.upload(make_scene(tmp_path / "shot.blend"), BUCKETS.scenes, "shot.blend")
-    prepare({"file": "shot.blend"}, job_id="shot-1", started=STARTED, store=store, buckets=BUCKETS, blender="4.5.15")
+    prepare(
+        {"file": "shot.blend"},
+        job_id="shot-1",
+        started=STARTED,
+        store=store,
+        buckets=BUCKETS,
+        blender="4.5.15",
+        device="CPU",
+    )
     assert [stored.key for stored in store.list(BUCKETS.logs, "")] == ["jobs/shot-1/job.json"]
 
 
@@ -138,7 +146,7 @@ def test_an_edited_scene_does_not_meet_the_frames_of_the_one_before(tmp_path: Pa
     for job_id, frames in (("one", (1, 5)), ("other", (1, 6))):
         store.upload(make_scene(tmp_path / "shot.blend", frames=frames), BUCKETS.scenes, "shot.blend")
         request = {"file": "shot.blend", "frames": "1-5"}
-        prepare(request, job_id=job_id, started=STARTED, store=store, buckets=BUCKETS, blender="4.5.15")
+        prepare(request, job_id=job_id, started=STARTED, store=store, buckets=BUCKETS, blender="4.5.15", device="CPU")
     put_frames(store, documents.load_job(store, BUCKETS, "one"), range(1, 6))
     assert plan("one", 1, store=store, buckets=BUCKETS)["count"] == 0
     assert plan("other", 1, store=store, buckets=BUCKETS)["count"] > 0

@@ -12,6 +12,7 @@ from frameloom.cli.target import Farm
 from frameloom.model import keys
 from frameloom.model.errors import FarmError
 from frameloom.model.job import Job
+from frameloom.model.settings import Device
 from frameloom.model.status import JobStatus
 from frameloom.services import documents
 from frameloom.services.memory import MemoryExecutions, MemoryStore
@@ -45,6 +46,9 @@ class MemoryFarm:
 
     def blender(self) -> str:
         return BLENDER
+
+    def device(self) -> Device:
+        return "CPU"
 
     def open(self, tell: Callable[[str], None]) -> None:
         del tell
@@ -97,7 +101,15 @@ class SteppingExecutions(MemoryExecutions):
         store = self._farm.store
         job = documents.find_job(store, BUCKETS, job_id)
         if job is None:
-            prepare(execution.input, job_id=job_id, started=_now(), store=store, buckets=BUCKETS, blender=BLENDER)
+            prepare(
+                execution.input,
+                job_id=job_id,
+                started=_now(),
+                store=store,
+                buckets=BUCKETS,
+                blender=BLENDER,
+                device=self._farm.device(),
+            )
             plan(job_id, 1, store=store, buckets=BUCKETS)
         elif self._farm.breaks is not None and self._rendered:
             self._end(job_id, self._farm.breaks)

@@ -76,12 +76,13 @@ def test_a_render_leaves_frames_video_and_report_and_says_where(terminal: Termin
 def test_the_job_asks_for_what_the_options_say(terminal: Terminal) -> None:
     frames = "--start 2 --end 4 --step 2 --camera Camera --resolution 50 --samples 3 --engine cycles"
     video = "--fps 29.97 --quality 30 --on-missing stitch"
-    farm = "--max-workers 7 --chunk-size 2 --set queue_timeout=60"
+    farm = "--max-workers 7 --chunk-size 2 --set queue_timeout=60 --set device=optix"
     terminal.run("render", "shot.blend", "--out", "out", *frames.split(), *video.split(), *farm.split())
     job = terminal.farm.job()
     assert job.frames == "2,4"
     assert job.settings.model_dump() == {
         "blender": "4.5.15",
+        "device": "OPTIX",
         "scene": None,
         "camera": "Camera",
         "engine": "CYCLES",

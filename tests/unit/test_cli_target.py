@@ -24,6 +24,7 @@ OUTPUTS = {
     "StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:render",
     "SubmitJobFunctionName": "submit",
     "BlenderVersion": "4.5.15",
+    "CyclesDevice": "OPTIX",
 }
 ENVIRONMENT = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_DEFAULT_REGION": "us-east-1"}
 
@@ -92,7 +93,7 @@ def test_without_a_running_farm_a_command_has_its_own() -> None:
 def test_a_running_farm_is_used() -> None:
     chosen = found()
     assert isinstance(chosen, RunningTarget)
-    assert chosen.blender() == "4.5.15"
+    assert (chosen.blender(), chosen.device()) == ("4.5.15", "OPTIX")
     assert chosen.farm().buckets.frames == "frames"
 
 
@@ -184,7 +185,7 @@ def test_blender_is_the_one_that_is_installed_here(
     own.open(print)
     own.running()
     own.close()
-    assert farms[0].parameters == {"BlenderVersion": "4.5.99"}
+    assert farms[0].parameters == {"BlenderVersion": "4.5.99", "CyclesDevice": "CPU"}
 
 
 def test_a_machine_without_blender_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ digests = st.text("0123456789abcdef", min_size=64, max_size=64)
 render_settings = st.builds(
     RenderSettings,
     blender=st.sampled_from(["4.5.15", "5.0.1", None]),
+    device=st.sampled_from(["CUDA", "OPTIX", None]),
     scene=st.sampled_from(["Scene", "Other", None]),
     camera=st.sampled_from(["Camera", "Other", None]),
     engine=st.sampled_from(["CYCLES", "EEVEE", "WORKBENCH", None]),
@@ -66,6 +67,7 @@ def test_render_keys_are_equal_for_equal_scenes_and_settings_only(
     ("name", "value"),
     [
         ("blender", "5.0.1"),
+        ("device", "OPTIX"),
         ("scene", "Night"),
         ("camera", "Crane"),
         ("engine", "EEVEE"),
@@ -83,7 +85,7 @@ def test_each_setting_changes_the_render_key(name: str, value: object) -> None:
 def test_the_settings_of_the_tests_are_all_settings() -> None:
     """A new setting must be put into the tests above, for it must change the render key too."""
     assert set(RenderSettings.model_fields) == {
-        *("blender", "scene", "camera", "engine", "samples", "resolution_percentage", "format")
+        *("blender", "device", "scene", "camera", "engine", "samples", "resolution_percentage", "format")
     }
 
 

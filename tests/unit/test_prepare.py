@@ -11,6 +11,7 @@ from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest, NoCamera, SceneNotFound, SceneTooNew, SceneUnreadable
 from frameloom.model.job import Job
 from frameloom.model.request import START, START_NO, JobRequest, parse_request
+from frameloom.model.settings import Device
 from frameloom.services import documents
 from frameloom.services.memory import MemoryStore
 from frameloom.services.prepare import Settled, prepare, settle
@@ -36,8 +37,18 @@ class Farm:
         self.store = MemoryStore()
         self.store.put(BUCKETS.scenes, KEY, scene, metadata=metadata)
 
-    def prepare(self, event: Mapping[str, Any], *, blender: str = BLENDER, job_id: str = "shot-1") -> dict[str, Any]:
-        return prepare(event, job_id=job_id, started=STARTED, store=self.store, buckets=BUCKETS, blender=blender)
+    def prepare(
+        self, event: Mapping[str, Any], *, blender: str = BLENDER, device: Device = "CPU", job_id: str = "shot-1"
+    ) -> dict[str, Any]:
+        return prepare(
+            event,
+            job_id=job_id,
+            started=STARTED,
+            store=self.store,
+            buckets=BUCKETS,
+            blender=blender,
+            device=device,
+        )
 
     def job(self, job_id: str = "shot-1") -> Job:
         return documents.load_job(self.store, BUCKETS, job_id)
@@ -51,8 +62,8 @@ def farm(scene: Path) -> Farm:
     return Farm(scene.read_bytes())
 
 
-def settled(path: Path, **fields: Any) -> Settled:
-    return settle(JobRequest(file=KEY, **fields), path, blender=BLENDER)
+def settled(path: Path, farm: Device = "CPU", /, **fields: Any) -> Settled:
+    return settle(JobRequest(file=KEY, **fields), path, blender=BLENDER, device=farm)
 
 
 # ── settle ──
@@ -82,7 +93,27 @@ def test_a_request_overrides_the_scene(scene: Path) -> None:
 
 def test_the_version_of_blender_is_part_of_the_render_key(scene: Path) -> None:
     request = JobRequest(file=KEY)
-    assert settle(request, scene, blender="4.5.15").render_key != settle(request, scene, blender="4.5.16").render_key
+    one, other = (settle(request, scene, blender=blender, device="CPU") for blender in ("4.5.15", "4.5.16"))
+    assert one.render_key != other.render_key
+
+
+def test_a_card_renders_under_a_key_of_its_own(scene: Path) -> None:
+    """Other pixels than the CPU's; and CUDA and OptiX are two ways to round."""
+    keys_by_device = {device: settled(scene, device=device).render_key for device in ("CPU", "CUDA", "OPTIX")}
+    assert len(set(keys_by_device.values())) == 3
+
+
+def test_the_cpu_keeps_the_keys_that_it_had_before_there_was_a_choice(scene: Path) -> None:
+    found = settled(scene, device="cpu")
+    assert found.settings.to_json() == {"blender": BLENDER, "format": "PNG"}
+    assert found.render_key == settled(scene).render_key
+
+
+def test_a_farm_renders_on_its_own_device_unless_the_request_names_another(scene: Path) -> None:
+    assert settled(scene, "OPTIX").settings.device == "OPTIX"
+    assert settled(scene, "OPTIX", device="CUDA").settings.device == "CUDA"
+    assert settled(scene, "OPTIX", device="CPU").render_key == settled(scene).render_key
+    assert settled(scene, "OPTIX").render_key == settled(scene, device="OPTIX").render_key
 
 
 def test_an_edited_scene_has_another_render_key(scene: Path, tmp_path: Path) -> None:
@@ -92,13 +123,14 @@ def test_an_edited_scene_has_another_render_key(scene: Path, tmp_path: Path) -> 
 
 def test_frames_and_film_are_not_part_of_the_render_key(scene: Path) -> None:
     plain = settled(scene).render_key
-    for fields in (
+    varied: list[dict[str, Any]] = [
         {"frames": "1-3"},
         {"fps": "60"},
         {"video": {"quality": 30}},
         {"chunk_size": 2},
         {"output": "frames"},
-    ):
+    ]
+    for fields in varied:
         assert settled(scene, **fields).render_key == plain
 
 
@@ -162,6 +194,12 @@ def test_the_state_is_what_the_state_machine_reads(farm: Farm) -> None:
         "settings": {"blender": BLENDER, "format": "PNG"},
         "limits": {"max_workers": 100, "queue_timeout": 60, "chunk_timeout": 120},
     }
+
+
+def test_the_workers_are_told_the_device(farm: Farm) -> None:
+    state = farm.prepare({"file": KEY}, device="CUDA")
+    assert state["settings"] == {"blender": BLENDER, "device": "CUDA", "format": "PNG"}
+    assert farm.job().settings.device == "CUDA"
 
 
 def test_preparing_twice_gives_the_same(farm: Farm) -> None:

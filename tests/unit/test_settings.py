@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.request import JobRequest
-from frameloom.model.settings import RenderSettings, VideoSettings, parse_rate
+from frameloom.model.settings import RenderSettings, VideoSettings, parse_rate, read_device
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,8 @@ def test_engines_are_read_in_either_case(written: str, read: str) -> None:
         ("scene", "x" * 64),
         ("camera", 7),
         ("blender", 4.5),
+        ("device", "HIP"),
+        ("device", True),
     ],
 )
 def test_impossible_settings_are_refused_by_name(field: str, value: object) -> None:
@@ -104,6 +106,16 @@ def test_impossible_films_are_refused_by_name(field: str, value: object) -> None
     with pytest.raises(InvalidRequest) as caught:
         VideoSettings.read({field: value})
     assert caught.value.facts["field"] == field
+
+
+@pytest.mark.parametrize("written", ["optix", "Optix", "OPTIX"])
+def test_devices_are_read_in_either_case(written: str) -> None:
+    assert RenderSettings.read({"device": written}).device == read_device(written) == "OPTIX"
+
+
+def test_a_device_that_no_farm_renders_on_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="device"):
+        read_device("METAL")
 
 
 def test_settings_are_values_that_nothing_changes() -> None:

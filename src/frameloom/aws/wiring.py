@@ -5,6 +5,7 @@ from functools import cache
 
 from frameloom.aws.executions import JobExecutions, TaskTokens
 from frameloom.aws.store import S3Store
+from frameloom.model.settings import Device, read_device
 from frameloom.services.ports import Buckets
 
 
@@ -37,3 +38,8 @@ def tokens() -> TaskTokens:
 def blender() -> str:
     """Return the version of Blender that the farm's workers hold."""
     return os.environ["BLENDER_VERSION"]
+
+
+def device() -> Device:
+    """Return what the farm's workers render on where a request names nothing else."""
+    return read_device(os.environ["CYCLES_DEVICE"])

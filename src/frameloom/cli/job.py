@@ -84,7 +84,7 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
         scene = find_scene(order.scene)
         request = build_request(scene, order.fields, order.settings)
         target = find_target(stack=order.stack, local=order.local, workers=order.workers)
-        settled = settle(request, scene, blender=target.blender())
+        settled = settle(request, scene, blender=target.blender(), device=target.device())
         results = Results.of(order.out, request.file)
         results.check(settled.render_key)
         with make_display(quiet=quiet, json=json) as display:

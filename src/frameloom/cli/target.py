@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
+from frameloom.model.settings import Device, read_device
 from frameloom.services.ports import Buckets, Executions, Store
 
 if TYPE_CHECKING:
@@ -30,13 +31,16 @@ class Farm:
 
 
 class Target(Protocol):
-    """A farm that is to be had: nothing is started or asked before `open`, or before `blender`."""
+    """A farm that is to be had: nothing is started or asked before `open`, or before `blender` and `device`."""
 
     # Whether its frames bucket outlives the farm's processes; one that does not is given what a folder holds.
     keeps_frames: bool
 
     def blender(self) -> str:
         """Return the version of Blender that the farm renders with."""
+
+    def device(self) -> Device:
+        """Return what the farm renders on where a request names nothing else."""
 
     def open(self, tell: Callable[[str], None]) -> None:
         """Begin to reach the farm, and come back at once; `tell` is given a sentence when something happens to it."""
@@ -104,6 +108,10 @@ class StackTarget:
         """Return the version of Blender that the stack was deployed with."""
         return self._found().blender
 
+    def device(self) -> Device:
+        """Return what the stack was deployed to render on."""
+        return self._found().device
+
     def open(self, tell: Callable[[str], None]) -> None:
         """Do nothing: it runs."""
 
@@ -134,6 +142,10 @@ class RunningTarget:
     def blender(self) -> str:
         """Return the version of Blender that its workers hold."""
         return self._outputs["BlenderVersion"]
+
+    def device(self) -> Device:
+        """Return what it was started to render on."""
+        return read_device(self._outputs["CyclesDevice"])
 
     def open(self, tell: Callable[[str], None]) -> None:
         """Do nothing: it runs."""
@@ -169,6 +181,10 @@ class OwnTarget:
                 "or render on a deployed farm with --stack."
             ) from None
 
+    def device(self) -> Device:
+        """Return the CPU, which every machine has; a request may name a card."""
+        return "CPU"
+
     def open(self, tell: Callable[[str], None]) -> None:
         """Begin to start the farm, and come back at once."""
         self._starting = self._thread.submit(self._start, tell)
@@ -194,7 +210,7 @@ class OwnTarget:
         self._running = LocalFarm(
             workers=WORKERS if self._workers is None else self._workers,
             # The farm's workers hold what is installed here, whatever the template takes for granted.
-            parameters={"BlenderVersion": self.blender()},
+            parameters={"BlenderVersion": self.blender(), "CyclesDevice": self.device()},
             log=tell,
         )
         return self._running.__enter__()

@@ -5,7 +5,7 @@
     │   ├── InvalidRequest  SceneNotFound  SceneUnreadable  SceneTooNew
     │   ├── MissingAssets   NoCamera  FramesMissing  EncodeFailed
     ├── AttemptFailed       this attempt failed: retried elsewhere, then recorded
-    │   ├── RenderCrashed   OutOfMemory  FrameInvalid  BlenderMismatch
+    │   ├── RenderCrashed   OutOfMemory  FrameInvalid  BlenderMismatch  DeviceMissing
     ├── ChunkLost           nobody answered: told by the dead-letter queue, retried, then recorded
     └── FarmUnavailable     the farm itself cannot be reached or used (command line only)
 
@@ -87,6 +87,10 @@ class FrameInvalid(AttemptFailed):
 
 class BlenderMismatch(AttemptFailed):
     """The job wants Blender {wanted}, but this worker holds {held}."""
+
+
+class DeviceMissing(AttemptFailed):
+    """The job wants {wanted}, but this worker has no such device."""
 
 
 class ChunkLost(FarmError):

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from frameloom.model.base import Value
 
 Engine = Literal["CYCLES", "EEVEE", "WORKBENCH"]
+Device = Literal["CPU", "CUDA", "OPTIX"]
 FrameFormat = Literal["PNG", "OPEN_EXR", "JPEG"]
 EXTENSIONS: dict[FrameFormat, str] = {"PNG": "png", "OPEN_EXR": "exr", "JPEG": "jpg"}
 
@@ -70,12 +71,23 @@ class RenderSettings(Value):
 
     # Two versions of Blender differ in 2 % of their pixels, so the version is a setting like any other.
     blender: str | None = None
+    # What Cycles renders on: a card rounds otherwise than the CPU, which None stands for.
+    device: Annotated[Device, BeforeValidator(_upper)] | None = None
     scene: Name | None = None
     camera: Name | None = None
     engine: Annotated[Engine, BeforeValidator(_upper)] | None = None
     samples: Annotated[Whole, Field(ge=1, le=65_536)] | None = None
     resolution_percentage: Annotated[Whole, Field(ge=1, le=1000)] | None = None
     format: Annotated[FrameFormat, BeforeValidator(_upper)] = "PNG"
+
+
+def read_device(text: str) -> Device:
+    """Return the device that a parameter of a farm names.
+
+    Raises:
+        InvalidRequest: Cycles has no such device, or it is none that a farm renders on.
+    """
+    return RenderSettings.read({"device": text}).device or "CPU"
 
 
 class VideoSettings(Value):

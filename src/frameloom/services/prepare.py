@@ -13,7 +13,7 @@ from frameloom.model.errors import InvalidRequest, SceneNotFound
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job, Limits, OutputRef, SceneRef
 from frameloom.model.request import START, START_NO, JobRequest, is_upload, parse_request
-from frameloom.model.settings import RenderSettings, film_rate
+from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.services import documents
 from frameloom.services.ports import Buckets, Store
 from frameloom.services.scene_reader import check_version, read_scene
@@ -35,8 +35,12 @@ class Settled:
         return keys.render_key(digest=self.digest, settings=self.settings)
 
 
-def settle(request: JobRequest, scene: Path, *, blender: str) -> Settled:
+def settle(request: JobRequest, scene: Path, *, blender: str, device: Device) -> Settled:
     """Return what `request` comes to on the scene in a file; the command line asks it before it uploads.
+
+    Args:
+        blender: the version that the farm's workers hold.
+        device: what they render on where the request names nothing else.
 
     Raises:
         JobImpossible: the scene cannot be read, is too new, lacks its camera, or does not fit the request.
@@ -58,8 +62,15 @@ def settle(request: JobRequest, scene: Path, *, blender: str) -> Settled:
         frames=frames,
         fps=request.fps or _own_rate(entry.fps, films=request.output != "frames"),
         size=entry.rendered_size(request.resolution_percentage),
-        settings=request.settings().model_copy(update={"blender": blender}),
+        settings=request.settings().model_copy(
+            update={"blender": blender, "device": _unless_cpu(request.device or device)}
+        ),
     )
+
+
+def _unless_cpu(device: Device) -> Device | None:
+    """Return the device as a setting: frames of before there was a choice keep their key, and none other is theirs."""
+    return None if device == "CPU" else device
 
 
 def _own_rate(fps: Fraction, *, films: bool) -> str:
@@ -74,12 +85,20 @@ def _own_rate(fps: Fraction, *, films: bool) -> str:
 
 
 def prepare(
-    event: Mapping[str, Any], *, job_id: str, started: str, store: Store, buckets: Buckets, blender: str
+    event: Mapping[str, Any],
+    *,
+    job_id: str,
+    started: str,
+    store: Store,
+    buckets: Buckets,
+    blender: str,
+    device: Device,
 ) -> dict[str, Any]:
     """Write the job's manifest and return what the state machine carries from state to state.
 
     Args:
         event: the execution's input, in any of its three shapes.
+        blender, device: what the farm's workers hold and render on.
 
     Returns:
         The state, or `{"skipped"}` where the job is started by whoever uploaded its scene.
@@ -97,7 +116,7 @@ def prepare(
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "scene.blend")
         store.download(buckets.scenes, key, scene, version=stored.version)
-        settled = settle(request, scene, blender=blender)
+        settled = settle(request, scene, blender=blender, device=device)
     job = Job(
         job_id=job_id,
         started=started,
