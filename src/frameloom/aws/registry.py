@@ -7,10 +7,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from frameloom.aws.clients import client
-from frameloom.aws.stack import stack_outputs
+from frameloom.aws.stack import find_stack
 from frameloom.model.errors import FarmUnavailable
-
-REPOSITORY_OUTPUT = "WorkerRepositoryUri"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +26,10 @@ def find_repository(stack: str) -> str:
     Raises:
         FarmUnavailable: there is no such stack, it has no repository, or AWS cannot be reached.
     """
-    found = stack_outputs(stack).get(REPOSITORY_OUTPUT)
+    found = find_stack(stack).repository_uri
     if found is None:
         raise FarmUnavailable(
-            problem=f"The stack {stack!r} has no repository for worker images: it has no output {REPOSITORY_OUTPUT!r}."
+            problem=f"The stack {stack!r} has no repository for worker images: it has no output 'WorkerRepositoryUri'."
         )
     return found
 
