@@ -7,7 +7,7 @@ from pathlib import Path
 
 from frameloom.model import keys
 from frameloom.model.errors import BlenderMismatch, FarmError, RenderCrashed
-from frameloom.model.messages import ChunkMessage
+from frameloom.model.messages import FRAME_RENDERED, ChunkMessage
 from worker.blender import Blender, ChildGone
 from worker.log import LogShipper
 from worker.scenes import SceneCache
@@ -80,7 +80,7 @@ class ChunkRenderer:
             name = keys.frame_name(frame, message.settings.format)
             rendered = self.blender.render(frame, self.scratch / name)
             sent[frame] = self.uploads.send(message, rendered), rendered.seconds
-            self.log.info("Frame rendered", frame=frame, seconds=rendered.seconds)
+            self.log.info(FRAME_RENDERED, frame=frame, seconds=rendered.seconds)
             self._settle(sent, outcome, left=UPLOADS_BEHIND)
 
     def _settle(self, sent: dict[int, tuple[Future[None], float]], outcome: Outcome, *, left: int) -> None:

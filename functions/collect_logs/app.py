@@ -17,9 +17,11 @@ processor = BatchProcessor(event_type=EventType.SQS)
 
 
 def _collect(record: SQSRecord) -> None:
-    key = collect(record.body, store=wiring.store(), buckets=wiring.buckets())
+    piece = collect(record.body, store=wiring.store(), buckets=wiring.buckets())
     metrics.add_metric(name="LogPiecesStored", unit=MetricUnit.Count, value=1)
-    logger.debug("Log stored", extra={"key": key})
+    # The alarm for a job that is stuck looks at this one.
+    metrics.add_metric(name="FramesRendered", unit=MetricUnit.Count, value=piece.frames)
+    logger.debug("Log stored", extra={"key": piece.key})
 
 
 @logger.inject_lambda_context

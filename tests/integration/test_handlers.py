@@ -24,7 +24,7 @@ from frameloom.aws.store import S3Store
 from frameloom.model import keys
 from frameloom.model.errors import EncodeFailed, FramesMissing, InvalidRequest, SceneNotFound
 from frameloom.model.job import Job
-from frameloom.model.messages import ChunkMessage, LogBatch, LogRecord
+from frameloom.model.messages import FRAME_RENDERED, ChunkMessage, LogBatch, LogRecord
 from frameloom.services import documents, verify, video
 from tests.jobs import S3_BUCKETS as BUCKETS
 from tests.jobs import STARTED, make_job, put_frames, put_result
@@ -433,7 +433,7 @@ def test_submit_job_refuses_what_is_not_there(store: S3Store) -> None:
 
 
 def log_batch(part: str) -> str:
-    record = LogRecord(time=STARTED, level="info", message=f"Frame {part} rendered", worker="worker-1", job_id="shot-1")
+    record = LogRecord(time=STARTED, level="info", message=FRAME_RENDERED, worker="worker-1", job_id="shot-1")
     return LogBatch(worker="worker-1", job_id="shot-1", part=part, records=[record]).model_dump_json()
 
 
@@ -444,8 +444,18 @@ def test_collect_logs_stores_the_rest_of_a_batch_with_a_broken_record(
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}, {"itemIdentifier": "message-3"}]}
     stored = [stored.key for stored in store.list(BUCKETS.logs, "jobs/shot-1/logs/")]
     assert stored == [keys.log_part_key("shot-1", "worker-1", part) for part in ("1", "2")]
-    assert json.loads(store.get(BUCKETS.logs, stored[0]) or b"")["message"] == "Frame 1 rendered"
-    assert metrics_of(capsys) == {"LogPiecesStored": 2}
+    assert json.loads(store.get(BUCKETS.logs, stored[0]) or b"")["message"] == FRAME_RENDERED
+    assert metrics_of(capsys) == {"LogPiecesStored": 2, "FramesRendered": 2}
+
+
+def test_collect_logs_counts_the_frames_of_its_own_stack(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
+    del store
+    load("collect_logs")(sqs_event(log_batch("1")))
+    (record,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line)
+    (group,) = record["_aws"]["CloudWatchMetrics"]
+    # What the alarm for a stuck job asks for: the template's test holds it against this.
+    assert (group["Namespace"], group["Dimensions"]) == ("Frameloom", [["service"]])
+    assert record["service"] == ENVIRONMENT["POWERTOOLS_SERVICE_NAME"]
 
 
 def test_collect_logs_takes_a_batch_twice(store: S3Store) -> None:

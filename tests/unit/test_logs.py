@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from frameloom.model.messages import LogBatch, LogRecord
+from frameloom.model.messages import FRAME_RENDERED, LogBatch, LogRecord
 from frameloom.services.logs import collect
 from frameloom.services.memory import MemoryStore
 from tests.jobs import BUCKETS
@@ -22,8 +22,8 @@ def batch(part: str = "1", *messages: str) -> str:
 
 def test_a_piece_is_stored_as_json_lines_in_order() -> None:
     store = MemoryStore()
-    key = collect(batch("1", "Scene opened", "Zeile\nzwei\u2028drei"), store=store, buckets=BUCKETS)
-    data = store.get(BUCKETS.logs, key) or b""
+    piece = collect(batch("1", "Scene opened", "Zeile\nzwei\u2028drei"), store=store, buckets=BUCKETS)
+    data = store.get(BUCKETS.logs, piece.key) or b""
     assert data.endswith(b"\n")
     assert [json.loads(line)["message"] for line in data.split(b"\n")[:-1]] == ["Scene opened", "Zeile\nzwei\u2028drei"]
     assert json.loads(data.split(b"\n")[0]) == {
@@ -44,9 +44,14 @@ def test_the_same_piece_twice_is_stored_once() -> None:
     assert len(list(store.list(BUCKETS.logs, ""))) == 1
 
 
+def test_a_piece_says_how_many_frames_it_tells_of() -> None:
+    piece = collect(batch("1", FRAME_RENDERED, "Frame rendering", FRAME_RENDERED), store=MemoryStore(), buckets=BUCKETS)
+    assert piece.frames == 2
+
+
 def test_pieces_of_one_worker_lie_together_in_the_order_of_their_parts() -> None:
     store = MemoryStore()
-    keys = [collect(batch(part, "a"), store=store, buckets=BUCKETS) for part in ("001", "002", "010")]
+    keys = [collect(batch(part, "a"), store=store, buckets=BUCKETS).key for part in ("001", "002", "010")]
     assert [stored.key for stored in store.list(BUCKETS.logs, "jobs/shot-1/logs/worker-1/")] == keys
 
 

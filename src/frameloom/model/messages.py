@@ -11,6 +11,9 @@ from frameloom.model.settings import RenderSettings
 
 VERSION = 1
 
+# What a worker logs when a frame is rendered: collect_logs counts these records.
+FRAME_RENDERED = "Frame rendered"
+
 
 class ChunkSpec(Value):
     """One item of the distributed Map: what differs from chunk to chunk."""
