@@ -1,6 +1,6 @@
 # Frameloom on one machine. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo env env-demo test check lint types format definition bench clean
+.PHONY: help demo env env-demo image test check lint types format definition bench clean
 SHELL := /bin/sh
 
 UV = $$(sh tools/bootstrap.sh)
@@ -20,6 +20,10 @@ env-demo:
 env:  ## Make the whole environment: Blender, the farm, and the tools of its developers.
 	@uv=$(UV) && $$uv sync --quiet --locked --all-extras --all-groups
 	@$(RUN)/python tools/system_libraries.py
+
+image:  ## Build the worker's image: BLENDER_VERSION=4.5; with STACK=NAME push it to that stack's repository.
+	@uv=$(UV) && $$uv sync --quiet --locked --inexact --no-default-groups
+	@$(RUN)/python -m tools.image $(or $(BLENDER_VERSION),4.5) $(if $(STACK),--stack $(STACK)) $(if $(BASE_IMAGE),--base $(BASE_IMAGE))
 
 test: env  ## Run the whole test suite.
 	$(RUN)/pytest

@@ -11,7 +11,9 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from frameloom.aws import registry
+from frameloom.aws.stack import Stack
 from frameloom.model.errors import FarmUnavailable
+from frameloom.services.ports import Buckets
 
 URI = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/farm-workers"
 
@@ -98,34 +100,25 @@ def test_an_engine_logs_in_to_the_repositorys_registry_and_the_password_is_never
     assert login.password not in repr(login)
 
 
-def make_stack(**outputs: str) -> None:
-    """Deploy a farm that says this of itself, beside what every farm says."""
-    names = ("ScenesBucketName", "FramesBucketName", "LogBucketName", "ChunkQueueUrl", "ChunkDeadLetterQueueUrl")
-    said = dict.fromkeys([*names, "StateMachineArn"], "something") | {"BlenderVersion": "4.5.15"} | outputs
-    template = {
-        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-        "Outputs": {name: {"Value": value} for name, value in said.items()},
-    }
-    boto3.client("cloudformation").create_stack(StackName="farm", TemplateBody=json.dumps(template))
+def stack(*, repository_uri: str | None) -> Stack:
+    return Stack(
+        name="farm",
+        buckets=Buckets(scenes="scenes", frames="frames", logs="logs"),
+        chunk_queue="chunks",
+        dead_letter_queue="lost",
+        machine="machine",
+        blender="4.5.15",
+        repository_uri=repository_uri,
+    )
 
 
-@pytest.mark.usefixtures("repository")
 def test_a_stack_names_its_repository() -> None:
-    make_stack(WorkerRepositoryUri=URI)
-    assert registry.find_repository("farm") == URI
+    assert registry.repository_of(stack(repository_uri=URI)) == URI
 
 
-@pytest.mark.usefixtures("repository")
 def test_a_stack_without_a_repository_is_told_so() -> None:
-    make_stack()
     with pytest.raises(FarmUnavailable, match="The stack 'farm' has no repository for worker images"):
-        registry.find_repository("farm")
-
-
-@pytest.mark.usefixtures("repository")
-def test_a_stack_that_is_not_there_is_named() -> None:
-    with pytest.raises(FarmUnavailable, match="The stack 'nothing' cannot be read"):
-        registry.find_repository("nothing")
+        registry.repository_of(stack(repository_uri=None))
 
 
 def test_no_access_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from frameloom.aws.clients import client
-from frameloom.aws.stack import find_stack
+from frameloom.aws.stack import Stack
 from frameloom.model.errors import FarmUnavailable
 
 
@@ -20,18 +20,18 @@ class Login:
     password: str = field(repr=False)
 
 
-def find_repository(stack: str) -> str:
+def repository_of(stack: Stack) -> str:
     """Return the URI of the repository that a stack keeps its worker images in.
 
     Raises:
-        FarmUnavailable: there is no such stack, it has no repository, or AWS cannot be reached.
+        FarmUnavailable: it has none.
     """
-    found = find_stack(stack).repository_uri
-    if found is None:
+    if stack.repository_uri is None:
         raise FarmUnavailable(
-            problem=f"The stack {stack!r} has no repository for worker images: it has no output 'WorkerRepositoryUri'."
+            problem=f"The stack {stack.name!r} has no repository for worker images: "
+            "it has no output 'WorkerRepositoryUri'. Deploy it anew."
         )
-    return found
+    return stack.repository_uri
 
 
 def log_in(repository: str) -> Login:

@@ -1,0 +1,140 @@
+"""The worker's image, as far as it can be judged without building it: its Dockerfile, its requirements, its tag."""
+
+import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.toolbox import ROOT
+from tools import image, system_libraries, worker_requirements
+from tools.worker_requirements import hashes, pins
+
+DOCKERFILE = (ROOT / image.DOCKERFILE).read_text(encoding="utf-8")
+FOLDER = ROOT / image.REQUIREMENTS
+REQUIREMENTS = sorted(FOLDER.glob("*.txt"))
+LOCK = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
+LOCKED = {package["name"]: package for package in LOCK}
+
+
+def installed(stage: str) -> set[str]:
+    """Return the Debian packages that a stage of the Dockerfile installs."""
+    (command,) = re.findall(r"--no-install-recommends ((?:[^&]|\\\n)+?)(?: \\\n    &&|\n\n)", stage)
+    return set(command.replace("\\\n", " ").split())
+
+
+class TestDockerfile:
+    *_, shipped = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)
+
+    def test_it_installs_what_blender_needs_and_little_else(self) -> None:
+        wanted = set(system_libraries.PACKAGES.values())
+        assert installed(self.shipped) == wanted | {"ca-certificates", "python3.11", "tini"}
+
+    def test_its_base_is_one_image_and_no_other_whatever_its_name_comes_to_mean(self) -> None:
+        assert re.search(r"^ARG BASE_IMAGE=debian:bookworm-slim@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
+        assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${BASE_IMAGE}", "pip"}
+
+    def test_it_runs_as_nobody_in_particular(self) -> None:
+        assert "USER 10001:10001" in self.shipped
+
+    def test_the_layers_stand_in_the_order_in_which_they_change(self) -> None:
+        apt, *copies = re.findall(r"^(RUN apt-get|COPY --from=\w+ \S+)", self.shipped, re.MULTILINE)
+        assert [apt, *copies] == [
+            "RUN apt-get",
+            "COPY --from=blender /packages",
+            "COPY --from=worker /packages",
+            "COPY --from=worker /app",
+        ]
+
+    def test_what_is_shipped_holds_no_pip(self) -> None:
+        assert "pip" not in self.shipped
+
+    def test_everything_that_it_copies_is_in_its_context(self) -> None:
+        """What .dockerignore keeps out is not there to be copied."""
+        rules = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+        let_in = [rule.removeprefix("!") for rule in rules if rule.startswith("!")]
+        for path in image.inputs("4.5"):
+            assert any(str(path) == rule or str(path).startswith(f"{rule}/") for rule in let_in), path
+
+
+class TestRequirements:
+    def test_each_blender_has_its_own_and_our_code_has_them_all(self) -> None:
+        assert {path.stem for path in REQUIREMENTS} == {*worker_requirements.BLENDERS, "worker"}
+        assert image.blenders() == worker_requirements.BLENDERS
+
+    @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.stem)
+    def test_they_are_those_of_uv_lock_where_that_has_them(self, path: Path) -> None:
+        """`python tools/worker_requirements.py` makes them so."""
+        text = path.read_text(encoding="utf-8")
+        for name, version in pins(text).items():
+            if name == "bpy" and path.stem != "4.5":
+                continue
+            locked = LOCKED[name]
+            files = [*locked.get("wheels", ()), *([locked["sdist"]] if "sdist" in locked else ())]
+            assert version == locked["version"], name
+            assert hashes(text)[name] <= {file["hash"] for file in files}, name
+
+    @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.stem)
+    def test_nothing_is_installed_without_a_hash(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        lines = [line for line in text.splitlines() if line and not line.startswith(("#", " "))]
+        assert len(lines) == len(pins(text))
+        assert all(hashes(text)[name] for name in pins(text))
+
+    def test_they_hold_everything_that_blender_and_our_code_ask_for(self) -> None:
+        """pip installs them without looking: `--no-deps`."""
+        for series in worker_requirements.BLENDERS:
+            texts = [(FOLDER / f"{name}.txt").read_text(encoding="utf-8") for name in (series, "worker")]
+            there = pins(texts[0]) | pins(texts[1])
+            for name in there:
+                asked = {need["name"] for need in LOCKED[name].get("dependencies", ()) if "marker" not in need}
+                assert asked <= set(there), f"{name} needs {asked - set(there)}"
+
+    def test_blenders_layer_and_ours_agree_on_what_is_in_both(self) -> None:
+        ours = pins((FOLDER / "worker.txt").read_text(encoding="utf-8"))
+        for series in worker_requirements.BLENDERS:
+            blenders = pins((FOLDER / f"{series}.txt").read_text(encoding="utf-8"))
+            assert {name: ours[name] for name in ours.keys() & blenders.keys()} == {
+                name: blenders[name] for name in ours.keys() & blenders.keys()
+            }
+
+    def test_the_blender_of_this_machine_is_one_of_them(self) -> None:
+        assert importlib.metadata.version("bpy") in worker_requirements.BLENDERS.values()
+
+
+class TestTag:
+    def test_it_is_the_blender_and_twelve_digits(self) -> None:
+        assert re.fullmatch(r"4\.5\.15-[0-9a-f]{12}", image.pick("4.5").tag)
+
+    def test_the_same_input_has_the_same_tag_however_it_is_asked_for(self) -> None:
+        assert image.pick("4.5").tag == image.pick("4.5.15").tag
+
+    def test_another_blender_or_another_base_has_another_tag(self) -> None:
+        chosen = [image.pick("4.5"), image.pick("5.0"), image.pick("4.5", base="mine:1")]
+        assert len({each.tag.partition("-")[2] for each in chosen}) == 3
+
+    def test_whatever_goes_in_counts(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        files = image.inputs("4.5")
+        for path in files:
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes((ROOT / path).read_bytes())
+        monkeypatch.setattr(image, "ROOT", tmp_path)
+        tags = {image.pick("4.5").tag}
+        for path in files:
+            with (tmp_path / path).open("a", encoding="utf-8") as file:
+                file.write("\n")
+            tags.add(image.pick("4.5").tag)
+        assert len(tags) == len(files) + 1
+        new = tmp_path / "worker/new.py"
+        new.touch()
+        assert image.pick("4.5").tag not in tags
+
+    def test_what_this_machine_has_compiled_does_not_count(self) -> None:
+        assert not [path for path in image.inputs("4.5") if path.suffix == ".pyc"]
+
+    def test_the_code_that_the_worker_runs_goes_in(self) -> None:
+        paths = {str(path) for path in image.inputs("5.0")}
+        assert paths >= {"worker/Dockerfile", "worker/requirements/5.0.txt", "worker/requirements/worker.txt"}
+        assert paths >= {"worker/__main__.py", "worker/health.py", "src/frameloom/model/settings.py"}
+        assert "worker/requirements/4.5.txt" not in paths

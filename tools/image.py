@@ -1,0 +1,189 @@
+"""Build the worker's image, and push it to a stack's repository.
+
+python -m tools.image 4.5                    # frameloom-worker:4.5.15-0a1b2c3d4e5f
+python -m tools.image 4.5 --stack my-farm    # and in the repository of that stack
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import frameloom
+from frameloom.aws import registry
+from frameloom.aws.stack import find_stack
+from frameloom.model.errors import FarmError
+
+ROOT = Path(__file__).resolve().parents[1]
+NAME = "frameloom-worker"
+DOCKERFILE = Path("worker/Dockerfile")
+REQUIREMENTS = Path("worker/requirements")
+# bpy has no wheel for Linux on Arm.
+PLATFORM = "linux/amd64"
+
+
+class Refused(Exception):
+    """There is no image to be had, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """What is to be built; `base` None stands for the Dockerfile's own."""
+
+    series: str
+    blender: str
+    base: str | None = None
+
+    @property
+    def tag(self) -> str:
+        """The image's tag, in which everything counts that goes into it: equal tags, equal contents."""
+        contents = [(str(path), hashlib.sha256((ROOT / path).read_bytes()).hexdigest()) for path in inputs(self.series)]
+        digest = hashlib.sha256(json.dumps([self.base, contents]).encode()).hexdigest()
+        return f"{self.blender}-{digest[:12]}"
+
+    def build_command(self, *, network: str | None) -> list[str]:
+        """Return what builds the image."""
+        arguments = {
+            "BLENDER_VERSION": self.series,
+            "BLENDER_FULL_VERSION": self.blender,
+            "WORKER_VERSION": frameloom.__version__,
+            "REVISION": revision(),
+        } | ({} if self.base is None else {"BASE_IMAGE": self.base})
+        command = ["docker", "build", "--platform", PLATFORM, "--file", str(DOCKERFILE), "--tag", f"{NAME}:{self.tag}"]
+        command += [] if network is None else ["--network", network]
+        for name, value in arguments.items():
+            command += ["--build-arg", f"{name}={value}"]
+        return [*command, "."]
+
+
+def blenders() -> dict[str, str]:
+    """Return the Blenders that an image can hold: full versions by series."""
+    found = {}
+    for path in sorted((ROOT / REQUIREMENTS).glob("[0-9]*.txt")):
+        pinned = re.search(r"^bpy==(\S+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        if pinned is not None:
+            found[path.stem] = pinned[1]
+    return found
+
+
+def pick(asked: str, *, base: str | None = None) -> Image:
+    """Return the image that holds the Blender asked for, by its series or its full version.
+
+    Raises:
+        Refused: there is none, and which there are.
+    """
+    held = blenders()
+    for series, version in held.items():
+        if asked in (series, version):
+            return Image(series=series, blender=version, base=base)
+    there = ", ".join(f"{series} ({version})" for series, version in held.items())
+    raise Refused(f"There is no image with Blender {asked!r}: the Blenders are {there}.")
+
+
+def inputs(series: str) -> list[Path]:
+    """Return every file that goes into the image, as the Dockerfile copies it, and the Dockerfile itself."""
+    text = (ROOT / DOCKERFILE).read_text(encoding="utf-8").replace("${BLENDER_VERSION}", series)
+    copied = re.findall(r"^COPY (?!--from)(.+)$", text, flags=re.MULTILINE)
+    sources = [source for line in copied for source in line.split()[:-1]]
+    return [DOCKERFILE, *sorted({path for source in sources for path in _files(source)})]
+
+
+def _files(source: str) -> Iterator[Path]:
+    found = sorted(ROOT.glob(source))
+    if not found:
+        raise Refused(f"{DOCKERFILE} copies {source}, which is not there.")
+    for path in found:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                yield file.relative_to(ROOT)
+
+
+def revision() -> str:
+    """Return the commit that is checked out, marked where files differ from it; nothing without git."""
+    command = ["git", "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty"]
+    if shutil.which("git") is None:
+        return ""
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def check_engine() -> None:
+    """Find out whether a container engine answers.
+
+    Raises:
+        Refused: none is installed, or it does not answer.
+    """
+    if shutil.which("docker") is None:
+        raise Refused("There is no container engine here: install Docker, which builds and pushes the image.")
+    command = ["docker", "version", "--format", "{{.Server.Version}}"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    if asked.returncode != 0:
+        raise Refused(f"The container engine does not answer: {' '.join(asked.stderr.split()) or 'it said nothing'}")
+
+
+def build(image: Image, *, network: str | None) -> str:
+    """Build an image; return its name on this machine."""
+    check_engine()
+    _run(image.build_command(network=network), doing=f"build {NAME}:{image.tag}")
+    return f"{NAME}:{image.tag}"
+
+
+def push(local: str, uri: str) -> None:
+    """Push an image of this machine to a repository."""
+    login = registry.log_in(uri)
+    command = ["docker", "login", "--username", login.user, "--password-stdin", login.registry]
+    _run(command, doing=f"log in to {login.registry}", feed=login.password)
+    _run(["docker", "tag", local, uri], doing=f"name the image {uri}")
+    _run(["docker", "push", uri], doing=f"push {uri}")
+
+
+def _run(command: list[str], *, doing: str, feed: str | None = None) -> None:
+    if subprocess.run(command, cwd=ROOT, input=feed, text=True, check=False, stdout=sys.stderr).returncode != 0:
+        raise Refused(f"The container engine could not {doing}: what it says stands above.")
+
+
+def make(image: Image, *, stack: str | None, network: str | None) -> str:
+    """Build an image where it is not there yet, and return where it is: on this machine, or in a stack's repository.
+
+    Raises:
+        Refused: there is no engine, or it fails.
+        FarmError: the stack has no repository, or AWS does not answer.
+    """
+    if stack is None:
+        return build(image, network=network)
+    farm = find_stack(stack)
+    uri = f"{registry.repository_of(farm)}:{image.tag}"
+    if farm.blender != image.blender:
+        note = f"The stack {stack!r} renders with Blender {farm.blender}, so its fleet does not take this image."
+        print(note, file=sys.stderr)
+    # Tags are immutable: what is there is what would be built.
+    if registry.has_tag(registry.repository_of(farm), image.tag):
+        print("It is there already.", file=sys.stderr)
+    else:
+        push(build(image, network=network), uri)
+    return uri
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the image that the command line asks for and print its name; return 0 when it is there."""
+    parser = argparse.ArgumentParser(prog="python -m tools.image", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("blender", metavar="BLENDER_VERSION", help=f"{' or '.join(blenders())}, or its full version")
+    parser.add_argument("--stack", metavar="NAME", help="push it to the repository of this stack")
+    parser.add_argument("--base", metavar="IMAGE", help="build on this image in place of the Dockerfile's own")
+    parser.add_argument("--network", metavar="MODE", help="the network of the build, as `docker build` takes it")
+    asked = parser.parse_args(arguments)
+    try:
+        print(make(pick(asked.blender, base=asked.base), stack=asked.stack, network=asked.network))
+    except (Refused, FarmError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
