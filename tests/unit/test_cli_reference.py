@@ -10,7 +10,19 @@ from frameloom import __version__
 from frameloom.cli import reference
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("render", "sequence", "status", "farm", "farm up", "farm down")
+COMMANDS = (
+    "render",
+    "sequence",
+    "status",
+    "farm",
+    "farm up",
+    "farm down",
+    "farm delete",
+    "fleet",
+    "fleet deploy",
+    "fleet watch",
+    "fleet delete",
+)
 
 
 def test_the_document_is_what_the_commands_say() -> None:
@@ -52,17 +64,26 @@ def ended(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("words", ["--help", "render --help", "farm up --help", "--version"])
+@pytest.mark.parametrize("words", ["--help", "render --help", "farm up --help", "fleet deploy --help", "--version"])
 def test_help_imports_nothing_that_takes_long(words: str) -> None:
     ran = ended(*words.split())
     assert ran.returncode == 0
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in ran.stderr.splitlines()}
     assert "typer" in imported
-    assert imported & {"boto3", "botocore", "moto", "rich", "bpy", "av"} == set()
+    assert imported & {"boto3", "botocore", "moto", "rich", "bpy", "av", "kubernetes", "matplotlib", "yaml"} == set()
 
 
 def test_help_teaches_by_example() -> None:
-    for command in ("render", "sequence", "status", "farm up"):
+    for command in (
+        "render",
+        "sequence",
+        "status",
+        "farm up",
+        "farm delete",
+        "fleet deploy",
+        "fleet watch",
+        "fleet delete",
+    ):
         assert f"  frameloom {command}" in ended(*command.split(), "--help").stdout.rpartition("Examples:")[2]
 
 
@@ -72,4 +93,5 @@ def test_the_version_is_said() -> None:
 
 def test_no_command_shows_the_help() -> None:
     assert ended().stdout == ended("--help").stdout
-    assert ended("farm").stdout == ended("farm", "--help").stdout
+    for group in ("farm", "fleet"):
+        assert ended(group).stdout == ended(group, "--help").stdout

@@ -77,7 +77,7 @@ def delete_stack(stack_id: str, tell: Callable[[str], None]) -> list[Failure]:
         cloudformation.delete_stack(StackName=stack_id)
     except ClientError as error:
         raise FarmUnavailable(problem=f"CloudFormation does not delete the stack: {error}") from None
-    while (status := _status(stack_id)) == "DELETE_IN_PROGRESS":
+    while (status := status_of(stack_id)) == "DELETE_IN_PROGRESS":
         tell(_progress(stack_id, total))
         time.sleep(LOOK_EVERY)
     if status in (None, "DELETE_COMPLETE"):
@@ -87,10 +87,10 @@ def delete_stack(stack_id: str, tell: Callable[[str], None]) -> list[Failure]:
     ]
 
 
-def _status(stack_id: str) -> str | None:
-    """Return how a stack stands, None where CloudFormation knows of it no more."""
+def status_of(stack: str) -> str | None:
+    """Return how a stack of this name or id stands, None where there is none."""
     try:
-        status: str = client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
+        status: str = client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
     except ClientError as error:
         if "does not exist" in str(error):
             return None

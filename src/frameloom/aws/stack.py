@@ -32,6 +32,12 @@ class Stack:
     owns_cluster: bool = False
     id: str = ""
 
+    @property
+    def region(self) -> str:
+        """Return the region that the stack lies in."""
+        # arn:aws:cloudformation:<region>:<account>:stack/...
+        return self.id.split(":")[3]
+
 
 def find_stack(name: str) -> Stack:
     """Return the farm of a CloudFormation stack.

@@ -1,10 +1,13 @@
-"""`frameloom farm`: a farm on this machine that stays."""
+"""`frameloom farm`: a farm on this machine that stays, and the end of one that was deployed."""
 
 from typing import Annotated
 
 import typer
 
+from frameloom.cli import options
 from frameloom.cli.answers import answering
+from frameloom.cli.extras import extra
+from frameloom.cli.fleet import Context, Stack, Yes
 from frameloom.cli.sections import SectionedCommand, examples
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -14,13 +17,17 @@ UP_EXAMPLES = examples(
     "frameloom farm up",
     "frameloom farm up --workers 2",
 )
+DELETE_EXAMPLES = examples(
+    "frameloom farm delete --stack my-farm",
+    "frameloom farm delete --stack my-farm --frames --yes",
+)
 
 
 @app.callback(invoke_without_command=True)
 def farm(context: typer.Context) -> None:
-    """Keep a farm running on this machine.
+    """Keep a farm running on this machine, or delete one in AWS.
 
-    It is all there, as it is in AWS: any S3 and any Step Functions client can use it.
+    The one here is all there, as it is in AWS: any S3 and any Step Functions client can use it.
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -49,3 +56,27 @@ def down() -> None:
         from frameloom.cli import foreground  # noqa: PLC0415
 
         foreground.end()
+
+
+@app.command(cls=SectionedCommand, epilog=DELETE_EXAMPLES)
+def delete(
+    *,
+    stack: Stack,
+    context: Context = None,
+    frames: Annotated[
+        bool,
+        typer.Option("--frames", help="The frames too, which are kept otherwise.", rich_help_panel=options.RESULTS),
+    ] = False,
+    yes: Yes = False,
+    json: options.Json = False,
+) -> None:
+    """Empty and delete a farm in AWS: jobs, fleet, scenes, logs, images, queues and the stack.
+
+    It shows what goes first, and asks for the stack's name. Frames are kept in their bucket unless --frames is
+    given, then or later: within 90 days the stack's name is enough to find them. A deletion that was cut short
+    goes on when it is run again.
+    """
+    with answering(json=json), extra("fleet"):
+        from frameloom.cli import farm_delete  # noqa: PLC0415
+
+        farm_delete.run(farm_delete.Order(stack=stack, context=context, frames=frames, yes=yes), json=json)

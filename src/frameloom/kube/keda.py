@@ -96,11 +96,10 @@ def load(source: str) -> list[dict[str, Any]]:
     return documents
 
 
-def install(cluster: Cluster, manifests: Iterable[Manifest]) -> Iterator[Manifest]:
-    """Apply a release, and yield each object; the operator comes last."""
-    for manifest in sorted(in_order(manifests), key=lambda each: each["metadata"]["name"] == OPERATOR):
+def install(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
+    """Apply a release, the operator last."""
+    for manifest in sorted(in_order(manifests), key=_is_operator):
         cluster.apply(manifest)
-        yield manifest
 
 
 def give_identity(cluster: Cluster, deployment: Manifest, role: str) -> bool:
@@ -132,6 +131,10 @@ def installed(cluster: Cluster) -> Iterator[dict[str, Any]]:
     """Yield the objects of the KEDA that we installed, in the order in which they are deleted."""
     for api_version, kind in KINDS:
         yield from cluster.list(api_version, kind, labels=INSTALLED)
+
+
+def _is_operator(manifest: Manifest) -> bool:
+    return (manifest["kind"], manifest["metadata"]["name"]) == ("Deployment", OPERATOR)
 
 
 def _ours(definition: Manifest) -> bool:
