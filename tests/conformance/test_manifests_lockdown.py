@@ -1,0 +1,174 @@
+"""What a worker's pod may do in its cluster, and whom it may speak to: as little as rendering takes."""
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conformance.manifests import OVERLAYS, container, environment, overlay, pod_template, the
+
+EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
+ON_AWS = sorted(set(OVERLAYS) - {"local"})
+
+# Of AWS' published addresses: an S3 and an SQS of eu-central-1 would do as well as these.
+PUBLIC = ["52.219.170.1", "3.5.134.10", "2a05:d07a:c000::1"]
+PRIVATE = ["10.64.3.7", "172.20.0.1", "192.168.1.1", "100.64.0.9", "fd12:3456::1"]
+METADATA = ["169.254.169.254", "fd00:ec2::254"]
+POD_IDENTITY = ["169.254.170.23", "fd00:ec2::23"]
+
+
+def reaches(policy: dict[str, Any], address: str, port: int, protocol: str = "TCP") -> bool:
+    """Return whether a NetworkPolicy lets its pods call an address: one rule has to, in both its halves."""
+    return any(
+        _one_of(rule.get("ports"), lambda each: _is_port(each, port, protocol))
+        and _one_of(rule.get("to"), lambda each: _is_in(each["ipBlock"], address))
+        for rule in policy["spec"]["egress"]
+    )
+
+
+def _one_of(choices: list[dict[str, Any]] | None, fits: Callable[[dict[str, Any]], bool]) -> bool:
+    # As Kubernetes reads it: a half that is not there holds for everything.
+    return not choices or any(fits(each) for each in choices)
+
+
+def _is_port(choice: dict[str, Any], port: int, protocol: str) -> bool:
+    ports = range(choice["port"], choice.get("endPort", choice["port"]) + 1)
+    return choice["protocol"] == protocol and port in ports
+
+
+def _is_in(block: dict[str, Any], address: str) -> bool:
+    found = ipaddress.ip_address(address)
+    return found in ipaddress.ip_network(block["cidr"]) and not any(
+        found in ipaddress.ip_network(network) for network in block.get("except", [])
+    )
+
+
+def policy(name: str) -> dict[str, Any]:
+    return the(overlay(name), "NetworkPolicy")
+
+
+class TestWhomItMaySpeakTo:
+    @EVERY_OVERLAY
+    def test_the_policy_holds_for_every_pod_both_ways(self, name: str) -> None:
+        spec = policy(name)["spec"]
+        assert spec["podSelector"] == {}
+        assert spec["policyTypes"] == ["Ingress", "Egress"]
+
+    @EVERY_OVERLAY
+    def test_nobody_calls_a_worker(self, name: str) -> None:
+        assert policy(name)["spec"]["ingress"] == []
+
+    @EVERY_OVERLAY
+    @pytest.mark.parametrize("address", [*PUBLIC, "172.20.0.10"])
+    @pytest.mark.parametrize("protocol", ["UDP", "TCP"])
+    def test_it_asks_dns_wherever_that_is(self, name: str, address: str, protocol: str) -> None:
+        assert reaches(policy(name), address, 53, protocol)
+
+    @EVERY_OVERLAY
+    @pytest.mark.parametrize("address", PUBLIC)
+    def test_it_calls_aws(self, name: str, address: str) -> None:
+        assert reaches(policy(name), address, 443)
+
+    @EVERY_OVERLAY
+    @pytest.mark.parametrize("address", METADATA)
+    @pytest.mark.parametrize("port", [80, 443])
+    def test_it_never_reaches_the_credentials_of_its_node(self, name: str, address: str, port: int) -> None:
+        assert not reaches(policy(name), address, port)
+
+    @pytest.mark.parametrize("name", ON_AWS)
+    @pytest.mark.parametrize("address", POD_IDENTITY)
+    def test_it_reaches_the_agent_that_hands_out_its_own(self, name: str, address: str) -> None:
+        assert reaches(policy(name), address, 80)
+        assert not reaches(policy(name), address, 443)
+
+    @pytest.mark.parametrize("name", ON_AWS)
+    @pytest.mark.parametrize("address", PRIVATE)
+    def test_it_reaches_nothing_of_a_private_network(self, name: str, address: str) -> None:
+        assert not reaches(policy(name), address, 443)
+        assert not reaches(policy(name), address, 80)
+
+    @given(
+        address=st.one_of(st.ip_addresses(), st.sampled_from(PUBLIC + PRIVATE + METADATA + POD_IDENTITY)),
+        port=st.one_of(st.integers(1, 65_535), st.sampled_from([53, 80, 443])),
+        protocol=st.sampled_from(["TCP", "UDP", "SCTP"]),
+        name=st.sampled_from(ON_AWS),
+    )
+    def test_there_is_no_fourth_whom_it_reaches(self, name: str, address: object, port: int, protocol: str) -> None:
+        dns = port == 53 and protocol != "SCTP"
+        aws = (port, protocol) == (443, "TCP")
+        agent = (port, protocol) == (80, "TCP") and str(address) in POD_IDENTITY
+        assert not reaches(policy(name), str(address), port, protocol) or dns or aws or agent
+
+    def test_a_cluster_elsewhere_reaches_an_endpoint_of_ones_own(self) -> None:
+        assert all(reaches(policy("local"), "10.0.0.5", port) for port in (80, 443, 4566, 5000))
+        assert not reaches(policy("local"), "10.0.0.5", 5000, "UDP")
+
+
+class TestWhatItMayDo:
+    @EVERY_OVERLAY
+    def test_it_is_nobody_with_a_name(self, name: str) -> None:
+        security = pod_template(overlay(name))["spec"]["securityContext"]
+        assert security["runAsNonRoot"] is True
+        assert security["runAsUser"] == security["runAsGroup"] == security["fsGroup"] == 10_001
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+
+    @EVERY_OVERLAY
+    def test_it_has_no_privilege_and_can_gain_none(self, name: str) -> None:
+        assert container(overlay(name))["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "privileged": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+    @EVERY_OVERLAY
+    def test_the_pod_holds_nothing_but_the_worker_and_no_part_of_its_node(self, name: str) -> None:
+        spec = pod_template(overlay(name))["spec"]
+        assert len(spec["containers"]) == 1
+        assert {"initContainers", "hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"} & set(spec) == set()
+
+    @EVERY_OVERLAY
+    def test_it_has_no_token_for_kubernetes(self, name: str) -> None:
+        assert pod_template(overlay(name))["spec"]["automountServiceAccountToken"] is False
+        assert the(overlay(name), "ServiceAccount")["automountServiceAccountToken"] is False
+        assert {each["kind"] for each in overlay(name)} & {"Role", "RoleBinding", "ClusterRoleBinding"} == set()
+
+    @EVERY_OVERLAY
+    def test_it_writes_to_scratch_volumes_of_a_limited_size_alone(self, name: str) -> None:
+        volumes = pod_template(overlay(name))["spec"]["volumes"]
+        assert [set(each) for each in volumes] == [{"name", "emptyDir"}] * 2
+        assert all("sizeLimit" in each["emptyDir"] for each in volumes)
+        mounts = {each["mountPath"]: each["name"] for each in container(overlay(name))["volumeMounts"]}
+        assert set(mounts) == {environment(overlay(name))["SCRATCH_DIR"], "/tmp"}  # noqa: S108  where Python writes
+        assert set(mounts.values()) == {each["name"] for each in volumes}
+
+    @EVERY_OVERLAY
+    def test_it_asks_for_what_it_needs_and_gets_no_more(self, name: str) -> None:
+        resources = container(overlay(name))["resources"]
+        assert {"cpu", "memory", "ephemeral-storage"} <= set(resources["requests"])
+        assert {"cpu", "memory", "ephemeral-storage"} <= set(resources["limits"])
+        # Memory that was not asked for is another pod's, and who takes it is killed.
+        assert resources["requests"]["memory"] == resources["limits"]["memory"]
+
+    @EVERY_OVERLAY
+    def test_the_disk_it_may_fill_holds_its_scratch_volumes(self, name: str) -> None:
+        volumes = pod_template(overlay(name))["spec"]["volumes"]
+        limit = container(overlay(name))["resources"]["limits"]["ephemeral-storage"]
+        assert sum(_gibibytes(each["emptyDir"]["sizeLimit"]) for each in volumes) < _gibibytes(limit)
+
+    @EVERY_OVERLAY
+    def test_kubernetes_itself_refuses_a_pod_that_may_do_more(self, name: str) -> None:
+        labels = the(overlay(name), "Namespace")["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+    @EVERY_OVERLAY
+    def test_services_do_not_reach_its_environment(self, name: str) -> None:
+        assert pod_template(overlay(name))["spec"]["enableServiceLinks"] is False
+
+
+def _gibibytes(quantity: str) -> int:
+    assert quantity.endswith("Gi")
+    return int(quantity.removesuffix("Gi"))

@@ -1,0 +1,250 @@
+"""What the manifests of cluster/ say: the same as the template and the worker, and nothing that would lose a render."""
+
+import os
+import subprocess
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frameloom.aws.queue import LONGEST_POLL
+from frameloom.kube import keda
+from tests.conformance.manifests import (
+    CLUSTER,
+    OVERLAYS,
+    TEMPLATE,
+    container,
+    deployed,
+    environment,
+    overlay,
+    pod_template,
+    the,
+)
+from worker.config import WorkerConfig
+from worker.health import LONGEST_SILENCE
+
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+KEDA = ["gpu", "keda", "spot"]
+# An instance has two minutes from the notice, and some seconds of them are gone before its pods are told.
+SPOT_NOTICE = timedelta(seconds=110)
+
+
+class Asked(dict[str, str]):
+    """An environment that remembers what it was asked for."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        super().__init__(values)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def asked_of(name: str) -> tuple[Asked, WorkerConfig]:
+    """Return what a worker of an overlay asks its environment, and what it makes of the answers."""
+    asked = Asked({key: value for key, value in environment(overlay(name)).items() if isinstance(value, str)})
+    return asked, WorkerConfig.from_environment(asked)
+
+
+class TestTheQueue:
+    @pytest.mark.parametrize("name", KEDA)
+    def test_keda_watches_the_queue_that_the_workers_read(self, name: str, tmp_path: Path) -> None:
+        for manifests in (overlay(name), deployed(tmp_path, overlay=name)):
+            (trigger,) = the(manifests, "ScaledJob")["spec"]["triggers"]
+            told = environment(manifests)
+            assert trigger["type"] == "aws-sqs-queue"
+            assert trigger["metadata"]["queueURL"] == told["CHUNK_QUEUE_URL"]
+            assert trigger["metadata"]["awsRegion"] == told["AWS_REGION"]
+
+    def test_what_is_deployed_is_not_what_stands_in_the_base(self, tmp_path: Path) -> None:
+        deployed_queue = environment(deployed(tmp_path, overlay="keda"))["CHUNK_QUEUE_URL"]
+        assert deployed_queue != environment(overlay("keda"))["CHUNK_QUEUE_URL"]
+        assert "123456789012" in deployed_queue
+
+    @pytest.mark.parametrize("name", OVERLAYS)
+    def test_the_image_is_the_deployed_one(self, name: str, tmp_path: Path) -> None:
+        image = container(deployed(tmp_path, overlay=name))["image"]
+        assert image == "123456789012.dkr.ecr.eu-central-1.amazonaws.com/NAME:4.5.15-0a1b2c3d4e5f"
+
+    @pytest.mark.parametrize("name", KEDA)
+    def test_each_message_is_a_worker_until_it_is_done(self, name: str) -> None:
+        (trigger,) = the(overlay(name), "ScaledJob")["spec"]["triggers"]
+        # A chunk that is rendered is in flight, and its worker is a Job that runs: counted on one side alone, they
+        # would make KEDA start one too many for each, or none for the last ones.
+        assert trigger["metadata"]["scaleOnInFlight"] == "true"
+        assert trigger["metadata"]["queueLength"] == "1"
+        assert the(overlay(name), "ScaledJob")["spec"]["scalingStrategy"] == {"strategy": "default"}
+
+
+class TestTheLease:
+    @pytest.mark.parametrize("name", OVERLAYS)
+    def test_it_is_as_long_as_the_queue_hides_a_message(self, name: str) -> None:
+        hidden = RESOURCES["ChunkQueue"]["Properties"]["VisibilityTimeout"]
+        assert asked_of(name)[1].lease == timedelta(seconds=hidden)
+
+    @pytest.mark.parametrize("name", OVERLAYS)
+    def test_a_worker_told_to_go_is_gone_before_its_chunk_can_go_to_another(self, name: str) -> None:
+        config = asked_of(name)[1]
+        grace = timedelta(seconds=pod_template(overlay(name))["spec"]["terminationGracePeriodSeconds"])
+        assert config.beat < grace <= config.lease - config.beat
+
+    @pytest.mark.parametrize("name", OVERLAYS)
+    def test_it_is_gone_before_its_spot_instance_is(self, name: str) -> None:
+        assert timedelta(seconds=pod_template(overlay(name))["spec"]["terminationGracePeriodSeconds"]) <= SPOT_NOTICE
+
+
+class TestTheEnvironment:
+    @pytest.mark.parametrize("name", OVERLAYS)
+    def test_a_worker_is_told_all_that_it_asks_and_nothing_else(self, name: str) -> None:
+        asked = asked_of(name)[0]
+        # How boto3 knows its region, and how NVIDIA's runtime knows what to bring.
+        others = {"AWS_REGION", "AWS_DEFAULT_REGION"} | ({"NVIDIA_DRIVER_CAPABILITIES"} if name == "gpu" else set())
+        unasked = set() if name in KEDA else {"IDLE_EXIT_SECONDS"}
+        assert set(environment(overlay(name))) - others == asked.names - unasked
+
+    @pytest.mark.parametrize("name", OVERLAYS)
+    def test_a_worker_is_called_as_its_pod(self, name: str) -> None:
+        assert environment(overlay(name))["WORKER_NAME"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+
+    @pytest.mark.parametrize("name", OVERLAYS)
+    def test_boto3_knows_the_region(self, name: str) -> None:
+        region = {"configMapKeyRef": {"name": the(overlay(name), "ConfigMap")["metadata"]["name"], "key": "AWS_REGION"}}
+        assert environment(overlay(name))["AWS_DEFAULT_REGION"] == region
+
+    @pytest.mark.parametrize("name", OVERLAYS)
+    def test_the_farm_is_where_the_environment_comes_from(self, name: str) -> None:
+        sources = [{"configMapRef": {"name": "farm"}}] + ([{"secretRef": {"name": "aws"}}] if name == "local" else [])
+        assert container(overlay(name))["envFrom"] == sources
+        assert the(overlay(name), "ConfigMap")["metadata"]["name"] == "farm"
+
+    @pytest.mark.parametrize("name", OVERLAYS)
+    def test_no_manifest_holds_a_secret(self, name: str) -> None:
+        assert [each for each in overlay(name) if each["kind"] == "Secret"] == []
+
+
+class TestWhetherAWorkerLives:
+    @pytest.fixture
+    def probe(self) -> dict[str, Any]:
+        found: dict[str, Any] = container(overlay("keda"))["livenessProbe"]
+        return found
+
+    def ended(self, probe: dict[str, Any], file: Path) -> int:
+        environment = {**os.environ, "HEALTH_FILE": str(file)}
+        return subprocess.run(probe["exec"]["command"], env=environment, capture_output=True, check=False).returncode
+
+    def test_one_that_touched_its_file_does(self, probe: dict[str, Any], tmp_path: Path) -> None:
+        alive = tmp_path / "alive"
+        alive.touch()
+        assert self.ended(probe, alive) == 0
+
+    def test_one_that_has_been_silent_too_long_does_not(self, probe: dict[str, Any], tmp_path: Path) -> None:
+        silent = tmp_path / "alive"
+        silent.touch()
+        long_ago = time.time() - LONGEST_SILENCE.total_seconds()
+        os.utime(silent, (long_ago - 1, long_ago - 1))
+        assert self.ended(probe, silent) != 0
+        os.utime(silent, (long_ago + 30, long_ago + 30))
+        assert self.ended(probe, silent) == 0
+
+    def test_one_that_never_came_round_does_not(self, probe: dict[str, Any], tmp_path: Path) -> None:
+        assert self.ended(probe, tmp_path / "none") != 0
+
+    def test_a_worker_comes_round_often_enough(self, probe: dict[str, Any]) -> None:
+        assert max(LONGEST_POLL, asked_of("keda")[1].beat) * 2 < LONGEST_SILENCE
+        # Nothing is there to be touched until Blender has started to load.
+        assert probe["periodSeconds"] * probe["failureThreshold"] >= 60
+
+    def test_the_question_is_asked_without_python(self, probe: dict[str, Any]) -> None:
+        assert "python" not in " ".join(probe["exec"]["command"])
+
+    def test_the_file_is_where_a_worker_may_write(self) -> None:
+        config = asked_of("keda")[1]
+        assert config.health_file is not None
+        assert config.health_file.is_relative_to(config.scratch)
+
+
+class TestWhatScales:
+    @pytest.mark.parametrize("name", KEDA)
+    def test_keda_alone_does(self, name: str) -> None:
+        kinds = {each["kind"] for each in overlay(name)}
+        assert "ScaledJob" in kinds
+        assert kinds & {"Deployment", "HorizontalPodAutoscaler", "ScaledObject"} == set()
+
+    @pytest.mark.parametrize("name", KEDA)
+    def test_there_are_no_workers_while_there_is_no_work(self, name: str) -> None:
+        assert the(overlay(name), "ScaledJob")["spec"]["minReplicaCount"] == 0
+        assert asked_of(name)[1].idle_exit == timedelta(seconds=60)
+        assert pod_template(overlay(name))["spec"]["restartPolicy"] == "Never"
+
+    @pytest.mark.parametrize("name", KEDA)
+    def test_an_update_kills_no_worker(self, name: str) -> None:
+        assert the(overlay(name), "ScaledJob")["spec"]["rollout"]["strategy"] == "gradual"
+
+    @pytest.mark.parametrize("name", KEDA)
+    def test_no_clock_ends_a_worker(self, name: str) -> None:
+        assert "activeDeadlineSeconds" not in the(overlay(name), "ScaledJob")["spec"]["jobTargetRef"]
+        assert "activeDeadlineSeconds" not in pod_template(overlay(name))["spec"]
+
+    @pytest.mark.parametrize("name", KEDA)
+    def test_a_node_that_goes_is_no_failure_of_its_worker(self, name: str) -> None:
+        (rule,) = the(overlay(name), "ScaledJob")["spec"]["jobTargetRef"]["podFailurePolicy"]["rules"]
+        assert rule == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+
+    def test_the_autoscaler_keeps_1_to_10_workers_half_busy(self) -> None:
+        manifests = overlay("hpa")
+        spec = the(manifests, "HorizontalPodAutoscaler")["spec"]
+        assert (spec["minReplicas"], spec["maxReplicas"]) == (1, 10)
+        (metric,) = spec["metrics"]
+        assert metric["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
+        deployment = the(manifests, "Deployment")
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment["metadata"]["name"]}
+        assert spec["scaleTargetRef"] == target
+        # The number is the autoscaler's: said here, each deploy would reset it.
+        assert "replicas" not in deployment["spec"]
+
+    def test_the_autoscaler_takes_workers_away_one_by_one(self) -> None:
+        down = the(overlay("hpa"), "HorizontalPodAutoscaler")["spec"]["behavior"]["scaleDown"]
+        assert down["policies"] == [{"type": "Pods", "value": 1, "periodSeconds": 60}]
+        assert down["stabilizationWindowSeconds"] >= 300
+
+    def test_any_other_cluster_has_a_fixed_number_of_workers(self) -> None:
+        assert the(overlay("local"), "Deployment")["spec"]["replicas"] == 1
+        assert {each["kind"] for each in overlay("local")} & {"ScaledJob", "HorizontalPodAutoscaler"} == set()
+
+    @pytest.mark.parametrize("name", ["hpa", "local"])
+    def test_a_worker_that_would_be_started_again_does_not_end_by_itself(self, name: str) -> None:
+        assert asked_of(name)[1].idle_exit is None
+        assert pod_template(overlay(name))["spec"].get("restartPolicy", "Always") == "Always"
+        selector = the(overlay(name), "Deployment")["spec"]["selector"]["matchLabels"]
+        assert selector.items() <= pod_template(overlay(name))["metadata"]["labels"].items()
+
+
+class TestWhoItIs:
+    @pytest.mark.parametrize("name", OVERLAYS)
+    def test_a_worker_is_whom_the_stack_gives_a_role(self, name: str) -> None:
+        identity = RESOURCES["WorkerIdentity"]["Properties"]
+        account = the(overlay(name), "ServiceAccount")["metadata"]
+        assert (
+            identity["ServiceAccount"] == account["name"] == pod_template(overlay(name))["spec"]["serviceAccountName"]
+        )
+        assert identity["Namespace"] == {"Ref": "FleetNamespace"}
+        assert TEMPLATE["Parameters"]["FleetNamespace"]["Default"] == account["namespace"]
+
+    @pytest.mark.parametrize("name", KEDA)
+    def test_keda_looks_at_the_queue_as_itself(self, name: str) -> None:
+        authentication = the(overlay(name), "TriggerAuthentication")
+        assert authentication["spec"] == {"podIdentity": {"provider": "aws", "identityOwner": "keda"}}
+        (trigger,) = the(overlay(name), "ScaledJob")["spec"]["triggers"]
+        assert trigger["authenticationRef"] == {"name": authentication["metadata"]["name"]}
+        identity = RESOURCES["KedaIdentity"]["Properties"]
+        assert (identity["Namespace"], identity["ServiceAccount"]) == ("keda", "keda-operator")
+
+
+def test_keda_is_the_version_that_its_schemas_stand_for() -> None:
+    readme = (CLUSTER / "schemas/README.md").read_text(encoding="utf-8")
+    assert f"`fleet deploy` installs KEDA {keda.VERSION}" in readme
+    assert f"| KEDA {keda.VERSION.rpartition('.')[0]} |" in readme
+    assert f"KEDA {keda.VERSION} must be in the cluster" in (CLUSTER / "README.md").read_text(encoding="utf-8")
