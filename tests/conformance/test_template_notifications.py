@@ -1,0 +1,170 @@
+"""Who is told of what: dead letters, alarms, and the announcements of jobs that ended."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from frameloom.model.report import Summary
+from frameloom.model.status import JobStatus
+from tests.conformance.farm_template import of_type, references, resources, statements, template
+from tests.conformance.toolbox import ROOT
+
+QUEUES = of_type("AWS::SQS::Queue")
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+RULES = of_type("AWS::Events::Rule")
+TOPIC = {"Ref": "NotificationTopic"}
+UNDELIVERED = {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
+
+
+class TestDeadLetters:
+    def test_what_workers_and_functions_take_is_handed_out_a_few_times_and_then_kept(self) -> None:
+        redrives = {name: queue["RedrivePolicy"] for name, queue in QUEUES.items() if "RedrivePolicy" in queue}
+        # A chunk's attempts cost hours of rendering, a piece of a log costs nothing.
+        assert {name: redrive["maxReceiveCount"] for name, redrive in redrives.items()} == {
+            "ChunkQueue": 3,
+            "LogQueue": 5,
+        }
+        dead = {redrive["deadLetterTargetArn"]["Fn::GetAtt"][0] for redrive in redrives.values()}
+        assert dead == {"ChunkDeadLetterQueue", "LogDeadLetterQueue"}
+
+    def test_every_target_of_every_rule_has_one_and_gives_up_within_an_hour(self) -> None:
+        upload = resources["RenderJob"]["Properties"]["Events"]["SceneUploaded"]["Properties"]
+        targets = [upload, *(target for rule in RULES.values() for target in rule["Targets"])]
+        assert len(targets) == 3
+        for target in targets:
+            assert target["DeadLetterConfig"] == {"Arn": UNDELIVERED}
+            assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == 3600
+
+    def test_the_function_that_may_be_called_asynchronously_has_one(self) -> None:
+        assert resources["SubmitJobFunction"]["Properties"]["DeadLetterQueue"] == {
+            "Type": "SQS",
+            "TargetArn": UNDELIVERED,
+        }
+        (statement,) = (each for each in statements("SubmitJobFunctionRole") if each["Sid"] == "KeepWhatFails")
+        assert (statement["Action"], statement["Resource"]) == ("sqs:SendMessage", UNDELIVERED)
+
+    def test_only_our_rules_may_put_events_there(self) -> None:
+        policy = resources["UndeliveredQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        (allowed,) = (statement for statement in policy if statement["Effect"] == "Allow")
+        assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
+        rules = {"RenderJobSceneUploaded", *RULES}
+        assert set(references(allowed["Condition"]["ArnEquals"]["aws:SourceArn"])) == rules
+
+
+class TestAlarms:
+    def test_each_tells_the_topic_and_says_what_to_do(self) -> None:
+        for name, alarm in ALARMS.items():
+            assert alarm["AlarmActions"] == [TOPIC], name
+            assert alarm["AlarmDescription"], name
+            # An idle farm has no data: that is how it should be.
+            assert alarm["TreatMissingData"] == "notBreaching", name
+
+    def test_the_topic_takes_words_from_each_of_them_and_from_no_other(self) -> None:
+        policy = resources["NotificationTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        by_service = {each["Principal"]["Service"]: each for each in policy if each["Effect"] == "Allow"}
+        assert set(by_service) == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+        alarms = by_service["cloudwatch.amazonaws.com"]["Condition"]["ArnEquals"]["aws:SourceArn"]
+        assert set(references(alarms)) == set(ALARMS)
+        # EventBridge sends SNS nothing that a condition could be held against.
+        assert "Condition" not in by_service["events.amazonaws.com"]
+
+    def test_every_queue_that_nothing_empties_has_one(self) -> None:
+        fed = {
+            reference
+            for mapping in of_type("AWS::Lambda::EventSourceMapping").values()
+            for reference in references(mapping["EventSourceArn"])
+        }
+        watched = {name for alarm in ALARMS.values() for name in references(alarm) if name in QUEUES}
+        assert set(QUEUES) - watched - (fed - {"ChunkDeadLetterQueue"}) == set()
+
+    @pytest.mark.parametrize(
+        ("alarm", "metric"), [("JobsFailedAlarm", "ExecutionsFailed"), ("JobsTimedOutAlarm", "ExecutionsTimedOut")]
+    )
+    def test_a_failed_job_sets_one_off(self, alarm: str, metric: str) -> None:
+        found = ALARMS[alarm]
+        assert (found["Namespace"], found["MetricName"]) == ("AWS/States", metric)
+        assert found["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": "RenderJob"}}]
+
+    def test_a_stuck_job_sets_one_off_after_as_long_as_asked_for(self) -> None:
+        alarm = ALARMS["JobStuckAlarm"]
+        assert alarm["EvaluationPeriods"] == {"Ref": "StuckMinutes"}
+        # By default all periods count, so each minute must be without a frame.
+        assert "DatapointsToAlarm" not in alarm
+        metrics = {each["Id"]: each for each in alarm["Metrics"]}
+        assert {metrics[name]["MetricStat"]["Period"] for name in ("waiting", "leased", "rendered")} == {60}
+        for name in ("waiting", "leased"):
+            assert set(references(metrics[name])) == {"ChunkQueue"}
+
+    def test_the_frames_that_it_counts_are_those_that_collect_logs_reports(self) -> None:
+        (counted,) = (each for each in ALARMS["JobStuckAlarm"]["Metrics"] if each["Id"] == "rendered")
+        variables = template["Globals"]["Function"]["Environment"]["Variables"]
+        metric = counted["MetricStat"]["Metric"]
+        assert metric["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+        assert metric["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+        # The stack's name: two stacks of one account are two farms.
+        assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+        source = (ROOT / "functions/collect_logs/app.py").read_text(encoding="utf-8")
+        assert f'add_metric(name="{metric["MetricName"]}"' in source
+
+
+class TestAnnouncements:
+    @pytest.fixture
+    def states(self) -> dict[str, Any]:
+        machine = json.loads((ROOT / "statemachine/render_job.asl.json").read_text(encoding="utf-8"))
+        states: dict[str, Any] = machine["States"]
+        return states
+
+    def test_the_rules_match_what_the_machine_puts(self, states: dict[str, Any]) -> None:
+        for state in ("AnnounceSuccess", "AnnounceFailure"):
+            (entry,) = states[state]["Parameters"]["Entries"]
+            for rule in RULES.values():
+                assert rule["EventPattern"]["source"] == [entry["Source"]]
+                assert rule["EventPattern"]["detail-type"] == [entry["DetailType"]]
+
+    def test_every_way_a_job_can_end_has_its_rule(self) -> None:
+        matched = [status for rule in RULES.values() for status in rule["EventPattern"]["detail"]["status"]]
+        # A job that was canceled was stopped by somebody, and never announces anything.
+        assert sorted(matched) == sorted([JobStatus.SUCCEEDED, JobStatus.FAILED])
+
+    def test_a_rule_hears_of_its_own_stack_alone(self) -> None:
+        for rule in RULES.values():
+            assert rule["EventPattern"]["resources"] == [{"Ref": "RenderJob"}]
+
+    def test_the_machine_may_announce_on_the_default_bus_as_itself_and_nowhere_else(self) -> None:
+        (statement,) = (each for each in statements("RenderJobRole") if each["Sid"] == "Announce")
+        assert statement["Action"] == "events:PutEvents"
+        assert statement["Resource"]["Fn::Sub"].endswith(":event-bus/default")
+        assert statement["Condition"]["ForAllValues:StringEquals"] == {"events:source": "frameloom"}
+
+    def test_what_a_message_says_is_in_the_summary(self) -> None:
+        for rule in RULES.values():
+            (target,) = rule["Targets"]
+            assert target["Arn"] == TOPIC
+            transformer = target["InputTransformer"]
+            text = transformer["InputTemplate"]["Fn::Sub"]
+            paths = transformer["InputPathsMap"]
+            assert set(re.findall(r"<(\w+)>", text)) <= set(paths)
+            assert {"job", "status", "total", "bucket", "report"} <= set(re.findall(r"<(\w+)>", text))
+            for path in paths.values():
+                assert is_a_path_of(path, Summary.model_json_schema()), path
+
+    def test_each_line_of_a_message_is_a_string_of_json(self) -> None:
+        for rule in RULES.values():
+            text = rule["Targets"][0]["InputTransformer"]["InputTemplate"]["Fn::Sub"]
+            assert all(isinstance(json.loads(line), str) for line in text.splitlines())
+
+
+def is_a_path_of(path: str, schema: dict[str, Any]) -> bool:
+    """Return whether `$.detail...` leads through the fields of a summary."""
+    fields = path.removeprefix("$.detail.").split(".")
+    node = schema
+    for field in fields:
+        options = [node, *node.get("anyOf", [])]
+        nodes = [schema["$defs"][each["$ref"].rpartition("/")[2]] if "$ref" in each else each for each in options]
+        found = [each["properties"][field] for each in nodes if field in each.get("properties", {})]
+        if not found:
+            return False
+        node = found[0]
+    return True

@@ -1,0 +1,186 @@
+"""What SAM, cfn-lint and checkov say of the templates: nothing, unless a fault is planted."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frameloom.local.template import local_template
+from tests.conformance.farm_template import CLUSTER, TEMPLATE
+from tests.conformance.toolbox import ROOT, cfn_lint, checkov, sam_validate
+
+# What a validator says, by the file that it is said of.
+Findings = dict[Path, list[dict[str, Any]]]
+
+# In characters: below it a reason is none.
+SHORTEST_REASON = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A change of one template's text that a rule must see, in the resource that it names."""
+
+    file: Path
+    sound: str
+    faulty: str
+    rule: str
+    resource: str
+
+
+TO_LINT = {
+    "an error": Fault(
+        file=TEMPLATE,
+        sound="VisibilityTimeout: 120",
+        faulty="VisibilityTimeout: soon",
+        rule="E3012",
+        resource="ChunkQueue",
+    ),
+    "no more than a warning": Fault(
+        file=CLUSTER,
+        sound="!If [NatInEachZone, !Ref NatGateway3, !Ref NatGateway1]",
+        faulty="!If [NatInEachZone, !Ref NatGateway3, !Ref NatGateway2]",
+        rule="W1001",
+        resource="PrivateDefaultRoute3",
+    ),
+    "a parameter that the nested stack does not take": Fault(
+        file=TEMPLATE,
+        sound="AdminArn: !Ref ClusterAdminArn",
+        faulty="Admin: !Ref ClusterAdminArn",
+        rule="E3043",
+        resource="EksCluster",
+    ),
+}
+TO_CHECK = {
+    "a bucket that may become public": Fault(
+        file=TEMPLATE,
+        sound="BlockPublicPolicy: true",
+        faulty="BlockPublicPolicy: false",
+        rule="CKV_AWS_54",
+        resource="AWS::S3::Bucket.ScenesBucket",
+    ),
+    "a role that may do everything": Fault(
+        file=TEMPLATE,
+        sound="Action: s3:PutObject\n                Resource: !Sub ${LogBucket.Arn}/jobs/*\n\n  PlanChunksFunction:",
+        faulty='Action: "*"\n                Resource: "*"\n\n  PlanChunksFunction:',
+        rule="CKV_AWS_110",
+        resource="AWS::IAM::Role.PrepareJobFunctionRole",
+    ),
+    "a function without its exception": Fault(
+        file=TEMPLATE,
+        sound="Metadata: *awaited\n    Properties:\n      Description: List",
+        faulty="Properties:\n      Description: List",
+        rule="CKV_AWS_116",
+        resource="AWS::Serverless::Function.PlanChunksFunction",
+    ),
+    "a cluster without its exception": Fault(
+        file=CLUSTER,
+        sound="id: CKV_AWS_58",
+        faulty="id: CKV_AWS_38",
+        rule="CKV_AWS_58",
+        resource="AWS::EKS::Cluster.Cluster",
+    ),
+}
+
+
+def plant(faults: Iterable[Fault], folder: Path) -> Path:
+    """Write both templates with faults in them, and links to what they name, and return the folder."""
+    (folder / "cluster").mkdir()
+    for name in ("functions", "src", "statemachine"):
+        (folder / name).symlink_to(ROOT / name)
+    for file in (TEMPLATE, CLUSTER):
+        text = file.read_text(encoding="utf-8")
+        for fault in faults:
+            if fault.file == file:
+                assert text.count(fault.sound) == 1
+                text = text.replace(fault.sound, fault.faulty)
+        (folder / file.relative_to(ROOT)).write_text(text, encoding="utf-8")
+    return folder
+
+
+def by_file(findings: Iterable[dict[str, Any]], field: str) -> Findings:
+    """Return findings by the file that they are in."""
+    found: Findings = {}
+    for finding in findings:
+        found.setdefault(Path(finding[field]), []).append(finding)
+    return found
+
+
+class TestSam:
+    def test_the_template_is_valid(self) -> None:
+        ended = sam_validate(TEMPLATE)
+        assert ended.returncode == 0, ended.stderr + ended.stdout
+
+    def test_a_planted_fault_is_found(self, tmp_path: Path) -> None:
+        ended = sam_validate(plant([TO_LINT["an error"]], tmp_path) / TEMPLATE.name)
+        assert ended.returncode != 0
+        assert "'soon' is not of type 'integer'" in ended.stdout + ended.stderr
+
+
+class TestCfnLint:
+    @pytest.fixture(scope="class")
+    def faulty(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return plant(TO_LINT.values(), tmp_path_factory.mktemp("lint"))
+
+    @pytest.fixture(scope="class")
+    def findings(self, faulty: Path) -> Findings:
+        """One run over everything: it takes longer to start than to look."""
+        files = [path.relative_to(ROOT) for path in (TEMPLATE, CLUSTER)]
+        return by_file(cfn_lint([TEMPLATE, CLUSTER, *(faulty / file for file in files)]), "Filename")
+
+    @pytest.mark.parametrize("file", [TEMPLATE, CLUSTER], ids=lambda file: file.name)
+    def test_it_finds_nothing_not_even_a_warning(self, file: Path, findings: Findings) -> None:
+        assert findings.get(file, []) == []
+
+    @pytest.mark.parametrize("name", TO_LINT)
+    def test_a_planted_fault_is_found(self, name: str, faulty: Path, findings: Findings) -> None:
+        fault = TO_LINT[name]
+        found = findings[faulty / fault.file.relative_to(ROOT)]
+        assert fault.resource in {
+            finding["Location"]["Path"][1] for finding in found if finding["Rule"]["Id"] == fault.rule
+        }
+
+
+class TestCheckov:
+    """It looks at the templates, and at what SAM makes of the one, so that it also sees what SAM adds."""
+
+    @pytest.fixture(scope="class")
+    def faulty(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return plant(TO_CHECK.values(), tmp_path_factory.mktemp("check"))
+
+    @pytest.fixture(scope="class")
+    def by_sam(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        path = tmp_path_factory.mktemp("sam") / "template.json"
+        whole = local_template(TEMPLATE, {"Cluster": "create"}, leave_out=())
+        path.write_text(json.dumps(whole, indent=1), encoding="utf-8")
+        return path
+
+    @pytest.fixture(scope="class")
+    def results(self, by_sam: Path, faulty: Path) -> dict[str, Findings]:
+        """One run over everything, by outcome and file."""
+        files = [path.relative_to(ROOT) for path in (TEMPLATE, CLUSTER)]
+        found = checkov([TEMPLATE, CLUSTER, by_sam, *(faulty / file for file in files)])
+        outcomes = ("passed_checks", "failed_checks", "skipped_checks")
+        return {outcome: by_file(found[outcome], "file_abs_path") for outcome in outcomes}
+
+    def test_it_finds_nothing_that_has_no_reason(self, by_sam: Path, results: dict[str, Findings]) -> None:
+        for file in (TEMPLATE, CLUSTER, by_sam):
+            failed = results["failed_checks"].get(file, [])
+            assert [f"{check['resource']}: {check['check_id']} {check['check_name']}" for check in failed] == []
+            reasons = [check["check_result"]["suppress_comment"] for check in results["skipped_checks"][file]]
+            assert [reason for reason in reasons if len(reason) < SHORTEST_REASON] == []
+
+    def test_it_looked_at_functions_at_roles_of_ours_and_at_one_that_sam_makes(
+        self, by_sam: Path, results: dict[str, Findings]
+    ) -> None:
+        ours, made = ({check["resource"] for check in results["passed_checks"][file]} for file in (TEMPLATE, by_sam))
+        assert {"AWS::Serverless::Function.SubmitJobFunction", "AWS::IAM::Role.WorkerRole"} <= ours
+        assert {"AWS::Lambda::Function.SubmitJobFunction", "AWS::IAM::Role.RenderJobSceneUploadedRole"} <= made
+
+    @pytest.mark.parametrize("name", TO_CHECK)
+    def test_a_planted_fault_is_found(self, name: str, faulty: Path, results: dict[str, Findings]) -> None:
+        fault = TO_CHECK[name]
+        found = results["failed_checks"][faulty / fault.file.relative_to(ROOT)]
+        assert (fault.rule, fault.resource) in {(check["check_id"], check["resource"]) for check in found}
