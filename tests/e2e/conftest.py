@@ -12,11 +12,17 @@ from tests.scenes import make_scene
 LEASE_SECONDS = 4
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what looks at the calls of all other tests behind them."""
+    items.sort(key=lambda item: item.path.name == "test_permissions.py")
+
+
 @pytest.fixture(scope="session")
-def rig() -> Iterator[Rig]:
-    """A farm that is up."""
-    with LocalFarm(workers=1, worker_env={"LEASE_SECONDS": str(LEASE_SECONDS)}) as farm:
-        yield Rig(farm)
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A farm that is up, and writes down every call that is made to it."""
+    calls = tmp_path_factory.mktemp("rig") / "calls"
+    with LocalFarm(workers=1, worker_env={"LEASE_SECONDS": str(LEASE_SECONDS)}, record=calls) as farm:
+        yield Rig(farm, calls)
 
 
 @pytest.fixture(scope="session")

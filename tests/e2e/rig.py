@@ -20,21 +20,22 @@ PATIENCE = 90.0
 
 
 class Rig:
-    """A running farm and its clients."""
+    """A running farm, its clients, and the file of all calls made to it."""
 
-    def __init__(self, farm: LocalFarm) -> None:
+    def __init__(self, farm: LocalFarm, calls: Path) -> None:
         environment = farm.environment
         session = boto3.Session(
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
             region_name=environment["AWS_REGION"],
         )
-        self.farm = farm
+        self.farm, self.calls = farm, calls
 
         def client(service: Any) -> Any:
             return session.client(service, endpoint_url=farm.endpoint)
 
         self.s3, self.states, self.sqs, self.functions = map(client, ("s3", "stepfunctions", "sqs", "lambda"))
+        self.stacks = client("cloudformation")
         self.stack = stack_of(farm.outputs, name="local")
         self.store = S3Store(self.s3)
         self.jobs = JobExecutions(self.stack.machine, self.states)

@@ -1,0 +1,147 @@
+"""Jobs that between them have every part of the farm make every call that it ever makes."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from frameloom.model import keys
+from frameloom.model.status import JobStatus
+from tests.e2e.rig import Rig, wait
+
+FOLDER = "every-call/"
+
+
+def make_every_call(rig: Rig, tiny: Path, slow: Path) -> None:
+    """Run the jobs; each function says which calls it is there for."""
+    _a_film(rig, tiny)
+    _what_is_not_there(rig)
+    _a_lost_chunk(rig)
+    _submitted_jobs(rig)
+    _a_frame_that_went_away(rig)
+    _a_worker_in_trouble(rig, slow)
+    # A worker keeps scenes; this one has only just started.
+    _a_scene_that_went_away(rig, tiny)
+
+
+def _a_film(rig: Rig, tiny: Path) -> None:
+    """Render, encode and stitch, two chunks side by side."""
+    rig.upload_quietly(tiny, f"{FOLDER}film.blend")
+    execution = rig.run(file=f"{FOLDER}film.blend", frames="1-2", chunk_size=1)
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+
+
+def _what_is_not_there(rig: Rig) -> None:
+    """Ask S3 for a scene that it has not."""
+    assert rig.run(file=f"{FOLDER}nowhere.blend").error == "SceneNotFound"
+    assert _submit(rig, file=f"{FOLDER}nowhere.blend")["errorType"] == "SceneNotFound"
+
+
+def _a_lost_chunk(rig: Rig) -> None:
+    """Have a chunk reach the dead-letter queue, and rendered in its next attempt."""
+    with _nobody_at_work(rig):
+        job_id = rig.start(file=f"{FOLDER}film.blend", frames="3", output="frames")
+        body = wait(lambda: _taken(rig, job_id), "the job's message")
+        rig.sqs.send_message(QueueUrl=rig.stack.dead_letter_queue, MessageBody=body)
+    execution = rig.end_of(job_id)
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+
+
+def _taken(rig: Rig, job_id: str) -> str | None:
+    for message in rig.sqs.receive_message(QueueUrl=rig.stack.chunk_queue, WaitTimeSeconds=1).get("Messages", []):
+        body: str = message["Body"]
+        if json.loads(body)["job_id"] == job_id:
+            rig.sqs.delete_message(QueueUrl=rig.stack.chunk_queue, ReceiptHandle=message["ReceiptHandle"])
+            return body
+    return None
+
+
+def _submitted_jobs(rig: Rig) -> None:
+    """Start a job by function, and ask how it stands before and after it ends."""
+    request = {"file": f"{FOLDER}film.blend", "frames": "1-2", "output": "frames"}
+    first, second = _submit(rig, **request), _submit(rig, **request)
+    assert (first["started"], second["started"]) == (True, False)
+    assert rig.end_of(first["job_id"]).status is JobStatus.SUCCEEDED
+    assert _submit(rig, **request)["frames"] == {"done": 2, "total": 2}
+
+
+def _submit(rig: Rig, **request: Any) -> dict[str, Any]:
+    return _invoke(rig, rig.farm.outputs["SubmitJobFunctionName"], request)
+
+
+def _a_frame_that_went_away(rig: Rig) -> None:
+    """Delete a frame, and encode and stitch the film that it was part of once more."""
+    execution = rig.run(file=f"{FOLDER}film.blend", frames="1-2")
+    (frame, *_) = rig.frame_writes(f"{FOLDER}film")
+    rig.s3.delete_object(Bucket=rig.stack.buckets.frames, Key=frame)
+    segment = {"segment": 0, "first": 0, "count": 2}
+    for state, event, error in (
+        ("EncodeSegment", {"segment": segment}, "EncodeFailed"),
+        ("StitchVideo", {}, "EncodeFailed"),
+        ("VerifyFrames", {"round": 2}, "FramesMissing"),
+    ):
+        answer = _invoke(rig, _function(rig, state), {"job_id": execution.job_id, **event})
+        assert answer["errorType"] == error, answer
+
+
+def _a_scene_that_went_away(rig: Rig, tiny: Path) -> None:
+    """Delete a scene between its job's start and its worker's."""
+    with _nobody_at_work(rig):
+        rig.upload_quietly(tiny, f"{FOLDER}gone.blend")
+        job_id = rig.start(file=f"{FOLDER}gone.blend", frames="1", output="frames")
+        wait(lambda: not rig.queue_is_empty(), "a message")
+        scene = {"Bucket": rig.stack.buckets.scenes, "Key": f"{FOLDER}gone.blend"}
+        rig.s3.delete_object(**scene, VersionId=rig.s3.head_object(**scene)["VersionId"])
+    execution = rig.end_of(job_id)
+    assert execution.error == "SceneNotFound", execution
+
+
+def _a_worker_in_trouble(rig: Rig, slow: Path) -> None:
+    """Have a worker give back its chunk because it is told to go, and the next one lose its Blender."""
+    rig.upload_quietly(slow, f"{FOLDER}slow.blend")
+    [first] = rig.farm.workers
+    job_id = rig.start(file=f"{FOLDER}slow.blend", frames="1", output="frames")
+    rig.wait_for_log(job_id, "Frame rendering")
+    os.kill(first, signal.SIGTERM)
+    wait(lambda: _times_begun(rig, job_id) == 2, "another worker to render")
+    [second] = rig.farm.workers
+    for child in psutil.Process(second).children(recursive=True):
+        child.kill()
+    wait(lambda: list(rig.store.list(rig.stack.buckets.logs, keys.results_prefix(job_id))), "the chunk to fail")
+    # A message that waits for another attempt is dropped when its job is gone.
+    rig.jobs.stop(job_id, reason="the test has seen enough")
+    wait(rig.queue_is_empty, "an empty queue")
+
+
+def _times_begun(rig: Rig, job_id: str) -> int:
+    return sum(record["message"] == "Frame rendering" for record in rig.log(job_id))
+
+
+@contextmanager
+def _nobody_at_work(rig: Rig) -> Iterator[None]:
+    """Stop the workers, for a while."""
+    workers = rig.farm.workers
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _function(rig: Rig, state: str) -> str:
+    functions = rig.functions.list_functions()["Functions"]
+    (name,) = [each["FunctionName"] for each in functions if f"-{state}Function-" in each["FunctionName"]]
+    return str(name)
+
+
+def _invoke(rig: Rig, function: str, event: dict[str, Any]) -> dict[str, Any]:
+    answer = rig.functions.invoke(FunctionName=function, Payload=json.dumps(event))
+    document: dict[str, Any] = json.loads(answer["Payload"].read())
+    return document

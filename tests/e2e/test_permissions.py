@@ -1,0 +1,132 @@
+"""What every part of the farm asks of AWS is what its role is granted, and nothing is granted that nobody needs.
+
+The emulator lets in everybody. So it writes down what each function, the workers and the state machine ask for, all
+that the other end-to-end tests have them do included, and an evaluator says whether AWS would have done it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from frameloom.local.deploy import STACK
+from frameloom.local.environment import SOMEBODY
+from frameloom.local.farm import TEMPLATE, WORKER_KEY, find_root
+from frameloom.local.template import local_template
+from tests.e2e.every_call import make_every_call
+from tests.e2e.rig import Rig
+from tests.iam.authorization import Request, requests_of
+from tests.iam.calls import read_call
+from tests.iam.evaluator import Verdict, judge
+from tests.iam.intrinsics import Stack
+from tests.iam.of_aws import made_by_aws
+from tests.iam.policies import Grant, grants, resource_policies
+
+# What moto signs with whatever a state machine does; there is one.
+MOTO_KEY = "ak"
+
+# Granted and never used, each with its reason: `role: action on resource`.
+NEVER_USED: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """All that was asked for, and what IAM says to it."""
+
+    stack: Stack
+    granted: list[Grant]
+    verdicts: list[Verdict]
+
+
+@pytest.fixture(scope="module")
+def trial(rig: Rig, tiny: Path, slow: Path) -> Trial:
+    make_every_call(rig, tiny, slow)
+    # The whole of it: the roles of pods stand in no stack of one machine, but workers need theirs here too.
+    template = local_template(find_root() / TEMPLATE, {}, leave_out=())
+    stack = Stack(template=template, parameters={}, names=names(rig))
+    granted = grants(stack)
+    requests = [*dict.fromkeys([*requests_on_record(rig, stack), *made_by_aws(stack)])]
+    return Trial(stack=stack, granted=granted, verdicts=judge(requests, granted, resource_policies(stack)))
+
+
+def names(rig: Rig) -> dict[str, str]:
+    """Return the names of the stack's resources by their logical ones."""
+    pages = rig.stacks.get_paginator("list_stack_resources").paginate(StackName=STACK)
+    found = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    # What CloudFormation gives as an id is a name, a URL or an ARN that ends with it.
+    return {
+        each["LogicalResourceId"]: name(each["PhysicalResourceId"], each["ResourceType"])
+        for each in found
+        if each["LogicalResourceId"].strip()
+    }
+
+
+def name(physical: str, kind: str) -> str:
+    return physical.rpartition("/" if kind == "AWS::SQS::Queue" else ":")[2]
+
+
+def requests_on_record(rig: Rig, stack: Stack) -> Iterator[Request]:
+    """Yield what the parts of the farm have asked for; what the tests asked for is theirs."""
+    (machine,) = stack.resources("AWS::StepFunctions::StateMachine")
+    roles = {stack.name(role): role for role in stack.resources("AWS::IAM::Role")}
+    roles |= {WORKER_KEY: "WorkerRole", MOTO_KEY: f"{machine}Role"}
+    # Which of the two AWS checks is said nowhere: the machine, or that which its Map's label names.
+    owners = [stack.arn(machine), f"{stack.arn(machine)}/RenderChunks"]
+    for line in rig.calls.read_text(encoding="utf-8").splitlines():
+        call = read_call(line)
+        if call.principal != SOMEBODY:
+            assert call.principal in roles, f"nobody knows who made this call: {line}"
+            yield from requests_of(call, role=roles[call.principal], task_owners=owners)
+
+
+def test_every_call_is_allowed_by_the_policies_of_the_role_that_makes_it(trial: Trial) -> None:
+    denied = [f"{verdict.decision}: {verdict.request}" for verdict in trial.verdicts if not verdict.allowed]
+    assert denied == []
+
+
+def test_every_role_was_seen_at_work(trial: Trial) -> None:
+    assert {verdict.request.role for verdict in trial.verdicts} == set(trial.stack.resources("AWS::IAM::Role"))
+
+
+def test_what_is_granted_and_never_used_is_known_with_its_reason(
+    trial: Trial, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_calls = [verdict for verdict in trial.verdicts if not verdict.request.by_aws]
+    unused = in_words(trial.stack, set(trial.granted) - needed(trial.verdicts))
+    by_aws = in_words(trial.stack, needed(trial.verdicts) - needed(by_calls))
+    with capsys.disabled():
+        print(f"\n{len(trial.granted)} grants; {len(by_calls)} different requests of {len(trial.verdicts)} are our own")
+        print(f"Granted and used by AWS itself alone, as its guides say: {len(by_aws)}", *by_aws, sep="\n  ")
+        print(f"Granted and never used: {len(unused)}")
+        for grant in unused:
+            print(f"  {grant}: {NEVER_USED.get(grant, 'nobody has said why')}")
+    assert unused == sorted(NEVER_USED)
+
+
+def test_without_any_one_grant_a_call_is_denied(trial: Trial) -> None:
+    """Take away each grant that is needed, from a role like its own, and have that ask for what it alone allowed."""
+    requests, granted = [], []
+    for number, grant in enumerate(needed(trial.verdicts)):
+        role = f"{grant.role}{number}"
+        asked = next(verdict.request for verdict in trial.verdicts if verdict.by == {grant})
+        requests.append(replace(asked, role=role))
+        granted += [replace(each, role=role) for each in trial.granted if each.role == grant.role and each != grant]
+    assert len(requests) > len(NEVER_USED)
+    assert [verdict for verdict in judge(requests, granted, resource_policies(trial.stack)) if verdict.allowed] == []
+
+
+def needed(verdicts: Iterable[Verdict]) -> set[Grant]:
+    """Return the grants without which some request would be denied."""
+    return {grant for verdict in verdicts if len(verdict.by) == 1 for grant in verdict.by}
+
+
+def in_words(stack: Stack, found: Iterable[Grant]) -> list[str]:
+    """Return grants with the logical names of what they are on, which are the same on every farm, in order."""
+    words = []
+    for grant in found:
+        resource = grant.resource
+        for logical, its_name in stack.names.items():
+            resource = resource.replace(its_name, logical)
+        words.append(f"{grant.role}: {grant.action} on {resource}")
+    return sorted(words)
