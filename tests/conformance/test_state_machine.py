@@ -170,11 +170,12 @@ class TestWhatBecomesOfErrors:
         assert any(name in catch["ErrorEquals"] for catch in chunk["Catch"])
 
     def test_whatever_fails_outside_a_map_leads_to_a_report_or_to_failed(self, machine: Machine) -> None:
+        elsewhere = {"LogJob": "Failed", "LogFailure": "Failed", "AnnounceSuccess": "Done", "AnnounceFailure": "Failed"}
         for name, state in machine["States"].items():
             if state["Type"] in ("Task", "Map"):
                 (catch,) = state["Catch"]
                 assert catch["ErrorEquals"] == ["States.ALL"]
-                assert catch["Next"] == ("Failed" if name in ("LogJob", "LogFailure") else "LogFailure")
+                assert catch["Next"] == elsewhere.get(name, "LogFailure")
 
     def test_a_report_that_fails_does_not_hide_why_the_job_did(self, machine: Machine) -> None:
         (catch,) = machine["States"]["LogFailure"]["Catch"]
@@ -186,6 +187,27 @@ class TestWhatBecomesOfErrors:
         for state in lambdas:
             assert _retries(state, "Lambda.TooManyRequestsException") == 5
             assert _retries(state, "Lambda.ServiceException") == 5
+
+
+class TestAnnouncements:
+    @pytest.mark.parametrize(("state", "end"), [("AnnounceSuccess", "Done"), ("AnnounceFailure", "Failed")])
+    def test_a_job_ends_the_same_whatever_becomes_of_its_announcement(
+        self, state: str, end: str, machine: Machine
+    ) -> None:
+        announcement = machine["States"][state]
+        (catch,) = announcement["Catch"]
+        assert announcement["Next"] == catch["Next"] == end
+        # The end shows the summary, or fails with the error in it: neither may be replaced by what the bus says.
+        assert announcement["ResultPath"] is None
+        assert catch["ResultPath"] is None
+        assert _retries(announcement, "EventBridge.FailedEntry") == 3
+
+    def test_what_is_announced_is_the_report_s_summary(self, machine: Machine) -> None:
+        for report, state in (("LogJob", "AnnounceSuccess"), ("LogFailure", "AnnounceFailure")):
+            assert machine["States"][report]["Next"] == state
+            (entry,) = machine["States"][state]["Parameters"]["Entries"]
+            assert (entry["Source"], entry["DetailType"]) == ("frameloom", "Frameloom Job Ended")
+            assert (entry["Detail.$"], entry["EventBusName"]) == ("$", "default")
 
 
 def test_an_upload_that_starts_no_job_ends_after_three_states(machine: Machine) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from frameloom.local.absent_services import needs_every_service
 from frameloom.local.environment import LOCAL_FILES
-from frameloom.local.template import local_template
+from frameloom.local.template import LEFT_OUT, local_template
 from frameloom.local.template_cache import cached_template
 from frameloom.local.warm_up import warm_up
 from frameloom.model.errors import FarmUnavailable
@@ -86,6 +86,60 @@ def test_what_sam_adds_is_there_and_what_it_does_not_know_stays(template: Path) 
     assert transformed["Resources"]["Queue"] == {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 120}}
     assert transformed["Outputs"] == {"QueueUrl": {"Value": {"Ref": "Queue"}}}
     assert "Transform" not in transformed
+
+
+AWS_ONLY = """
+Parameters:
+  Cluster: {Type: String, Default: create}
+Conditions:
+  Pods: !Not [!Equals [!Ref Cluster, none]]
+Resources:
+  Topic: {Type: AWS::SNS::Topic}
+  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmActions: [!Ref Topic]}}
+  Nested: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: nested.yaml}}
+  Role: {Type: AWS::IAM::Role, Properties: {RoleName: !GetAtt Nested.Outputs.Name}}
+  Policy: {Type: AWS::IAM::RolePolicy, Properties: {RoleName: !Ref Role}}
+  Waiting: {Type: AWS::SQS::Queue, DependsOn: Nested}
+  Queue: {Type: AWS::SQS::Queue, Condition: Pods}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      Targets: [{Id: told, Arn: !Ref Topic}, {Id: kept, Arn: !GetAtt Queue.Arn}]
+Outputs:
+  QueueUrl: {Value: !Ref Queue}
+  TopicArn: {Value: !Ref Topic}
+  RoleName: {Value: !Sub "name: ${Role}"}
+  RoleArn: {Value: !Sub "arn: ${Role.Arn}"}
+"""
+
+
+def test_what_a_farm_on_one_machine_has_no_use_for_is_left_out_with_all_that_refers_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(AWS_ONLY)
+    left = local_template(path, {})
+    assert set(left["Resources"]) == {"Queue", "Rule"}
+    assert set(left["Outputs"]) == {"QueueUrl"}
+    assert [target["Id"] for target in left["Resources"]["Rule"]["Properties"]["Targets"]] == ["kept"]
+
+
+def test_a_caller_may_have_all_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(AWS_ONLY)
+    whole = local_template(path, {}, leave_out=())
+    assert len(whole["Resources"]) == 8
+    assert len(whole["Outputs"]) == 4
+
+
+def test_there_is_no_cluster_unless_somebody_asks_for_one(tmp_path: Path) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(AWS_ONLY)
+    assert local_template(path, {})["Parameters"]["Cluster"]["Default"] == "none"
+
+
+def test_everything_that_is_left_out_is_in_the_farm_s_template_and_has_a_reason() -> None:
+    whole = local_template(ROOT / "template.yaml", {}, leave_out=())
+    assert LEFT_OUT.keys() <= {resource["Type"] for resource in whole["Resources"].values()}
+    assert all(LEFT_OUT.values())
 
 
 def test_the_farm_s_own_template_needs_no_more_of_aws_than_the_emulator_keeps(tmp_path: Path) -> None:
