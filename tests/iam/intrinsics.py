@@ -30,6 +30,9 @@ _ARNS = {
     # Its streams, too: CloudFormation's own GetAtt ends so.
     "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{name}}:*",
 }
+# The types of resource that policies name.
+NAMED = frozenset(_ARNS)
+
 # What Ref gives of these is their ARN; of all others, their name.
 _REF_IS_ARN = {"AWS::SNS::Topic", "AWS::StepFunctions::StateMachine", "AWS::IAM::ManagedPolicy"}
 

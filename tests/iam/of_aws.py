@@ -78,8 +78,10 @@ def _running_machines(stack: Stack) -> Iterator[Request]:
         yield from _each(role, "s3", parts, written, why="a Map's results")
         # Step Functions guide, "Using CloudWatch Logs to log execution history".
         yield from _each(role, "logs", _LOG_DELIVERY, _EVERYTHING, why="its log")
-        stream = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:group:log-stream:stream"
-        yield from _each(role, "logs", ["CreateLogStream", "PutLogEvents"], stream, why="its log")
+        for destination in its["LoggingConfiguration"]["Destinations"]:
+            group = stack.value(destination["CloudWatchLogsLogGroup"]["LogGroupArn"]).removesuffix(":*")
+            stream = f"{group}:log-stream:stream"
+            yield from _each(role, "logs", ["CreateLogStream", "PutLogEvents"], stream, why="its log")
         # Step Functions guide, "Trace Step Functions request data in AWS X-Ray".
         yield from _each(role, "xray", _TRACING, _EVERYTHING, why="its traces")
 

@@ -58,9 +58,9 @@ def _documents(stack: Stack, role: str, properties: Mapping[str, Any]) -> Iterat
     """Yield the policies of a role, wherever they stand, with the name of each."""
     for policy in properties.get("Policies", []):
         yield stack.value(policy["PolicyName"]), stack.value(policy["PolicyDocument"])
-    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
         for logical, policy in stack.resources(kind).items():
-            if {"Ref": role} in policy.get("Roles", []):
+            if {"Ref": role} in [*policy.get("Roles", []), policy.get("RoleName")]:
                 yield logical, stack.value(policy["PolicyDocument"])
     own = {stack.arn(logical): logical for logical in stack.resources("AWS::IAM::ManagedPolicy")}
     for arn in stack.value(properties.get("ManagedPolicyArns", [])):
