@@ -25,8 +25,7 @@ EVERYWHERE = {
     "SendTraces": {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules"}
     | {"xray:GetSamplingTargets"},
     "DeliverLogs": {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")}
-    | {"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"}
-    | {"logs:CreateLogStream", "logs:PutLogEvents"},
+    | {"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"},
 }
 
 
