@@ -1,0 +1,163 @@
+"""The life of a farm in an account, stage after stage, and what was there to be seen after each."""
+
+import json
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from frameloom.local.farm import WORKER_VARIABLES
+from tests.conformance.toolbox import ROOT, run, sam
+from tests.deploy.account import Account
+from tests.deploy.build import Build
+from tests.deploy.gaps import deployable
+from tests.deploy.inventory import inventory
+from tests.deploy.processes import kept_running
+
+STACK = "frameloom-dev"
+# What no configuration of the project can say: which Blender this machine has, and that there is no cluster.
+PARAMETERS = {"BlenderVersion": version("bpy"), "Cluster": "none"}
+
+# A function's first call unpacks its layer, which takes seconds on a machine that also renders.
+PATIENCE = 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """What there is of a stack: `resources` are type and physical id by logical id."""
+
+    status: str
+    outputs: dict[str, str]
+    resources: dict[str, tuple[str, str]]
+    inventory: set[tuple[str, str]]
+    # As Lambda describes them, by logical id.
+    functions: dict[str, dict[str, Any]]
+    # Days that the stack's log groups keep, by logical id.
+    retention: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job that has ended: what Step Functions says of it, and its film's file where there is one."""
+
+    status: str
+    output: dict[str, Any]
+    film: Path | None
+    # Every object of the buckets of scenes and frames.
+    objects: set[str]
+
+
+def deploy(account: Account, build: Build, *, environment: str) -> Deployed:
+    """Deploy with an environment of samconfig.toml, and return what is there then."""
+    config = build.source / "samconfig.toml"
+    configured = tomllib.loads(config.read_text(encoding="utf-8"))[environment]["deploy"]["parameters"]
+    # The command line's parameters replace all that the file has.
+    parameters = [
+        *configured["parameter_overrides"].split(),
+        *(f"{name}={value}" for name, value in PARAMETERS.items()),
+    ]
+    ended = sam(
+        "deploy",
+        *("--config-file", str(config), "--config-env", environment, "--template-file", str(deployable(build))),
+        *("--stack-name", STACK, "--no-confirm-changeset", "--parameter-overrides", *parameters),
+        folder=build.source,
+        environment=account.environment,
+    )
+    assert ended.returncode == 0, "\n".join([ended.stderr[-500:], *_failures(account)])
+    return look(account)
+
+
+def look(account: Account) -> Deployed:
+    """Return what there is of the stack."""
+    stacks = account.client("cloudformation")
+    stack = stacks.describe_stacks(StackName=STACK)["Stacks"][0]
+    found = stacks.describe_stack_resources(StackName=STACK)["StackResources"]
+    resources = {each["LogicalResourceId"]: (each["ResourceType"], each["PhysicalResourceId"]) for each in found}
+    functions, groups = account.client("lambda"), account.client("logs")
+    kept = {group["logGroupName"]: group["retentionInDays"] for group in groups.describe_log_groups()["logGroups"]}
+    return Deployed(
+        status=stack["StackStatus"],
+        outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
+        resources=resources,
+        inventory=inventory(account),
+        functions={
+            name: functions.get_function_configuration(FunctionName=physical)
+            for name, (kind, physical) in resources.items()
+            if kind == "AWS::Lambda::Function"
+        },
+        retention={name: kept[physical] for name, (kind, physical) in resources.items() if "LogGroup" in kind},
+    )
+
+
+def _failures(account: Account) -> list[str]:
+    """Return what failed in the stack and why: SAM's own table has the reason in pieces, a column wide."""
+    events = account.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
+    return [
+        f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+        for event in events
+        if event["ResourceStatus"].endswith("FAILED")
+    ]
+
+
+@contextmanager
+def working(account: Account, outputs: dict[str, str], *, folder: Path) -> Iterator[None]:
+    """Have a real worker work for the stack, as far as the account lets it."""
+    environment = {
+        **account.environment,
+        **{variable: outputs[output] for variable, output in WORKER_VARIABLES.items()},
+        "SCRATCH_DIR": str(folder),
+    }
+    with kept_running([sys.executable, "-m", "worker"], folder=ROOT, logs=folder / "logs", environment=environment):
+        yield
+
+
+def upload(account: Account, outputs: dict[str, str], scene: Path) -> None:
+    """Upload a scene as any S3 client would, and no more."""
+    account.client("s3").upload_file(str(scene), outputs["ScenesBucketName"], scene.name)
+
+
+def start(account: Account, outputs: dict[str, str], request: dict[str, Any]) -> None:
+    """Start a job as the console does."""
+    states = account.client("stepfunctions")
+    states.start_execution(stateMachineArn=outputs["StateMachineArn"], input=json.dumps(request))
+
+
+def end_of_job(account: Account, outputs: dict[str, str], *, number: int, film: Path) -> Job:
+    """Wait for the end of the stack's job of this number, counted from 1, and fetch its film to `film`."""
+    states, store = account.client("stepfunctions"), account.client("s3")
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        jobs = states.list_executions(stateMachineArn=outputs["StateMachineArn"])["executions"]
+        if len(jobs) == number and all(job["status"] != "RUNNING" for job in jobs):
+            break
+        time.sleep(0.2)
+    else:
+        raise AssertionError(f"job {number} did not end: {jobs}\n{account.log.read_text(errors='replace')[-5000:]}")
+    last = max(jobs, key=lambda job: job["startDate"])
+    output = json.loads(states.describe_execution(executionArn=last["executionArn"]).get("output", "{}"))
+    video = output.get("video")
+    if video is not None:
+        store.download_file(video["bucket"], video["key"], str(film))
+    return Job(
+        status=last["status"],
+        output=output,
+        film=None if video is None else film,
+        objects={
+            entry["Key"]
+            for bucket in ("ScenesBucketName", "FramesBucketName")
+            for entry in store.list_objects_v2(Bucket=outputs[bucket]).get("Contents", [])
+        },
+    )
+
+
+def delete(account: Account, *options: str) -> set[tuple[str, str]]:
+    """Delete the farm as its user does, and return what is in the account then."""
+    command = [sys.executable, "-m", "frameloom.cli", "farm", "delete", "--stack", STACK, "--yes", *options]
+    ended = run(command, environment=account.environment)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return inventory(account)

@@ -1,0 +1,156 @@
+"""The real SAM CLI deploys the real template to ministack: a film is made, the stack is changed, and goes.
+
+Each fixture is a stage of the farm's life and comes after the one that it takes; it gives what was there to be seen.
+The tests look at that, in any order.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from frameloom.services.video.probe import probe
+from tests.deploy import farm
+from tests.deploy.account import Account
+from tests.deploy.build import Build
+from tests.deploy.farm import Deployed, Job
+from tests.deploy.gaps import left_out
+from tests.deploy.inventory import LISTED, PARTS, inventory
+from tests.scenes import make_scene
+
+# On two cores that others use as well: half a minute to build, and as long for each deployment and each job.
+pytestmark = pytest.mark.timeout(600)
+
+SIZE, FPS, FRAMES = (64, 36), 24, (1, 5)
+
+
+@pytest.fixture(scope="module")
+def before(account: Account) -> set[tuple[str, str]]:
+    """What is in the account at first."""
+    return inventory(account)
+
+
+@pytest.fixture(scope="module")
+def deployed(account: Account, built: Build, before: set[tuple[str, str]]) -> Deployed:  # noqa: ARG001
+    """The stack, as samconfig.toml has it for dev."""
+    return farm.deploy(account, built, environment="dev")
+
+
+@pytest.fixture(scope="module")
+def worker(account: Account, deployed: Deployed, folder: Path) -> Iterator[None]:
+    """A real worker with a real Blender."""
+    scratch = folder / "worker"
+    scratch.mkdir()
+    with farm.working(account, deployed.outputs, folder=scratch):
+        yield
+
+
+@pytest.fixture(scope="module")
+def uploaded(account: Account, deployed: Deployed, worker: None, folder: Path) -> Job:  # noqa: ARG001
+    """The job of a scene that was put into the bucket, and nothing else done."""
+    scene = make_scene(folder / "shot.blend", frames=FRAMES, size=SIZE, fps=FPS)
+    farm.upload(account, deployed.outputs, scene)
+    return farm.end_of_job(account, deployed.outputs, number=1, film=folder / "uploaded.mp4")
+
+
+@pytest.fixture(scope="module")
+def changed(account: Account, built: Build, uploaded: Job) -> Deployed:  # noqa: ARG001
+    """The same stack, as samconfig.toml has it for prod: other logs, kept for longer."""
+    return farm.deploy(account, built, environment="prod")
+
+
+@pytest.fixture(scope="module")
+def again(account: Account, changed: Deployed, worker: None, folder: Path) -> Job:  # noqa: ARG001
+    """A job of the changed stack on the same scene, started as the console does, two frames more."""
+    farm.start(account, changed.outputs, {"file": "shot.blend", "start": "1", "end": "7"})
+    return farm.end_of_job(account, changed.outputs, number=2, film=folder / "again.mp4")
+
+
+@pytest.fixture(scope="module")
+def kept(account: Account, again: Job) -> set[tuple[str, str]]:  # noqa: ARG001
+    """What is in the account when the farm is deleted, but for its frames."""
+    return farm.delete(account)
+
+
+@pytest.fixture(scope="module")
+def left(account: Account, kept: set[tuple[str, str]]) -> set[tuple[str, str]]:  # noqa: ARG001
+    """What is in the account when the frames are deleted as well."""
+    return farm.delete(account, "--frames")
+
+
+class TestDeployed:
+    def test_the_stack_is_complete(self, deployed: Deployed) -> None:
+        assert deployed.status == "CREATE_COMPLETE"
+
+    def test_all_that_the_template_has_is_there(self, deployed: Deployed, built: Build) -> None:
+        template = yaml_parse((built.source / "template.yaml").read_text(encoding="utf-8"))
+        wanted = {name for name, resource in template["Resources"].items() if "Condition" not in resource}
+        wanted -= left_out(template).keys()
+        # SAM gives each content of a layer a name of its own.
+        named = {name[:-10] if name.startswith("SharedLayer") else name for name in deployed.resources}
+        assert wanted - named == set()
+        assert set(deployed.outputs) >= {
+            name for name, output in template["Outputs"].items() if "Condition" not in output
+        }
+
+    def test_the_functions_are_for_arm64(self, deployed: Deployed) -> None:
+        assert deployed.functions
+        for function in deployed.functions.values():
+            assert function["Architectures"] == ["arm64"]
+            assert function["Runtime"] == "python3.13"
+
+    def test_the_inventory_sees_each_kind_of_resource(self, deployed: Deployed) -> None:
+        # What it cannot see would be left behind and not be missed.
+        made = {(kind, physical) for kind, physical in deployed.resources.values() if kind not in PARTS}
+        assert {kind for kind, _ in made} <= LISTED
+        assert made <= deployed.inventory
+
+
+class TestFilm:
+    def test_an_uploaded_scene_becomes_a_film_beside_it(self, uploaded: Job) -> None:
+        assert uploaded.status == "SUCCEEDED", uploaded.output
+        assert {"shot.blend", "shot.mp4"} <= uploaded.objects
+
+    def test_it_decodes_and_is_as_the_scene_says(self, uploaded: Job) -> None:
+        assert uploaded.film is not None
+        facts = probe(uploaded.film)
+        assert (facts.frames, facts.size, facts.fps) == (5, SIZE, Fraction(FPS))
+
+    def test_a_chunk_of_it_was_rendered_by_the_worker(self, uploaded: Job) -> None:
+        assert uploaded.output["frames"] == {"total": 5, "rendered": 5, "reused": 0, "missing": 0}
+
+
+class TestChanged:
+    def test_the_change_reaches_what_is_deployed(self, deployed: Deployed, changed: Deployed) -> None:
+        assert changed.status == "UPDATE_COMPLETE"
+        levels = [
+            {function["LoggingConfig"]["ApplicationLogLevel"] for function in stack.functions.values()}
+            for stack in (deployed, changed)
+        ]
+        assert levels == [{"DEBUG"}, {"INFO"}]
+        assert [set(stack.retention.values()) for stack in (deployed, changed)] == [{30}, {365}]
+
+    def test_nothing_is_made_anew(self, deployed: Deployed, changed: Deployed) -> None:
+        assert changed.resources == deployed.resources
+
+    def test_what_was_rendered_before_is_still_there_and_reused(self, uploaded: Job, again: Job) -> None:
+        assert again.status == "SUCCEEDED", again.output
+        assert again.output["frames"] == {"total": 7, "rendered": 2, "reused": 5, "missing": 0}
+        assert uploaded.objects < again.objects
+        assert again.film is not None
+        assert probe(again.film).frames == 7
+
+
+class TestDeleted:
+    def test_the_frames_alone_are_kept(
+        self, before: set[tuple[str, str]], deployed: Deployed, kept: set[tuple[str, str]]
+    ) -> None:
+        assert deployed.inventory > before
+        assert kept - before == {("AWS::S3::Bucket", deployed.outputs["FramesBucketName"])}
+
+    def test_nothing_is_left_when_the_frames_are_deleted_too(
+        self, before: set[tuple[str, str]], left: set[tuple[str, str]]
+    ) -> None:
+        assert left == before
