@@ -88,8 +88,8 @@ def pick(asked: str, *, base: str | None = None) -> Image:
 
 def inputs(series: str) -> list[Path]:
     """Return every file that goes into the image, as the Dockerfile copies it, and the Dockerfile itself."""
-    text = (ROOT / DOCKERFILE).read_text(encoding="utf-8").replace("${BLENDER_VERSION}", series)
-    copied = re.findall(r"^COPY (?!--from)(.+)$", text, flags=re.MULTILINE)
+    text = (ROOT / DOCKERFILE).read_text(encoding="utf-8").replace("\\\n", " ")
+    copied = re.findall(r"^COPY (?!--from)(.+)$", text.replace("${BLENDER_VERSION}", series), flags=re.MULTILINE)
     sources = [source for line in copied for source in line.split()[:-1]]
     return [DOCKERFILE, *sorted({path for source in sources for path in _files(source)})]
 

@@ -2,12 +2,13 @@
 
 import importlib.metadata
 import re
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.conformance.toolbox import ROOT
+from tests.conformance.toolbox import ROOT, run
 from tools import image, system_libraries, worker_requirements
 from tools.worker_requirements import hashes, pins
 
@@ -133,8 +134,22 @@ class TestTag:
     def test_what_this_machine_has_compiled_does_not_count(self) -> None:
         assert not [path for path in image.inputs("4.5") if path.suffix == ".pyc"]
 
-    def test_the_code_that_the_worker_runs_goes_in(self) -> None:
+    def test_the_requirements_of_its_own_blender_count_and_no_others(self) -> None:
         paths = {str(path) for path in image.inputs("5.0")}
         assert paths >= {"worker/Dockerfile", "worker/requirements/5.0.txt", "worker/requirements/worker.txt"}
-        assert paths >= {"worker/__main__.py", "worker/health.py", "src/frameloom/model/settings.py"}
         assert "worker/requirements/4.5.txt" not in paths
+
+    def test_the_code_that_the_worker_imports_goes_in_and_of_the_farms_clients_nothing_else(self) -> None:
+        script = (
+            "import os, sys, worker.__main__, worker.session, worker.health\n"
+            "for name in sorted(sys.modules):\n"
+            "    if name.partition('.')[0] in ('frameloom', 'worker') and sys.modules[name].__file__: \n"
+            "        print(sys.modules[name].__file__)\n"
+            "sys.stdout.flush()\n"
+            "os._exit(0)\n"
+        )
+        loaded = run([sys.executable, "-c", script]).stdout.splitlines()
+        needed = {path.relative_to(ROOT) for line in loaded if (path := Path(line)).is_relative_to(ROOT)}
+        given = {path for path in image.inputs("4.5") if path.suffix == ".py"}
+        assert needed <= given
+        assert {path for path in given - needed if path.parent != Path("src/frameloom/model")} == set()
