@@ -18,6 +18,8 @@ PUBLIC = ["52.219.170.1", "3.5.134.10", "2a05:d07a:c000::1"]
 PRIVATE = ["10.64.3.7", "172.20.0.1", "192.168.1.1", "100.64.0.9", "fd12:3456::1"]
 METADATA = ["169.254.169.254", "fd00:ec2::254"]
 POD_IDENTITY = ["169.254.170.23", "fd00:ec2::23"]
+# Next to the agent; the first is who hands out credentials on ECS.
+NEIGHBOURS = ["169.254.170.2", "169.254.170.22", "fd00:ec2::22"]
 
 
 def reaches(policy: dict[str, Any], address: str, port: int, protocol: str = "TCP") -> bool:
@@ -73,7 +75,7 @@ class TestWhomItMaySpeakTo:
         assert reaches(policy(name), address, 443)
 
     @EVERY_OVERLAY
-    @pytest.mark.parametrize("address", METADATA)
+    @pytest.mark.parametrize("address", METADATA + NEIGHBOURS)
     @pytest.mark.parametrize("port", [80, 443])
     def test_it_never_reaches_the_credentials_of_its_node(self, name: str, address: str, port: int) -> None:
         assert not reaches(policy(name), address, port)
@@ -91,7 +93,7 @@ class TestWhomItMaySpeakTo:
         assert not reaches(policy(name), address, 80)
 
     @given(
-        address=st.one_of(st.ip_addresses(), st.sampled_from(PUBLIC + PRIVATE + METADATA + POD_IDENTITY)),
+        address=st.one_of(st.ip_addresses(), st.sampled_from(PUBLIC + PRIVATE + METADATA + NEIGHBOURS + POD_IDENTITY)),
         port=st.one_of(st.integers(1, 65_535), st.sampled_from([53, 80, 443])),
         protocol=st.sampled_from(["TCP", "UDP", "SCTP"]),
         name=st.sampled_from(ON_AWS),
@@ -105,6 +107,7 @@ class TestWhomItMaySpeakTo:
     def test_a_cluster_elsewhere_reaches_an_endpoint_of_ones_own(self) -> None:
         assert all(reaches(policy("local"), "10.0.0.5", port) for port in (80, 443, 4566, 5000))
         assert not reaches(policy("local"), "10.0.0.5", 5000, "UDP")
+        assert not any(reaches(policy("local"), address, 80) for address in POD_IDENTITY)
 
 
 class TestWhatItMayDo:

@@ -49,7 +49,9 @@ class TestTheNodes:
             for namespace in ("farm-a", "farm-b")
         )
         assert first & second == set()
-        assert {kind for kind, namespace, _ in first if namespace is None} <= {"Namespace", "NodePool"}
+        of_the_cluster = {"Namespace", "NodePool"} if name in OWN_NODES else {"Namespace"}
+        assert {kind for kind, namespace, _ in first if namespace is None} == of_the_cluster
+        assert {namespace for _, namespace, _ in first} == {None, "farm-a"}
 
     @pytest.mark.parametrize("name", OWN_NODES)
     def test_they_are_bought_as_spot_first_and_of_the_right_kind(self, name: str) -> None:
