@@ -1,6 +1,7 @@
 """The template's parameters and outputs, and the cluster that it makes, takes or does without."""
 
-from typing import Any, get_args
+import tomllib
+from typing import Any, ClassVar, get_args
 
 import pytest
 
@@ -84,6 +85,25 @@ class TestParameters:
 
     def test_every_device_that_a_farm_may_have_is_one_that_a_request_may_name(self) -> None:
         assert PARAMETERS["CyclesDevice"]["AllowedValues"] == list(get_args(Device))
+
+
+class TestSamconfig:
+    CONFIG: ClassVar[dict[str, Any]] = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+
+    @pytest.mark.parametrize("environment", ["dev", "prod"])
+    def test_what_it_gives_is_a_value_that_the_template_takes(self, environment: str) -> None:
+        text = self.CONFIG[environment]["deploy"]["parameters"]["parameter_overrides"]
+        values = dict(pair.split("=") for pair in text.split())
+        for name, value in values.items():
+            allowed = PARAMETERS[name].get("AllowedValues")
+            assert allowed is None or value in map(str, allowed), name
+        assert complaints(given(**values)) == []
+
+    @pytest.mark.parametrize("environment", ["default", "dev", "prod"])
+    def test_each_deploys_with_roles_and_a_nested_stack(self, environment: str) -> None:
+        parameters = self.CONFIG[environment]["deploy"]["parameters"]
+        assert parameters["resolve_s3"] is True
+        assert parameters["capabilities"] == ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
 class TestTheChoiceOfACluster:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from frameloom.model.report import Summary
+from frameloom.model.report import FrameCounts, ObjectRef, Summary
 from frameloom.model.status import JobStatus
 from tests.conformance.farm_template import of_type, references, resources, statements, template
 from tests.conformance.toolbox import ROOT
@@ -97,6 +97,24 @@ class TestAlarms:
         for name in ("waiting", "leased"):
             assert set(references(metrics[name])) == {"ChunkQueue"}
 
+    @pytest.mark.parametrize(
+        ("waiting", "leased", "rendered", "stuck"),
+        [(0, 0, 0, 0), (0, 0, 5, 0), (3, 0, 0, 1), (0, 2, 0, 1), (3, 2, 0, 1), (3, 2, 1, 0)],
+    )
+    def test_a_minute_is_stuck_where_there_is_work_and_no_frame(
+        self, waiting: int, leased: int, rendered: int, stuck: int
+    ) -> None:
+        (math,) = (each["Expression"] for each in ALARMS["JobStuckAlarm"]["Metrics"] if "Expression" in each)
+        # What comes late is repeated, what is not there is none: said by FILL, and left to CloudWatch.
+        assert re.findall(r"FILL\((\w+), (\w+)\)", math) == [
+            ("waiting", "REPEAT"),
+            ("leased", "REPEAT"),
+            ("rendered", "0"),
+        ]
+        plain = re.sub(r"FILL\((\w+), \w+\)", r"\1", math).replace(" AND ", " and ").replace("IF(", "choose(")
+        values = {"waiting": waiting, "leased": leased, "rendered": rendered}
+        assert eval(plain, {"choose": lambda test, yes, no: yes if test else no, **values}) == stuck  # noqa: S307
+
     def test_the_frames_that_it_counts_are_those_that_collect_logs_reports(self) -> None:
         (counted,) = (each for each in ALARMS["JobStuckAlarm"]["Metrics"] if each["Id"] == "rendered")
         variables = template["Globals"]["Function"]["Environment"]["Variables"]
@@ -154,6 +172,42 @@ class TestAnnouncements:
         for rule in RULES.values():
             text = rule["Targets"][0]["InputTransformer"]["InputTemplate"]["Fn::Sub"]
             assert all(isinstance(json.loads(line), str) for line in text.splitlines())
+
+    @pytest.mark.parametrize("status", [JobStatus.SUCCEEDED, JobStatus.FAILED])
+    def test_a_message_names_the_job_its_end_its_frames_and_its_report(self, status: JobStatus) -> None:
+        failed = status is JobStatus.FAILED
+        summary = Summary(
+            job_id="shot-20261123-060000-ab12",
+            status=status,
+            frames=FrameCounts(total=17, rendered=12, reused=4, missing=1),
+            report=ObjectRef(bucket="logs", key="jobs/shot-20261123-060000-ab12/report.json"),
+            error="FramesMissing" if failed else None,
+        )
+        (rule,) = (each for each in RULES.values() if each["EventPattern"]["detail"]["status"] == [status])
+        lines = message(rule["Targets"][0]["InputTransformer"], {"detail": summary.to_json()})
+        assert lines[0].startswith(f"Job {summary.job_id} of frameloom: {status}")
+        assert ("FramesMissing" in lines[0]) == failed
+        assert lines[1] == "Frames: 17; rendered 12, there already 4, missing 1."
+        assert lines[2] == f"Report: s3://logs/{summary.report.key}"
+        assert lines[3].endswith(f"/s3/object/logs?region=eu-central-1&prefix={summary.report.key}")
+        machine = "arn:aws:states:eu-central-1:123456789012:execution:frameloom-RenderJob"
+        assert lines[4].endswith(f"/executions/details/{machine}:{summary.job_id}")
+        assert not any(mark in line for line in lines for mark in "<>${}")
+
+
+def message(transformer: dict[str, Any], event: dict[str, Any]) -> list[str]:
+    """Return the lines that EventBridge makes of an event, by its guide: what is not there leaves nothing."""
+    text = transformer["InputTemplate"]["Fn::Sub"]
+    here = {"StackName": "frameloom", "Region": "eu-central-1", "Partition": "aws", "AccountId": "123456789012"}
+    for name, meaning in here.items():
+        text = text.replace(f"${{AWS::{name}}}", meaning)
+    text = text.replace("${RenderJob.Name}", "frameloom-RenderJob")
+    for name, path in transformer["InputPathsMap"].items():
+        value: Any = event
+        for field in path.removeprefix("$.").split("."):
+            value = value.get(field, "") if isinstance(value, dict) else ""
+        text = text.replace(f"<{name}>", str(value))
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def is_a_path_of(path: str, schema: dict[str, Any]) -> bool:

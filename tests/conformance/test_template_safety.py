@@ -82,6 +82,16 @@ class TestBucketsAndQueues:
         assert [name for name, found in resources.items() if "DeletionPolicy" in found] == ["FramesBucket"]
 
 
+def test_the_workers_images_are_scanned_never_change_and_do_not_pile_up() -> None:
+    (repository,) = of_type("AWS::ECR::Repository").values()
+    assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
+    assert repository["ImageTagMutability"] == "IMMUTABLE"
+    assert repository["EmptyOnDelete"] is True
+    (rule,) = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
+    assert rule["action"] == {"type": "expire"}
+    assert rule["selection"] == {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 10}
+
+
 class TestNames:
     def test_nothing_has_a_name_that_a_second_stack_could_not_have(self) -> None:
         fixed = {"BucketName", "QueueName", "FunctionName", "Name", "TopicName", "AlarmName", "RepositoryName"}
