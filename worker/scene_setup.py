@@ -4,6 +4,7 @@ import bpy
 
 from frameloom.model.errors import DeviceMissing, InvalidRequest, NoCamera
 from frameloom.model.settings import Device, RenderSettings
+from worker.cores import usable_cores
 
 # EEVEE's id changed when it was rewritten (4.2) and back again (5.0).
 _EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
@@ -30,6 +31,8 @@ def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
         _set_device(scene, settings.device or "CPU")
     _set_camera(scene, settings.camera, file)
     _set_image(scene, settings.format)
+    # Pixels do not depend on it. The scene's own number is that of its artist's machine.
+    render.threads_mode, render.threads = "FIXED", usable_cores()
     _confine(scene)
     return scene
 
