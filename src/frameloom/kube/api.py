@@ -102,7 +102,7 @@ class Cluster:
             with explained(self, "list", f"{kind}s"):
                 page = self._page(api_version, kind, namespace=namespace, selector=selector, after=more)
             # A list's items do not say what they are.
-            yield from ({"apiVersion": api_version, "kind": kind} | item for item in page["items"])
+            yield from (item | {"apiVersion": api_version, "kind": kind} for item in page["items"])
             more = page["metadata"].get("continue") or ""
 
     def delete(self, found: Manifest) -> None:
@@ -171,7 +171,9 @@ class Cluster:
             )
         except ResourceNotFoundError:
             return None
-        return found[0] if found else None
+        # To the client what is empty means anything, and anything must never be deleted.
+        exact = (each for each in found if (each.group_version, each.kind) == (api_version, kind))
+        return next(exact, None)
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         """Return an answer, asked for again where a moment may change it."""
