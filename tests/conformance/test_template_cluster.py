@@ -211,7 +211,7 @@ class TestTheCluster:
         assert [each["AddonName"] for each in of_type("AWS::EKS::Addon", among=NETWORK).values()] == ["metrics-server"]
         assert NETWORK["Admin"]["Condition"] == "HasAdmin"
 
-    def test_it_never_slips_into_extended_support_at_six_times_the_price(self) -> None:
+    def test_it_never_slips_into_extended_support_which_costs_more(self) -> None:
         assert NETWORK["Cluster"]["Properties"]["UpgradePolicy"] == {"SupportType": "STANDARD"}
 
     def test_its_logs_end_and_go_with_it(self) -> None:
