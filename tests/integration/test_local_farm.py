@@ -202,11 +202,11 @@ def test_workers_that_cannot_start_do_not_hold_the_farm_up(tmp_path: Path) -> No
 
 def test_a_resource_of_a_service_that_no_farm_needed_so_far_is_there_too(tmp_path: Path) -> None:
     (tmp_path / "template.yaml").write_text(
-        "Resources: {Topic: {Type: AWS::SNS::Topic}}\nOutputs: {Arn: {Value: !Ref Topic}}"
+        "Resources: {Stream: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}}\n"
+        "Outputs: {Name: {Value: !Ref Stream}}"
     )
     with LocalFarm(workers=0, root=tmp_path, work_dir=tmp_path) as farm:
-        topics = client(farm, "sns").list_topics()["Topics"]
-        assert topics == [{"TopicArn": farm.outputs["Arn"]}]
+        assert client(farm, "kinesis").list_streams()["StreamNames"] == [farm.outputs["Name"]]
 
 
 def test_a_worker_that_is_no_program_is_told(tmp_path: Path) -> None:
