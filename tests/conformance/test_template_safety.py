@@ -78,8 +78,10 @@ class TestBucketsAndQueues:
         assert rules_of("LogBucket")["OldJobs"]["ExpirationInDays"] == DAYS
         assert [group["RetentionInDays"] for group in of_type("AWS::Logs::LogGroup").values()] == [DAYS, DAYS]
 
-    def test_only_the_frames_outlive_the_stack(self) -> None:
-        assert [name for name, found in resources.items() if "DeletionPolicy" in found] == ["FramesBucket"]
+    def test_only_the_frames_outlive_the_stack_and_stay_guarded(self) -> None:
+        staying = {name for name, found in resources.items() if found.get("DeletionPolicy") == "Retain"}
+        assert staying == {"FramesBucket", "FramesBucketPolicy"}
+        assert staying == {name for name, found in resources.items() if "UpdateReplacePolicy" in found}
 
 
 def test_the_workers_images_are_scanned_never_change_and_do_not_pile_up() -> None:
