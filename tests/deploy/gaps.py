@@ -1,6 +1,7 @@
-"""What ministack 1.5.33 does not know of the template, and so is not deployed to it. The rest goes there as it is.
+"""What ministack 1.5.33 does not know of the template, and what is deployed in its place; all else goes there as it is.
 
-Alarms on metric math: its CloudFormation refuses any alarm with `Metrics`.
+- Alarms on metric math: its CloudFormation refuses any alarm with `Metrics`. Each becomes an alarm on the first metric
+  that its sum is made of, so that all that names the alarm finds it.
 """
 
 from pathlib import Path
@@ -10,22 +11,36 @@ import yaml
 
 from tests.deploy.build import Build
 
+Resource = dict[str, Any]
+
 
 def deployable(build: Build) -> Path:
-    """Write the built template without what ministack refuses, beside the built one, and return it."""
-    template = yaml.safe_load(build.template.read_text(encoding="utf-8"))
-    gaps = left_out(template)
-    template["Resources"] = {name: each for name, each in template["Resources"].items() if name not in gaps}
+    """Write the built template as ministack takes it, beside the built one, and return it."""
+    template = read(build.template)
+    template["Resources"] |= {name: _without_math(alarm) for name, alarm in refused(template).items()}
     # Beside it, since its paths are relative.
     path = build.folder / "template-for-ministack.yaml"
     path.write_text(yaml.safe_dump(template, sort_keys=False), encoding="utf-8")
     return path
 
 
-def left_out(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def read(template: Path) -> dict[str, Any]:
+    """Return a built template, which SAM writes in plain YAML."""
+    content: dict[str, Any] = yaml.safe_load(template.read_text(encoding="utf-8"))
+    return content
+
+
+def refused(template: dict[str, Any]) -> dict[str, Resource]:
     """Return the resources that ministack refuses, by logical id."""
-    return {name: resource for name, resource in template["Resources"].items() if _is_refused(resource)}
+    return {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
+    }
 
 
-def _is_refused(resource: dict[str, Any]) -> bool:
-    return resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
+def _without_math(alarm: Resource) -> Resource:
+    properties = {name: value for name, value in alarm["Properties"].items() if name != "Metrics"}
+    metric = next(found["MetricStat"] for found in alarm["Properties"]["Metrics"] if "MetricStat" in found)
+    plain = {**metric["Metric"], "Statistic": metric["Stat"], "Period": metric["Period"]}
+    return {**alarm, "Properties": properties | plain}

@@ -12,11 +12,11 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from frameloom.services.video.probe import probe
-from tests.deploy import farm
+from tests.deploy import farm, probes
 from tests.deploy.account import Account
 from tests.deploy.build import Build
 from tests.deploy.farm import Deployed, Job
-from tests.deploy.gaps import left_out
+from tests.deploy.gaps import read, refused
 from tests.deploy.inventory import LISTED, PARTS, inventory
 from tests.scenes import make_scene
 
@@ -56,6 +56,24 @@ def uploaded(account: Account, deployed: Deployed, worker: None, folder: Path) -
 
 
 @pytest.fixture(scope="module")
+def refusals(account: Account, deployed: Deployed) -> tuple[str, str]:
+    """Why `submit_job` refuses a scene that is not there: with the rights that it was deployed with, and without."""
+    with_rights = probes.ask_for_a_scene_that_is_absent(account, deployed)
+    with probes.without_its_rights(account, deployed, probes.SUBMIT):
+        return with_rights, probes.ask_for_a_scene_that_is_absent(account, deployed)
+
+
+@pytest.fixture(scope="module")
+def announced(account: Account, deployed: Deployed, uploaded: Job) -> tuple[str | None, str | None]:
+    """What the topic's readers are sent when a job of this stack has ended, and when one of another stack has."""
+    ours = deployed.outputs["StateMachineArn"]
+    return (
+        probes.announce(account, deployed, uploaded.output, resources=[ours]),
+        probes.announce(account, deployed, uploaded.output, resources=[f"{ours}-of-another"]),
+    )
+
+
+@pytest.fixture(scope="module")
 def changed(account: Account, built: Build, uploaded: Job) -> Deployed:  # noqa: ARG001
     """The same stack, as samconfig.toml has it for prod: other logs, kept for longer."""
     return farm.deploy(account, built, environment="prod")
@@ -69,7 +87,12 @@ def again(account: Account, changed: Deployed, worker: None, folder: Path) -> Jo
 
 
 @pytest.fixture(scope="module")
-def kept(account: Account, again: Job) -> set[tuple[str, str]]:  # noqa: ARG001
+def kept(
+    account: Account,
+    refusals: tuple[str, str],  # noqa: ARG001
+    announced: tuple[str | None, str | None],  # noqa: ARG001
+    again: Job,  # noqa: ARG001
+) -> set[tuple[str, str]]:
     """What is in the account when the farm is deleted, but for its frames."""
     return farm.delete(account)
 
@@ -87,7 +110,6 @@ class TestDeployed:
     def test_all_that_the_template_has_is_there(self, deployed: Deployed, built: Build) -> None:
         template = yaml_parse((built.source / "template.yaml").read_text(encoding="utf-8"))
         wanted = {name for name, resource in template["Resources"].items() if "Condition" not in resource}
-        wanted -= left_out(template).keys()
         # SAM gives each content of a layer a name of its own.
         named = {name[:-10] if name.startswith("SharedLayer") else name for name in deployed.resources}
         assert wanted - named == set()
@@ -122,6 +144,29 @@ class TestFilm:
         assert uploaded.output["frames"] == {"total": 5, "rendered": 5, "reused": 0, "missing": 0}
 
 
+class TestAccess:
+    def test_a_function_may_do_what_its_role_says_and_no_more(self, refusals: tuple[str, str]) -> None:
+        # That ministack enforces roles is what the film proves something by.
+        with_rights, without = refusals
+        assert "absent.blend" in with_rights
+        assert "403" in without
+
+
+class TestAnnounced:
+    def test_the_end_of_a_job_is_told_in_words_with_the_way_to_its_report(
+        self, uploaded: Job, announced: tuple[str | None, str | None]
+    ) -> None:
+        # By the test, in the words of the machine: in AWS, Step Functions adds the machine's ARN to what it puts on
+        # the bus, and the rule asks for it; ministack does not.
+        text, _ = announced
+        assert text is not None
+        assert f"Job {uploaded.output['job_id']} of {farm.STACK}: succeeded." in text
+        assert f"s3://{uploaded.output['report']['bucket']}/{uploaded.output['report']['key']}" in text
+
+    def test_the_jobs_of_another_stack_are_not(self, announced: tuple[str | None, str | None]) -> None:
+        assert announced[1] is None
+
+
 class TestChanged:
     def test_the_change_reaches_what_is_deployed(self, deployed: Deployed, changed: Deployed) -> None:
         assert changed.status == "UPDATE_COMPLETE"
@@ -154,3 +199,11 @@ class TestDeleted:
         self, before: set[tuple[str, str]], left: set[tuple[str, str]]
     ) -> None:
         assert left == before
+
+
+def test_what_is_replaced_is_what_ministack_refuses(account: Account, built: Build) -> None:
+    assert refused(read(built.template))
+    alarm = {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0}
+    math = {**alarm, "Metrics": [{"Id": "one", "Expression": "1"}]}
+    (reason,) = probes.what_is_said_of(account, {"Type": "AWS::CloudWatch::Alarm", "Properties": math})
+    assert "metric math" in reason, "ministack has learned: see gaps.py"
