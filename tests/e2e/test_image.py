@@ -89,6 +89,11 @@ def worker(built: str, rig: Rig) -> Iterator[str]:
         docker("rm", "--force", name)
 
 
+def logs(name: str) -> str:
+    """Return what a container has said, which a worker does on standard error."""
+    return subprocess.run([str(DOCKER), "logs", name], capture_output=True, text=True, check=False).stderr
+
+
 def inspect(name: str) -> dict[str, Any]:
     (found,) = json.loads(docker("inspect", name))
     return dict(found)
@@ -114,7 +119,7 @@ def test_it_renders_a_frame_for_the_farm_tells_that_it_lives_and_goes_when_told(
     rig.upload_quietly(make_scene(tmp_path / "tiny.blend"), "tiny.blend")
     with worker(built, rig) as name:
         ended = rig.run(file="tiny.blend", frames="3", output="frames")
-        assert ended.status is JobStatus.SUCCEEDED, (ended.cause, docker("logs", name))
+        assert ended.status is JobStatus.SUCCEEDED, (ended.cause, logs(name))
         assert rig.frames("tiny") == [3]
         assert docker("exec", name, "id", "-u") == "10001"
         kind, *check = inspect(name)["Config"]["Healthcheck"]["Test"]
@@ -131,7 +136,7 @@ def test_it_renders_without_a_display_what_wants_one(built: str, rig: Rig, tmp_p
     rig.upload_quietly(make_scene(tmp_path / "quick.blend"), "quick.blend")
     with worker(built, rig) as name:
         ended = rig.run(file="quick.blend", frames="1", output="frames", engine="WORKBENCH")
-        assert ended.status is JobStatus.SUCCEEDED, (ended.cause, docker("logs", name))
+        assert ended.status is JobStatus.SUCCEEDED, (ended.cause, logs(name))
 
 
 def test_it_gives_a_chunk_back_in_mid_frame_well_within_the_grace(built: str, rig: Rig, tmp_path: Path) -> None:
@@ -146,6 +151,24 @@ def test_it_gives_a_chunk_back_in_mid_frame_well_within_the_grace(built: str, ri
     received = wait(lambda: rig.sqs.receive_message(QueueUrl=rig.stack.chunk_queue).get("Messages"), "the chunk")
     assert job_id in received[0]["Body"]
     rig.jobs.stop(job_id, reason="the test is over")
+
+
+@pytest.mark.skipif(Path("/proc/driver/nvidia").exists(), reason="this machine has a card of NVIDIA's")
+@pytest.mark.parametrize("device", ["CUDA", "OPTIX"])
+def test_each_of_its_blenders_knows_that_there_is_no_card(built: str, device: str) -> None:
+    script = f"""
+import os, sys
+from frameloom.model.errors import DeviceMissing
+from frameloom.model.settings import RenderSettings
+from worker.scene_setup import set_up
+try:
+    set_up(RenderSettings(engine="CYCLES", device="{device}"), file="shot.blend")
+except DeviceMissing as error:
+    print(error)
+sys.stdout.flush()
+os._exit(0)
+"""
+    assert run(built, "python3.11", "-c", script) == f"The job wants {device}, but this worker has no such device."
 
 
 def test_it_holds_no_credentials_and_says_what_it_is(built: str, series: str) -> None:
