@@ -168,7 +168,9 @@ except DeviceMissing as error:
 sys.stdout.flush()
 os._exit(0)
 """
-    assert run(built, "python3.11", "-c", script) == f"The job wants {device}, but this worker has no such device."
+    # Blender 5.0 says first that it has found no driver.
+    *_, last = run(built, "python3.11", "-c", script).splitlines()
+    assert last == f"The job wants {device}, but this worker has no such device."
 
 
 def test_it_holds_no_credentials_and_says_what_it_is(built: str, series: str) -> None:
