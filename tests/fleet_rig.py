@@ -15,6 +15,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.eks.models import eks_backends
 
 from frameloom.aws import deletion
+from frameloom.aws.emptying import empty_repository
 from frameloom.cli import main
 from frameloom.kube import api, readiness
 from tests.kube.server import AUTO_MODE, ApiServer, Kinds
@@ -46,10 +47,10 @@ class Rig:
         self.keda = folder / "keda.yaml"
         self.keda.write_text(yaml.safe_dump_all(keda_release()), encoding="utf-8")
 
-    def run(self, *words: object) -> Ran:
-        """Run `frameloom` with these words, on the stack."""
+    def run(self, *words: object, stack: str = STACK) -> Ran:
+        """Run `frameloom` with these words, on a stack."""
         self._capture.readouterr()
-        code = main([*map(str, words), "--stack", STACK])
+        code = main([*map(str, words), "--stack", stack])
         out, err = self._capture.readouterr()
         return Ran(code=code, out=out, err=err)
 
@@ -103,6 +104,12 @@ def make_cluster(name: str, endpoint: str, certificate: str = "") -> None:
     cluster.endpoint, cluster.certificate_authority = endpoint, {"data": certificate}
 
 
+def drop_stack(name: str) -> None:
+    """Delete a stack, past its images."""
+    empty_repository(f"{name}-worker")
+    boto3.client("cloudformation").delete_stack(StackName=name)
+
+
 def push_image(repository: str, tag: str) -> None:
     """Let a repository hold an image."""
     manifest = {
@@ -130,7 +137,6 @@ def write_kubeconfig(path: Path, **servers: str) -> None:
 def template(name: str, *, cluster: bool) -> dict[str, Any]:
     """Return a template with the outputs of a farm's, and with enough resources to be deleted."""
     queue = {"Type": "AWS::SQS::Queue"}
-    versioned = {"VersioningConfiguration": {"Status": "Enabled"}}
     outputs: dict[str, Any] = {
         "ScenesBucketName": {"Ref": "ScenesBucket"},
         "FramesBucketName": {"Ref": "FramesBucket"},
@@ -154,7 +160,7 @@ def template(name: str, *, cluster: bool) -> dict[str, Any]:
             "FleetNamespace": {"Type": "String", "Default": "frameloom"},
         },
         "Resources": {
-            "ScenesBucket": {"Type": "AWS::S3::Bucket", "Properties": versioned},
+            "ScenesBucket": {"Type": "AWS::S3::Bucket"},
             "FramesBucket": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"},
             "LogBucket": {"Type": "AWS::S3::Bucket"},
             "ChunkQueue": queue,

@@ -17,6 +17,8 @@ PLANTED = {
     "a use case knows boto3": ("src/frameloom/services/plan.py", "import boto3"),
     "a use case knows where it runs": ("src/frameloom/services/plan.py", "from frameloom.local import farm"),
     "the supervisor loads Blender": ("worker/supervisor.py", "import bpy"),
+    "the command line knows Kubernetes": ("src/frameloom/cli/clusters.py", "import kubernetes"),
+    "a cluster knows AWS": ("src/frameloom/kube/api.py", "from frameloom.aws import stack"),
     "the definition reads the world": ("statemachine/definition.py", "from frameloom.aws import stack"),
 }
 

@@ -148,12 +148,9 @@ def test_the_operator_starts_once_with_its_role(farm: Rig) -> None:
     assert operator["metadata"]["generation"] == generation
 
 
-def test_a_keda_of_others_is_left_as_it_is(farm: Rig, tmp_path: Path) -> None:
+def test_a_keda_of_others_is_left_as_it_is(farm: Rig) -> None:
     assert farm.deploy("--overlay", "hpa").code == 0
-    write_kubeconfig(tmp_path / "kubeconfig", mine=farm.server.url)
-    for part in (each for each in keda_release() if each["kind"] != "Namespace"):
-        farm.server.put(part)
-    farm.server.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "keda"}})
+    farm.server.put(*keda_release())
     before = {key: each for key, each in farm.server.versions().items() if "keda" in key[3]}
     ran = farm.deploy("--json")
     assert ran.code == 0, ran.err
@@ -216,7 +213,7 @@ def test_the_local_overlay_wants_its_secret_and_may_go_anywhere(farm: Rig, tmp_p
     write_kubeconfig(tmp_path / "kubeconfig", kind=farm.server.url.replace("127.0.0.1", "localhost"))
     words = ("--overlay", "local", "--context", "kind", "--max-workers", 3)
     ran = farm.deploy(*words)
-    assert (ran.code, ran.out) == (1, "")
+    assert (ran.code, ran.out) == (1, ""), ran
     assert "kubectl create secret generic aws --namespace frameloom" in ran.err.splitlines()[-1]
     metadata = {"name": "aws", "namespace": "frameloom"}
     farm.server.put({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})

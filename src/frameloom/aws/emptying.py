@@ -1,8 +1,10 @@
 """Buckets and image repositories emptied, however much they hold: CloudFormation deletes none that holds anything."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -56,9 +58,11 @@ def empty_bucket(bucket: str, tell: Callable[[int], None] = lambda _: None) -> N
     deleted = 0
     try:
         _abort_uploads(bucket)
-        # Until a listing finds nothing: an upload that was under way may have ended behind the first one's back.
-        while (found := _delete_all(bucket, tell, deleted)) > 0:
-            deleted += found
+        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="delete") as pool:
+            # Listed from the beginning each time, until there is nothing: an upload may end behind a listing's back.
+            while batches := list(islice(_versions(bucket), SIDE_BY_SIDE)):
+                deleted += sum(pool.map(partial(_delete, bucket), batches))
+                tell(deleted)
     except ClientError as error:
         _raise_unless(error, _NO_BUCKET)
 
@@ -97,23 +101,6 @@ def empty_repository(repository: str) -> None:
             reason = failures[0]["failureReason"] if failures else "it does not say why"
             raise FarmUnavailable(problem=f"The repository {repository} keeps {len(left)} images: {reason}.")
         images = left
-
-
-def _delete_all(bucket: str, tell: Callable[[int], None], deleted: int) -> int:
-    """Delete what a listing of the bucket finds, and return how much that was; `deleted` was before."""
-    found = 0
-    running: set[Future[int]] = set()
-    with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="delete") as pool:
-        for batch in _versions(bucket):
-            found += len(batch)
-            running.add(pool.submit(_delete, bucket, batch))
-            if len(running) >= 2 * SIDE_BY_SIDE:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                deleted += sum(future.result() for future in done)
-                tell(deleted)
-    deleted += sum(future.result() for future in running)
-    tell(deleted)
-    return found
 
 
 def _versions(bucket: str) -> Iterator[list[dict[str, str]]]:

@@ -128,7 +128,7 @@ def _have_keda(
         display.note("KEDA is there, but its operator is not to be seen: whether it may read the queue is not known.")
         return {"version": None, "installed": False}
     _identify(stack, cluster, operator, display)
-    readiness.wait_ready(cluster, [*parts, operator], deadline=deadline, tell=display.say)
+    readiness.wait_ready(cluster, parts or [operator], deadline=deadline, tell=display.say)
     readiness.wait_until(
         lambda: [] if cluster.knows("keda.sh/v1alpha1", "ScaledJob") else ["the cluster does not know ScaledJobs yet"],
         deadline=deadline,

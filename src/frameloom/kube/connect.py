@@ -1,5 +1,6 @@
 """The way to a cluster: by what EKS says of one, or by a context of the user's kubeconfig."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -55,7 +56,12 @@ def connect_context(context: str, *, remedy: Callable[[], str] = lambda: "") -> 
         FarmUnavailable: the cluster cannot be reached, or does not know who asks.
     """
     try:
-        client = new_client_from_config(context=context, client_configuration=_configuration())
+        client = new_client_from_config(
+            # The client itself looks at the variable only once, when it is imported.
+            config_file=os.environ.get("KUBECONFIG"),
+            context=context,
+            client_configuration=_configuration(),
+        )
     except ConfigException as error:
         raise InvalidRequest(field="--context", problem=" ".join(str(error).split()).rstrip(".")) from None
     return Cluster(client, name=context, remedy=remedy)

@@ -67,7 +67,9 @@ def render(cluster: Path, overlay: str, settings: Settings) -> list[dict[str, An
         document = kustomization(_overlay(overlay, top), settings, local=overlay == "local")
         # JSON is YAML too, and quotes whatever an output may hold.
         (top / "kustomization.yaml").write_text(json.dumps(document, indent=2), encoding="utf-8")
-        ended = subprocess.run([kubectl, "kustomize", str(top)], capture_output=True, text=True, check=False)
+        # It would ask the user's current cluster for its version, which may be any, or out of reach.
+        alone = os.environ | {"KUBECONFIG": os.devnull}
+        ended = subprocess.run([kubectl, "kustomize", str(top)], capture_output=True, text=True, check=False, env=alone)
     if ended.returncode:
         problem = " ".join(ended.stderr.split()).removeprefix("error: ").replace(scratch, "").rstrip(".")
         raise InvalidRequest(field="--overlay", problem=f"kustomize does not take {overlay!r}: {problem}")

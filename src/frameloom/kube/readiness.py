@@ -72,7 +72,7 @@ def wait_until(
         if deadline.passed:
             others = f", and {len(left) - 1} more" if len(left) > 1 else ""
             raise FarmUnavailable(
-                problem=f"Not ready after {deadline.seconds:.0f} seconds in the cluster {cluster.name}: "
+                problem=f"Time is up after {deadline.seconds:.0f} seconds in the cluster {cluster.name}: "
                 f"{left[0]}{others}."
             )
         if left[0] != told:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from kubernetes.client.exceptions import ApiException
-from kubernetes.dynamic.exceptions import NotFoundError
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from frameloom.model.errors import FarmUnavailable
@@ -22,15 +21,13 @@ class Named(Protocol):
 
 @contextmanager
 def explained(cluster: Named, verb: str = "use", what: str = "the cluster") -> Iterator[None]:
-    """Turn an error of the client into a sentence; that something is not there is for the caller to judge.
+    """Turn an error of the client into a sentence.
 
     Raises:
         FarmUnavailable: with the sentence.
     """
     try:
         yield
-    except NotFoundError:
-        raise
     except ApiException as error:
         raise FarmUnavailable(problem=_refusal(error, cluster, f"{verb} {what}")) from None
     except HTTPError as error:

@@ -1,0 +1,203 @@
+"""`frameloom fleet watch`: what there is over time, shown, written down and drawn, past hiccups and up to Ctrl-C."""
+
+import csv
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from PIL import Image
+
+from frameloom.kube import api
+from tests.fleet_rig import STACK, Rig, drop_stack, make_stack, outputs_of, rig
+
+POD = {"app.kubernetes.io/name": "frameloom-worker"}
+COLUMNS = (
+    "time,waiting,in_flight,dead_letters,desired,pods_pending,pods_running,pods_succeeded,pods_failed,"
+    "nodes_on_demand,nodes_spot,nodes_other,problem"
+)
+
+
+@pytest.fixture
+def farm(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Rig]:
+    with rig(monkeypatch, capsys, tmp_path) as found:
+        assert found.deploy().code == 0
+        found.server.put(
+            *(pod(f"worker-{number}", phase) for number, phase in enumerate(["Running"] * 3 + ["Pending", "Failed"])),
+            pod("stranger", "Running", labels={}),
+            *(job(f"worker-{number}", ended=number == 2) for number in range(3)),
+            node("one", {"karpenter.sh/capacity-type": "spot"}),
+            node("two", {"karpenter.sh/capacity-type": "on-demand"}),
+            node("three", {"eks.amazonaws.com/capacityType": "SPOT"}),
+            node("four", {}),
+        )
+        sqs = boto3.client("sqs")
+        for number in range(7):
+            sqs.send_message(QueueUrl=outputs_of(STACK)["ChunkQueueUrl"], MessageBody=str(number))
+        sqs.receive_message(QueueUrl=outputs_of(STACK)["ChunkQueueUrl"], MaxNumberOfMessages=2)
+        sqs.send_message(QueueUrl=outputs_of(STACK)["ChunkDeadLetterQueueUrl"], MessageBody="lost")
+        yield found
+
+
+def pod(name: str, phase: str, labels: dict[str, str] = POD) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "frameloom", "labels": labels}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": {"phase": phase}}
+
+
+def job(name: str, *, ended: bool) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "frameloom", "labels": {"scaledjob.keda.sh/name": "worker"}}
+    conditions = [{"type": "Complete", "status": "True"}] if ended else []
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "status": {"conditions": conditions}}
+
+
+def node(name: str, labels: dict[str, str]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
+
+
+def interrupt_when(seen: Path) -> threading.Thread:
+    """Press Ctrl-C once there are two looks in a file."""
+
+    def press() -> None:
+        while not seen.is_file() or len(seen.read_text().splitlines()) < 3:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    return thread
+
+
+def test_a_look_is_what_there_is(farm: Rig) -> None:
+    ran = farm.run("fleet", "watch", "--for", "0.1s", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    (line,) = ran.out.splitlines()
+    look = json.loads(line)
+    assert look.pop("time").endswith("+00:00")
+    assert look == {
+        "waiting": 5,
+        "in_flight": 2,
+        "dead_letters": 1,
+        "desired": 2,
+        "pods_pending": 1,
+        "pods_running": 3,
+        "pods_succeeded": 0,
+        "pods_failed": 1,
+        "nodes_on_demand": 1,
+        "nodes_spot": 2,
+        "nodes_other": 1,
+        "problem": None,
+    }
+
+
+def test_an_autoscaler_says_how_many_it_wants(farm: Rig) -> None:
+    assert farm.deploy("--overlay", "hpa").code == 0
+    scaler = farm.server.find("HorizontalPodAutoscaler", "worker")
+    assert scaler is not None
+    scaler["status"] = {"desiredReplicas": 8}
+    assert farm.run("fleet", "watch", "--for", "0.1s", "--json").json()["desired"] == 8
+
+
+def test_looks_are_taken_until_the_time_is_over(farm: Rig) -> None:
+    ran = farm.run("fleet", "watch", "--every", "0.4s", "--for", "2s", "--json")
+    assert ran.code == 0
+    assert 2 <= len(ran.out.splitlines()) <= 6
+
+
+def test_a_pipe_gets_a_line_where_something_has_changed(farm: Rig) -> None:
+    ran = farm.run("fleet", "watch", "--every", "0.3s", "--for", "1.5s")
+    (line,) = ran.out.splitlines()
+    assert line[8:] == (
+        "  queue: 5 waiting, 2 in flight, 1 dead letters; pods: 2 wanted, 1 pending, 3 running, 1 failed; "
+        "nodes: 1 on-demand, 2 spot, 1 other"
+    )
+
+
+def test_ctrl_c_ends_it_well_with_rows_and_picture(farm: Rig, tmp_path: Path) -> None:
+    rows, picture = tmp_path / "fleet.csv", tmp_path / "fleet.png"
+    pressing = interrupt_when(rows)
+    ran = farm.run("fleet", "watch", "--every", "0.2s", "--csv", rows, "--plot", picture)
+    pressing.join()
+    assert (ran.code, ran.err) == (0, "")
+    with rows.open(newline="") as file:
+        looks = list(csv.DictReader(file))
+    assert len(looks) >= 2
+    assert {(look["waiting"], look["pods_running"], look["nodes_spot"]) for look in looks} == {("5", "3", "2")}
+    with Image.open(picture) as image:
+        image.load()
+        assert image.format == "PNG"
+        assert image.size == (1000, 800)
+        colours = image.convert("RGB").getcolors(1 << 20)
+    # Axes, grid and curves: a page that is all white is no plot.
+    assert colours is not None
+    assert len(colours) > 50
+
+
+def test_rows_are_added_to_those_of_an_earlier_watch(farm: Rig, tmp_path: Path) -> None:
+    rows = tmp_path / "fleet.csv"
+    for _ in range(2):
+        assert farm.run("fleet", "watch", "--for", "0.1s", "--csv", rows).code == 0
+    head, *looks = rows.read_text().splitlines()
+    assert head == COLUMNS
+    assert len(looks) == 2
+
+
+def test_a_file_of_something_else_is_left_alone(farm: Rig, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("name,phone\n")
+    ran = farm.run("fleet", "watch", "--for", "0.1s", "--csv", other)
+    assert (ran.code, ran.out) == (2, "")
+    assert "holds something else" in ran.err
+    assert other.read_text() == "name,phone\n"
+
+
+def test_a_picture_may_be_of_lines(farm: Rig, tmp_path: Path) -> None:
+    picture = tmp_path / "fleet.svg"
+    assert farm.run("fleet", "watch", "--for", "0.1s", "--plot", picture).code == 0
+    assert "<svg" in picture.read_text()
+
+
+@pytest.mark.parametrize("name", ["fleet.bmp", "fleet", "nowhere/fleet.png"])
+def test_a_picture_that_cannot_be_drawn_is_refused_before_the_watch(farm: Rig, tmp_path: Path, name: str) -> None:
+    farm.server.asked.clear()
+    ran = farm.run("fleet", "watch", "--for", "1h", "--plot", tmp_path / name)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("frameloom: --plot: ")
+    assert farm.server.asked == []
+
+
+def test_a_hiccup_is_told_and_the_watch_goes_on(farm: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "BACKOFF", ())
+    rows, picture = tmp_path / "fleet.csv", tmp_path / "fleet.png"
+    farm.server.hiccups = [500]
+    ran = farm.run("fleet", "watch", "--every", "0.3s", "--for", "2s", "--csv", rows, "--plot", picture)
+    assert ran.code == 0
+    assert ran.err.count("frameloom: The cluster farm-cluster failed to list Pods: the server is busy.") == 1
+    with rows.open(newline="") as file:
+        first, second, *_ = csv.DictReader(file)
+    assert (first["waiting"], first["pods_running"]) == ("5", "")
+    assert first["problem"].startswith("The cluster farm-cluster failed to list Pods")
+    assert (second["waiting"], second["pods_running"], second["problem"]) == ("5", "3", "")
+    assert picture.stat().st_size > 0
+
+
+def test_a_stack_without_a_cluster_has_its_queue_watched(farm: Rig) -> None:
+    drop_stack(STACK)
+    make_stack(STACK, Cluster="none")
+    boto3.client("sqs").send_message(QueueUrl=outputs_of(STACK)["ChunkQueueUrl"], MessageBody="one")
+    ran = farm.run("fleet", "watch", "--for", "0.1s", "--json")
+    assert (ran.code, ran.err) == (0, f"frameloom: The stack '{STACK}' has no cluster: only its queue is watched.\n")
+    assert (ran.json()["waiting"], ran.json()["pods_running"]) == (1, None)
+
+
+def test_what_cannot_begin_is_one_sentence(farm: Rig) -> None:
+    farm.server.knows = lambda _: False
+    ran = farm.run("fleet", "watch", "--for", "1h")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("frameloom: The cluster farm-cluster does not know you")
+    assert farm.run("fleet", "watch", "--every", "never").code == 2
