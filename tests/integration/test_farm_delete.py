@@ -13,6 +13,7 @@ from moto.s3.models import s3_backends
 
 from frameloom.aws import deletion, jobs
 from frameloom.aws.deletion import Failure
+from frameloom.aws.emptying import Contents, contents, empty_bucket
 from tests.fleet_rig import CLUSTER, REGION, STACK, Rig, drop_stack, make_stack, outputs_of, push_image, rig
 from tests.integration.test_fleet_delete import Answering
 
@@ -46,7 +47,6 @@ def test_all_of_it_goes_and_the_frames_stay(farm: Rig) -> None:
     fill(outputs["ScenesBucketName"], 2400)
     for number in range(100):
         s3.delete_object(Bucket=outputs["ScenesBucketName"], Key=f"shot/{number:06d}.png")
-    s3.create_multipart_upload(Bucket=outputs["ScenesBucketName"], Key="cut.blend")
     fill(outputs["LogBucketName"], 1200)
     fill(outputs["FramesBucketName"], 24)
     boto3.client("stepfunctions").start_execution(stateMachineArn=outputs["StateMachineArn"], name="shot-1")
@@ -66,6 +66,24 @@ def test_all_of_it_goes_and_the_frames_stay(farm: Rig) -> None:
     assert there(outputs["FramesBucketName"])
     assert f"kept in s3://{outputs['FramesBucketName']} (12 objects, 60 bytes)" in ran.out
     assert ("Namespace", "frameloom") not in farm.server.names()
+
+
+@pytest.mark.usefixtures("farm")
+def test_an_emptied_bucket_holds_no_version_no_marker_and_no_upload() -> None:
+    bucket, s3 = outputs_of(STACK)["ScenesBucketName"], boto3.client("s3")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    fill(bucket, 6)
+    s3.delete_object(Bucket=bucket, Key="shot/000001.png")
+    s3.create_multipart_upload(Bucket=bucket, Key="cut.blend")
+    counts: list[int] = []
+    empty_bucket(bucket, counts.append)
+    assert counts == [7]
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+    assert contents(bucket) == Contents(objects=0, size=0)
+    empty_bucket(bucket, counts.append)
+    empty_bucket("one-that-is-not-there", counts.append)
+    assert contents("one-that-is-not-there") is None
+    assert counts == [7]
 
 
 @pytest.mark.usefixtures("farm")
