@@ -51,7 +51,7 @@ class Account:
 
 @contextmanager
 def new_account(folder: Path, *, python: Path) -> Iterator[Account]:
-    """Run ministack in Python 3.13 with all that it writes in `folder`."""
+    """Run ministack in Python 3.13 with all that it writes in `folder`, which goes with it: it is gigabytes."""
     commands = locked_environment(MINISTACK_TOOLS, python=python)
     certificates, scratch = folder / "certificates", folder / "tmp"
     certificates.mkdir()
@@ -80,7 +80,8 @@ def new_account(folder: Path, *, python: Path) -> Iterator[Account]:
         "PYTHONPATH": str(LAMBDA_PYTHON),
         "FRAMELOOM_TWINS": str(_twins(folder / "twins", python)),
     }
-    with kept_running([str(commands / "ministack")], folder=folder, logs=account.log.parent, environment=environment):
+    command, logs = [str(commands / "ministack")], account.log.parent
+    with kept_running(command, folder=folder, logs=logs, environment=environment, remove=folder):
         wait_for_port(port, account.log)
         yield account
 

@@ -13,10 +13,13 @@ from frameloom.local import fleet
 
 
 @contextmanager
-def kept_running(command: list[str], *, folder: Path, logs: Path, environment: Mapping[str, str]) -> Iterator[Path]:
+def kept_running(
+    command: list[str], *, folder: Path, logs: Path, environment: Mapping[str, str], remove: Path | None = None
+) -> Iterator[Path]:
     """Keep a process running in `folder` and give its log; with the block it ends, and all its children.
 
-    The local farm's fleet does it: it ends them even where this process is killed.
+    The local farm's fleet does it: it ends them, and then removes the folder `remove`, even where this process is
+    killed.
     """
     logs.mkdir()
     order = {
@@ -27,7 +30,7 @@ def kept_running(command: list[str], *, folder: Path, logs: Path, environment: M
         "environment": dict(environment),
     }
     with subprocess.Popen(
-        [sys.executable, "-m", fleet.__name__],
+        [sys.executable, "-m", fleet.__name__, *([] if remove is None else ["--remove", str(remove)])],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

@@ -17,10 +17,9 @@ MEGABYTE = 1_000_000
 
 
 def test_every_native_library_is_for_lambdas_processor(built: Build) -> None:
-    libraries = list(native_modules(built.folder))
-    packages = {library.relative_to(built.layer).parts[0] for library in libraries}
+    packages = {library.relative_to(built.layer).parts[0] for library in native_modules(built.layer)}
     assert packages >= {"av", "av.libs", "pydantic_core", "zstandard"}
-    assert [library for library in libraries if processor(library) != ARM64] == []
+    assert [library for library in native_modules(built.folder) if processor(library) != ARM64] == []
 
 
 def test_the_check_tells_processors_apart() -> None:
@@ -52,6 +51,5 @@ def test_every_function_with_its_layer_is_below_what_lambda_unzips(
         print(
             f"\nUnzipped, each with its layer of {size_of(built.folder / LAYER) / MEGABYTE:.1f} MB:", *lines, sep="\n"
         )
-    assert set(sizes) == {folder.name for folder in built.folder.glob("*Function")}
     assert len(sizes) == len(list(ROOT.glob("functions/*/app.py")))
     assert [name for name, size in sizes.items() if size >= LIMIT] == []
