@@ -75,7 +75,10 @@ def test_what_is_not_ours_stays(farm: Rig) -> None:
 def test_keda_stays_where_others_use_it(farm: Rig) -> None:
     assert farm.deploy().code == 0
     farm.server.put(scaled_job("a"))
-    assert farm.run("fleet", "delete", "--yes").code == 0
+    ran = farm.run("fleet", "delete", "--yes")
+    assert ran.code == 0, ran.err
+    # Neither said to go nor gone.
+    assert "KEDA" not in ran.err
     assert ("Deployment", "keda-operator") in farm.server.names()
     assert ("ScaledJob", "x") in farm.server.names()
     assert ("Namespace", "frameloom") not in farm.server.names()
