@@ -12,6 +12,17 @@ SUFFIXES = (".png", ".svg")
 _SIZE, _DPI = (10.0, 8.0), 100
 # A look that failed leaves a gap instead of a line across it.
 _GAP = float("nan")
+# What went wrong looks like it, and the same in each picture; matplotlib chooses the others.
+_COLOURS = {
+    "waiting": "tab:blue",
+    "in_flight": "tab:green",
+    "dead_letters": "tab:red",
+    "desired": "tab:blue",
+    "pods_pending": "tab:orange",
+    "pods_running": "tab:green",
+    "pods_succeeded": "tab:gray",
+    "pods_failed": "tab:red",
+}
 
 
 def check_plot(path: Path) -> None:
@@ -38,12 +49,19 @@ def draw(samples: Sequence[Sample], path: Path, *, title: str) -> None:
             values = [sample.figures.get(name) for sample in samples]
             # What never was anything would only crowd the legend.
             if any(values) or name in ("waiting", "desired", "nodes_on_demand"):
-                axis.step(times, [_GAP if each is None else each for each in values], where="post", label=label)
+                axis.step(
+                    times,
+                    [_GAP if each is None else each for each in values],
+                    where="post",
+                    label=label,
+                    color=_COLOURS.get(name),
+                )
         axis.set_ylabel({"queue": "chunks"}.get(group, group))
         axis.set_ylim(bottom=0)
         axis.yaxis.get_major_locator().set_params(integer=True)
         axis.grid(visible=True, alpha=0.3)
-        axis.legend(loc="upper left", fontsize="small")
+        # Beside the curves, not upon them.
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
     axes[-1].set_xlabel("time (UTC)")
     axes[0].set_title(title)
     figure.autofmt_xdate()
