@@ -72,7 +72,8 @@ def delete_stack(stack_id: str, tell: Callable[[str], None]) -> list[Failure]:
     """
     cloudformation = client("cloudformation")
     total = len(resources(stack_id))
-    began = datetime.now(UTC)
+    # By CloudFormation's own clock: this machine's may be ahead, and would hide why it failed.
+    began = next((event["Timestamp"] for event in _events(stack_id)), datetime.min.replace(tzinfo=UTC))
     try:
         cloudformation.delete_stack(StackName=stack_id)
     except ClientError as error:
@@ -115,7 +116,7 @@ def _progress(stack_id: str, total: int) -> str:
 def _failures(stack_id: str, *, since: datetime) -> Iterator[Failure]:
     """Yield what failed since a time, looking into nested stacks, which fail for the sake of what they hold."""
     for event in _events(stack_id):
-        if event["Timestamp"] < since:
+        if event["Timestamp"] <= since:
             return
         if event["ResourceStatus"] != "DELETE_FAILED" or event["PhysicalResourceId"] == stack_id:
             continue

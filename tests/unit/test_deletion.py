@@ -1,0 +1,97 @@
+"""How the deletion of a stack goes on, and why it failed, by what CloudFormation says; two stacks, one in the other."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from frameloom.aws import deletion
+from frameloom.aws.deletion import Failure
+
+BEGAN = datetime(2026, 11, 25, 6, tzinfo=UTC)
+OUTER, INNER = "arn:farm", "arn:farm-cluster"
+
+
+class CloudFormation:
+    """A stack with a queue, a bucket and a nested stack, which goes on one step at each look."""
+
+    def __init__(self, steps: list[dict[str, str]], ends: str) -> None:
+        self._steps, self._ends = steps, ends
+        self.states = {"Queue": "CREATE_COMPLETE", "Bucket": "CREATE_COMPLETE", "Inner": "CREATE_COMPLETE"}
+        self.events: dict[str, list[dict[str, Any]]] = {OUTER: [], INNER: []}
+        # An earlier attempt, whose reasons are history.
+        self.say(OUTER, "Queue", "AWS::SQS::Queue", "An old reason")
+
+    def say(self, stack: str, name: str, kind: str, reason: str, *, physical: str = "") -> None:
+        event: dict[str, Any] = {"Timestamp": BEGAN + timedelta(seconds=sum(map(len, self.events.values())))}
+        event |= {"LogicalResourceId": name, "ResourceType": kind, "ResourceStatus": "DELETE_FAILED"}
+        event |= {"ResourceStatusReason": reason, "PhysicalResourceId": physical or name}
+        self.events[stack].insert(0, event)
+
+    def delete_stack(self, **_: Any) -> None:
+        if self._ends == "DELETE_FAILED":
+            self.say(OUTER, "farm", deletion.NESTED, "Of course", physical=OUTER)
+            self.say(INNER, "Subnet", "AWS::EC2::Subnet", "It has dependencies.")
+            self.say(OUTER, "Inner", deletion.NESTED, "Embedded stack was not deleted", physical=INNER)
+            self.say(OUTER, "Bucket", deletion.BUCKET, "It is not empty.")
+
+    def describe_stacks(self, **_: Any) -> dict[str, Any]:
+        if not self._steps:
+            return {"Stacks": [{"StackStatus": self._ends}]}
+        self.states |= self._steps.pop(0)
+        return {"Stacks": [{"StackStatus": "DELETE_IN_PROGRESS"}]}
+
+    def get_paginator(self, verb: str) -> "Pages":
+        return Pages(self, verb)
+
+
+class Pages:
+    """What is listed, one to a page."""
+
+    def __init__(self, cloudformation: CloudFormation, verb: str) -> None:
+        self._cloudformation, self._verb = cloudformation, verb
+
+    def paginate(self, **arguments: Any) -> Iterator[dict[str, Any]]:
+        if self._verb == "describe_stack_events":
+            for event in self._cloudformation.events[arguments["StackName"]]:
+                yield {"StackEvents": [event]}
+            return
+        for name, status in self._cloudformation.states.items():
+            resource = {"LogicalResourceId": name, "ResourceType": "AWS::X::Y", "ResourceStatus": status}
+            yield {"StackResourceSummaries": [resource]}
+
+
+def delete(cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Failure], list[str]]:
+    told: list[str] = []
+    monkeypatch.setattr(deletion, "client", lambda _: cloudformation)
+    monkeypatch.setattr(deletion, "LOOK_EVERY", 0)
+    return deletion.delete_stack(OUTER, told.append), told
+
+
+def test_it_is_told_how_a_deletion_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = [
+        {"Queue": "DELETE_IN_PROGRESS", "Bucket": "DELETE_IN_PROGRESS", "Inner": "DELETE_IN_PROGRESS"},
+        {"Queue": "DELETE_COMPLETE"},
+        {"Bucket": "DELETE_SKIPPED", "Inner": "DELETE_COMPLETE"},
+    ]
+    failures, told = delete(CloudFormation(steps, "DELETE_COMPLETE"), monkeypatch)
+    assert failures == []
+    assert told == [
+        "0 of 3 resources of the stack are gone; at work on Queue, Bucket, Inner",
+        "1 of 3 resources of the stack are gone; at work on Bucket, Inner",
+        "3 of 3 resources of the stack are gone",
+    ]
+
+
+def test_a_failure_is_that_of_the_resource_and_of_this_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures, _ = delete(CloudFormation([{}], "DELETE_FAILED"), monkeypatch)
+    assert failures == [
+        Failure(resource="Bucket", type=deletion.BUCKET, reason="It is not empty."),
+        Failure(resource="Subnet", type="AWS::EC2::Subnet", reason="It has dependencies."),
+    ]
+
+
+def test_a_deletion_that_ends_otherwise_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures, _ = delete(CloudFormation([], "UPDATE_COMPLETE"), monkeypatch)
+    assert [failure.reason for failure in failures] == ["CloudFormation says UPDATE_COMPLETE"]
