@@ -70,6 +70,13 @@ def test_a_pipe_hears_of_news_and_now_and_then_that_there_are_none(capsys: pytes
     ]
 
 
+def test_a_pipe_hears_of_a_problem_once(capsys: pytest.CaptureFixture[str]) -> None:
+    view = LineView(Console(highlight=False, width=200))
+    for problem in ("It is away.", "It is away.", None, "It is away."):
+        view.show(Sample(time=NOW, problem=problem))
+    assert capsys.readouterr().err == "frameloom: It is away.\n" * 2
+
+
 def test_a_terminal_shows_figures_curves_and_what_is_wrong() -> None:
     console = Console(highlight=False, width=80, force_terminal=True, color_system=None)
     view = TableView("Fleet of farm", console)

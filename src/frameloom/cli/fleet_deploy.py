@@ -191,7 +191,8 @@ def _tell(order: Order, stack: Stack, deployed: Deployed, *, json: bool) -> None
         return
     shown: dict[str, str] = dict(facts)
     if deployed.keda is not None:
-        shown["keda"] = f"{deployed.keda['version']}{', installed now' if deployed.keda['installed'] else ''}"
+        version = deployed.keda["version"] or "there already"
+        shown["keda"] = f"{version}{', installed now' if deployed.keda['installed'] else ''}"
     shown |= {kind_name(each): change.value for each, change in deployed.changes}
     width = max(map(len, shown))
     for name, value in shown.items():

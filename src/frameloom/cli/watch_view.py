@@ -64,6 +64,7 @@ class LineView:
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._clock = console, clock
         self._said, self._told = "", 0.0
+        self._problem: str | None = None
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -75,7 +76,9 @@ class LineView:
     def show(self, sample: Sample) -> None:
         """Print a look where that is news or was not said for long."""
         said, now = facts_of(sample), self._clock()
-        if sample.problem is not None:
+        # Once, however long it lasts.
+        news, self._problem = sample.problem != self._problem, sample.problem
+        if news and sample.problem is not None:
             print(f"frameloom: {sample.problem}", file=sys.stderr)
         if said and (said != self._said or now >= self._told + LIFE_EVERY):
             self._said, self._told = said, now
