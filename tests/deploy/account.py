@@ -5,10 +5,11 @@ against its policies, and all against the policies of buckets and queues. Those 
 the certificate. It does not check the state machine's role, nor those of rules and event sources.
 """
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,25 @@ class Account:
         )
         make: Any = session.client
         return make(service, endpoint_url=self.endpoint, verify=str(self.authority))
+
+
+def with_rights_of(account: Account, role: str) -> Account:
+    """Return the account as somebody reaches it who has the policies of a role (an ARN), and no others.
+
+    Only EKS may hand the role itself out, and there is no EKS. To answer a task, ministack asks for the right on `*`,
+    where AWS asks for that on the state machine: it does not know whose token it is.
+    """
+    access, name = account.client("iam"), role.rpartition("/")[2]
+    access.create_user(UserName=name)
+    for policy in access.list_role_policies(RoleName=name)["PolicyNames"]:
+        document = access.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        for statement in document["Statement"]:
+            if all(action.startswith("states:SendTask") for action in statement["Action"]):
+                statement["Resource"] = "*"
+        access.put_user_policy(UserName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+    key = access.create_access_key(UserName=name)["AccessKey"]
+    keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    return replace(account, keys=keys)
 
 
 @contextmanager

@@ -13,15 +13,16 @@ from typing import Any
 
 from frameloom.local.farm import WORKER_VARIABLES
 from tests.conformance.toolbox import ROOT, run, sam
-from tests.deploy.account import Account
+from tests.deploy.account import Account, with_rights_of
 from tests.deploy.build import Build
 from tests.deploy.gaps import deployable
 from tests.deploy.inventory import inventory
 from tests.deploy.processes import kept_running
 
 STACK = "frameloom-dev"
-# What no configuration of the project can say: which Blender this machine has, and that there is no cluster.
-PARAMETERS = {"BlenderVersion": version("bpy"), "Cluster": "none"}
+# What no configuration of the project can say: which Blender this machine has, and whose cluster it is. There is none
+# of that name, but with it the stack has the roles of the cluster's pods.
+PARAMETERS = {"BlenderVersion": version("bpy"), "Cluster": "existing", "ClusterName": "elsewhere"}
 
 # A function's first call unpacks its layer, which takes seconds on a machine that also renders.
 PATIENCE = 180.0
@@ -106,9 +107,9 @@ def _failures(account: Account) -> list[str]:
 
 @contextmanager
 def working(account: Account, outputs: dict[str, str], *, folder: Path) -> Iterator[None]:
-    """Have a real worker work for the stack, as far as the account lets it."""
+    """Have a real worker work for the stack, with the rights of its role."""
     environment = {
-        **account.environment,
+        **with_rights_of(account, outputs["WorkerRoleArn"]).environment,
         **{variable: outputs[output] for variable, output in WORKER_VARIABLES.items()},
         "SCRATCH_DIR": str(folder),
     }
@@ -137,7 +138,7 @@ def end_of_job(account: Account, outputs: dict[str, str], *, number: int, film: 
             break
         time.sleep(0.2)
     else:
-        raise AssertionError(f"job {number} did not end: {jobs}\n{account.log.read_text(errors='replace')[-5000:]}")
+        raise AssertionError(f"job {number} did not end: {jobs}\n{account.log.read_text(errors='replace')[-2000:]}")
     last = max(jobs, key=lambda job: job["startDate"])
     output = json.loads(states.describe_execution(executionArn=last["executionArn"]).get("output", "{}"))
     video = output.get("video")

@@ -2,6 +2,7 @@
 
 - Alarms on metric math: its CloudFormation refuses any alarm with `Metrics`. Each becomes an alarm on the first metric
   that its sum is made of, so that all that names the alarm finds it.
+- The association of a role with a cluster's pods: its CloudFormation has no such type. There are none: no pod runs.
 """
 
 from pathlib import Path
@@ -11,13 +12,19 @@ import yaml
 
 from tests.deploy.build import Build
 
+ALARM, POD_IDENTITY = "AWS::CloudWatch::Alarm", "AWS::EKS::PodIdentityAssociation"
+
 Resource = dict[str, Any]
 
 
 def deployable(build: Build) -> Path:
     """Write the built template as ministack takes it, beside the built one, and return it."""
     template = read(build.template)
-    template["Resources"] |= {name: _without_math(alarm) for name, alarm in refused(template).items()}
+    for name, resource in refused(template).items():
+        if resource["Type"] == ALARM:
+            template["Resources"][name] = _without_math(resource)
+        else:
+            del template["Resources"][name]
     # Beside it, since its paths are relative.
     path = build.folder / "template-for-ministack.yaml"
     path.write_text(yaml.safe_dump(template, sort_keys=False), encoding="utf-8")
@@ -35,7 +42,7 @@ def refused(template: dict[str, Any]) -> dict[str, Resource]:
     return {
         name: resource
         for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
+        if resource["Type"] == POD_IDENTITY or (resource["Type"] == ALARM and "Metrics" in resource["Properties"])
     }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from tests.deploy.account import Account
 from tests.deploy.farm import Deployed
 
@@ -67,7 +69,10 @@ def _reader(queues: Any) -> Iterator[tuple[str, str]]:
 def what_is_said_of(account: Account, resource: dict[str, Any]) -> list[str]:
     """Return why CloudFormation does not create a resource, in a stack that goes again."""
     stacks = account.client("cloudformation")
-    stacks.create_stack(StackName="canary", TemplateBody=json.dumps({"Resources": {"Canary": resource}}))
+    try:
+        stacks.create_stack(StackName="canary", TemplateBody=json.dumps({"Resources": {"Canary": resource}}))
+    except ClientError as error:
+        return [str(error)]
     try:
         until = time.monotonic() + 30
         while stacks.describe_stacks(StackName="canary")["Stacks"][0]["StackStatus"].endswith("IN_PROGRESS"):
