@@ -23,7 +23,7 @@ from tests.scenes import make_scene
 # On two cores that others use as well: half a minute to build, and as long for each deployment and each job.
 pytestmark = pytest.mark.timeout(600)
 
-# The template's conditions that hold for farm.PARAMETERS; None is that of what is always there.
+# The template's conditions that hold for farm.CLUSTER; None is that of what is always there.
 IS_TRUE = {None, "HasCluster", "OwnKedaRole"}
 
 SIZE, FPS, FRAMES = (64, 36), 24, (1, 5)
