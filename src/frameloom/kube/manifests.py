@@ -73,7 +73,7 @@ def render(cluster: Path, overlay: str, settings: Settings) -> list[dict[str, An
     if ended.returncode:
         problem = " ".join(ended.stderr.split()).removeprefix("error: ").replace(scratch, "").rstrip(".")
         raise InvalidRequest(field="--overlay", problem=f"kustomize does not take {overlay!r}: {problem}")
-    return [_settled(document) for document in yaml.safe_load_all(ended.stdout) if document]
+    return [document for document in yaml.safe_load_all(ended.stdout) if document]
 
 
 def kustomization(overlay: str, settings: Settings, *, local: bool) -> dict[str, Any]:
@@ -96,16 +96,6 @@ def kustomization(overlay: str, settings: Settings, *, local: bool) -> dict[str,
         "patches": [] if settings.max_workers is None else _limits(settings.max_workers, local=local),
         "transformers": ["../wiring"],
     }
-
-
-def _settled(document: dict[str, Any]) -> dict[str, Any]:
-    """Return an object as an API server keeps it."""
-    if document["kind"] == "NetworkPolicy":
-        # No rules and an empty list of rules are the same, but a server that is told the list takes it for news each
-        # time that it is applied.
-        rules = {name: value for name, value in document["spec"].items() if value != []}
-        return document | {"spec": rules}
-    return document
 
 
 def _limits(workers: int, *, local: bool) -> list[dict[str, Any]]:
