@@ -21,8 +21,10 @@ def of_type(kind: str, *, among: Mapping[str, dict[str, Any]] = resources) -> di
 
 
 def statements(role: str) -> Iterator[dict[str, Any]]:
-    """Yield the statements of the policies that stand in a role."""
-    for policy in resources[role]["Properties"].get("Policies", []):
+    """Yield the statements of a role's policies: those that stand in it, and the stack's own that it names."""
+    properties = resources[role]["Properties"]
+    named = [resources[each["Ref"]]["Properties"] for each in properties.get("ManagedPolicyArns", [])]
+    for policy in [*properties.get("Policies", []), *named]:
         yield from policy["PolicyDocument"]["Statement"]
 
 

@@ -130,7 +130,13 @@ class TestRoles:
 
     def test_no_policy_of_aws_is_attached_to_one(self) -> None:
         for role in ROLES.values():
-            assert role.get("ManagedPolicyArns", []) in ([], [{"Ref": "FunctionBasics"}])
+            assert role.get("ManagedPolicyArns", []) in ([], [{"Ref": "FunctionBasics"}], [{"Ref": "WorkerPolicy"}])
+
+    def test_a_worker_outside_of_the_cluster_gets_what_its_pods_have(self) -> None:
+        assert resources["WorkerRole"]["Properties"]["ManagedPolicyArns"] == [{"Ref": "WorkerPolicy"}]
+        assert "Policies" not in resources["WorkerRole"]["Properties"]
+        assert "Condition" not in resources["WorkerPolicy"]
+        assert template["Outputs"]["WorkerPolicyArn"]["Value"] == {"Ref": "WorkerPolicy"}
 
     def test_each_is_trusted_to_its_own_service(self) -> None:
         services = {name: trust(name)["Principal"]["Service"] for name in ROLES}
@@ -162,7 +168,7 @@ class TestRoles:
 
     def test_the_worker_reaches_what_its_environment_names(self) -> None:
         reached = set(references([statement["Resource"] for statement in statements("WorkerRole")]))
-        reached |= {name for name in resources if f"${{{name}.Arn}}" in json.dumps(resources["WorkerRole"])}
+        reached |= {name for name in resources if f"${{{name}.Arn}}" in json.dumps(resources["WorkerPolicy"])}
         # The queues, the bucket of results; scenes, frames and tokens come with each message.
         assert reached == {"ChunkQueue", "LogQueue", "LogBucket", "ScenesBucket", "FramesBucket", "RenderJob"}
 
@@ -185,7 +191,7 @@ def every_statement() -> list[dict[str, Any]]:
     documents = [
         found["Properties"]["PolicyDocument"]
         for found in resources.values()
-        if found["Type"] in ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::RolePolicy")
+        if found["Type"] in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
     ]
     own = [statement for role in ROLES for statement in statements(role)]
     return [*own, *(statement for document in documents for statement in document["Statement"])]

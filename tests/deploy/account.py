@@ -58,15 +58,25 @@ def with_rights_of(account: Account, role: str) -> Account:
     """
     access, name = account.client("iam"), role.rpartition("/")[2]
     access.create_user(UserName=name)
-    for policy in access.list_role_policies(RoleName=name)["PolicyNames"]:
-        document = access.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+    for number, document in enumerate(_policies(access, name)):
         for statement in document["Statement"]:
             if all(action.startswith("states:SendTask") for action in statement["Action"]):
                 statement["Resource"] = "*"
-        access.put_user_policy(UserName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+        access.put_user_policy(UserName=name, PolicyName=f"of-the-role-{number}", PolicyDocument=json.dumps(document))
     key = access.create_access_key(UserName=name)["AccessKey"]
     keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
     return replace(account, keys=keys)
+
+
+def _policies(access: Any, role: str) -> Iterator[dict[str, Any]]:
+    """Yield the policies of a role (a name), those that stand in it and those attached to it."""
+    for name in access.list_role_policies(RoleName=role)["PolicyNames"]:
+        yield access.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    for attached in access.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        arn = attached["PolicyArn"]
+        version = access.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        document = access.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+        yield json.loads(document) if isinstance(document, str) else document
 
 
 @contextmanager

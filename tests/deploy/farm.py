@@ -134,6 +134,16 @@ def start(account: Account, outputs: dict[str, str], request: dict[str, Any]) ->
     states.start_execution(stateMachineArn=outputs["StateMachineArn"], input=json.dumps(request))
 
 
+def render(account: Account, scene: Path, *, frames: str, out: Path) -> dict[str, Any]:
+    """Have the command line render a scene on the stack, and return what it answers."""
+    command = [sys.executable, "-m", "frameloom.cli", "render", str(scene), "--stack", STACK]
+    command += ["--frames", frames, "--out", str(out), "--json"]
+    ended = run(command, environment=account.environment)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    answer: dict[str, Any] = json.loads(ended.stdout)
+    return answer
+
+
 def end_of_job(account: Account, outputs: dict[str, str], *, number: int, film: Path) -> Job:
     """Wait for the end of the stack's job of this number, counted from 1, and fetch its film to `film`."""
     states, store = account.client("stepfunctions"), account.client("s3")

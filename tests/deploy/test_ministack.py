@@ -90,11 +90,17 @@ def again(account: Account, changed: Deployed, worker: None, folder: Path) -> Jo
 
 
 @pytest.fixture(scope="module")
+def rendered(account: Account, again: Job, folder: Path) -> dict[str, Any]:  # noqa: ARG001
+    """What the command line says of the same scene, and a frame more, on the deployed farm."""
+    return farm.render(account, folder / "shot.blend", frames="1-8", out=folder / "out")
+
+
+@pytest.fixture(scope="module")
 def kept(
     account: Account,
     refusals: tuple[str, str],  # noqa: ARG001
     announced: tuple[str | None, str | None],  # noqa: ARG001
-    again: Job,  # noqa: ARG001
+    rendered: dict[str, Any],  # noqa: ARG001
 ) -> set[tuple[str, str]]:
     """What is in the account when the farm is deleted, but for its frames."""
     return farm.delete(account)
@@ -189,6 +195,15 @@ class TestChanged:
         assert uploaded.objects < again.objects
         assert again.film is not None
         assert probe(again.film).frames == 7
+
+
+class TestCommandLine:
+    def test_it_renders_on_a_deployed_farm_what_that_lacks_and_brings_all_of_it_home(
+        self, rendered: dict[str, Any]
+    ) -> None:
+        assert rendered["frames"] == {"total": 8, "rendered": 1, "reused": 7, "missing": 0}
+        assert len(list(Path(rendered["paths"]["frames"]).iterdir())) == 8
+        assert probe(Path(rendered["paths"]["video"])).frames == 8
 
 
 class TestDeleted:
