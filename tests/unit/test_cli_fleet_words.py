@@ -150,9 +150,7 @@ def test_a_package_that_is_not_installed_is_named_with_how_to_have_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with (
-        pytest.raises(
-            FarmUnavailable, match=rf"{package}' is not installed here: `pip install 'frameloom\[cli,fleet\]'"
-        ),
+        pytest.raises(FarmUnavailable, match=rf"{package}' is not installed here: `make env`"),
         extra("fleet"),
     ):
         __import__(package)

@@ -23,5 +23,5 @@ def extra(name: str) -> Iterator[None]:
         if package not in PACKAGES[name]:
             raise
         raise FarmUnavailable(
-            problem=f"The package {package!r} is not installed here: `pip install 'frameloom[cli,{name}]'`."
+            problem=f"The package {package!r} is not installed here: `make env` in the checkout brings it."
         ) from None
