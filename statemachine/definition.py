@@ -182,6 +182,7 @@ def _render_chunks() -> ItemMap:
             "frames.$": "$.chunk.frames",
             "output.$": "$.output",
             "settings.$": "$.settings",
+            "frame_timeout.$": "$.limits.frame_timeout",
         },
         # The heartbeat's clock starts when the message is sent, so it bounds the wait in the queue.
         heartbeat_seconds_path="$.limits.queue_timeout",

@@ -3,21 +3,25 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 from collections import deque
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, by_name
+from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, RenderHung, by_name
 from frameloom.model.settings import RenderSettings
 
 # What of the supervisor's environment Blender may see: nothing that leads to AWS.
 _PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
 _LAST_WORDS = 20
+# Seconds between two looks at whether a child that has not answered has said anything.
+_LOOK = 0.5
 
 
 class ChildGone(Exception):
@@ -37,7 +41,11 @@ class Rendered:
 class Blender:
     """One child process; started when first needed, started anew after it died."""
 
+    # How long it may say nothing while it opens or renders; the chunk at hand says.
+    patience = timedelta(hours=1)
+
     def __init__(self, *, scratch: Path) -> None:
+        self._heard = 0
         self._scratch = scratch
         self._process: subprocess.Popen[str] | None = None
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
@@ -94,7 +102,7 @@ class Blender:
         """Render a frame of the open scene to `path`.
 
         Raises:
-            AttemptFailed: Blender failed or died.
+            AttemptFailed: Blender failed or died, or hung and was killed.
             ChildGone: Blender was killed by `kill`.
         """
         answer = self._ask({"do": "render", "frame": frame, "path": str(path)}, frame=frame)
@@ -122,6 +130,8 @@ class Blender:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps(command) + "\n")
             process.stdin.flush()
+            if not self._answers(process.stdout):
+                raise self._hung(frame)
             line = process.stdout.readline()
         if not line.endswith("\n"):
             raise self._end(frame)
@@ -130,6 +140,30 @@ class Blender:
             kind = by_name(answer["error"]) or RenderCrashed
             raise kind(**answer["facts"])
         return answer
+
+    def _answers(self, answers: IO[str]) -> bool:
+        """Wait for an answer, or for the child's end; return False where it is silent past all patience.
+
+        Silence is counted look by look and not by the clock: a worker that was itself stopped for a while, with
+        its machine say, must not take that for its child's silence.
+        """
+        silent, heard = 0.0, self._heard
+        readable = select.poll()
+        readable.register(answers, select.POLLIN)
+        while not readable.poll(_LOOK * 1000):
+            silent += _LOOK
+            if self._heard != heard:
+                silent, heard = 0.0, self._heard
+            elif silent >= self.patience.total_seconds():
+                return False
+        return True
+
+    def _hung(self, frame: int | None) -> RenderHung:
+        """Kill a child that has hung and return the error; stopped or spinning, it does not outlive SIGKILL."""
+        words = " | ".join(self._words)
+        self._forget()
+        seconds = round(self.patience.total_seconds())
+        return RenderHung(where=_place(frame), seconds=seconds, words=words or "none")
 
     def _end(self, frame: int | None) -> ChildGone | FarmError:
         """Return what the child's end means, and forget it."""
@@ -141,7 +175,7 @@ class Blender:
         self._forget()
         if killed:
             return ChildGone()
-        where = "the opening of the scene" if frame is None else f"frame {frame}"
+        where = _place(frame)
         if code == -signal.SIGKILL:
             return OutOfMemory(where=where, problem="the system killed it, as it does when memory runs out")
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
@@ -167,3 +201,8 @@ class Blender:
         with process.stderr as words:
             for line in words:
                 self._words.append(line.rstrip())
+                self._heard += 1
+
+
+def _place(frame: int | None) -> str:
+    return "the opening of the scene" if frame is None else f"frame {frame}"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from frameloom.model import keys
@@ -66,6 +67,7 @@ class ChunkRenderer:
     ) -> None:
         if message.settings.blender not in (None, self.version):
             raise BlenderMismatch(wanted=message.settings.blender, held=self.version)
+        self.blender.patience = timedelta(seconds=message.frame_timeout)
         frames = list(message.frame_range())
         present = self.uploads.present(message, frames)
         self.blender.open(self.scenes.fetch(message.scene), message.settings, name=message.scene.key)

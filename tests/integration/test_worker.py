@@ -43,7 +43,15 @@ class Farm:
         self.queue = MemoryQueue()
         self.supervisor: Supervisor | None = None
 
-    def message(self, scene: Path, frames: str, *, token: str = "token", **settings: Any) -> str:  # noqa: S107
+    def message(
+        self,
+        scene: Path,
+        frames: str,
+        *,
+        token: str = "token",  # noqa: S107
+        frame_timeout: int = 3600,
+        **settings: Any,
+    ) -> str:
         """Store a scene and return a chunk of it."""
         data = scene.read_bytes()
         self.store.put("scenes", scene.name, data)
@@ -58,6 +66,7 @@ class Farm:
                 frames=frames,
                 output=OutputRef(bucket="frames", prefix=PREFIX),
                 settings=RenderSettings(**settings),
+                frame_timeout=frame_timeout,
             ).to_json()
         )
 
@@ -256,6 +265,27 @@ def test_blender_dying_fails_the_attempt_and_not_the_worker(
 
     farm.work(farm.message(slow_scene, "1", token="poison"), farm.message(scene, "1", token="next"), beside=kill)
     assert farm.answers.failed["poison"][0] == error
+    assert list(farm.answers.succeeded) == ["next"]
+    assert farm.queue.leased == {}
+
+
+def test_a_blender_that_hangs_is_killed_and_the_worker_goes_on(farm: Farm, scene: Path, slow_scene: Path) -> None:
+    pids: list[int] = []
+
+    def hang() -> None:
+        farm.wait_for("Frame rendering")
+        time.sleep(0.3)
+        assert farm.supervisor is not None
+        assert farm.supervisor.blender_pid is not None
+        pids.append(farm.supervisor.blender_pid)
+        os.kill(pids[0], signal.SIGSTOP)
+
+    hung = farm.message(slow_scene, "1", token="hung", frame_timeout=2)
+    farm.work(hung, farm.message(scene, "1", token="next"), beside=hang)
+    error, cause = farm.answers.failed["hung"]
+    assert error == "RenderHung"
+    assert "frame 1: it said nothing for 2 s" in cause
+    assert not Path(f"/proc/{pids[0]}").exists()
     assert list(farm.answers.succeeded) == ["next"]
     assert farm.queue.leased == {}
 

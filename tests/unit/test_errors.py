@@ -24,7 +24,7 @@ def test_the_names_that_the_state_machine_lists_are_these() -> None:
         *("MissingAssets", "NoCamera", "FramesMissing", "EncodeFailed"),
     }
     assert set(names(AttemptFailed)) == {
-        *("RenderCrashed", "OutOfMemory", "FrameInvalid"),
+        *("RenderCrashed", "RenderHung", "OutOfMemory", "FrameInvalid"),
         *("BlenderMismatch", "DeviceMissing"),
     }
     assert set(names(FarmError)) == {

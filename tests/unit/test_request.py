@@ -95,6 +95,7 @@ FULL: dict[str, Any] = {
     "max_workers": 8,
     "queue_timeout": 60,
     "chunk_timeout": 120,
+    "frame_timeout": 30,
     "blender": "4.5.15",
     "scene": "Scene",
     "camera": "Camera",

@@ -5,7 +5,7 @@
     │   ├── InvalidRequest  SceneNotFound  SceneUnreadable  SceneTooNew
     │   ├── MissingAssets   NoCamera  FramesMissing  EncodeFailed
     ├── AttemptFailed       this attempt failed: retried elsewhere, then recorded
-    │   ├── RenderCrashed   OutOfMemory  FrameInvalid  BlenderMismatch  DeviceMissing
+    │   ├── RenderCrashed   RenderHung  OutOfMemory  FrameInvalid  BlenderMismatch  DeviceMissing
     ├── ChunkLost           nobody answered: told by the dead-letter queue, retried, then recorded
     └── FarmUnavailable     the farm itself cannot be reached or used (command line only)
 
@@ -75,6 +75,10 @@ class AttemptFailed(FarmError):
 
 class RenderCrashed(AttemptFailed):
     """Blender failed at {where}: {problem}."""
+
+
+class RenderHung(AttemptFailed):
+    """Blender hung at {where}: it said nothing for {seconds} s and was killed; its last words: {words}."""
 
 
 class OutOfMemory(AttemptFailed):

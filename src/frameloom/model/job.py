@@ -31,6 +31,8 @@ class Limits(Value):
     max_workers: int
     queue_timeout: int
     chunk_timeout: int
+    # A job settled by an earlier version has none.
+    frame_timeout: int = 3600
 
 
 class Job(Value):

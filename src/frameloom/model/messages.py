@@ -34,6 +34,8 @@ class ChunkMessage(Value):
     frames: str
     output: OutputRef
     settings: RenderSettings
+    # Seconds of silence after which Blender counts as hung.
+    frame_timeout: int = 3600
 
     def frame_range(self) -> FrameRange:
         """Return the chunk's frames, in order."""

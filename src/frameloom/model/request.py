@@ -25,6 +25,9 @@ START, START_NO = "frameloom-start", "no"
 QUEUE_TIMEOUT = 4 * 3600
 CHUNK_TIMEOUT = 12 * 3600
 LONGEST_TIMEOUT = 7 * 24 * 3600
+# Seconds of silence that Blender is allowed. Cycles tells of its progress about twice a minute, once it samples;
+# what goes before, geometry and its search trees, may be silent for long.
+FRAME_TIMEOUT = 3600
 
 
 def scene_file(key: str) -> str:
@@ -81,6 +84,7 @@ class JobRequest(RenderSettings):
     max_workers: Annotated[Whole, Field(ge=1, le=MAX_WORKERS)] = 100
     queue_timeout: Annotated[Whole, Field(ge=1, le=LONGEST_TIMEOUT)] = QUEUE_TIMEOUT
     chunk_timeout: Annotated[Whole, Field(ge=2, le=LONGEST_TIMEOUT)] = CHUNK_TIMEOUT
+    frame_timeout: Annotated[Whole, Field(ge=1, le=LONGEST_TIMEOUT)] = FRAME_TIMEOUT
     fps: Rate | None = None
     video: VideoSettings = VideoSettings()
     output: Literal["frames", "video", "both"] = "both"

@@ -1,0 +1,64 @@
+"""A child that neither answers nor dies, and one that is slow and talks: processes of their own, without Blender."""
+
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from frameloom.model.errors import RenderHung
+from frameloom.model.settings import RenderSettings
+from worker.blender import Blender
+
+# What stands in for Python: it answers the first command and then does what a test wants done.
+CHILD = """#!{python}
+import json, sys, time
+sys.stdin.readline()
+print(json.dumps({{"size": None, "seconds": 0, "network": None}}), flush=True)
+sys.stdin.readline()
+print("Sample 1/16", file=sys.stderr, flush=True)
+{body}
+print(json.dumps({{"size": None, "seconds": 0, "network": None}}), flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def blender(tmp_path: Path) -> Iterator[Blender]:
+    blender = Blender(scratch=tmp_path)
+    blender.patience = timedelta(seconds=1)
+    yield blender
+    blender.close()
+
+
+def open_with(blender: Blender, folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = folder / "child"
+    child.write_text(CHILD.format(python=sys.executable, body=body))
+    child.chmod(0o755)
+    monkeypatch.setattr("worker.blender.sys.executable", str(child))
+    blender.open(folder / "shot.blend", RenderSettings(), name="shot.blend")
+
+
+def test_a_child_that_spins_is_killed_with_its_last_words(
+    blender: Blender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_with(blender, tmp_path, "while True: pass", monkeypatch)
+    pid = blender.pid
+    begun = time.monotonic()
+    with pytest.raises(RenderHung, match=r"frame 7: it said nothing for 1 s .*; its last words: Sample 1/16\."):
+        blender.render(7, tmp_path / "7.png")
+    assert time.monotonic() - begun < 5
+    assert blender.pid is None
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_child_that_makes_progress_may_take_longer_than_its_time_out(
+    blender: Blender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "for sample in range(12): time.sleep(0.25); print('Sample', sample, file=sys.stderr, flush=True)"
+    open_with(blender, tmp_path, body, monkeypatch)
+    begun = time.monotonic()
+    assert blender.render(7, tmp_path / "7.png").frame == 7
+    assert time.monotonic() - begun > 2.5
