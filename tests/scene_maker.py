@@ -36,6 +36,12 @@ def make(recipe: dict[str, Any]) -> None:
         text.use_module = True
     if recipe["driver"] is not None:
         bpy.data.objects["Cube"].driver_add("location", 2).driver.expression = recipe["driver"]
+    if recipe["style"] is not None:
+        text = bpy.data.texts.new("style.py")
+        text.from_string(recipe["style"])
+        first.render.use_freestyle = first.view_layers[0].use_freestyle = True
+        first.view_layers[0].freestyle_settings.mode = "SCRIPT"
+        first.view_layers[0].freestyle_settings.modules.new().script = text
     if recipe["library"] is not None:
         with bpy.data.libraries.load(recipe["library"], link=True) as (_, wanted):
             wanted.objects = ["Camera"]

@@ -41,6 +41,7 @@ class _Recipe:
     objects: int = 0
     script: str | None = None
     driver: str | None = None
+    style: str | None = None
     missing_image: str | None = None
     library: str | None = None
     render: bool = False
@@ -66,6 +67,7 @@ def make_scene(
     objects: int = 0,
     script: str | None = None,
     driver: str | None = None,
+    style: str | None = None,
     missing_image: str | None = None,
     library: Path | None = None,
     saved_by: str | None = None,
@@ -87,6 +89,7 @@ def make_scene(
         objects: how many empty objects to add, each 1.2 kB in the file.
         script: the text of a registered script: Blender runs it on opening, where scripts may run.
         driver: a Python expression that moves the first cube, where scripts may run.
+        style: the text of a style module, which draws Freestyle's lines, where scripts may run.
         missing_image: the path of a texture that is not there.
         library: a .blend whose "Camera" the first scene links, and renders from.
         saved_by: "5.1", say: the file says that this version saved it (not with `compress`).
@@ -94,7 +97,7 @@ def make_scene(
     recipe = _Recipe(
         frames=frames, step=step, size=size, percentage=percentage, samples=samples, fps=str(Fraction(fps)),
         camera=camera, compress=compress, scenes=tuple(scenes), active=active, cameras=tuple(cameras),
-        engine=engine, format=format, crop=crop, objects=objects, script=script, driver=driver,
+        engine=engine, format=format, crop=crop, objects=objects, script=script, driver=driver, style=style,
         missing_image=missing_image, library=None if library is None else str(library),
     )  # fmt: skip
     shutil.copyfile(_made(recipe), path)

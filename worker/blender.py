@@ -56,6 +56,7 @@ class Blender:
     @property
     def pid(self) -> int | None:
         """The child's process id, None while there is none."""
+        self._trusted = False
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
@@ -68,7 +69,7 @@ class Blender:
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
         environment |= {"HOME": str(home), "TMPDIR": str(home), "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker.session"],
+            [sys.executable, "-m", "worker.child"],
             cwd=Path(__file__).parent.parent,
             env=environment,
             stdin=subprocess.PIPE,
@@ -81,7 +82,7 @@ class Blender:
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
         self._reader.start()
 
-    def open(self, scene: Path, settings: RenderSettings, *, name: str) -> None:
+    def open(self, scene: Path, settings: RenderSettings, *, name: str) -> str | None:
         """Open a scene and set it up, unless it is open already.
 
         Args:
@@ -89,19 +90,28 @@ class Blender:
 
         Raises:
             FarmError: what Blender found wrong with the scene.
+        Returns:
+            Why the process that opened it has a network; None where it has none, or nothing was opened.
+
             ChildGone: Blender was killed.
         """
         if self._held == (scene, settings) and self._process is not None and self._process.poll() is None:
-            return
+            return None
+        if self._trusted:
+            # What a scene's scripts left behind in the process is no concern of the next scene.
+            self.close()
         self.start()
-        self._held = None
-        self._ask({"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}, frame=None)
+        self._held, self._trusted = None, settings.trust_scripts is True
+        command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
+        answer = self._ask(command, frame=None)
         self._held = (scene, settings)
 
     def render(self, frame: int, path: Path) -> Rendered:
         """Render a frame of the open scene to `path`.
 
         Raises:
+        network: str | None = answer["network"]
+        return network
             AttemptFailed: Blender failed or died, or hung and was killed.
             ChildGone: Blender was killed by `kill`.
         """

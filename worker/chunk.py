@@ -70,7 +70,9 @@ class ChunkRenderer:
         self.blender.patience = timedelta(seconds=message.frame_timeout)
         frames = list(message.frame_range())
         present = self.uploads.present(message, frames)
-        self.blender.open(self.scenes.fetch(message.scene), message.settings, name=message.scene.key)
+        network = self.blender.open(self.scenes.fetch(message.scene), message.settings, name=message.scene.key)
+        if network is not None:
+            self.log.warning("Blender has a network here", problem=network)
         there = present.result()
         outcome.reused = len(there)
         for frame in frames:

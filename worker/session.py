@@ -3,9 +3,11 @@
     {"do": "open", "path", "name", "settings"} -> {"size": [w, h] or null}
     {"do": "render", "frame", "path"}         -> {"size", "seconds"}
     either                                    -> {"error": <name>, "facts": {...}}
+    any answer but an error                   -> and {"network": why this process has one, null where it has none}
 
-It has no AWS credentials and never opens a connection. It ends when its standard input does, or with its
-parent. Blender prints to standard output, so the answers go to a copy of it that Blender does not know.
+It has no AWS credentials and, where the kernel allows it, no network (`worker.seclusion`). It ends when its
+standard input does, or with its parent. Blender prints to standard output, so the answers go to a copy of it that
+Blender does not know.
 """
 
 import ctypes
@@ -26,14 +28,18 @@ from worker.scene_setup import expected_size, set_up
 _PR_SET_PDEATHSIG = 1
 
 
-def main() -> None:
-    """Answer commands until there are no more."""
+def main(*, network: str | None) -> None:
+    """Answer commands until there are no more.
+
+    Args:
+        network: why this process still has one, None where it has none.
+    """
     answers = _private_stdout()
     _die_with_parent()
     session = Session()
     for line in sys.stdin:
         try:
-            answer = session.do(json.loads(line))
+            answer = session.do(json.loads(line)) | {"network": network}
         except FarmError as error:
             answer = {"error": type(error).__name__, "facts": error.facts}
         answers.write(json.dumps(answer) + "\n")
@@ -58,11 +64,11 @@ class Session:
         return self.render(int(command["frame"]), Path(command["path"]))
 
     def open(self, path: Path, settings: RenderSettings, *, name: str) -> dict[str, Any]:
-        """Open a scene without running its scripts, and set it up for the job."""
+        """Open a scene, run its scripts only where the job trusts them, and set it up for the job."""
         # A file that does not open leaves what was there before, and that would render.
         self._scene, self._name = None, name
         try:
-            bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
+            bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=settings.trust_scripts is True)
         except RuntimeError as error:
             raise SceneUnreadable(file=name, problem=_said(error)) from error
         self._scene = set_up(settings, file=name)
@@ -104,7 +110,3 @@ def _die_with_parent() -> None:
     """Ask the kernel to end this process when the supervisor dies: nobody would fetch its frames."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main()

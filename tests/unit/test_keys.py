@@ -27,6 +27,7 @@ render_settings = st.builds(
     samples=st.sampled_from([1, 16, None]),
     resolution_percentage=st.sampled_from([10, 100, None]),
     format=formats,
+    trust_scripts=st.sampled_from([True, None]),
 )
 # What Step Functions takes of an execution's name, so that neither ARNs nor its console trip over it.
 LEGAL_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,80}", re.ASCII)
@@ -74,6 +75,7 @@ def test_render_keys_are_equal_for_equal_scenes_and_settings_only(
         ("samples", 17),
         ("resolution_percentage", 50),
         ("format", "JPEG"),
+        ("trust_scripts", True),
     ],
 )
 def test_each_setting_changes_the_render_key(name: str, value: object) -> None:
@@ -85,7 +87,8 @@ def test_each_setting_changes_the_render_key(name: str, value: object) -> None:
 def test_the_settings_of_the_tests_are_all_settings() -> None:
     """A new setting must be put into the tests above, for it must change the render key too."""
     assert set(RenderSettings.model_fields) == {
-        *("blender", "device", "scene", "camera", "engine", "samples", "resolution_percentage", "format")
+        *("blender", "device", "scene", "camera", "engine", "samples", "resolution_percentage", "format"),
+        "trust_scripts",
     }
 
 
@@ -153,6 +156,12 @@ def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> N
             for chunk in ("1-000000", "1-000001", "2-000000")
             for attempt in (0, 1)
             for worker in ("one", "other")
+        ),
+        *(
+            keys.flat_key(keys.flat_prefix("j", frame, colour), "1-000000", attempt=attempt, worker="one")
+            for frame in (1, 11)
+            for colour in ("0", "0_0")
+            for attempt in (0, 1)
         ),
         *(keys.log_part_key("j", worker, part) for worker in ("one", "other") for part in ("1", "2")),
     ]

@@ -83,6 +83,12 @@ def test_metadata_cannot_send_an_upload_to_another_file() -> None:
     assert parse_request(upload(), metadata={"file": "other.blend"}).file == "film/shot.blend"
 
 
+@pytest.mark.parametrize("name", ["trust_scripts", "Trust-Scripts"])
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_a_scene_cannot_vouch_for_its_own_scripts(name: str, value: str) -> None:
+    assert refused(upload(), **{name: value}).facts["field"] == "trust_scripts"
+
+
 def test_a_request_is_not_changed_by_the_metadata_of_its_scene() -> None:
     request = {"file": "shot.blend", "samples": 16}
     assert parse_request(request, metadata={"samples": "1", "frames": "1"}) == parse_request(request)
@@ -103,6 +109,7 @@ FULL: dict[str, Any] = {
     "samples": 16,
     "resolution_percentage": 50,
     "format": "PNG",
+    "trust_scripts": True,
     "fps": "2997/100",
     "video": {"codec": "h264", "quality": 20},
     "output": "both",
@@ -117,7 +124,10 @@ def test_a_full_request_says_everything() -> None:
     assert len(request.frame_range() or ()) == 17
     assert request.settings().to_json() == {
         name: FULL[name]
-        for name in ("blender", "scene", "camera", "engine", "samples", "resolution_percentage", "format")
+        for name in (
+            *("blender", "scene", "camera", "engine", "samples", "resolution_percentage", "format"),
+            "trust_scripts",
+        )
     }
 
 

@@ -91,6 +91,9 @@ def test_engines_are_read_in_either_case(written: str, read: str) -> None:
         ("blender", 4.5),
         ("device", "HIP"),
         ("device", True),
+        ("trust_scripts", 1),
+        ("trust_scripts", "yes"),
+        ("trust_scripts", []),
     ],
 )
 def test_impossible_settings_are_refused_by_name(field: str, value: object) -> None:
@@ -116,6 +119,18 @@ def test_devices_are_read_in_either_case(written: str) -> None:
 def test_a_device_that_no_farm_renders_on_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="device"):
         read_device("METAL")
+
+
+@pytest.mark.parametrize("written", [True, "true", "True"])
+def test_scripts_are_trusted_where_that_is_said(written: object) -> None:
+    assert RenderSettings.read({"trust_scripts": written}).trust_scripts is True
+
+
+@pytest.mark.parametrize("written", [False, "false", None])
+def test_scripts_that_are_not_trusted_leave_the_settings_as_they_were_before_there_was_a_choice(
+    written: object,
+) -> None:
+    assert RenderSettings.read({"trust_scripts": written}).to_json() == RenderSettings().to_json()
 
 
 def test_settings_are_values_that_nothing_changes() -> None:

@@ -138,7 +138,11 @@ def parse_request(event: object, *, metadata: Mapping[str, str] | None = None) -
         raise InvalidRequest(field="input", problem='takes a JSON object such as {"file": "shot.blend"}')
     if not is_upload(event):
         return JobRequest.read(event)
-    return JobRequest.read({"file": _uploaded_key(event), **_overrides(metadata or {})})
+    overrides = _overrides(metadata or {})
+    if "trust_scripts" in overrides:
+        # Copied from bucket to bucket, a scene takes its metadata along, and would vouch for itself.
+        raise InvalidRequest(field="trust_scripts", problem="is not taken from a scene's metadata: start a job with it")
+    return JobRequest.read({"file": _uploaded_key(event), **overrides})
 
 
 def is_upload(event: object) -> bool:

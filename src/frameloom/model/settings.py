@@ -66,6 +66,15 @@ def _rate_text(value: object) -> object:
 Rate = Annotated[str, BeforeValidator(_rate_text)]
 
 
+def _trust(value: object) -> object:
+    words = {"true": True, "false": False}
+    value = words.get(value.lower(), value) if isinstance(value, str) else value
+    if value is not None and not isinstance(value, bool):
+        raise ValueError("takes true or false")
+    # None for false: frames of before there was a choice keep their key.
+    return value or None
+
+
 class RenderSettings(Value):
     """What the worker sets in the scene before it renders; what is None stays as the scene has it."""
 
@@ -79,6 +88,8 @@ class RenderSettings(Value):
     samples: Annotated[Whole, Field(ge=1, le=65_536)] | None = None
     resolution_percentage: Annotated[Whole, Field(ge=1, le=1000)] | None = None
     format: Annotated[FrameFormat, BeforeValidator(_upper)] = "PNG"
+    # Whether Python in the scene runs: it can move what is seen, and do whatever the worker's user may.
+    trust_scripts: Annotated[bool | None, BeforeValidator(_trust)] = None
 
 
 def read_device(text: str) -> Device:

@@ -1,0 +1,201 @@
+"""What a scene that means harm can do to the worker that renders it, with a real Blender."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from frameloom.model.settings import RenderSettings
+from tests.conformance.toolbox import ROOT
+from tests.scenes import make_scene
+from worker.blender import Blender
+
+TRUSTED, UNTRUSTED = RenderSettings(trust_scripts=True), RenderSettings()
+# Each leaves its word in the file `{path}` when it runs.
+HANDLER = """
+import bpy
+def speak(*_):
+    open({path!r}, "a").write("handler ")
+for moment in ("load_post", "frame_change_post", "render_pre"):
+    getattr(bpy.app.handlers, moment).append(speak)
+"""
+WAYS = {
+    "a registered text": {"script": 'open({path!r}, "a").write("text ")'},
+    "a handler": {"script": HANDLER},
+    "a driver": {"driver": '__import__("pathlib").Path({path!r}).write_text("driver ") and 0'},
+    "a style of Freestyle": {"style": 'open({path!r}, "a").write("style ")'},
+}
+# What a script can find out of where it is, and then writes into a file.
+LOOK_AROUND = """
+import os, socket
+said = []
+try:
+    socket.create_connection(("127.0.0.1", {port}), timeout=5)
+    said.append("connected")
+except OSError as error:
+    said.append(f"network: {{error.errno}}")
+for what in ("environ", "mem", "ns/net"):
+    try:
+        open(f"/proc/{{os.getppid()}}/{{what}}", "rb").close()
+        said.append(f"read {{what}}")
+    except OSError:
+        pass
+open({path!r}, "w").write(", ".join(said))
+"""
+
+
+@pytest.fixture
+def blender(tmp_path: Path) -> Iterator[Blender]:
+    blender = Blender(scratch=tmp_path / "scratch")
+    yield blender
+    blender.close()
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_scene(tmp_path_factory.mktemp("calm") / "calm.blend")
+
+
+def render(blender: Blender, scene: Path, settings: RenderSettings) -> str | None:
+    """Render a frame and return what `open` said of the network."""
+    network = blender.open(scene, settings, name=scene.name)
+    blender.render(2, scene.with_suffix(".png"))
+    return network
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_python_in_a_scene_runs_where_the_job_trusts_it_and_nowhere_else(
+    blender: Blender, tmp_path: Path, way: str
+) -> None:
+    said = tmp_path / "said"
+    texts = {name: text.format(path=str(said)) for name, text in WAYS[way].items()}
+    scene = make_scene(tmp_path / "shot.blend", **texts)  # type: ignore[arg-type]
+    said.unlink(missing_ok=True)
+    render(blender, scene, UNTRUSTED)
+    assert not said.exists()
+    # A trusting job before it changes nothing, nor does one behind it.
+    render(blender, scene, TRUSTED)
+    assert said.read_text().split()[0] in way
+    said.unlink()
+    render(blender, scene, UNTRUSTED)
+    assert not said.exists()
+
+
+def test_what_a_trusted_scene_left_in_blender_is_gone_before_the_next_scene(
+    blender: Blender, calm: Path, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    script = HANDLER.format(path=str(said)).replace("def speak", "@bpy.app.handlers.persistent\ndef speak")
+    loud = make_scene(tmp_path / "shot.blend", script=script)
+    render(blender, loud, TRUSTED)
+    assert said.exists()
+    said.unlink()
+    render(blender, calm, UNTRUSTED)
+    assert not said.exists()
+
+
+def test_an_untrusted_scene_costs_blender_no_new_start(blender: Blender, calm: Path, tmp_path: Path) -> None:
+    render(blender, calm, UNTRUSTED)
+    pid = blender.pid
+    render(blender, make_scene(tmp_path / "other.blend", samples=2), UNTRUSTED)
+    assert blender.pid == pid
+
+
+def _look_around(blender: Blender, tmp_path: Path, port: int) -> tuple[str | None, str]:
+    said = tmp_path / "said"
+    scene = make_scene(tmp_path / "shot.blend", script=LOOK_AROUND.format(path=str(said), port=port))
+    return render(blender, scene, TRUSTED), said.read_text()
+
+
+def test_a_scene_reaches_no_network_and_nothing_of_the_worker_that_started_it(blender: Blender, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        network, said = _look_around(blender, tmp_path, server.getsockname()[1])
+    if network is not None:
+        pytest.skip(f"the kernel lets nobody leave its network here: {network}")
+    # ENETUNREACH: not refused by a listener, but no way to one.
+    assert said == "network: 101"
+
+
+def test_where_the_kernel_refuses_the_scene_renders_all_the_same_and_the_worker_is_told_why(
+    blender: Blender, calm: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A sandbox that refuses, as those of containers do: a Python that finds no `unshare` that works."""
+    refusing = tmp_path / "sitecustomize.py"
+    refusing.write_text("import worker.seclusion\nworker.seclusion.seclude = lambda: 'Operation not permitted'\n")
+    monkeypatch.setattr("worker.blender._PASSED", ("PATH", "PYTHONPATH"))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    assert render(blender, calm, UNTRUSTED) == "Operation not permitted"
+    assert calm.with_suffix(".png").exists()
+
+
+SECLUDED = """
+import os, time
+from pathlib import Path
+from worker.seclusion import seclude
+begun = time.perf_counter()
+refused = seclude()
+quick = time.perf_counter() - begun < 0.02
+Path("own").write_text("mine")
+try:
+    Path(f"/proc/{os.getppid()}/environ").read_bytes()
+    read = "read"
+except OSError:
+    read = "unread"
+print(refused or "secluded", os.getuid(), os.getgid(), quick, read)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="no Python that another user may start")
+def test_a_user_without_rights_is_secluded_in_milliseconds_and_keeps_its_files() -> None:
+    """As in the worker's image: the supervisor and the child are the same user, and it is not root."""
+    supervisor = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]], check=True)"
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        shutil.copytree(ROOT / "worker", Path(folder, "worker"))
+        Path(folder).chmod(0o777)
+        done = subprocess.run(
+            ["/usr/bin/python3", "-c", supervisor, SECLUDED],
+            cwd=folder,
+            user=10001,
+            group=10001,
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        if not done.stdout.startswith("secluded"):
+            pytest.skip(f"the kernel lets nobody leave its network here: {done.stdout}")
+        assert done.stdout.split() == ["secluded", "10001", "10001", "True", "unread"]
+        assert Path(folder, "own").stat().st_uid == 10001
+
+
+def test_a_secluded_child_dies_with_its_supervisor(tmp_path: Path, calm: Path) -> None:
+    script = (
+        "import sys, time\nfrom pathlib import Path\nfrom frameloom.model.settings import RenderSettings\n"
+        "from worker.blender import Blender\n"
+        f"blender = Blender(scratch=Path({str(tmp_path)!r}))\n"
+        f"blender.open(Path({str(calm)!r}), RenderSettings(), name='calm')\n"
+        "print(blender.pid, flush=True)\ntime.sleep(60)\n"
+    )
+    supervisor = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert supervisor.stdout is not None
+    with supervisor, supervisor.stdout as words:
+        pid = int(words.readline())
+        supervisor.kill()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if "State:\tZ" not in Path(f"/proc/{pid}/status").read_text():
+                time.sleep(0.01)
+                continue
+        return
+    pytest.fail("the child outlived its supervisor")
