@@ -51,12 +51,12 @@ class Blender:
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._reader: threading.Thread | None = None
         self._held: tuple[Path, RenderSettings] | None = None
+        self._trusted = False
         self._killed = False
 
     @property
     def pid(self) -> int | None:
         """The child's process id, None while there is none."""
-        self._trusted = False
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
@@ -85,14 +85,14 @@ class Blender:
     def open(self, scene: Path, settings: RenderSettings, *, name: str) -> str | None:
         """Open a scene and set it up, unless it is open already.
 
+        Returns:
+            Why the process that opened it has a network; None where it has none, or nothing was opened.
+
         Args:
             name: what errors call the scene.
 
         Raises:
             FarmError: what Blender found wrong with the scene.
-        Returns:
-            Why the process that opened it has a network; None where it has none, or nothing was opened.
-
             ChildGone: Blender was killed.
         """
         if self._held == (scene, settings) and self._process is not None and self._process.poll() is None:
@@ -105,13 +105,13 @@ class Blender:
         command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
         answer = self._ask(command, frame=None)
         self._held = (scene, settings)
+        network: str | None = answer["network"]
+        return network
 
     def render(self, frame: int, path: Path) -> Rendered:
         """Render a frame of the open scene to `path`.
 
         Raises:
-        network: str | None = answer["network"]
-        return network
             AttemptFailed: Blender failed or died, or hung and was killed.
             ChildGone: Blender was killed by `kill`.
         """
