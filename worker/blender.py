@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +44,8 @@ class Blender:
 
     # How long it may say nothing while it opens or renders; the chunk at hand says.
     patience = timedelta(hours=1)
+    # Is told each line that Blender prints, where somebody wants to know.
+    tell: Callable[[str], None] | None = None
 
     def __init__(self, *, scratch: Path) -> None:
         self._heard = 0
@@ -211,6 +214,8 @@ class Blender:
         with process.stderr as words:
             for line in words:
                 self._words.append(line.rstrip())
+                if self.tell is not None:
+                    self.tell(line.rstrip())
                 self._heard += 1
 
 

@@ -50,6 +50,10 @@ class LogShipper:
         """Put `keys` (job_id, chunk_id) into every record from now on; none takes them out."""
         self._keys = keys
 
+    def debug(self, message: str, **facts: Any) -> None:
+        """Log what Blender says."""
+        self._log("debug", message, facts)
+
     def info(self, message: str, **facts: Any) -> None:
         """Log what happened."""
         self._log("info", message, facts)

@@ -25,6 +25,7 @@ from worker.lease import Beatable, Ended, Leasable, Lease
 from worker.log import LogShipper
 from worker.scenes import SceneCache
 from worker.uploads import Uploads
+from worker.witness import Witness
 
 # Without work for so long, Blender's memory is worth more than its start.
 KEEP_BLENDER = timedelta(minutes=5)
@@ -69,6 +70,7 @@ class Supervisor:
         self._scratch = Path(tempfile.mkdtemp(prefix="frameloom-worker-", dir=config.scratch))
         self._blender = Blender(scratch=self._scratch)
         self._uploads = Uploads(store)
+        self._witness = Witness(store=store, bucket=config.log_bucket, worker=config.name, log=log)
         self._health = Health(config.health_file)
         self._renderer = ChunkRenderer(
             blender=self._blender,
@@ -174,6 +176,7 @@ class Supervisor:
         outcome = Outcome()
         if lease.ended is None:
             self._log.info("Chunk received", frames=message.frames, attempt=message.attempt, receives=received.receives)
+            self._witness.watch(message, self._blender, receives=received.receives)
             outcome = self._renderer.render(message, ended=lambda: lease.ended is not None)
         seconds = round(time.monotonic() - begun, 3)
         ended = lease.ended

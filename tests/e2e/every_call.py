@@ -23,6 +23,7 @@ def make_every_call(rig: Rig, tiny: Path, slow: Path) -> None:
     _what_is_not_there(rig)
     _submitted_jobs(rig)
     _a_frame_that_went_away(rig)
+    _a_chunk_that_came_back(rig)
     _a_worker_in_trouble(rig, slow)
     _a_scene_that_went_away(rig, tiny)
 
@@ -97,6 +98,28 @@ def _a_scene_that_went_away(rig: Rig, tiny: Path) -> None:
         rig.s3.delete_object(**scene, VersionId=version)
     execution = rig.end_of(job_id)
     assert execution.error == "SceneNotFound", execution
+
+
+def _a_chunk_that_came_back(rig: Rig) -> None:
+    """Have a worker receive a chunk that somebody received before it, and that chunk lost after all."""
+    body = ""
+
+    def seen() -> bool:
+        nonlocal body
+        arguments: dict[str, Any] = {"QueueUrl": rig.stack.chunk_queue, "WaitTimeSeconds": 1, "VisibilityTimeout": 0}
+        for message in rig.sqs.receive_message(**arguments).get("Messages", []):
+            body = message["Body"]
+        return bool(body)
+
+    with _nobody_at_work(rig):
+        job_id = rig.start(file=f"{FOLDER}film.blend", frames="4", output="frames")
+        wait(seen, "the job's message")
+    assert rig.end_of(job_id).status is JobStatus.SUCCEEDED
+    rig.wait_for_log(job_id, "Chunk finished")
+    rig.sqs.send_message(QueueUrl=rig.stack.dead_letter_queue, MessageBody=body)
+    lost = keys.result_key(job_id, json.loads(body)["chunk_id"], attempt=0, worker="lost")
+    result = wait(lambda: rig.store.get(rig.stack.buckets.logs, lost), "the chunk to be lost")
+    assert json.loads(result)["log"]
 
 
 def _a_worker_in_trouble(rig: Rig, slow: Path) -> None:

@@ -4,11 +4,13 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from frameloom.model.status import JobStatus
 from tests.e2e.rig import Rig, wait
+from tests.scenes import make_scene
 
 
 @pytest.fixture
@@ -20,6 +22,17 @@ def nobody(rig: Rig) -> Iterator[None]:
     yield
     for pid in pids:
         os.kill(pid, signal.SIGCONT)
+
+
+def test_a_scene_of_one_colour_on_purpose_succeeds_after_one_more_attempt(rig: Rig, tmp_path: Path) -> None:
+    scene = make_scene(tmp_path / "black.blend", frames=(1, 4), hidden=[1, 2, 3, 4])
+    rig.upload_quietly(scene, "black.blend")
+    job_id = rig.start(file="black.blend", output="frames", chunk_size=4)
+    execution = rig.end_of(job_id)
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    assert rig.frames("black") == [1, 2, 3, 4]
+    chunks = rig.report(job_id)["chunks"]
+    assert [(chunk["attempt"], chunk.get("error")) for chunk in chunks] == [(0, "FrameInvalid"), (1, None)]
 
 
 @pytest.mark.usefixtures("nobody")
@@ -50,3 +63,32 @@ def test_a_chunk_that_nobody_finishes_is_lost_and_the_job_says_so(rig: Rig, tiny
     assert sorted((chunk["chunk_id"], chunk["attempt"]) for chunk in lost) == [
         ("1-000000", 0), ("1-000000", 1), ("2-000000", 0), ("2-000000", 1),
     ]  # fmt: skip
+
+
+def test_a_chunk_that_kills_three_workers_is_reported_with_its_frames_and_its_last_words(rig: Rig, slow: Path) -> None:
+    rig.upload_quietly(slow, "poison.blend")
+    job_id = rig.start(
+        file="poison.blend", frames="1-2", chunk_size=1, output="frames", samples=16, resolution_percentage=50
+    )
+
+    def begun() -> list[dict[str, Any]]:
+        return [
+            record
+            for record in rig.log(job_id)
+            if record.get("chunk_id") == "1-000000" and record["message"] == "Frame rendering"
+        ]
+
+    for times in (1, 2, 3):
+        wait(lambda times=times: len(begun()) == times, f"worker {times} to begin")  # type: ignore[misc]
+        [worker] = wait(lambda: rig.farm.workers, "a worker")
+        os.kill(worker, signal.SIGKILL)
+    execution = rig.end_of(job_id)
+    # The next attempt is not killed, and the other chunk never was.
+    assert execution.status is JobStatus.SUCCEEDED, execution
+    assert rig.frames("poison") == [1, 2]
+    [lost] = [chunk for chunk in rig.report(job_id)["chunks"] if chunk.get("error")]
+    assert (lost["error"], lost["chunk_id"], lost["frames"], lost["attempt"]) == ("ChunkLost", "1-000000", "1", 0)
+    assert "of frames 1 went" in lost["cause"]
+    # Blender's own words, and the last of them in the error.
+    assert any("Fra:1" in line for line in lost["log"])
+    assert lost["log"][-1] in lost["cause"]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frameloom.model.messages import ChunkResult
+from frameloom.model import keys
+from frameloom.model.messages import ChunkResult, LogRecord
 from frameloom.services import documents
 from frameloom.services.lost import fail_lost_chunk
 from frameloom.services.memory import Answer, MemoryStore, MemoryTokens
@@ -24,7 +25,10 @@ MESSAGE: dict[str, Any] = {
     "output": {"bucket": "frames", "prefix": "shot/0123456789abcdef/"},
     "settings": {"blender": "4.5.15", "format": "PNG"},
 }
-CAUSE = "Chunk 1-000002 went to worker after worker and none finished it: it may kill them."
+CAUSE = (
+    "Chunk 1-000002 of frames 7-9 went to worker after worker and none finished it: it may kill them. "
+    "Its last words: {}."
+)
 
 
 def lose(body: str, store: MemoryStore, tokens: MemoryTokens) -> str | None:
@@ -35,10 +39,52 @@ def lose(body: str, store: MemoryStore, tokens: MemoryTokens) -> str | None:
 def test_a_lost_chunk_is_recorded_and_its_task_fails() -> None:
     store, tokens = MemoryStore(), MemoryTokens()
     assert lose(json.dumps(MESSAGE), store, tokens) == "1-000002"
-    assert tokens.answers == {"token": Answer(error="ChunkLost", cause=CAUSE)}
+    assert tokens.answers == {"token": Answer(error="ChunkLost", cause=CAUSE.format("none"))}
     assert list(documents.chunk_results(store, BUCKETS, "shot-1")) == [
-        ChunkResult(chunk_id="1-000002", frames="7-9", worker="", attempt=1, error="ChunkLost", cause=CAUSE)
+        ChunkResult(
+            chunk_id="1-000002", frames="7-9", worker="", attempt=1, error="ChunkLost", cause=CAUSE.format("none")
+        )
     ]
+
+
+def put_log(store: MemoryStore, worker: str, at: int, *records: tuple[str, str]) -> None:
+    lines = [
+        LogRecord(time=f"t{at}", level="debug", message=said, worker=worker, job_id="shot-1", chunk_id=chunk)
+        for chunk, said in records
+    ]
+    key = keys.log_part_key("shot-1", worker, f"{at:020d}-000001")
+    store.put(BUCKETS.logs, key, "".join(line.model_dump_json(exclude_none=True) + "\n" for line in lines).encode())
+
+
+def put_returned(store: MemoryStore, worker: str, at: int) -> None:
+    store.put(BUCKETS.logs, keys.returned_key("shot-1", "1-000002", at=at, worker=worker), b"")
+
+
+def lost_chunk(store: MemoryStore) -> ChunkResult:
+    lose(json.dumps(MESSAGE), store, MemoryTokens())
+    (result,) = documents.chunk_results(store, BUCKETS, "shot-1")
+    return result
+
+
+def test_the_last_lines_of_the_last_worker_that_logged_any_are_kept() -> None:
+    store = MemoryStore()
+    for worker, at in (("w-a", 100), ("w-b", 200), ("w-c", 300)):
+        put_returned(store, worker, at)
+    put_log(store, "w-a", 110, ("1-000002", "of the first"))
+    put_log(store, "w-b", 190, ("1-000002", "of an earlier attempt"))
+    put_log(store, "w-b", 210, ("1-000001", "of another chunk"), *(("1-000002", f"line {n}") for n in range(30)))
+    put_log(store, "w-b", 220, ("1-000003", "of the next chunk"))
+    result = lost_chunk(store)
+    assert result.log == [f"t210 line {n}" for n in range(10, 30)]
+    assert result.cause == CAUSE.format("t210 line 27 | t210 line 28 | t210 line 29")
+
+
+def test_a_log_that_cannot_be_read_does_not_keep_the_task_waiting() -> None:
+    store, tokens = MemoryStore(), MemoryTokens()
+    put_returned(store, "w", 100)
+    store.put(BUCKETS.logs, keys.log_part_key("shot-1", "w", f"{200:020d}-000001"), b"no record")
+    assert lose(json.dumps(MESSAGE), store, tokens) == "1-000002"
+    assert "its log cannot be read" in (tokens.answers["token"].cause or "")
 
 
 def test_losing_a_chunk_twice_is_harmless() -> None:

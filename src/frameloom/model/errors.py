@@ -98,7 +98,8 @@ class DeviceMissing(AttemptFailed):
 
 
 class ChunkLost(FarmError):
-    """Chunk {chunk_id} went to worker after worker and none finished it: it may kill them."""
+    """Chunk {chunk_id} of frames {frames} went to worker after worker and none finished it: it may kill them. Its
+    last words: {words}."""
 
 
 class FarmUnavailable(FarmError):

@@ -82,6 +82,22 @@ def result_key(job_id: str, chunk: str, *, attempt: int, worker: str) -> str:
     return f"{results_prefix(job_id)}{chunk}/{attempt}-{worker}.json"
 
 
+def returned_prefix(job_id: str, chunk: str) -> str:
+    """Return the folder of who received a chunk that had been received before."""
+    return f"{job_prefix(job_id)}returned/{chunk}/"
+
+
+def returned_key(job_id: str, chunk: str, *, at: int, worker: str) -> str:
+    """Return the key that says which worker it was, and from when on its log tells of the chunk; `at` in ns."""
+    return f"{returned_prefix(job_id, chunk)}{at:020d}-{worker}"
+
+
+def returned_parts(key: str) -> tuple[str, str]:
+    """Return when and which worker, of such a key; the first as pieces of logs are named."""
+    at, _, worker = key.rpartition("/")[2].partition("-")
+    return at, worker
+
+
 def segment_key(job_id: str, segment: int) -> str:
     """Return the key of one encoded part of the film."""
     return f"{job_prefix(job_id)}segments/{segment:06d}.mp4"

@@ -65,6 +65,8 @@ class ChunkResult(Value):
     frame_seconds: dict[str, float] = Field(default_factory=dict)
     error: str | None = None
     cause: str | None = None
+    # The last lines of the log of a chunk that was lost.
+    log: list[str] | None = None
 
 
 class LogRecord(Value):

@@ -1,10 +1,18 @@
-"""fail_lost_chunk: say of a chunk in the dead-letter queue that nobody will answer for it."""
+"""fail_lost_chunk: say of a chunk in the dead-letter queue that nobody will answer for it, and what it said last."""
+
+from collections import deque
+from itertools import islice
 
 from frameloom.model import keys
 from frameloom.model.errors import ChunkLost
-from frameloom.model.messages import ChunkMessage, ChunkResult
+from frameloom.model.messages import ChunkMessage, ChunkResult, LogRecord
 from frameloom.services import documents
 from frameloom.services.ports import Buckets, Store, Tokens
+
+# Lines of the log that are kept with a lost chunk, and those of them that its error names.
+LAST_LINES, NAMED_LINES = 20, 3
+# Pieces of a log that are read for a chunk: two a second, so the function ends within its time, ten chunks to a call.
+MOST_PIECES = 100
 
 
 def fail_lost_chunk(body: str, *, store: Store, tokens: Tokens, buckets: Buckets) -> ChunkMessage | None:
@@ -13,7 +21,9 @@ def fail_lost_chunk(body: str, *, store: Store, tokens: Tokens, buckets: Buckets
         message = ChunkMessage.model_validate_json(body)
     except ValueError:
         return None
-    lost = ChunkLost(chunk_id=message.chunk_id)
+    lines = last_lines(message, store=store, buckets=buckets)
+    words = " | ".join(lines[-NAMED_LINES:]) or "none"
+    lost = ChunkLost(chunk_id=message.chunk_id, frames=message.frames, words=words)
     result = ChunkResult(
         chunk_id=message.chunk_id,
         frames=message.frames,
@@ -21,8 +31,40 @@ def fail_lost_chunk(body: str, *, store: Store, tokens: Tokens, buckets: Buckets
         attempt=message.attempt,
         error=type(lost).__name__,
         cause=str(lost),
+        log=lines or None,
     )
     key = keys.result_key(message.job_id, message.chunk_id, attempt=message.attempt, worker="lost")
     documents.write(store, buckets.logs, key, result.to_json())
     tokens.fail(message.task_token, error=type(lost).__name__, cause=str(lost))
     return message
+
+
+def last_lines(message: ChunkMessage, *, store: Store, buckets: Buckets) -> list[str]:
+    """Return the last lines that a worker logged of a chunk, Blender's own among them."""
+    try:
+        returned = list(store.list(buckets.logs, keys.returned_prefix(message.job_id, message.chunk_id)))
+        # The newest first: a worker that died at once may have logged nothing.
+        for stored in reversed(returned):
+            at, worker = keys.returned_parts(stored.key)
+            if lines := _lines_of(message, at, worker, store=store, buckets=buckets):
+                return lines
+    except Exception as error:  # noqa: BLE001  whatever the log has, the task must be answered
+        return [f"its log cannot be read: {error}"]
+    return []
+
+
+def _lines_of(message: ChunkMessage, at: str, worker: str, *, store: Store, buckets: Buckets) -> list[str]:
+    lines: deque[str] = deque(maxlen=LAST_LINES)
+    after = keys.log_part_key(message.job_id, worker, at)
+    folder = after.rpartition("/")[0] + "/"
+    for stored in islice(store.list(buckets.logs, folder, after=after), MOST_PIECES):
+        for line in (store.get(buckets.logs, stored.key) or b"").splitlines():
+            record = LogRecord.model_validate_json(line)
+            if record.chunk_id == message.chunk_id:
+                lines.append(_told(record))
+    return list(lines)
+
+
+def _told(record: LogRecord) -> str:
+    frame = "" if record.frame is None else f" (frame {record.frame})"
+    return f"{record.time} {record.message}{frame}"
