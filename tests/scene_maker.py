@@ -42,11 +42,7 @@ def make(recipe: dict[str, Any]) -> None:
         first.render.use_freestyle = first.view_layers[0].use_freestyle = True
         first.view_layers[0].freestyle_settings.mode = "SCRIPT"
         first.view_layers[0].freestyle_settings.modules.new().script = text
-    if recipe["library"] is not None:
-        with bpy.data.libraries.load(recipe["library"], link=True) as (_, wanted):
-            wanted.objects = ["Camera"]
-        first.collection.objects.link(wanted.objects[0])
-        first.camera = wanted.objects[0]
+    _refer(first, recipe)
     if recipe["render"]:
         first.render.filepath = recipe["path"]
         bpy.ops.render.render(write_still=True)
@@ -128,7 +124,43 @@ def _material(name: str, colour: tuple[float, float, float], recipe: dict[str, A
         texture.image = bpy.data.images.new("Missing", 8, 8)
         texture.image.source, texture.image.filepath = "FILE", recipe["missing_image"]
         material.node_tree.links.new(texture.outputs["Color"], surface.inputs["Base Color"])
+    if recipe["packed_image"] is not None:
+        texture = material.node_tree.nodes.new("ShaderNodeTexImage")
+        texture.image = bpy.data.images.load(recipe["packed_image"])
+        texture.image.pack()
+        material.node_tree.links.new(texture.outputs["Color"], surface.inputs["Base Color"])
     return material
+
+
+def _refer(scene: Any, recipe: dict[str, Any]) -> None:
+    """Refer to what lies outside of the file."""
+    if recipe["library"] is not None:
+        with bpy.data.libraries.load(recipe["library"], link=True) as (_, wanted):
+            wanted.objects = ["Camera"]
+        scene.collection.objects.link(wanted.objects[0])
+        scene.camera = wanted.objects[0]
+        if recipe["library_path"] is not None:
+            bpy.data.libraries[0].filepath = recipe["library_path"]
+    if recipe["outside"]:
+        _refer_to_every_kind(scene)
+
+
+def _refer_to_every_kind(scene: Any) -> None:
+    """Refer to a file of each kind, none of which is there, and hold what refers to none."""
+    for name, source, path in (
+        ("still", "FILE", "//textures/wood.png"),
+        ("again", "FILE", "//textures/wood.png"),
+        ("film", "MOVIE", "//textures/film.mp4"),
+        ("sequence", "SEQUENCE", "//plates/plate_0001.png"),
+        ("tiles", "TILED", "//textures/skin.<UDIM>.png"),
+    ):
+        image = bpy.data.images.new(name, 8, 8, tiled=source == "TILED")
+        image.source, image.filepath, image.use_fake_user = source, path, True
+    bpy.data.images.new("generated", 8, 8).use_fake_user = True
+    text = bpy.data.objects.new("Text", bpy.data.curves.new("Text", "FONT"))
+    scene.collection.objects.link(text)
+    volume = bpy.data.volumes.new("smoke")
+    volume.filepath, volume.is_sequence, volume.use_fake_user = "//caches/smoke_0001.vdb", True, True
 
 
 def main() -> None:

@@ -43,7 +43,10 @@ class _Recipe:
     driver: str | None = None
     style: str | None = None
     missing_image: str | None = None
+    packed_image: str | None = None
     library: str | None = None
+    library_path: str | None = None
+    outside: bool = False
     render: bool = False
 
 
@@ -69,7 +72,10 @@ def make_scene(
     driver: str | None = None,
     style: str | None = None,
     missing_image: str | None = None,
+    packed_image: Path | None = None,
     library: Path | None = None,
+    library_path: str | None = None,
+    outside: bool = False,
     saved_by: str | None = None,
 ) -> Path:
     """Write a scene to `path` and return it: a cube that turns, so that no two frames look alike.
@@ -91,14 +97,18 @@ def make_scene(
         driver: a Python expression that moves the first cube, where scripts may run.
         style: the text of a style module, which draws Freestyle's lines, where scripts may run.
         missing_image: the path of a texture that is not there.
+        packed_image: an image that is packed into the file, as the cubes' texture.
         library: a .blend whose "Camera" the first scene links, and renders from.
+        library_path: by which the file refers to it, Blender's own choice when None.
+        outside: whether it refers to files of every kind, none of which is there.
         saved_by: "5.1", say: the file says that this version saved it (not with `compress`).
     """
     recipe = _Recipe(
         frames=frames, step=step, size=size, percentage=percentage, samples=samples, fps=str(Fraction(fps)),
         camera=camera, compress=compress, scenes=tuple(scenes), active=active, cameras=tuple(cameras),
         engine=engine, format=format, crop=crop, objects=objects, script=script, driver=driver, style=style,
-        missing_image=missing_image, library=None if library is None else str(library),
+        missing_image=missing_image, packed_image=None if packed_image is None else str(packed_image),
+        library=None if library is None else str(library), library_path=library_path, outside=outside,
     )  # fmt: skip
     shutil.copyfile(_made(recipe), path)
     if saved_by is not None:

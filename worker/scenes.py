@@ -1,20 +1,26 @@
-"""Scenes on the worker's disk: each version is fetched once."""
+"""Scenes on the worker's disk, each with the files that it renders with: each version is fetched once."""
 
 import hashlib
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from frameloom.model.errors import SceneNotFound, SceneUnreadable
+from frameloom.model.assets import Asset
+from frameloom.model.errors import MissingAssets, SceneNotFound, SceneUnreadable
 from frameloom.model.job import SceneRef
+from frameloom.services import documents
 from frameloom.services.ports import Store
 
 # A worker goes from job to job; the last few scenes are worth their disk.
 KEPT = 4
+# Textures fetched at once.
+STREAMS = 8
+_PART = ".part"
 
 
 class SceneCache:
-    """A folder of scenes, each named by the digest of its bytes."""
+    """A folder of scenes, each in a folder of its own, named by the digest of its bytes and of its assets' list."""
 
     def __init__(self, folder: Path, store: Store) -> None:
         self._folder = folder
@@ -26,32 +32,74 @@ class SceneCache:
         Raises:
             SceneNotFound: this version is no longer in its bucket.
             SceneUnreadable: what came is not what the job was settled on.
+            MissingAssets: a file that it renders with is no longer in its bucket.
         """
-        path = self._folder / f"{scene.digest}.blend"
-        if path.exists():
-            os.utime(path)
-            return path
-        self._folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
+        assets = self._assets(scene)
+        # With what it refers to it lies as in the bucket, so that every path from one to the other holds.
+        name = scene.key if assets else "scene.blend"
+        home = self._folder / _home(scene, assets)
+        if home.exists():
+            os.utime(home)
+            return home / name
+        part = home.with_name(home.name + _PART)
         try:
-            self._store.download(scene.bucket, scene.key, part, version=scene.version)
-            with part.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != scene.digest:
-                raise SceneUnreadable(file=scene.key, problem="its bytes are not those that the job was settled on")
-            part.replace(path)
-        except LookupError as error:
-            raise SceneNotFound(bucket=scene.bucket, key=scene.key) from error
+            part.mkdir(parents=True)
+            self._fetch_scene(scene, _inside(part, name))
+            with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="assets") as pool:
+                list(pool.map(lambda asset: self._fetch_asset(scene, asset, part), assets))
+            part.replace(home)
         finally:
-            part.unlink(missing_ok=True)
+            shutil.rmtree(part, ignore_errors=True)
         self._forget_oldest()
-        return path
+        return home / name
 
     def clear(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _assets(self, scene: SceneRef) -> list[Asset]:
+        if scene.assets is None:
+            return []
+        found = documents.read(self._store, scene.assets.bucket, scene.assets.key)
+        if found is None:
+            raise MissingAssets(file=scene.key, assets=f"their list, {scene.assets.key}, went away")
+        return [Asset.model_validate(asset) for asset in found]
+
+    def _fetch_scene(self, scene: SceneRef, path: Path) -> None:
+        try:
+            self._store.download(scene.bucket, scene.key, path, version=scene.version)
+        except LookupError as error:
+            raise SceneNotFound(bucket=scene.bucket, key=scene.key) from error
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != scene.digest:
+            raise SceneUnreadable(file=scene.key, problem="its bytes are not those that the job was settled on")
+
+    def _fetch_asset(self, scene: SceneRef, asset: Asset, folder: Path) -> None:
+        try:
+            self._store.download(scene.bucket, asset.key, _inside(folder, asset.key), version=asset.version)
+        except LookupError as error:
+            raise MissingAssets(file=scene.key, assets=asset.key) from error
+
     def _forget_oldest(self) -> None:
-        newest = sorted(self._folder.glob("*.blend"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in newest[KEPT:]:
-            path.unlink()
+        homes = [path for path in self._folder.iterdir() if path.suffix != _PART]
+        for path in sorted(homes, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+            shutil.rmtree(path)
+
+
+def _home(scene: SceneRef, assets: list[Asset]) -> str:
+    """Return a name that tells one scene with its assets from any other."""
+    if not assets:
+        return scene.digest
+    parts = [scene.digest, scene.key, *(asset.model_dump_json() for asset in assets)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _inside(folder: Path, key: str) -> Path:
+    """Return a key's path below `folder`, whose own folder is there then."""
+    path = Path(os.path.normpath(folder / key))
+    if not path.is_relative_to(folder):
+        # PrepareJob lists no such key: whoever wrote this list was someone else.
+        raise MissingAssets(file=key, assets="its path leads out of the bucket")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

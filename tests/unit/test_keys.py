@@ -148,6 +148,7 @@ def test_the_film_lies_beside_its_scene() -> None:
 def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> None:
     made = [
         keys.manifest_key("j"),
+        keys.assets_key("j"),
         keys.report_key("j"),
         *(keys.chunks_key("j", number) for number in (1, 2)),
         *(keys.segment_key("j", number) for number in (0, 1)),

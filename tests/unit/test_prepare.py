@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from frameloom.model import keys
-from frameloom.model.errors import InvalidRequest, NoCamera, SceneNotFound, SceneTooNew, SceneUnreadable
+from frameloom.model.errors import InvalidRequest, MissingAssets, NoCamera, SceneNotFound, SceneTooNew, SceneUnreadable
 from frameloom.model.job import Job
 from frameloom.model.request import START, START_NO, JobRequest, parse_request
 from frameloom.model.settings import Device
@@ -250,6 +250,50 @@ def test_a_scene_that_is_not_there_is_refused_by_its_whole_key(farm: Farm, file:
     with pytest.raises(SceneNotFound, match=file):
         farm.prepare({"file": file})
     assert farm.wrote_nothing()
+
+
+@pytest.fixture
+def textured(tmp_path: Path) -> Farm:
+    """A store that holds a scene whose texture lies outside of it, and not yet in the store."""
+    return Farm(make_scene(tmp_path / "textured.blend", missing_image="//textures/wood.png").read_bytes())
+
+
+def test_a_scene_whose_texture_is_not_there_is_refused_with_its_name(textured: Farm) -> None:
+    with pytest.raises(MissingAssets, match=r"'film/shot\.blend' refers to .* not there: //textures/wood\.png\. "):
+        textured.prepare({"file": KEY})
+    assert textured.wrote_nothing()
+
+
+def test_a_scene_renders_without_its_texture_where_the_request_says_so(textured: Farm) -> None:
+    textured.prepare({"file": KEY, "missing_assets": "render"})
+    assert textured.job().scene.assets is None
+
+
+def test_a_texture_beside_its_scene_is_part_of_the_job_by_its_version(textured: Farm) -> None:
+    textured.store.put(BUCKETS.scenes, "film/textures/wood.png", b"wood")
+    state = textured.prepare({"file": KEY})
+    assert state["scene"]["assets"] == {"bucket": "logs", "key": "jobs/shot-1/assets.json"}
+    (asset,) = documents.read(textured.store, BUCKETS.logs, "jobs/shot-1/assets.json")
+    assert (asset["key"], asset["version"], asset["size"]) == ("film/textures/wood.png", "v1", 4)
+
+
+def test_an_edited_texture_never_meets_old_frames_and_the_same_one_meets_them_again(textured: Farm) -> None:
+    def prefix(texture: bytes) -> str:
+        textured.store.put(BUCKETS.scenes, "film/textures/wood.png", texture)
+        return str(textured.prepare({"file": KEY})["output"]["prefix"])
+
+    without = textured.prepare({"file": KEY, "missing_assets": "render"})["output"]["prefix"]
+    wood, stone, wood_again = prefix(b"wood"), prefix(b"stone"), prefix(b"wood")
+    assert len({without, wood, stone}) == 3
+    assert wood_again == wood
+
+
+def test_a_folder_that_moves_whole_keeps_the_render_key(textured: Farm) -> None:
+    textured.store.put(BUCKETS.scenes, "film/textures/wood.png", b"wood")
+    textured.store.put(BUCKETS.scenes, "archive/2026/textures/wood.png", b"wood")
+    textured.store.put(BUCKETS.scenes, "archive/2026/shot.blend", textured.store.get(BUCKETS.scenes, KEY) or b"")
+    here, there = (textured.prepare({"file": file}) for file in (KEY, "archive/2026/shot.blend"))
+    assert here["output"]["prefix"].removeprefix("film/") == there["output"]["prefix"].removeprefix("archive/2026/")
 
 
 @pytest.mark.parametrize("data", [b"", b"no blend file", b"BLENDER", b"BLENDER-v405" + bytes(100)])

@@ -114,6 +114,7 @@ FULL: dict[str, Any] = {
     "video": {"codec": "h264", "quality": 20},
     "output": "both",
     "on_missing": "stitch",
+    "missing_assets": "render",
     "run": 2,
 }
 
@@ -195,6 +196,7 @@ def test_frames_are_named_in_either_way(fields: dict[str, Any], frames: str) -> 
         ({"format": "JPEG", "output": "video"}, "format", "made from PNG"),
         ({"output": "film"}, "output", "'both'"),
         ({"on_missing": "ignore"}, "on_missing", "'stitch'"),
+        ({"missing_assets": "ignore"}, "missing_assets", "'render'"),
         ({"video": {"codec": "mpeg1"}}, "video.codec", "'h264'"),
         ({"video": {"quality": True}}, "video.quality", "true or false"),
         ({"video": "h264"}, "video", "dictionary"),

@@ -54,7 +54,8 @@ class SceneTooNew(JobImpossible):
 
 
 class MissingAssets(JobImpossible):
-    """{file!r} refers to files that are not there: {assets}. Pack them into the .blend."""
+    """{file!r} refers to files that are not there: {assets}. Upload them beside it, as the paths say, pack them into
+    it, or render without them by `missing_assets`."""
 
 
 class NoCamera(JobImpossible):

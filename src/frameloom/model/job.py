@@ -4,18 +4,20 @@ from fractions import Fraction
 from typing import Literal
 
 from frameloom.model import keys
+from frameloom.model.assets import AssetsRef
 from frameloom.model.base import Value
 from frameloom.model.frames import FrameRange
 from frameloom.model.settings import RenderSettings, VideoSettings
 
 
 class SceneRef(Value):
-    """One version of a scene in S3; `digest` is the SHA-256 of its bytes."""
+    """One version of a scene in S3; `digest` is the SHA-256 of its bytes, `assets` lists the files it renders with."""
 
     bucket: str
     key: str
     version: str | None = None
     digest: str
+    assets: AssetsRef | None = None
 
 
 class OutputRef(Value):

@@ -11,6 +11,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 
 from frameloom.model.settings import EXTENSIONS, FrameFormat, RenderSettings
@@ -21,14 +22,17 @@ def scene_stem(scene: str) -> str:
     return scene.removesuffix(".blend")
 
 
-def render_key(*, digest: str, settings: RenderSettings) -> str:
+def render_key(*, digest: str, settings: RenderSettings, assets: Mapping[str, str] | None = None) -> str:
     """Return a name for everything that decides a frame's pixels: equal names, equal frames.
 
     Args:
         digest: of the scene's bytes, so that an edited scene never meets old frames.
         settings: Blender's version among them.
+        assets: the entity tag of each outside file by its path from the scene's folder, so that an edited texture
+            never meets old frames either; a scene without any has the key that it had before there were assets.
     """
-    parts = json.dumps([digest, settings.to_json()], sort_keys=True, separators=(",", ":"))
+    rest = [dict(assets)] if assets else []
+    parts = json.dumps([digest, settings.to_json(), *rest], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
@@ -60,6 +64,11 @@ def job_prefix(job_id: str) -> str:
 def manifest_key(job_id: str) -> str:
     """Return the key of what PrepareJob settled."""
     return f"{job_prefix(job_id)}job.json"
+
+
+def assets_key(job_id: str) -> str:
+    """Return the key of the list of the files that a job's scene renders with."""
+    return f"{job_prefix(job_id)}assets.json"
 
 
 def chunks_key(job_id: str, round_number: int) -> str:

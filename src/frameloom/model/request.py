@@ -89,6 +89,8 @@ class JobRequest(RenderSettings):
     video: VideoSettings = VideoSettings()
     output: Literal["frames", "video", "both"] = "both"
     on_missing: Literal["fail", "stitch"] = "fail"
+    # What becomes of a scene that refers to files which are not beside it in the bucket.
+    missing_assets: Literal["fail", "render"] = "fail"
     # The same request starts one job; another number here starts one more.
     run: Annotated[Whole, Field(ge=1)] = 1
 

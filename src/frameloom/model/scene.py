@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from frameloom.model.assets import Reference
 from frameloom.model.errors import InvalidRequest, NoCamera
 
 
@@ -67,6 +68,7 @@ class SceneFacts:
         active: the name of the scene that Blender opens the file with.
         cameras: the names of the file's camera objects, whichever scene they are in.
         linked_objects: the names of objects that live in other files, any of which may be a camera.
+        references: the files outside of it that it needs, each path once.
     """
 
     file: str
@@ -75,6 +77,7 @@ class SceneFacts:
     active: str
     cameras: tuple[str, ...] = ()
     linked_objects: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
 
     def pick(self, scene: str | None = None, camera: str | None = None) -> SceneEntry:
         """Return the scene to render, the active one when None, with the camera it renders from.

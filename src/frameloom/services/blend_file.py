@@ -19,8 +19,12 @@ from typing import IO, Self, cast
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
-# File-wide facts, scenes, objects, placeholders of what lives in other files, and the catalogue.
-KEPT = frozenset({b"GLOB", b"SC\0\0", b"OB\0\0", b"ID\0\0", b"DNA1"})
+# File-wide facts, scenes, objects, placeholders of what lives in other files, and the catalogue; then what names a
+# file: images, movie clips, libraries, fonts, sounds, caches and volumes.
+KEPT = frozenset(
+    {b"GLOB", b"SC\0\0", b"OB\0\0", b"ID\0\0", b"DNA1"}
+    | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0"}
+)
 # The catalogue takes 130 kB, a scene 10 kB, an object 1.3 kB: 400,000 objects fit, a trap does not.
 MAX_BLOCK, MAX_KEPT, MAX_BLOCKS = 16 * 2**20, 512 * 2**20, 20_000_000
 PIECE = 2**20

@@ -1,38 +1,50 @@
 """PrepareJob: settle what a job is, before any worker starts."""
 
 import hashlib
+import posixpath
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from frameloom.model import keys
-from frameloom.model.errors import InvalidRequest, SceneNotFound
+from frameloom.model.assets import Asset, AssetsRef, Reference
+from frameloom.model.errors import InvalidRequest, MissingAssets, SceneNotFound
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job, Limits, OutputRef, SceneRef
 from frameloom.model.request import START, START_NO, JobRequest, is_upload, parse_request
 from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.services import documents
+from frameloom.services.assets import find_assets, listed
 from frameloom.services.ports import Buckets, Store
 from frameloom.services.scene_reader import check_version, read_scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What a request comes to on a given scene; `fps` in frames per second."""
+    """What a request comes to on a given scene.
+
+    Attributes:
+        fps: frames per second.
+        references: what the scene refers to outside of itself.
+        assets: what of it was found, by its path from the scene's folder; none before it was looked for.
+    """
 
     digest: str
     frames: FrameRange
     fps: str
     size: tuple[int, int]
     settings: RenderSettings
+    references: tuple[Reference, ...] = ()
+    assets: Mapping[str, Asset] = field(default_factory=dict)
 
     @property
     def render_key(self) -> str:
         """Return the name of the frames that this render makes."""
-        return keys.render_key(digest=self.digest, settings=self.settings)
+        tags = {path: asset.etag for path, asset in self.assets.items()}
+        return keys.render_key(digest=self.digest, settings=self.settings, assets=tags)
 
 
 def settle(request: JobRequest, scene: Path, *, blender: str, device: Device) -> Settled:
@@ -65,6 +77,7 @@ def settle(request: JobRequest, scene: Path, *, blender: str, device: Device) ->
         settings=request.settings().model_copy(
             update={"blender": blender, "device": _unless_cpu(request.device or device)}
         ),
+        references=facts.references,
     )
 
 
@@ -117,10 +130,17 @@ def prepare(
         scene = Path(folder, "scene.blend")
         store.download(buckets.scenes, key, scene, version=stored.version)
         settled = settle(request, scene, blender=blender, device=device)
+    settled = _with_assets(settled, request, store, buckets)
     job = Job(
         job_id=job_id,
         started=started,
-        scene=SceneRef(bucket=buckets.scenes, key=key, version=stored.version, digest=settled.digest),
+        scene=SceneRef(
+            bucket=buckets.scenes,
+            key=key,
+            version=stored.version,
+            digest=settled.digest,
+            assets=_write_assets(settled, job_id, store, buckets),
+        ),
         frames=str(settled.frames),
         fps=settled.fps,
         settings=settled.settings,
@@ -140,6 +160,28 @@ def prepare(
         "settings": job.settings.to_json(),
         "limits": job.limits.to_json(),
     }
+
+
+def _with_assets(settled: Settled, request: JobRequest, store: Store, buckets: Buckets) -> Settled:
+    """Return what was settled, with the outside files that the scene renders with.
+
+    Raises:
+        MissingAssets: some are not there, and the request does not say to render without them.
+        SceneUnreadable: a library is none.
+    """
+    found = find_assets(store, buckets.scenes, request.file, settled.references)
+    if found.missing and request.missing_assets == "fail":
+        raise MissingAssets(file=request.file, assets=listed(found.missing))
+    folder = posixpath.dirname(request.file)
+    return replace(settled, assets={posixpath.relpath(f"/{asset.key}", f"/{folder}"): asset for asset in found.assets})
+
+
+def _write_assets(settled: Settled, job_id: str, store: Store, buckets: Buckets) -> AssetsRef | None:
+    if not settled.assets:
+        return None
+    place = AssetsRef(bucket=buckets.logs, key=keys.assets_key(job_id))
+    documents.write(store, place.bucket, place.key, [asset.to_json() for asset in settled.assets.values()])
+    return place
 
 
 def _digest(path: Path) -> str:

@@ -3,17 +3,22 @@
 import math
 import stat
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
+from frameloom.model.assets import Reference
 from frameloom.model.errors import SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.services.blend_file import DAMAGED, BadBlendError, Header, condense
+from frameloom.services.scene_references import references
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
+
+Read = TypeVar("Read")
 
 UNPACK_LIMIT = 8 * 2**30
 # Above this the condensed file goes to disk: some ten thousand objects.
@@ -34,7 +39,7 @@ def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT
     """Return what the .blend file at `path` holds.
 
     Nothing of the file runs, nothing is logged, and no file is left behind, even when the process is
-    killed. Memory and disk grow with the number of objects, about 2 kB each, whatever the file's size.
+    killed. Memory and disk grow with the number of objects and images, about 2 kB each, whatever the file's size.
 
     Args:
         name: what to call the file in messages; its own name when None.
@@ -45,6 +50,16 @@ def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT
         SceneUnreadable: it is no .blend, is damaged or not whole, or has no scene in it.
     """
     file = name or path.name
+    return _opened(path, file, limit, lambda blend, header: _read(blend, header, file))
+
+
+def read_references(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> tuple[Reference, ...]:
+    """Return what the .blend file at `path` refers to, as `read_scene` does; it may be a library without a scene."""
+    return _opened(path, name or path.name, limit, lambda blend, _: references(blend))
+
+
+def _opened(path: Path, file: str, limit: int, read: Callable[["BlendFile", Header], Read]) -> Read:
+    """Return what `read` makes of the condensed file; raise as `read_scene` does."""
     try:
         # Asked before it is opened: to open a pipe is to wait for who writes into it.
         ordinary = stat.S_ISREG(path.stat().st_mode)
@@ -57,7 +72,7 @@ def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT
     try:
         with path.open("rb") as source, tempfile.SpooledTemporaryFile(IN_MEMORY) as condensed:
             header = condense(source, condensed, limit=limit)
-            return _facts(condensed, header, file)
+            return _facts(condensed, header, read)
     except BadBlendError as error:
         raise SceneUnreadable(file=file, problem=str(error)) from error
     except OSError as error:
@@ -85,13 +100,13 @@ class _Opened:
         return self.file
 
 
-def _facts(condensed: IO[bytes], header: Header, file: str) -> SceneFacts:
+def _facts(condensed: IO[bytes], header: Header, read: Callable[["BlendFile", Header], Read]) -> Read:
     # Imported here: a Lambda's other handlers share this package and never read a scene.
     from blender_asset_tracer.blendfile import BlendFile  # noqa: PLC0415
 
     try:
         with BlendFile(cast("Path", _Opened(condensed))) as blend:
-            return _read(blend, header, file)
+            return read(blend, header)
     except BadBlendError:
         raise
     except Exception as error:  # on damaged data the reader raises whatever it stumbles over
@@ -113,6 +128,7 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         active=active if active in {scene.name for scene in scenes} else scenes[0].name,
         cameras=tuple(_name(block) for block in objects if block.get(b"type") == _CAMERA),
         linked_objects=tuple(_name(block) for block in placeholders if block.get(b"name").startswith(b"OB")),
+        references=references(blend),
     )
 
 

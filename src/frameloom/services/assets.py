@@ -1,0 +1,98 @@
+"""Find beside a scene, in the scenes bucket, what it refers to."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from frameloom.model.assets import Asset, Reference, key_beside, pattern
+from frameloom.model.errors import SceneUnreadable
+from frameloom.services.ports import Store
+from frameloom.services.scene_reader import read_references
+
+# Each is asked for on its own, since a listing tells no versions: ten a millisecond away, some hundred a second.
+STREAMS = 10
+# A long sequence fits; beyond it PrepareJob would not be done in time.
+MOST_ASSETS = 20_000
+# A message that lists thousands helps nobody, nor would it fit into the error of an execution.
+_NAMED, _LONGEST_NAME = 20, 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a scene refers to: what is there, by key, and the words for what is not."""
+
+    assets: tuple[Asset, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def find_assets(store: Store, bucket: str, scene: str, references: Iterable[Reference]) -> Found:
+    """Look for what a scene refers to, and for what its libraries refer to in turn.
+
+    Raises:
+        SceneUnreadable: a library is no readable .blend, or the scene refers to more files than this farm takes.
+    """
+    assets: dict[str, Asset] = {}
+    missing: dict[str, None] = {}
+    known = {scene}
+    pending = [(scene, tuple(references))]
+    with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="assets") as pool:
+        while pending:
+            file, wanted = pending.pop(0)
+            fresh: list[tuple[Reference, str]] = []
+            for reference in wanted:
+                keys = list(_keys(store, bucket, file, reference))
+                if not keys:
+                    missing[_words(scene, file, reference)] = None
+                fresh += [(reference, key) for key in keys if key not in known]
+                known.update(keys)
+                if len(known) > MOST_ASSETS:
+                    raise SceneUnreadable(
+                        file=scene, problem=f"it refers to more than {MOST_ASSETS:,} files, this farm's limit"
+                    )
+            heads = pool.map(lambda one: store.head(bucket, one[1]), fresh)
+            for (reference, key), stored in zip(fresh, heads, strict=True):
+                if stored is None:
+                    missing[_words(scene, file, reference)] = None
+                    continue
+                assets[key] = Asset(key=key, version=stored.version, etag=stored.etag, size=stored.size)
+                if reference.library:
+                    pending.append((key, _references_of(store, bucket, assets[key])))
+    return Found(assets=tuple(assets[key] for key in sorted(assets)), missing=tuple(missing))
+
+
+def listed(missing: Iterable[str]) -> str:
+    """Return what is missing in one line: the first of them, and how many more."""
+    names = [_shortened(name) for name in missing]
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _keys(store: Store, bucket: str, file: str, reference: Reference) -> Iterator[str]:
+    """Yield where a reference's files may lie; of a sequence and of tiles, only what is there."""
+    key = key_beside(file, reference.path)
+    if key is None:
+        return
+    keys = pattern(key, reference)
+    if keys is None:
+        yield key
+        return
+    for stored in store.list(bucket, keys.prefix):
+        if keys.expression.fullmatch(stored.key):
+            yield stored.key
+
+
+def _references_of(store: Store, bucket: str, library: Asset) -> tuple[Reference, ...]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "library.blend")
+        store.download(bucket, library.key, path, version=library.version)
+        return read_references(path, name=library.key)
+
+
+def _words(scene: str, file: str, reference: Reference) -> str:
+    return reference.path if file == scene else f"{reference.path} (of {file})"
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."

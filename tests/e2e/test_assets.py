@@ -1,0 +1,105 @@
+"""Scenes that refer to files outside of themselves, through the whole farm."""
+
+import io
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from frameloom.model.status import JobStatus
+from frameloom.services.ports import Execution
+from tests.e2e.rig import Rig
+from tests.scenes import make_scene
+
+WOOD, STONE = (40, 120, 200), (200, 40, 120)
+
+
+def picture(path: Path, colour: tuple[int, int, int]) -> Path:
+    """Write a texture of one colour."""
+    Image.new("RGB", (8, 8), colour).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def textured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene whose cube has a texture that lies beside it."""
+    return make_scene(tmp_path_factory.mktemp("textured") / "shot.blend", missing_image="//textures/wood.png")
+
+
+def render(rig: Rig, file: str, **fields: str) -> Execution:
+    return rig.run(file=file, frames="1", output="frames", **fields)
+
+
+def pixels(rig: Rig, execution: Execution) -> bytes:
+    """Return the pixels of a job's only frame."""
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    [stored] = rig.store.list(rig.stack.buckets.frames, execution.output["output"]["key"])
+    return image(rig.store.get(rig.stack.buckets.frames, stored.key) or b"").tobytes()
+
+
+def image(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def test_a_texture_that_is_not_there_ends_the_job_by_name_before_a_worker_hears_of_it(rig: Rig, textured: Path) -> None:
+    rig.upload_quietly(textured, "absent/shot.blend")
+    began = time.monotonic()
+    job_id = rig.start(file="absent/shot.blend", frames="1")
+    execution = rig.end_of(job_id)
+    assert (execution.status, execution.error) == (JobStatus.FAILED, "MissingAssets")
+    assert "//textures/wood.png" in (execution.cause or "")
+    assert time.monotonic() - began < 30
+    assert rig.report(job_id)["summary"]["error"] == "MissingAssets"
+    assert rig.log(job_id) == []
+
+
+def test_a_texture_beside_its_scene_renders_as_if_it_were_packed_and_an_edited_one_anew(
+    rig: Rig, textured: Path, tmp_path: Path
+) -> None:
+    wood, stone = picture(tmp_path / "wood.png", WOOD), picture(tmp_path / "stone.png", STONE)
+    rig.upload_quietly(textured, "beside/shot.blend")
+    rig.upload(wood, "beside/textures/wood.png")
+    first = render(rig, "beside/shot.blend")
+    rig.upload_quietly(make_scene(tmp_path / "packed.blend", packed_image=wood), "packed.blend")
+    assert pixels(rig, first) == pixels(rig, render(rig, "packed.blend"))
+
+    again = render(rig, "beside/shot.blend")
+    assert again.output["frames"]["reused"] == 1
+
+    rig.upload(stone, "beside/textures/wood.png")
+    edited = render(rig, "beside/shot.blend")
+    assert edited.output["frames"]["rendered"] == 1
+    assert pixels(rig, edited) != pixels(rig, first)
+
+
+def test_a_job_may_render_without_what_is_missing(rig: Rig, textured: Path, tmp_path: Path) -> None:
+    rig.upload_quietly(textured, "without/shot.blend")
+    without = render(rig, "without/shot.blend", missing_assets="render")
+    red, green, blue = image_centre(pixels(rig, without))
+    assert min(red, blue) > 4 * green, "Blender shows a missing texture in magenta"
+    # What comes later makes other frames.
+    rig.upload(picture(tmp_path / "wood.png", WOOD), "without/textures/wood.png")
+    assert pixels(rig, render(rig, "without/shot.blend")) != pixels(rig, without)
+
+
+def image_centre(data: bytes) -> tuple[int, int, int]:
+    at = 3 * (18 * 64 + 32)
+    red, green, blue = data[at : at + 3]
+    return red, green, blue
+
+
+def test_a_linked_library_is_fetched_with_its_scene(rig: Rig, tmp_path: Path) -> None:
+    library = make_scene(tmp_path / "set.blend", missing_image="//textures/wood.png")
+    scene = make_scene(tmp_path / "shot.blend", camera=False, library=library, library_path="//../sets/set.blend")
+    rig.upload_quietly(scene, "film/linked.blend")
+    missing = render(rig, "film/linked.blend")
+    assert (missing.error, "//../sets/set.blend" in (missing.cause or "")) == ("MissingAssets", True)
+    rig.upload_quietly(library, "sets/set.blend")
+    missing = render(rig, "film/linked.blend")
+    assert (missing.error, "//textures/wood.png (of sets/set.blend)" in (missing.cause or "")) == (
+        "MissingAssets",
+        True,
+    )
+    rig.upload(picture(tmp_path / "wood.png", WOOD), "sets/textures/wood.png")
+    assert render(rig, "film/linked.blend").status is JobStatus.SUCCEEDED

@@ -1,0 +1,145 @@
+"""Where in the bucket a scene's outside files lie, and which of them are there."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frameloom.model.assets import Reference, key_beside, pattern
+from frameloom.model.errors import SceneUnreadable
+from frameloom.services import assets
+from frameloom.services.assets import Found, find_assets, listed
+from frameloom.services.memory import MemoryStore
+from tests.scenes import make_scene
+
+SCENE = "film/shot.blend"
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("//wood.png", "film/wood.png"),
+        ("//textures/wood.png", "film/textures/wood.png"),
+        ("//./textures//wood.png", "film/textures/wood.png"),
+        ("//..\\textures\\wood.png", "textures/wood.png"),
+        ("//../textures/wood.png", "textures/wood.png"),
+        ("//textures/Holz, närrisch.png", "film/textures/Holz, närrisch.png"),
+    ],
+)
+def test_a_path_from_the_scenes_folder_is_a_key_in_the_bucket(path: str, key: str) -> None:
+    assert key_beside(SCENE, path) == key
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/home/anna/wood.png", "C:\\textures\\wood.png", "textures/wood.png", "", "//..", "//../../wood.png",
+        "//a/../../../film/wood.png", "///wood.png", "//C:\\wood.png", "//\\\\server\\wood.png", "//wood\n.png",
+        "//" + "long" * 300,
+    ],
+)  # fmt: skip
+def test_a_path_that_no_bucket_can_hold_has_no_key(path: str) -> None:
+    assert key_beside(SCENE, path) is None
+
+
+@given(st.lists(st.sampled_from(["..", ".", "a", "C:", "\\", "/", "..\\", "", "\0"])).map("/".join))
+def test_no_path_leads_out_of_the_bucket(path: str) -> None:
+    key = key_beside(SCENE, f"//{path}")
+    if key is not None:
+        parts = key.split("/")
+        assert not {"", ".", ".."} & set(parts)
+        assert "\\" not in key
+
+
+@pytest.mark.parametrize(
+    ("spread", "name", "fits", "others"),
+    [
+        ("sequence", "plate_0001.png", ["plate_0001.png", "plate_12.png"], ["plate_.png", "plate_1b.png", "plate_1.x"]),
+        ("sequence", "v2_010_final.png", ["v2_3_final.png"], ["v3_010_final.png"]),
+        ("tiles", "skin.<UDIM>.png", ["skin.1001.png", "skin.1012.png"], ["skin.1.png", "skin.<UDIM>.png"]),
+        ("tiles", "skin.<UVTILE>.png", ["skin.u1_v1.png"], ["skin.1001.png"]),
+        ("tiles", "skin.1001.png", ["skin.1002.png"], ["skin.png"]),
+    ],
+)  # fmt: skip
+def test_a_sequence_and_tiles_stand_for_files_that_differ_in_a_number(
+    spread: Any, name: str, fits: list[str], others: list[str]
+) -> None:
+    keys = pattern(f"a/{name}", Reference(path="", spread=spread))
+    assert keys is not None
+    assert all(f"a/{fit}".startswith(keys.prefix) for fit in fits)
+    assert [one for one in [*fits, *others] if keys.expression.fullmatch(f"a/{one}")] == fits
+
+
+@pytest.mark.parametrize("name", ["plate.png", "plate", "1/plate.png"])
+def test_a_sequence_without_a_number_is_one_file(name: str) -> None:
+    assert pattern(name, Reference(path="", spread="sequence")) is None
+
+
+def store(*keys: str) -> MemoryStore:
+    there = MemoryStore()
+    for key in keys:
+        there.put("scenes", key, key.encode())
+    return there
+
+
+def find(there: MemoryStore, *references: Reference) -> Found:
+    return find_assets(there, "scenes", SCENE, references)
+
+
+def test_what_is_there_is_told_with_its_version_and_what_is_not_by_its_path() -> None:
+    there = store("film/wood.png", "elsewhere/stone.png")
+    there.put("scenes", "film/wood.png", b"newer")
+    found = find(there, Reference(path="//stone.png"), Reference(path="//wood.png"), Reference(path="/wood.png"))
+    assert [(asset.key, asset.version, asset.size) for asset in found.assets] == [("film/wood.png", "v2", 5)]
+    assert found.missing == ("/wood.png", "//stone.png")
+
+
+def test_of_a_sequence_all_that_is_there_counts_and_nothing_is_missing_unless_all_is() -> None:
+    there = store("film/plate_0007.png", "film/plate_0008.png", "film/plate.png")
+    found = find(there, Reference(path="//plate_0001.png", spread="sequence"))
+    assert [asset.key for asset in found.assets] == ["film/plate_0007.png", "film/plate_0008.png"]
+    assert found.missing == ()
+    assert find(there, Reference(path="//p.<UDIM>.png", spread="tiles")).missing == ("//p.<UDIM>.png",)
+
+
+def test_a_library_is_asked_what_it_refers_to_from_its_own_folder(tmp_path: Path) -> None:
+    library = make_scene(tmp_path / "set.blend", missing_image="//textures/wood.png").read_bytes()
+    reference = Reference(path="//../sets/set.blend", library=True)
+    there = store()
+    there.put("scenes", "sets/set.blend", library)
+    assert find(there, reference).missing == ("//textures/wood.png (of sets/set.blend)",)
+    there.put("scenes", "sets/textures/wood.png", b"wood")
+    found = find(there, reference)
+    assert [asset.key for asset in found.assets] == ["sets/set.blend", "sets/textures/wood.png"]
+    assert found.missing == ()
+
+
+def test_libraries_that_refer_to_each_other_end(tmp_path: Path) -> None:
+    camera = make_scene(tmp_path / "camera.blend")
+    there = store()
+    for own, other in (("one", "two"), ("two", "one")):
+        scene = make_scene(tmp_path / "set.blend", camera=False, library=camera, library_path=f"//{other}.blend")
+        there.put("scenes", f"film/{own}.blend", scene.read_bytes())
+    found = find(there, Reference(path="//one.blend", library=True))
+    assert [asset.key for asset in found.assets] == ["film/one.blend", "film/two.blend"]
+
+
+def test_a_library_that_is_none_is_named() -> None:
+    with pytest.raises(SceneUnreadable, match=r"film/set\.blend"):
+        find(store("film/set.blend"), Reference(path="//set.blend", library=True))
+
+
+def test_more_files_than_a_farm_takes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assets, "MOST_ASSETS", 3)
+    find(store(), *(Reference(path=f"//{number}.png") for number in range(2)))
+    with pytest.raises(SceneUnreadable, match="more than 3 files"):
+        find(store(), *(Reference(path=f"//{number}.png") for number in range(3)))
+
+
+def test_the_list_of_what_is_missing_is_short_however_much_is() -> None:
+    assert listed(["//a.png", "//b.png"]) == "//a.png, //b.png"
+    line = listed([f"//{'x' * 1000}{number}.png" for number in range(5000)])
+    assert line.endswith(" and 4,980 more")
+    assert len(line) < 3000
