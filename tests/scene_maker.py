@@ -34,6 +34,7 @@ def make(recipe: dict[str, Any]) -> None:
         text = bpy.data.texts.new("startup.py")
         text.from_string(recipe["script"])
         text.use_module = True
+    _spoil(first, recipe)
     if recipe["driver"] is not None:
         bpy.data.objects["Cube"].driver_add("location", 2).driver.expression = recipe["driver"]
     if recipe["style"] is not None:
@@ -84,6 +85,40 @@ def _contents(scene: Any, number: int, recipe: dict[str, Any]) -> None:
     scene.world = bpy.data.worlds.new(f"{label}World")
     if recipe["camera"]:
         scene.camera = _camera(scene, f"{label}camera" if label else "Camera", PLACES[0])
+
+
+def _spoil(scene: Any, recipe: dict[str, Any]) -> None:
+    """Hide the cube in some frames, and make some frames what no picture is."""
+    for frame in recipe["hidden"]:
+        for at in (frame - 1, frame, frame + 1):
+            bpy.data.objects["Cube"].hide_render = at in recipe["hidden"]
+            bpy.data.objects["Cube"].keyframe_insert("hide_render", frame=at)
+    if recipe["broken"]:
+        _break(scene, recipe["broken"])
+
+
+def _break(scene: Any, frames: list[int]) -> None:
+    """Make each pixel x² - x² + mask, where x is the cube's mask times what overflows when squared, in `frames`."""
+    scene.use_nodes = scene.render.film_transparent = True
+    tree = scene.node_tree
+    tree.nodes.clear()
+    layers, output, size = (tree.nodes.new(f"CompositorNode{name}") for name in ("RLayers", "Composite", "Value"))
+    for frame in frames:
+        for at in (frame - 1, frame, frame + 1):
+            size.outputs[0].default_value = 1e38 if at in frames else 1.0
+            size.outputs[0].keyframe_insert("default_value", frame=at)
+
+    def calculate(operation: str, left: Any, right: Any) -> Any:
+        node = tree.nodes.new("CompositorNodeMath")
+        node.operation = operation
+        tree.links.new(left, node.inputs[0])
+        tree.links.new(right, node.inputs[1])
+        return node.outputs[0]
+
+    mask = layers.outputs["Alpha"]
+    masked = calculate("MULTIPLY", mask, size.outputs[0])
+    square = calculate("MULTIPLY", masked, masked)
+    tree.links.new(calculate("ADD", calculate("SUBTRACT", square, square), mask), output.inputs["Image"])
 
 
 def _camera(scene: Any, name: str, place: tuple[float, float, float]) -> Any:

@@ -44,6 +44,8 @@ class _Recipe:
     style: str | None = None
     missing_image: str | None = None
     packed_image: str | None = None
+    hidden: tuple[int, ...] = ()
+    broken: tuple[int, ...] = ()
     library: str | None = None
     library_path: str | None = None
     outside: bool = False
@@ -73,6 +75,8 @@ def make_scene(
     style: str | None = None,
     missing_image: str | None = None,
     packed_image: Path | None = None,
+    hidden: Sequence[int] = (),
+    broken: Sequence[int] = (),
     library: Path | None = None,
     library_path: str | None = None,
     outside: bool = False,
@@ -98,6 +102,8 @@ def make_scene(
         style: the text of a style module, which draws Freestyle's lines, where scripts may run.
         missing_image: the path of a texture that is not there.
         packed_image: an image that is packed into the file, as the cubes' texture.
+        hidden: frames in which the cube is not seen, so that they are of one colour.
+        broken: frames in which the cube's pixels are what infinity less infinity is: NaN.
         library: a .blend whose "Camera" the first scene links, and renders from.
         library_path: by which the file refers to it, Blender's own choice when None.
         outside: whether it refers to files of every kind, none of which is there.
@@ -105,6 +111,7 @@ def make_scene(
     """
     recipe = _Recipe(
         frames=frames, step=step, size=size, percentage=percentage, samples=samples, fps=str(Fraction(fps)),
+        hidden=tuple(hidden), broken=tuple(broken),
         camera=camera, compress=compress, scenes=tuple(scenes), active=active, cameras=tuple(cameras),
         engine=engine, format=format, crop=crop, objects=objects, script=script, driver=driver, style=style,
         missing_image=missing_image, packed_image=None if packed_image is None else str(packed_image),

@@ -31,12 +31,17 @@ class ChildGone(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time."""
+    """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time.
+
+    `flat` is the one colour of all its pixels, `problem` what makes it unfit to be stored (worker.look).
+    """
 
     frame: int
     path: Path
     size: tuple[int, int] | None
     seconds: float
+    flat: str | None = None
+    problem: str | None = None
 
 
 class Blender:
@@ -121,7 +126,12 @@ class Blender:
         answer = self._ask({"do": "render", "frame": frame, "path": str(path)}, frame=frame)
         size = answer["size"]
         return Rendered(
-            frame=frame, path=path, size=None if size is None else (size[0], size[1]), seconds=answer["seconds"]
+            frame=frame,
+            path=path,
+            size=None if size is None else (size[0], size[1]),
+            seconds=answer["seconds"],
+            flat=answer["flat"],
+            problem=answer["problem"],
         )
 
     def kill(self) -> None:

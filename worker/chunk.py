@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from frameloom.model import keys
-from frameloom.model.errors import BlenderMismatch, FarmError, RenderCrashed
+from frameloom.model.errors import BlenderMismatch, FarmError, FrameInvalid, RenderCrashed
 from frameloom.model.messages import FRAME_RENDERED, ChunkMessage
 from worker.blender import Blender, ChildGone
 from worker.log import LogShipper
@@ -56,6 +56,9 @@ class ChunkRenderer:
         except Exception as error:  # noqa: BLE001  whatever S3 or the disk has, the chunk must get an answer
             outcome.error = RenderCrashed(where="the worker", problem=f"{type(error).__name__}: {error}")
         self._settle(sent, outcome, left=0)
+        if isinstance(outcome.error, FrameInvalid):
+            # The next attempt may come back to this worker: what it finds must not be this process's doing.
+            self.blender.close()
         return outcome
 
     def _render(

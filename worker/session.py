@@ -1,7 +1,7 @@
 """The child process: holds Blender, reads commands as JSON lines and answers each with one.
 
     {"do": "open", "path", "name", "settings"} -> {"size": [w, h] or null}
-    {"do": "render", "frame", "path"}         -> {"size", "seconds"}
+    {"do": "render", "frame", "path"}         -> {"size", "seconds", "flat", "problem"} (worker.look)
     either                                    -> {"error": <name>, "facts": {...}}
     any answer but an error                   -> and {"network": why this process has one, null where it has none}
 
@@ -23,6 +23,7 @@ import bpy
 
 from frameloom.model.errors import FarmError, NoCamera, OutOfMemory, RenderCrashed, SceneUnreadable
 from frameloom.model.settings import RenderSettings
+from worker.look import look
 from worker.scene_setup import expected_size, set_up
 
 _PR_SET_PDEATHSIG = 1
@@ -92,7 +93,9 @@ class Session:
             raise kind(where=f"frame {frame}", problem=said) from error
         if "FINISHED" not in outcome or not path.exists():
             raise RenderCrashed(where=f"frame {frame}", problem="Blender wrote no image")
-        return {"size": expected_size(scene), "seconds": round(time.monotonic() - begun, 3)}
+        seen = look(path, scene.render.image_settings.file_format)
+        seconds = round(time.monotonic() - begun, 3)
+        return {"size": expected_size(scene), "seconds": seconds, "flat": seen.flat, "problem": seen.problem}
 
 
 def _said(error: RuntimeError) -> str:

@@ -20,6 +20,7 @@ from frameloom.services.ports import Store
 from worker.blender import Blender
 from worker.chunk import ChunkRenderer, Outcome
 from worker.config import WorkerConfig
+from worker.doubts import Doubts
 from worker.health import Health
 from worker.lease import Beatable, Ended, Leasable, Lease
 from worker.log import LogShipper
@@ -69,7 +70,7 @@ class Supervisor:
         self._config, self._queue, self._store, self._tokens, self._log = config, queue, store, tokens, log
         self._scratch = Path(tempfile.mkdtemp(prefix="frameloom-worker-", dir=config.scratch))
         self._blender = Blender(scratch=self._scratch)
-        self._uploads = Uploads(store)
+        self._uploads = Uploads(store, Doubts(store=store, bucket=config.log_bucket, worker=config.name))
         self._witness = Witness(store=store, bucket=config.log_bucket, worker=config.name, log=log)
         self._health = Health(config.health_file)
         self._renderer = ChunkRenderer(

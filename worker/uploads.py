@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from frameloom.model import keys
+from frameloom.model.errors import FrameInvalid
 from frameloom.model.images import check_image
 from frameloom.model.messages import ChunkMessage
 from frameloom.services.ports import Store
 from worker.blender import Rendered
+from worker.doubts import Doubts
 
 # Two connections outrun any renderer; more would only hold more frames in memory.
 AT_ONCE = 2
@@ -17,8 +19,8 @@ _TYPES = {"PNG": "image/png", "OPEN_EXR": "image/x-exr", "JPEG": "image/jpeg"}
 class Uploads:
     """Checks and uploads a chunk's frames beside the render."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, doubts: Doubts) -> None:
+        self._store, self._doubts = store, doubts
         self._pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="upload")
 
     def present(self, message: ChunkMessage, frames: Iterable[int]) -> Future[set[int]]:
@@ -46,6 +48,10 @@ class Uploads:
         try:
             data = rendered.path.read_bytes()
             check_image(data, format=file_format, frame=rendered.frame, size=rendered.size)
+            if rendered.problem is not None:
+                raise FrameInvalid(frame=rendered.frame, problem=rendered.problem)
+            if rendered.flat is not None:
+                self._doubts.settle(message, rendered.frame, rendered.flat)
             self._store.put(
                 message.output.bucket, _key(message, rendered.frame), data, content_type=_TYPES[file_format]
             )

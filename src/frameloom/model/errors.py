@@ -87,7 +87,7 @@ class OutOfMemory(AttemptFailed):
 
 
 class FrameInvalid(AttemptFailed):
-    """Frame {frame} is not a whole image: {problem}."""
+    """Frame {frame} is not fit to be stored: {problem}."""
 
 
 class BlenderMismatch(AttemptFailed):

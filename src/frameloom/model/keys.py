@@ -91,6 +91,16 @@ def result_key(job_id: str, chunk: str, *, attempt: int, worker: str) -> str:
     return f"{results_prefix(job_id)}{chunk}/{attempt}-{worker}.json"
 
 
+def flat_prefix(job_id: str, frame: int, colour: str) -> str:
+    """Return the folder of all findings that a job's frame is of this one colour throughout."""
+    return f"{job_prefix(job_id)}flat/{frame}/{colour}/"
+
+
+def flat_key(prefix: str, chunk: str, *, attempt: int, worker: str) -> str:
+    """Return the key of what one worker's attempt found, below its folder."""
+    return f"{prefix}{chunk}-{attempt}-{worker}.json"
+
+
 def returned_prefix(job_id: str, chunk: str) -> str:
     """Return the folder of who received a chunk that had been received before."""
     return f"{job_prefix(job_id)}returned/{chunk}/"
@@ -127,9 +137,14 @@ def logs_prefix(job_id: str) -> str:
     return f"{job_prefix(job_id)}logs/"
 
 
+def worker_log_prefix(job_id: str, worker: str) -> str:
+    """Return the folder of one worker's log of a job."""
+    return f"{logs_prefix(job_id)}{worker}/"
+
+
 def log_part_key(job_id: str, worker: str, part: str) -> str:
     """Return the key of a piece of a worker's log; a piece that arrives twice is stored once."""
-    return f"{logs_prefix(job_id)}{worker}/{part}.jsonl"
+    return f"{worker_log_prefix(job_id, worker)}{part}.jsonl"
 
 
 _JOB_ID_TAKES_NOT = re.compile(r"[^A-Za-z0-9._-]+")

@@ -1,0 +1,100 @@
+"""What the worker finds wrong with frames that Blender called finished, with a real Blender."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.test_worker import PREFIX, Farm
+from tests.scenes import make_scene
+from worker.blender import Blender, Rendered
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[Farm]:
+    """A farm whose worker leaves nothing behind, whatever happened to it."""
+    farm = Farm(tmp_path)
+    yield farm
+    assert list(farm.scratch.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def hidden(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene whose cube is not seen in frame 2."""
+    return make_scene(tmp_path_factory.mktemp("hidden") / "hidden.blend", frames=(1, 3), hidden=[2])
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene in which nothing is ever seen."""
+    return make_scene(tmp_path_factory.mktemp("empty") / "empty.blend", frames=(1, 3), hidden=[1, 2, 3])
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene in whose frame 2 the cube's pixels are NaN."""
+    return make_scene(tmp_path_factory.mktemp("broken") / "broken.blend", frames=(1, 3), broken=[2])
+
+
+def attempt(farm: Farm, scene: Path, number: int, **settings: Any) -> None:
+    """Have a worker try frames 1 to 3, as attempt `number`."""
+    body = json.loads(farm.message(scene, "1-3", token=f"attempt-{number}", **settings))
+    farm.work(json.dumps(body | {"attempt": number, "chunk_id": "1-000000"}))
+
+
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "OPEN_EXR"])
+def test_a_frame_of_one_colour_is_stored_only_when_a_second_attempt_agrees(
+    farm: Farm, hidden: Path, format_: str
+) -> None:
+    attempt(farm, hidden, 0, format=format_)
+    error, cause = farm.answers.failed["attempt-0"]
+    assert (error, cause.partition(":")[0]) == ("FrameInvalid", "Frame 2 is not fit to be stored")
+    assert "one colour" in cause
+    assert [name.partition(".")[0] for name in farm.frames()] == ["000001", "000003"]
+    attempt(farm, hidden, 1, format=format_)
+    answer = farm.answers.succeeded["attempt-1"]
+    assert (answer["rendered"], answer["reused"]) == (1, 2)
+    assert len(farm.frames()) == 3
+
+
+def test_the_same_attempt_twice_on_the_same_worker_is_no_second_opinion(farm: Farm, hidden: Path) -> None:
+    attempt(farm, hidden, 0)
+    del farm.answers.failed["attempt-0"]
+    attempt(farm, hidden, 0)
+    assert farm.answers.failed["attempt-0"][0] == "FrameInvalid"
+
+
+def test_another_process_of_blender_renders_what_was_doubted(
+    farm: Farm, hidden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be no other worker: then at least nothing is left of the process whose frame was doubted."""
+    render = Blender.render
+    pids: list[int | None] = []
+
+    def note(blender: Blender, frame: int, path: Path) -> Rendered:
+        pids.append(blender.pid)
+        return render(blender, frame, path)
+
+    monkeypatch.setattr(Blender, "render", note)
+    farm.work(farm.message(hidden, "2", token="first"), farm.message(hidden, "2", token="second"))
+    assert (farm.answers.failed["first"][0], list(farm.answers.succeeded)) == ("FrameInvalid", ["second"])
+    assert len(set(pids)) == len(pids) == 2
+
+
+def test_a_scene_that_is_of_one_colour_throughout_costs_one_more_attempt(farm: Farm, empty: Path) -> None:
+    attempt(farm, empty, 0)
+    assert (farm.answers.failed["attempt-0"][0], farm.frames()) == ("FrameInvalid", [])
+    attempt(farm, empty, 1)
+    assert farm.answers.succeeded["attempt-1"]["rendered"] == 3
+
+
+def test_pixels_that_are_no_numbers_are_counted_and_their_frame_is_never_stored(farm: Farm, broken: Path) -> None:
+    for number in (0, 1, 2):
+        attempt(farm, broken, number, format="OPEN_EXR")
+        error, cause = farm.answers.failed[f"attempt-{number}"]
+        assert error == "FrameInvalid"
+        assert cause.startswith("Frame 2 is not fit to be stored: of its 2304 pixels some are NaN or infinite (R ")
+    assert farm.frames() == ["000001.exr", "000003.exr"]
+    assert farm.store.get("frames", PREFIX + "000002.exr") is None
