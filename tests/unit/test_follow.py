@@ -1,5 +1,6 @@
 """Following a job: what its snapshots say, and how much of the time looking takes."""
 
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -260,6 +261,21 @@ def test_each_worker_is_shown_by_its_latest_record() -> None:
         ("worker-2", "Chunk received"),
     ]
     assert [record.message for record in last.workers] == ["Frame rendered", "Chunk received"]
+
+
+def test_what_blender_says_is_not_what_its_worker_does() -> None:
+    store = MemoryStore()
+    lines = [
+        json.dumps({"time": "2026-11-23T06:00:01", "level": level, "message": message, "worker": "w"})
+        for level, message in (("info", "Frame rendering"), ("debug", "Fra:1 Sample 1/16"))
+    ]
+    farm = Farm(lambda: None, store=store)
+    make_job(store)
+    farm.executions.start(JOB, {})
+    farm.end()
+    store.put(BUCKETS.logs, keys.log_part_key(JOB, "w", "01"), "\n".join(lines).encode())
+    *_, last = farm.follow()
+    assert [record.message for record in last.workers] == ["Frame rendering"]
 
 
 def test_logs_that_are_dear_to_read_are_read_seldom_and_at_the_end() -> None:

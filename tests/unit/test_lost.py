@@ -71,7 +71,8 @@ def test_the_last_lines_of_the_last_worker_that_logged_any_are_kept() -> None:
     for worker, at in (("w-a", 100), ("w-b", 200), ("w-c", 300)):
         put_returned(store, worker, at)
     put_log(store, "w-a", 110, ("1-000002", "of the first"))
-    put_log(store, "w-b", 190, ("1-000002", "of an earlier attempt"))
+    for at in range(20, 190):
+        put_log(store, "w-b", at, ("1-000002", "of an earlier attempt"))
     put_log(store, "w-b", 210, ("1-000001", "of another chunk"), *(("1-000002", f"line {n}") for n in range(30)))
     put_log(store, "w-b", 220, ("1-000003", "of the next chunk"))
     result = lost_chunk(store)

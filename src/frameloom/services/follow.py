@@ -206,10 +206,12 @@ class _Logs:
                 self._keep(self._store.get(self._bucket, key) or b"")
 
     def _keep(self, part: bytes) -> None:
-        lines = part.splitlines()
-        if lines:
-            record = LogRecord.model_validate(json.loads(lines[-1]))
-            self._latest[record.worker] = record
+        # What Blender says of a chunk that came back is not what the worker does.
+        for line in reversed(part.splitlines()):
+            record = LogRecord.model_validate(json.loads(line))
+            if record.level != "debug":
+                self._latest[record.worker] = record
+                return
 
     def latest(self) -> tuple[LogRecord, ...]:
         return tuple(self._latest[worker] for worker in sorted(self._latest))

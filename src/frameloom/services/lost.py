@@ -55,9 +55,8 @@ def last_lines(message: ChunkMessage, *, store: Store, buckets: Buckets) -> list
 
 def _lines_of(message: ChunkMessage, at: str, worker: str, *, store: Store, buckets: Buckets) -> list[str]:
     lines: deque[str] = deque(maxlen=LAST_LINES)
-    after = keys.log_part_key(message.job_id, worker, at)
-    folder = after.rpartition("/")[0] + "/"
-    for stored in islice(store.list(buckets.logs, folder, after=after), MOST_PIECES):
+    folder = keys.worker_log_prefix(message.job_id, worker)
+    for stored in islice(store.list(buckets.logs, folder, after=folder + at), MOST_PIECES):
         for line in (store.get(buckets.logs, stored.key) or b"").splitlines():
             record = LogRecord.model_validate_json(line)
             if record.chunk_id == message.chunk_id:

@@ -1,0 +1,44 @@
+"""`frameloom logs`: what the workers of a job wrote."""
+
+from typing import Annotated
+
+import typer
+
+from frameloom.cli import options
+from frameloom.cli.answers import answering
+from frameloom.cli.sections import examples
+
+EXAMPLES = examples(
+    "frameloom logs shot-20261123-101500-a1b2c3",
+    "frameloom logs shot-20261123-101500-a1b2c3 --follow --stack my-farm",
+    "frameloom logs shot-20261123-101500-a1b2c3 --frame 17 --json",
+)
+WHICH = "Which lines"
+
+
+def logs(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="A job's id, as `frameloom status` lists it.")],
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the job ends.", rich_help_panel=WHICH)
+    ] = False,
+    frame: Annotated[int | None, typer.Option(metavar="N", help="Those of one frame.", rich_help_panel=WHICH)] = None,
+    worker: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Those of one worker.", rich_help_panel=WHICH)
+    ] = None,
+    local: options.Local = False,
+    stack: options.StackName = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Write a JSON document a line.", rich_help_panel=options.OTHER)
+    ] = False,
+) -> None:
+    """Show what the workers of a job wrote, in the order of time.
+
+    With --follow, a line that comes late stands where it comes.
+    """
+    with answering(json=json):
+        from frameloom.cli import log_view  # noqa: PLC0415
+        from frameloom.cli.target import find_farm  # noqa: PLC0415
+
+        farm = find_farm(stack=stack, local=local)
+        log_view.show(farm, job, follow=follow, frame=frame, worker=worker, json=json)
