@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     "render",
     "sequence",
+    "check",
     "status",
     "logs",
     "farm",
@@ -78,6 +79,7 @@ def test_help_teaches_by_example() -> None:
     for command in (
         "render",
         "sequence",
+        "check",
         "status",
         "logs",
         "farm up",

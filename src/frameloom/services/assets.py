@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from frameloom.model.assets import Asset, Reference, key_beside, pattern
 from frameloom.model.errors import SceneUnreadable
-from frameloom.services.ports import Store
+from frameloom.services.ports import StoredObject
 from frameloom.services.scene_reader import read_references
 
 # Each is asked for on its own, since a listing tells no versions: ten a millisecond away, some hundred a second.
@@ -19,6 +20,19 @@ MOST_ASSETS = 20_000
 _NAMED, _LONGEST_NAME = 20, 120
 
 
+class Shelf(Protocol):
+    """Where files are looked for: the part of a `Store` that this takes."""
+
+    def head(self, bucket: str, key: str, /) -> StoredObject | None:
+        """Return an object without its bytes, None where there is no such key."""
+
+    def list(self, bucket: str, prefix: str, /) -> Iterator[StoredObject]:
+        """Yield what lies below `prefix`."""
+
+    def download(self, bucket: str, key: str, path: Path, /, *, version: str | None = None) -> None:
+        """Write an object to `path`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What a scene refers to: what is there, by key, and the words for what is not."""
@@ -27,7 +41,7 @@ class Found:
     missing: tuple[str, ...] = ()
 
 
-def find_assets(store: Store, bucket: str, scene: str, references: Iterable[Reference]) -> Found:
+def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Reference]) -> Found:
     """Look for what a scene refers to, and for what its libraries refer to in turn.
 
     Raises:
@@ -69,7 +83,7 @@ def listed(missing: Iterable[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _keys(store: Store, bucket: str, file: str, reference: Reference) -> Iterator[str]:
+def _keys(store: Shelf, bucket: str, file: str, reference: Reference) -> Iterator[str]:
     """Yield where a reference's files may lie; of a sequence and of tiles, only what is there."""
     key = key_beside(file, reference.path)
     if key is None:
@@ -83,7 +97,7 @@ def _keys(store: Store, bucket: str, file: str, reference: Reference) -> Iterato
             yield stored.key
 
 
-def _references_of(store: Store, bucket: str, library: Asset) -> tuple[Reference, ...]:
+def _references_of(store: Shelf, bucket: str, library: Asset) -> tuple[Reference, ...]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "library.blend")
         store.download(bucket, library.key, path, version=library.version)

@@ -1,0 +1,40 @@
+"""`frameloom check`: what a farm would say of a scene, before anything is uploaded."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from frameloom.cli import options
+from frameloom.cli.answers import answering
+from frameloom.cli.sections import examples
+
+EXAMPLES = examples(
+    "frameloom check shot.blend",
+    "frameloom check shot.blend --blender 4.5",
+    "frameloom check shot.blend --json",
+)
+
+
+def check(
+    scene: Annotated[Path, typer.Argument(metavar="SCENE.blend", help="The scene.")],
+    *,
+    blender: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="The Blender that is to render it, such as 4.5.  [default: the one that is installed here]",
+            rich_help_panel=options.FARM,
+        ),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Say what a scene holds and what it lacks, without Blender, a farm or a network.
+
+    It shows the scenes in the file and the files outside of it, and ends with 2 where a farm would refuse the
+    scene: it is damaged or too new, has no camera, or refers to files that are not there.
+    """
+    with answering(json=json):
+        from frameloom.cli.scene_check import run  # noqa: PLC0415
+
+        run(scene, blender=blender, json=json)

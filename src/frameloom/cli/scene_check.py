@@ -1,0 +1,147 @@
+"""Look at a scene on this disk with the eyes of PrepareJob."""
+
+import importlib.metadata
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from frameloom.cli.answers import REFUSED, tell_error, tell_json
+from frameloom.cli.request import build_request, find_scene
+from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible, MissingAssets
+from frameloom.model.scene import SceneEntry, SceneFacts
+from frameloom.services.assets import Found, find_assets, listed
+from frameloom.services.disk import Disk
+from frameloom.services.prepare import settle
+from frameloom.services.scene_reader import read_scene
+
+_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?")
+# A sequence may have thousands of frames.
+_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A scene, its outside files by their paths from its folder and their sizes, and why a farm would refuse it."""
+
+    facts: SceneFacts
+    there: dict[str, int]
+    missing: tuple[str, ...]
+    refusal: FarmError | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        document = {
+            "file": self.facts.file,
+            "blender": _version(self.facts),
+            "active": self.facts.active,
+            "scenes": [_scene(entry) for entry in self.facts.scenes],
+            "cameras": list(self.facts.cameras),
+            "assets": [{"path": path, "bytes": size} for path, size in self.there.items()],
+            "missing": list(self.missing),
+        }
+        refusal = self.refusal
+        return document | ({} if refusal is None else {"error": type(refusal).__name__, "cause": str(refusal)})
+
+
+def run(scene: Path, *, blender: str | None, json: bool) -> None:
+    """Print what a scene holds and lacks.
+
+    Raises:
+        FarmError: there is nothing to print, for the file cannot be read.
+        typer.Exit: a farm would refuse the scene, which was said.
+    """
+    finding = look(find_scene(scene), blender=_wanted(blender))
+    if json:
+        tell_json(finding.to_json())
+    else:
+        for line in _lines(finding):
+            print(line)
+    if finding.refusal is not None:
+        tell_error(type(finding.refusal).__name__, str(finding.refusal), json=False)
+        raise typer.Exit(REFUSED)
+
+
+def look(scene: Path, *, blender: str | None) -> Finding:
+    """Return what a scene holds and lacks; with `blender` None, any version may have saved it.
+
+    Raises:
+        JobImpossible: it cannot be read, or a library cannot.
+    """
+    request = build_request(scene, {})
+    facts = read_scene(scene)
+    disk = Disk.of(scene)
+    found = find_assets(disk, "", disk.key(scene), facts.references)
+    folder = disk.path(disk.key(scene)).parent
+    return Finding(
+        facts=facts,
+        there={Path(os.path.relpath(disk.path(one.key), folder)).as_posix(): one.size for one in found.assets},
+        missing=found.missing,
+        refusal=_refusal(
+            found, lambda: settle(request, scene, blender=blender or _version(facts), device="CPU"), facts
+        ),
+    )
+
+
+def _refusal(found: Found, settled: Any, facts: SceneFacts) -> FarmError | None:
+    try:
+        settled()
+    except JobImpossible as error:
+        return error
+    return MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None
+
+
+def _wanted(blender: str | None) -> str | None:
+    if blender is not None:
+        if not _VERSION.fullmatch(blender):
+            raise InvalidRequest(field="--blender", problem=f"takes a version such as 4.5, not {blender!r}")
+        return blender
+    try:
+        return importlib.metadata.version("bpy")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _version(facts: SceneFacts) -> str:
+    return "{}.{}".format(*facts.blender_version)
+
+
+def _scene(entry: SceneEntry) -> dict[str, Any]:
+    width, height = entry.size
+    return {
+        "name": entry.name,
+        "frames": _frames(entry),
+        "fps": str(entry.fps),
+        "size": [width * entry.percentage // 100, height * entry.percentage // 100],
+        "engine": entry.engine,
+        "camera": entry.camera,
+    }
+
+
+def _frames(entry: SceneEntry) -> str:
+    if entry.frame_end < entry.frame_start:
+        return "none"
+    step = f":{entry.frame_step}" if entry.frame_step > 1 else ""
+    return f"{entry.frame_start}-{entry.frame_end}{step}"
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    facts = finding.facts
+    yield f"{facts.file}, saved by Blender {_version(facts)}"
+    for entry in facts.scenes:
+        mark = "*" if entry.name == facts.active and len(facts.scenes) > 1 else " "
+        width, height = _scene(entry)["size"]
+        camera = f"camera {entry.camera}" if entry.camera else "no camera"
+        yield (
+            f"{mark} {entry.name}: frames {_frames(entry)}, {float(entry.fps):g} fps, {width} x {height}, "
+            f"{entry.engine}, {camera}"
+        )
+    for state, paths in (("there", list(finding.there)), ("missing", list(finding.missing))):
+        for path in paths[:_LISTED]:
+            yield f"  {state:<7} {path}"
+        if len(paths) > _LISTED:
+            yield f"  {state:<7} and {len(paths) - _LISTED:,} more"

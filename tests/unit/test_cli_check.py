@@ -1,0 +1,135 @@
+"""`frameloom check`: what a farm would say of a scene, offline."""
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frameloom.cli import main
+from frameloom.services.disk import Disk
+from tests.scenes import make_scene
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder, without a network."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("check asks nobody")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def check(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = main(["check", *words])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def put(*paths: str) -> None:
+    for path in map(Path, paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1234")
+
+
+def test_a_scene_that_holds_all_it_needs_is_told_in_a_few_lines(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_scene(folder / "shot.blend", frames=(3, 12), step=2, fps="29.97", scenes=("Day", "Night"), active="Night")
+    assert check(capsys, "shot.blend") == (
+        0,
+        """\
+shot.blend, saved by Blender 4.5
+  Day: frames 3-12:2, 29.97 fps, 64 x 36, CYCLES, camera Camera
+* Night: frames 3-12:2, 29.97 fps, 64 x 36, CYCLES, camera Night camera
+""",
+        "",
+    )
+
+
+def test_what_is_missing_is_named_and_refused_and_what_is_there_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_scene(folder / "shot.blend", outside=True)
+    put("textures/wood.png", "textures/film.mp4", "plates/plate_0007.png", "plates/plate_0008.png")
+    code, out, err = check(capsys, "shot.blend")
+    assert code == 2
+    assert [line.split() for line in out.splitlines()[2:]] == [
+        ["there", "plates/plate_0007.png"],
+        ["there", "plates/plate_0008.png"],
+        ["there", "textures/film.mp4"],
+        ["there", "textures/wood.png"],
+        ["missing", "//textures/skin.<UDIM>.png"],
+        ["missing", "//caches/smoke_0001.vdb"],
+    ]
+    assert err.startswith("frameloom: 'shot.blend' refers to files that are not there: //textures/skin.<UDIM>.png, ")
+
+
+def test_json_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_scene(folder / "shot.blend", missing_image="//../wood.png")
+    put("../wood.png")
+    code, out, _ = check(capsys, "shot.blend", "--json")
+    scene = {"name": "Scene", "frames": "1-5", "fps": "24", "size": [64, 36], "engine": "CYCLES", "camera": "Camera"}
+    document = {"file": "shot.blend", "blender": "4.5", "active": "Scene", "scenes": [scene], "cameras": ["Camera"]}
+    there = {"assets": [{"path": "../wood.png", "bytes": 4}], "missing": []}
+    assert (code, json.loads(out)) == (0, document | there)
+    Path("../wood.png").unlink()
+    code, out, _ = check(capsys, "shot.blend", "--json")
+    refused = json.loads(out)
+    assert (code, refused["error"], refused["missing"]) == (2, "MissingAssets", ["//../wood.png"])
+
+
+def test_a_library_is_looked_into(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "sets").mkdir()
+    library = make_scene(folder / "sets/set.blend", missing_image="//wood.png")
+    make_scene(folder / "shot.blend", camera=False, library=library, library_path="//sets/set.blend")
+    code, out, _ = check(capsys, "shot.blend", "--json")
+    [missing] = json.loads(out)["missing"]
+    assert (code, missing.startswith("//wood.png (of "), missing.endswith("sets/set.blend)")) == (2, True, True)
+    put("sets/wood.png")
+    assert check(capsys, "shot.blend")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words", "said"),
+    [
+        ({"camera": False}, [], "has no camera"),
+        ({"saved_by": "5.9"}, [], "was saved by Blender 5.9, but this farm renders with 4.5"),
+        ({}, ["--blender", "4.4"], "was saved by Blender 4.5, but this farm renders with 4.4"),
+        ({}, ["--blender", "new"], "--blender: takes a version such as 4.5, not 'new'"),
+        ({"fps": "1/2"}, [], "fps: "),
+    ],
+)
+def test_what_a_farm_would_refuse_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], recipe: dict[str, Any], words: list[str], said: str
+) -> None:
+    make_scene(folder / "shot.blend", **recipe)
+    code, _, err = check(capsys, "shot.blend", *words)
+    assert (code, said in err, err.count("\n")) == (2, True, 1)
+
+
+def test_a_newer_scene_suits_a_newer_farm(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_scene(folder / "shot.blend", saved_by="5.0")
+    assert check(capsys, "shot.blend", "--blender", "5.0.1")[0] == 0
+
+
+def test_a_file_that_is_no_scene_is_refused_in_both_ways(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "text.blend").write_text("no scene at all")
+    code, out, err = check(capsys, "text.blend", "--json")
+    assert (code, json.loads(out)["error"], "not a readable .blend" in err) == (2, "SceneUnreadable", True)
+    assert check(capsys, "nowhere.blend")[0] == 2
+
+
+def test_a_disk_has_the_files_and_no_folders(folder: Path) -> None:
+    put("a/one.png", "a/two.png", "b/one.png")
+    disk = Disk.of(folder)
+    key = disk.key(folder / "b/../a/one.png")
+    assert disk.path(key).read_bytes() == b"1234"
+    assert [Path(stored.key).name for stored in disk.list("", key.removesuffix("ne.png"))] == ["one.png"]
+    assert disk.head("", disk.key(folder / "a")) is None
+    assert disk.head("", disk.key(folder / "a/one.png/further")) is None
+    assert list(disk.list("", disk.key(folder / "nowhere") + "/")) == []
