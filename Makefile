@@ -1,6 +1,6 @@
 # Frameloom on one machine. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo env env-demo image test check lint types format definition bench clean
+.PHONY: help demo env env-demo image test check lint types format definition bench fuzz clean
 SHELL := /bin/sh
 
 UV = $$(sh tools/bootstrap.sh)
@@ -47,6 +47,9 @@ definition: env  ## Write the state machine's ASL and its picture anew from stat
 
 bench: env  ## Time the local farm against plain Blender, in pairs; takes some minutes.
 	$(RUN)/python -m benchmarks
+
+fuzz: env  ## Feed damaged requests, messages and scenes to what reads them: EXAMPLES=5000 of each.
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(RUN)/pytest --timeout=0 tests/unit/test_fuzz.py
 
 clean:  ## Remove what was built and rendered here.
 	rm -rf .venv .uv $(OUT) .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
