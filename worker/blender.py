@@ -58,7 +58,7 @@ class Blender:
         self._process: subprocess.Popen[str] | None = None
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._reader: threading.Thread | None = None
-        self._held: tuple[Path, RenderSettings] | None = None
+        self._held: tuple[Path, RenderSettings, bool] | None = None
         self._trusted = False
         self._killed = False
 
@@ -90,7 +90,7 @@ class Blender:
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
         self._reader.start()
 
-    def open(self, scene: Path, settings: RenderSettings, *, name: str) -> str | None:
+    def open(self, scene: Path, settings: RenderSettings, *, name: str, complete: bool = True) -> str | None:
         """Open a scene and set it up, unless it is open already.
 
         Returns:
@@ -98,12 +98,13 @@ class Blender:
 
         Args:
             name: what errors call the scene.
+            complete: whether a file that it refers to and that is not there is an error.
 
         Raises:
             FarmError: what Blender found wrong with the scene.
             ChildGone: Blender was killed.
         """
-        if self._held == (scene, settings) and self._process is not None and self._process.poll() is None:
+        if self._held == (scene, settings, complete) and self._process is not None and self._process.poll() is None:
             return None
         if self._trusted:
             # What a scene's scripts left behind in the process is no concern of the next scene.
@@ -111,8 +112,8 @@ class Blender:
         self.start()
         self._held, self._trusted = None, settings.trust_scripts is True
         command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
-        answer = self._ask(command, frame=None)
-        self._held = (scene, settings)
+        answer = self._ask(command | {"complete": complete}, frame=None)
+        self._held = (scene, settings, complete)
         network: str | None = answer["network"]
         return network
 

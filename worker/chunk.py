@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from frameloom.model import keys
-from frameloom.model.errors import BlenderMismatch, FarmError, FrameInvalid, RenderCrashed
+from frameloom.model.errors import BlenderMismatch, FarmError, FrameInvalid, WorkerFailed
 from frameloom.model.messages import FRAME_RENDERED, ChunkMessage
 from worker.blender import Blender, ChildGone
 from worker.log import LogShipper
@@ -54,7 +54,7 @@ class ChunkRenderer:
         except FarmError as error:
             outcome.error = error
         except Exception as error:  # noqa: BLE001  whatever S3 or the disk has, the chunk must get an answer
-            outcome.error = RenderCrashed(where="the worker", problem=f"{type(error).__name__}: {error}")
+            outcome.error = WorkerFailed(where="the chunk", problem=f"{type(error).__name__}: {error}")
         self._settle(sent, outcome, left=0)
         if isinstance(outcome.error, FrameInvalid):
             # The next attempt may come back to this worker: what it finds must not be this process's doing.
@@ -73,7 +73,10 @@ class ChunkRenderer:
         self.blender.patience = timedelta(seconds=message.frame_timeout)
         frames = list(message.frame_range())
         present = self.uploads.present(message, frames)
-        network = self.blender.open(self.scenes.fetch(message.scene), message.settings, name=message.scene.key)
+        scene = message.scene
+        network = self.blender.open(
+            self.scenes.fetch(scene), message.settings, name=scene.key, complete=scene.missing_assets is None
+        )
         if network is not None:
             self.log.warning("Blender has a network here", problem=network)
         there = present.result()
@@ -100,4 +103,4 @@ class ChunkRenderer:
             except FarmError as error:
                 outcome.error = outcome.error or error
             except Exception as error:  # noqa: BLE001  as above
-                outcome.error = outcome.error or RenderCrashed(where=f"the upload of frame {frame}", problem=str(error))
+                outcome.error = outcome.error or WorkerFailed(where=f"the upload of frame {frame}", problem=str(error))

@@ -1,6 +1,6 @@
 """The child process: holds Blender, reads commands as JSON lines and answers each with one.
 
-    {"do": "open", "path", "name", "settings"} -> {"size": [w, h] or null}
+    {"do": "open", "path", "name", "settings", "complete"} -> {"size": [w, h] or null}
     {"do": "render", "frame", "path"}         -> {"size", "seconds", "flat", "problem"} (worker.look)
     either                                    -> {"error": <name>, "facts": {...}}
     any answer but an error                   -> and {"network": why this process has one, null where it has none}
@@ -21,9 +21,10 @@ from typing import Any, TextIO
 
 import bpy
 
-from frameloom.model.errors import FarmError, NoCamera, OutOfMemory, RenderCrashed, SceneUnreadable
+from frameloom.model.errors import FarmError, MissingAssets, NoCamera, OutOfMemory, RenderCrashed, SceneUnreadable
 from frameloom.model.settings import RenderSettings
 from worker.look import look
+from worker.missing import missing_files
 from worker.scene_setup import expected_size, set_up
 
 _PR_SET_PDEATHSIG = 1
@@ -61,10 +62,10 @@ class Session:
         """Carry a command out and return its answer."""
         if command["do"] == "open":
             settings = RenderSettings.model_validate(command["settings"])
-            return self.open(Path(command["path"]), settings, name=command["name"])
+            return self.open(Path(command["path"]), settings, name=command["name"], complete=command["complete"])
         return self.render(int(command["frame"]), Path(command["path"]))
 
-    def open(self, path: Path, settings: RenderSettings, *, name: str) -> dict[str, Any]:
+    def open(self, path: Path, settings: RenderSettings, *, name: str, complete: bool) -> dict[str, Any]:
         """Open a scene, run its scripts only where the job trusts them, and set it up for the job."""
         # A file that does not open leaves what was there before, and that would render.
         self._scene, self._name = None, name
@@ -72,6 +73,9 @@ class Session:
             bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=settings.trust_scripts is True)
         except RuntimeError as error:
             raise SceneUnreadable(file=name, problem=_said(error)) from error
+        if complete and (missing := missing_files()):
+            # PrepareJob has looked already, in the file and in the bucket; this is Blender's own word.
+            raise MissingAssets(file=name, assets=", ".join(missing)[:1000])
         self._scene = set_up(settings, file=name)
         return {"size": expected_size(self._scene)}
 

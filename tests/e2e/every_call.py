@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import psutil
 from frameloom.model import keys
 from frameloom.model.status import JobStatus
 from tests.e2e.rig import Rig, wait
+from tests.scenes import make_scene, render_image
 
 FOLDER = "every-call/"
 
@@ -20,6 +22,8 @@ FOLDER = "every-call/"
 def make_every_call(rig: Rig, tiny: Path, slow: Path) -> None:
     """Run the jobs; each function says which calls it is there for."""
     _a_film(rig, tiny)
+    _a_frame_of_one_colour(rig)
+    _a_scene_and_its_texture(rig)
     _what_is_not_there(rig)
     _submitted_jobs(rig)
     _a_frame_that_went_away(rig)
@@ -32,6 +36,23 @@ def _a_film(rig: Rig, tiny: Path) -> None:
     """Render, encode and stitch, two chunks side by side."""
     rig.upload_quietly(tiny, f"{FOLDER}film.blend")
     execution = rig.run(file=f"{FOLDER}film.blend", frames="1-2", chunk_size=1)
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+
+
+def _a_frame_of_one_colour(rig: Rig) -> None:
+    """Have a worker doubt a frame and then believe it."""
+    with tempfile.TemporaryDirectory() as folder:
+        rig.upload_quietly(make_scene(Path(folder, "black.blend"), frames=(1, 1), hidden=[1]), f"{FOLDER}black.blend")
+    execution = rig.run(file=f"{FOLDER}black.blend", output="frames")
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+
+
+def _a_scene_and_its_texture(rig: Rig) -> None:
+    """Have a worker fetch what a scene refers to."""
+    with tempfile.TemporaryDirectory() as folder:
+        rig.upload(render_image(Path(folder, "wood.png"), format="PNG"), f"{FOLDER}wood.png")
+        rig.upload_quietly(make_scene(Path(folder, "bare.blend"), missing_image="//wood.png"), f"{FOLDER}bare.blend")
+    execution = rig.run(file=f"{FOLDER}bare.blend", frames="1", output="frames")
     assert execution.status is JobStatus.SUCCEEDED, execution.cause
 
 

@@ -38,6 +38,25 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_scene(tmp_path_factory.mktemp("broken") / "broken.blend", frames=(1, 3), broken=[2])
 
 
+def test_a_texture_that_blender_does_not_find_ends_the_job_by_its_path(farm: Farm, tmp_path: Path) -> None:
+    scene = make_scene(tmp_path / "bare.blend", missing_image="//textures/wood.png")
+    farm.work(farm.message(scene, "1"))
+    error, cause = farm.answers.failed["token"]
+    assert (error, farm.frames()) == ("MissingAssets", [])
+    assert "//textures/wood.png" in cause
+
+
+def test_a_job_that_says_so_renders_without_what_is_missing(farm: Farm, tmp_path: Path) -> None:
+    scene = make_scene(tmp_path / "bare.blend", missing_image="//textures/wood.png")
+    refused = json.loads(farm.message(scene, "1", token="refused"))
+    allowed = json.loads(farm.message(scene, "1", token="allowed"))
+    allowed["scene"]["missing_assets"] = "render"
+    farm.work(json.dumps(allowed), json.dumps(refused))
+    assert (list(farm.answers.succeeded), farm.frames()) == (["allowed"], ["000001.png"])
+    # The scene is open already, and what one job may is not what the next one may.
+    assert farm.answers.failed["refused"][0] == "MissingAssets"
+
+
 def attempt(farm: Farm, scene: Path, number: int, **settings: Any) -> None:
     """Have a worker try frames 1 to 3, as attempt `number`."""
     body = json.loads(farm.message(scene, "1-3", token=f"attempt-{number}", **settings))

@@ -11,13 +11,17 @@ from frameloom.model.settings import RenderSettings, VideoSettings
 
 
 class SceneRef(Value):
-    """One version of a scene in S3; `digest` is the SHA-256 of its bytes, `assets` lists the files it renders with."""
+    """One version of a scene in S3; `digest` is the SHA-256 of its bytes, `assets` lists the files it renders with.
+
+    Where `missing_assets` says so, it renders without those that are not there.
+    """
 
     bucket: str
     key: str
     version: str | None = None
     digest: str
     assets: AssetsRef | None = None
+    missing_assets: Literal["render"] | None = None
 
 
 class OutputRef(Value):

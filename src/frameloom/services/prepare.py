@@ -140,6 +140,7 @@ def prepare(
             version=stored.version,
             digest=settled.digest,
             assets=_write_assets(settled, job_id, store, buckets),
+            missing_assets="render" if request.missing_assets == "render" else None,
         ),
         frames=str(settled.frames),
         fps=settled.fps,
