@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest
-from frameloom.model.frames import FrameRange
-from frameloom.model.request import JobRequest, is_upload, parse_request
+from frameloom.model.frames import FIRST_FRAME, LAST_FRAME, MAX_FRAMES, FrameRange
+from frameloom.model.request import MAX_FILE_LENGTH, MAX_FRAMES_LENGTH, JobRequest, is_upload, parse_request
+from frameloom.model.settings import EXTENSIONS
 
 
 def upload(key: object = "film/shot.blend") -> dict[str, Any]:
@@ -262,6 +264,9 @@ def test_other_events_are_no_uploads() -> None:
         "50%.blend",
         "a+b.blend",
         ".hidden/x.blend",
+        "a. b/c .blend",
+        "Se\N{COMBINING ACUTE ACCENT}quence/3·4。.blend",
+        "25% off.blend",
     ],
 )
 def test_a_scene_may_be_called_anything_that_stays_in_its_bucket(file: str) -> None:
@@ -313,6 +318,24 @@ def test_a_scene_may_be_called_anything_that_stays_in_its_bucket(file: str) -> N
         "shot\u200b.blend",
         "shot\u2028.blend",
         "shot\ud800.blend",
+        # Look-alikes that NFKC leaves alone, marks and spaces that nobody sees, escapes that are no UTF-8.
+        "film\N{FRACTION SLASH}..\N{FRACTION SLASH}shot.blend",
+        "film\N{DIVISION SLASH}..\N{DIVISION SLASH}shot.blend",
+        "..\N{BIG SOLIDUS}shot.blend",
+        "film\N{SET MINUS}shot.blend",
+        "film\N{SMALL REVERSE SOLIDUS}shot.blend",
+        "\N{IDEOGRAPHIC FULL STOP}\N{HALFWIDTH IDEOGRAPHIC FULL STOP}/shot.blend",
+        "\N{HORIZONTAL ELLIPSIS}/shot.blend",
+        "..\N{VARIATION SELECTOR-16}/shot.blend",
+        ".\N{COMBINING GRAPHEME JOINER}./shot.blend",
+        ".. /shot.blend",
+        "film/ /shot.blend",
+        "film/\N{NO-BREAK SPACE}.blend",
+        ".../shot.blend",
+        "%c0%ae%c0%ae/shot.blend",
+        "film%c0%afshot.blend",
+        "shot\N{RIGHT-TO-LEFT ISOLATE}.blend",
+        "shot\N{ZERO WIDTH JOINER}.blend",
         "x" * 900 + ".blend",
         "ü" * 448 + ".blend",
     ],
@@ -320,6 +343,65 @@ def test_a_scene_may_be_called_anything_that_stays_in_its_bucket(file: str) -> N
 def test_a_hostile_key_is_refused_in_every_shape(file: str) -> None:
     assert refused({"file": file}).facts["field"] == "file"
     assert refused(upload(file)).facts["field"] == "file"
+
+
+# ── Limits, at each and past it ──
+
+
+def test_the_longest_key_of_a_scene_leaves_room_for_those_of_its_frames() -> None:
+    """S3 takes 1,024 bytes."""
+    for letter in ("x", "ü", "場"):
+        longest = letter * ((MAX_FILE_LENGTH - 6) // len(letter.encode()))
+        file = parse_request({"file": f"{longest}.blend"}).file
+        assert refused({"file": f"{longest}{letter}.blend"}).facts["field"] == "file"
+        prefix = keys.frames_prefix(file, "0" * 16)
+        made = [keys.frame_key(prefix, FIRST_FRAME, file_format) for file_format in EXTENSIONS]
+        assert all(len(key.encode()) <= 1024 for key in [*made, keys.video_key(file)])
+
+
+@pytest.mark.parametrize(
+    ("field", "least", "most"),
+    [
+        ("chunk_size", 1, 10_000),
+        ("max_workers", 1, 10_000),
+        ("run", 1, 1_000_000_000),
+        ("samples", 1, 65_536),
+        ("resolution_percentage", 1, 1000),
+        ("fps", 1, 1000),
+        ("queue_timeout", 1, 43_199),
+        ("chunk_timeout", 14_401, 7 * 24 * 3600),
+    ],
+)
+def test_a_number_is_taken_at_its_limits_and_refused_past_them(field: str, least: int, most: int) -> None:
+    for number in (least, most):
+        assert str(getattr(parse_request({"file": "a.blend", field: number}), field)) == str(number)
+    for number in (least - 1, most + 1):
+        assert refused({"file": "a.blend", field: number}).facts["field"] in {field, "chunk_timeout"}
+
+
+@pytest.mark.parametrize("field", ["scene", "camera", "blender"])
+def test_a_name_is_taken_at_its_limit_and_refused_past_it(field: str) -> None:
+    assert getattr(parse_request({"file": "a.blend", field: "x" * 63}), field) == "x" * 63
+    for name in ("", "x" * 64):
+        assert refused({"file": "a.blend", field: name}).facts["field"] == field
+
+
+def test_frames_are_taken_at_their_limits_and_refused_past_them() -> None:
+    """A million in a job, 10,000 characters, and Blender's own first and last."""
+    for frames in (
+        f"{FIRST_FRAME}",
+        f"{LAST_FRAME}",
+        f"1-{MAX_FRAMES}",
+        "1,3" + "," + " " * (MAX_FRAMES_LENGTH - 5) + "5",
+    ):
+        assert parse_request({"file": "a.blend", "frames": frames}).frame_range() == FrameRange.parse(frames)
+    for frames in (
+        f"{FIRST_FRAME - 1}",
+        f"{LAST_FRAME + 1}",
+        f"0-{MAX_FRAMES}",
+        "1,3" + "," + " " * (MAX_FRAMES_LENGTH - 4) + "5",
+    ):
+        assert refused({"file": "a.blend", "frames": frames}).facts["field"] == "frames"
 
 
 # ── Anything at all ──
@@ -365,5 +447,5 @@ def test_an_accepted_key_has_no_part_that_leads_out(file: str) -> None:
     except InvalidRequest:
         return
     parts = file.removesuffix(".blend").split("/")
-    assert not {"", ".", ".."} & set(parts)
+    assert not {"", ".", ".."} & {part.strip() for part in parts}
     assert "\\" not in file

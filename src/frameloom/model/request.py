@@ -43,21 +43,45 @@ def scene_file(key: str) -> str:
     plain = _plain(key)
     if "\\" in plain or any(unicodedata.category(character) in _UNPRINTABLE for character in plain):
         raise ValueError("must not hold a backslash or a control character")
+    if "\N{REPLACEMENT CHARACTER}" in plain:
+        # Bytes that are no UTF-8, as overlong forms are: a reader that is not strict takes %c0%ae for a dot.
+        raise ValueError("must not hold an escape that is no character")
     # Less its suffix, since that is the folder of the frames: `...blend` is a scene in `..`.
-    if any(part in ("", ".", "..") for part in plain.removesuffix(".blend").split("/")):
-        raise ValueError("takes a path inside the bucket: no leading slash, no empty part, no . or ..")
+    if any(_leads_out(part) for part in plain.removesuffix(".blend").split("/")):
+        raise ValueError("takes a path inside the bucket: no leading slash, no empty part, none of dots alone")
     return key
 
 
 # Controls, formats, surrogates, private and unassigned characters; separators of lines and paragraphs.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# What looks like a slash or a backslash to a person, or is folded to one by some system, and is not by NFKC.
+_LOOK_ALIKES = str.maketrans(
+    {
+        "\N{FRACTION SLASH}": "/",
+        "\N{DIVISION SLASH}": "/",
+        "\N{BIG SOLIDUS}": "/",
+        "\N{BOX DRAWINGS LIGHT DIAGONAL UPPER RIGHT TO LOWER LEFT}": "/",
+        "\N{SET MINUS}": "\\",
+        "\N{REVERSE SOLIDUS OPERATOR}": "\\",
+        "\N{BIG REVERSE SOLIDUS}": "\\",
+        "\N{BOX DRAWINGS LIGHT DIAGONAL UPPER LEFT TO LOWER RIGHT}": "\\",
+    }
+)
+# Likewise of a dot; a dot inside of a name is no concern of ours.
+_DOTS = frozenset(".\N{IDEOGRAPHIC FULL STOP}\N{MIDDLE DOT}\N{SYRIAC SUPRALINEAR FULL STOP}")
 
 
 def _plain(key: str) -> str:
     """Return `key` as the most obliging reader would take it: unescaped, look-alikes as what they look like."""
-    while (plain := unicodedata.normalize("NFKC", unquote(key))) != key:
+    while (plain := unicodedata.normalize("NFKC", unquote(key)).translate(_LOOK_ALIKES)) != key:
         key = plain
     return key
+
+
+def _leads_out(part: str) -> bool:
+    """Say whether a part of a path is empty or dots alone, less what nobody sees and some systems cut off."""
+    seen = {character for character in part if unicodedata.category(character) not in {"Mn", "Me", "Zs"}}
+    return seen <= _DOTS
 
 
 def _short_enough(frames: str) -> str:
@@ -92,7 +116,7 @@ class JobRequest(RenderSettings):
     # What becomes of a scene that refers to files which are not beside it in the bucket.
     missing_assets: Literal["fail", "render"] = "fail"
     # The same request starts one job; another number here starts one more.
-    run: Annotated[Whole, Field(ge=1)] = 1
+    run: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = 1
 
     def model_post_init(self, _context: object) -> None:
         """Refuse what each field allows but the whole does not; frames are parsed here, at the edge."""

@@ -79,7 +79,7 @@ class RenderSettings(Value):
     """What the worker sets in the scene before it renders; what is None stays as the scene has it."""
 
     # Two versions of Blender differ in 2 % of their pixels, so the version is a setting like any other.
-    blender: str | None = None
+    blender: Name | None = None
     # What Cycles renders on: a card rounds otherwise than the CPU, which None stands for.
     device: Annotated[Device, BeforeValidator(_upper)] | None = None
     scene: Name | None = None
