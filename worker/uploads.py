@@ -1,5 +1,6 @@
 """Frames on their way to S3 while the next one renders."""
 
+import shutil
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -13,6 +14,8 @@ from worker.doubts import Doubts
 
 # Two connections outrun any renderer; more would only hold more frames in memory.
 AT_ONCE = 2
+# Bytes: a disk that has no more has none.
+FULL = 64 * 1024
 _TYPES = {"PNG": "image/png", "OPEN_EXR": "image/x-exr", "JPEG": "image/jpeg"}
 
 
@@ -47,7 +50,14 @@ class Uploads:
         file_format = message.settings.format
         try:
             data = rendered.path.read_bytes()
-            check_image(data, format=file_format, frame=rendered.frame, size=rendered.size)
+            try:
+                check_image(data, format=file_format, frame=rendered.frame, size=rendered.size)
+            except FrameInvalid as error:
+                # Blender calls a frame finished that found no room; asked while the half of it still takes its room.
+                if shutil.disk_usage(rendered.path.parent).free < FULL:
+                    problem = f"{error.facts['problem']}; no space is left on the worker's disk"
+                    raise FrameInvalid(frame=rendered.frame, problem=problem) from error
+                raise
             if rendered.problem is not None:
                 raise FrameInvalid(frame=rendered.frame, problem=rendered.problem)
             if rendered.flat is not None:

@@ -25,7 +25,7 @@ def test_the_names_that_the_state_machine_lists_are_these() -> None:
     }
     assert set(names(AttemptFailed)) == {
         *("RenderCrashed", "RenderHung", "OutOfMemory", "FrameInvalid"),
-        *("BlenderMismatch", "DeviceMissing"),
+        *("WorkerFailed", "BlenderMismatch", "DeviceMissing"),
     }
     assert set(names(FarmError)) == {
         *names(JobImpossible),

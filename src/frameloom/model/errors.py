@@ -5,7 +5,8 @@
     │   ├── InvalidRequest  SceneNotFound  SceneUnreadable  SceneTooNew
     │   ├── MissingAssets   NoCamera  FramesMissing  EncodeFailed
     ├── AttemptFailed       this attempt failed: retried elsewhere, then recorded
-    │   ├── RenderCrashed   RenderHung  OutOfMemory  FrameInvalid  BlenderMismatch  DeviceMissing
+    │   ├── RenderCrashed   RenderHung  OutOfMemory  FrameInvalid
+    │   ├── WorkerFailed    BlenderMismatch  DeviceMissing
     ├── ChunkLost           nobody answered: told by the dead-letter queue, retried, then recorded
     └── FarmUnavailable     the farm itself cannot be reached or used (command line only)
 
@@ -88,6 +89,10 @@ class OutOfMemory(AttemptFailed):
 
 class FrameInvalid(AttemptFailed):
     """Frame {frame} is not fit to be stored: {problem}."""
+
+
+class WorkerFailed(AttemptFailed):
+    """The worker failed at {where}, which is no fault of Blender or the scene: {problem}."""
 
 
 class BlenderMismatch(AttemptFailed):
