@@ -8,11 +8,13 @@ from frameloom.aws.queue import Queue
 from frameloom.aws.store import S3Store
 from worker.config import ConfigError, WorkerConfig
 from worker.log import LogShipper
+from worker.seclusion import keep_to_itself
 from worker.supervisor import Supervisor
 
 
 def main() -> int:
     """Run the worker; return 0 when it was told to go or found nothing more to do, 2 for a wrong environment."""
+    keep_to_itself()
     try:
         config = WorkerConfig.from_environment(os.environ)
     except ConfigError as error:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _CAPABILITY_VERSION = 0x20080522
 # Those that lead into other namespaces and other processes: CAP_SYS_PTRACE and CAP_SYS_ADMIN, and of the second
 # word, with CAP_PERFMON in it, all. Root keeps the rest: the environment's files may be another user's.
@@ -53,6 +53,16 @@ def seclude() -> str | None:
             Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")
     _drop_capabilities(libc, every=bool(flags & _CLONE_NEWUSER))
     return None
+
+
+def keep_to_itself() -> None:
+    """Let no other process of the same user read this one's environment or memory: credentials are in both.
+
+    Said by the supervisor, for where the kernel refuses what keeps the child apart. It ends with an `exec`, so the
+    child is as open as any.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _drop_capabilities(libc: ctypes.CDLL, *, every: bool) -> None:

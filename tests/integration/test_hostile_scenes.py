@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -136,46 +136,81 @@ def test_where_the_kernel_refuses_the_scene_renders_all_the_same_and_the_worker_
     assert calm.with_suffix(".png").exists()
 
 
+LOOK_AT_PARENT = """
+import os
+try:
+    open(f"/proc/{os.getppid()}/environ", "rb").read()
+    print("read")
+except OSError:
+    print("unread")
+"""
 SECLUDED = """
 import os, time
-from pathlib import Path
 from worker.seclusion import seclude
 begun = time.perf_counter()
 refused = seclude()
 quick = time.perf_counter() - begun < 0.02
-Path("own").write_text("mine")
-try:
-    Path(f"/proc/{os.getppid()}/environ").read_bytes()
-    read = "read"
-except OSError:
-    read = "unread"
-print(refused or "secluded", os.getuid(), os.getgid(), quick, read)
+open("own", "w").write("mine")
+print(refused or "secluded", os.getuid(), os.getgid(), quick)
+"""
+SUPERVISOR = """
+import subprocess, sys
+from worker.seclusion import keep_to_itself
+{first}
+subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-@pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="no Python that another user may start")
-def test_a_user_without_rights_is_secluded_in_milliseconds_and_keeps_its_files() -> None:
-    """As in the worker's image: the supervisor and the child are the same user, and it is not root."""
-    supervisor = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]], check=True)"
+@pytest.fixture
+def other_user() -> Iterator[Callable[[str, str], list[str]]]:
+    """Return what runs code as a child of a supervisor, both of one user without rights, as in the worker's image."""
+    if os.geteuid() != 0 or not Path("/usr/bin/python3").exists():
+        pytest.skip("only root can become another user, who needs a Python to start")
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         shutil.copytree(ROOT / "worker", Path(folder, "worker"))
         Path(folder).chmod(0o777)
-        done = subprocess.run(
-            ["/usr/bin/python3", "-c", supervisor, SECLUDED],
-            cwd=folder,
-            user=10001,
-            group=10001,
-            extra_groups=[],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        if not done.stdout.startswith("secluded"):
-            pytest.skip(f"the kernel lets nobody leave its network here: {done.stdout}")
-        assert done.stdout.split() == ["secluded", "10001", "10001", "True", "unread"]
-        assert Path(folder, "own").stat().st_uid == 10001
+
+        def run(code: str, first: str) -> list[str]:
+            done = subprocess.run(
+                ["/usr/bin/python3", "-c", SUPERVISOR.format(first=first), code],
+                cwd=folder,
+                user=10001,
+                group=10001,
+                extra_groups=[],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            written = Path(folder, "own")
+            assert not written.exists() or written.stat().st_uid == 10001
+            return done.stdout.split()
+
+        yield run
+
+
+def test_a_user_without_rights_is_secluded_in_milliseconds_and_keeps_its_files(
+    other_user: Callable[[str, str], list[str]],
+) -> None:
+    refused, *found = other_user(SECLUDED + LOOK_AT_PARENT, "")
+    if refused != "secluded":
+        pytest.skip("the kernel lets nobody leave its network here")
+    assert found == ["10001", "10001", "True", "unread"]
+
+
+def test_a_child_that_the_kernel_does_not_seclude_cannot_read_its_supervisor_either(
+    other_user: Callable[[str, str], list[str]],
+) -> None:
+    assert other_user(LOOK_AT_PARENT, "") == ["read"]
+    assert other_user(LOOK_AT_PARENT, "keep_to_itself()") == ["unread"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as Linux has it")
+def test_a_worker_keeps_to_itself_before_anything_else() -> None:
+    """It finds nothing of its configuration and ends, but is no longer dumpable: PR_GET_DUMPABLE."""
+    code = "import ctypes, worker.__main__ as worker; print(worker.main(), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={}, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2", "0"]
 
 
 def test_a_secluded_child_dies_with_its_supervisor(tmp_path: Path, calm: Path) -> None:
