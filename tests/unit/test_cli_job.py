@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from frameloom.cli.job import DIGEST
 from frameloom.model.errors import FarmUnavailable, FramesMissing
 from frameloom.model.request import START, START_NO
 from frameloom.model.status import JobStatus
+from frameloom.services.upload import DIGEST
 from tests.jobs import BUCKETS
 from tests.scenes import make_scene
 from tests.unit.cli_farm import VIDEO, MemoryFarm, Terminal, files

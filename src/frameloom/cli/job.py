@@ -26,10 +26,8 @@ from frameloom.model.status import JobStatus
 from frameloom.services import documents
 from frameloom.services.fetch import FrameFetcher, fetch_file, offer_frames, whole_file, whole_frames
 from frameloom.services.follow import Snapshot, follow
-from frameloom.services.prepare import Settled, settle
-
-# Metadata of an uploaded scene: the SHA-256 of its bytes, so that the same one need not be uploaded again.
-DIGEST = "frameloom-digest"
+from frameloom.services.prepare import Settled, settle, with_assets
+from frameloom.services.upload import DIGEST, upload_assets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +115,8 @@ class Errand:
         """Run the job on a farm to its end; on an interrupt, cancel it and keep what is whole."""
         self._display.say("Reaching the farm")
         target.open(self._display.note)
+        if self._settled.references:
+            self._upload_assets(target.farm())
         file_format = self._settled.settings.format
         self._have.update(whole_frames(self._settled.frames, self._folder, file_format=file_format))
         farm = target.farm()
@@ -133,6 +133,23 @@ class Errand:
                 self._cancel(job_id, farm)
             left = f"its frames so far are in {self._folder}" if self._folder.is_dir() else "it has no frame yet"
             raise Canceled(f"Job {job_id} was canceled; {left}.") from None
+
+    def _upload_assets(self, farm: Farm) -> None:
+        """Bring to the farm what the scene refers to; from here on its frames are those that it makes with these files.
+
+        Raises:
+            MissingAssets: some are neither here nor there.
+        """
+        upload_assets(
+            self._scene,
+            self._request.file,
+            self._settled.references,
+            store=farm.store,
+            bucket=farm.buckets.scenes,
+            tell=self._display.say,
+        )
+        self._settled = with_assets(self._settled, self._request, store=farm.store, buckets=farm.buckets)
+        self._folder = self._results.frames(self._settled.render_key)
 
     def _upload(self, farm: Farm, *, with_frames: bool) -> None:
         """Bring to the farm what it does not have."""

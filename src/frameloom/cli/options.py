@@ -13,9 +13,7 @@ FRAMES, LOOKS, RESULTS, FARM, OTHER = (
     "What is shown",
 )
 
-Scene = Annotated[
-    Path, typer.Argument(metavar="SCENE.blend", help="The scene, with its textures and libraries packed.")
-]
+Scene = Annotated[Path, typer.Argument(metavar="SCENE.blend", help="The scene; what it refers to is uploaded with it.")]
 Frames = Annotated[
     str | None,
     typer.Option(

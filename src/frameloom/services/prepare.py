@@ -130,7 +130,7 @@ def prepare(
         scene = Path(folder, "scene.blend")
         store.download(buckets.scenes, key, scene, version=stored.version)
         settled = settle(request, scene, blender=blender, device=device)
-    settled = _with_assets(settled, request, store, buckets)
+    settled = with_assets(settled, request, store=store, buckets=buckets)
     job = Job(
         job_id=job_id,
         started=started,
@@ -163,7 +163,7 @@ def prepare(
     }
 
 
-def _with_assets(settled: Settled, request: JobRequest, store: Store, buckets: Buckets) -> Settled:
+def with_assets(settled: Settled, request: JobRequest, *, store: Store, buckets: Buckets) -> Settled:
     """Return what was settled, with the outside files that the scene renders with.
 
     Raises:

@@ -1,0 +1,105 @@
+"""A scene with files outside of it, from the command line: they go up with it, each once."""
+
+from pathlib import Path
+
+import pytest
+
+from frameloom.model.request import START, START_NO
+from tests.jobs import BUCKETS
+from tests.scenes import make_scene
+from tests.unit.cli_farm import MemoryFarm, Terminal
+from tests.unit.test_cli_job import png
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
+    """A terminal in a folder with shot.blend, which links sets/set.blend, whose texture is sets/textures/wood.png."""
+    farm = MemoryFarm(image=png())
+    monkeypatch.setattr("frameloom.services.follow.QUICKEST", 0.001)
+    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: farm)
+    monkeypatch.chdir(tmp_path)
+    Path("sets/textures").mkdir(parents=True)
+    library = make_scene(tmp_path / "sets/set.blend", missing_image="//textures/wood.png")
+    make_scene(tmp_path / "shot.blend", camera=False, library=library, library_path="//sets/set.blend")
+    Path("sets/textures/wood.png").write_bytes(b"wood")
+    return Terminal(capsys, farm)
+
+
+def stored(terminal: Terminal) -> dict[str, str | None]:
+    """Return the version of each object in the scenes bucket."""
+    store = terminal.farm.store
+    heads = (store.head(BUCKETS.scenes, each.key) for each in store.list(BUCKETS.scenes, ""))
+    return {head.key: head.version for head in heads if head is not None}
+
+
+def frames(terminal: Terminal) -> list[str | None]:
+    """Return the version of each frame that is there: one that is rendered again has a second."""
+    store = terminal.farm.store
+    heads = (store.head(BUCKETS.frames, each.key) for each in store.list(BUCKETS.frames, ""))
+    return [head.version for head in heads if head is not None]
+
+
+def test_all_that_a_scene_refers_to_goes_up_beside_it_and_renders_with_it(terminal: Terminal) -> None:
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
+    assert ran.code == 0, ran.err
+    assert stored(terminal) == {"shot.blend": "v1", "sets/set.blend": "v1", "sets/textures/wood.png": "v1"}
+    assert terminal.farm.job().scene.assets is not None
+    library = terminal.farm.store.head(BUCKETS.scenes, "sets/set.blend")
+    assert library is not None
+    assert library.metadata[START] == START_NO
+    assert "2 of 2 files" in ran.err
+
+
+def test_a_second_run_uploads_and_renders_nothing_and_an_edited_texture_goes_up_alone(terminal: Terminal) -> None:
+    terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
+    assert terminal.run("render", "shot.blend", "--out", "out", "--frames-only").code == 0
+    assert set(stored(terminal).values()) == {"v1"}
+    assert frames(terminal) == ["v1"] * 5
+    Path("sets/textures/wood.png").write_bytes(b"stone")
+    assert terminal.run("render", "shot.blend", "--out", "out", "--frames-only").code == 0
+    assert frames(terminal) == ["v1"] * 10
+    assert stored(terminal) == {"shot.blend": "v1", "sets/set.blend": "v1", "sets/textures/wood.png": "v2"}
+
+
+def test_a_new_farm_is_given_the_frames_that_were_made_with_these_files(terminal: Terminal) -> None:
+    terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
+    new = MemoryFarm(image=png(1))
+    terminal.farm.store, terminal.farm.image = new.store, new.image
+    assert terminal.run("render", "shot.blend", "--out", "out", "--frames-only").code == 0
+    assert len(frames(terminal)) == 5
+    assert terminal.farm.rendered() == set()
+
+
+def test_a_video_of_frames_that_exist_finds_those_that_were_made_with_these_files(terminal: Terminal) -> None:
+    terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
+    terminal.farm.store = MemoryFarm(image=png()).store
+    ran = terminal.run("sequence", "shot.blend", "--out", "out")
+    assert ran.code == 0, ran.err
+    assert len(frames(terminal)) == 5
+
+
+def test_what_is_neither_here_nor_there_is_refused_before_a_job_starts(terminal: Terminal) -> None:
+    Path("sets/textures/wood.png").unlink()
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
+    assert ran.code == 2
+    assert "not there: //textures/wood.png (of sets/set.blend). " in ran.err
+    assert terminal.farm.executions.list(limit=1) == []
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only", "--set", "missing_assets=render")
+    assert ran.code == 0, ran.err
+
+
+def test_what_is_there_already_need_not_be_here(terminal: Terminal) -> None:
+    Path("sets/textures/wood.png").unlink()
+    terminal.farm.store.put(BUCKETS.scenes, "sets/textures/wood.png", b"wood")
+    assert terminal.run("render", "shot.blend", "--out", "out", "--frames-only").code == 0
+
+
+def test_a_file_above_the_scenes_folder_asks_for_a_deeper_key(terminal: Terminal) -> None:
+    Path("film").mkdir()
+    make_scene(Path("film/shot.blend").absolute(), missing_image="//../wood.png")
+    Path("wood.png").write_bytes(b"wood")
+    ran = terminal.run("render", "film/shot.blend", "--out", "out", "--frames-only")
+    assert (ran.code, "--set file=film/shot.blend" in ran.err) == (2, True)
+    ran = terminal.run("render", "film/shot.blend", "--out", "out", "--frames-only", "--set", "file=film/shot.blend")
+    assert ran.code == 0, ran.err
+    assert stored(terminal) == {"film/shot.blend": "v1", "wood.png": "v1"}
