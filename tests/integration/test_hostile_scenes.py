@@ -15,6 +15,7 @@ import pytest
 
 from frameloom.model.settings import RenderSettings
 from tests.conformance.toolbox import ROOT
+from tests.integration.test_worker import Farm
 from tests.scenes import make_scene
 from worker.blender import Blender
 
@@ -124,16 +125,24 @@ def test_a_scene_reaches_no_network_and_nothing_of_the_worker_that_started_it(bl
     assert said == "network: 101"
 
 
-def test_where_the_kernel_refuses_the_scene_renders_all_the_same_and_the_worker_is_told_why(
-    blender: Blender, calm: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A sandbox that refuses, as those of containers do: a Python that finds no `unshare` that works."""
-    refusing = tmp_path / "sitecustomize.py"
-    refusing.write_text("import worker.seclusion\nworker.seclusion.seclude = lambda: 'Operation not permitted'\n")
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A sandbox that refuses, as those of containers do."""
+    words = "import worker.seclusion\nworker.seclusion.seclude = lambda: 'Operation not permitted'\n"
+    (tmp_path / "sitecustomize.py").write_text(words)
     monkeypatch.setattr("worker.blender._PASSED", ("PATH", "PYTHONPATH"))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
-    assert render(blender, calm, UNTRUSTED) == "Operation not permitted"
-    assert calm.with_suffix(".png").exists()
+
+
+@pytest.mark.usefixtures("refusing")
+def test_where_the_kernel_refuses_the_scene_renders_all_the_same_and_the_log_says_so_once(
+    calm: Path, tmp_path: Path
+) -> None:
+    farm = Farm(tmp_path)
+    farm.work(farm.message(calm, "1", token="a"), farm.message(calm, "2", token="b"))
+    assert sorted(farm.answers.succeeded) == ["a", "b"]
+    said = [record for record in farm.records if record["message"] == "Blender has a network here"]
+    assert [record["facts"] for record in said] == [{"problem": "Operation not permitted"}]
 
 
 LOOK_AT_PARENT = """
