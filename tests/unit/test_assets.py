@@ -136,6 +136,16 @@ def test_more_files_than_a_farm_takes_are_refused(monkeypatch: pytest.MonkeyPatc
     find(store(), *(Reference(path=f"//{number}.png") for number in range(2)))
     with pytest.raises(SceneUnreadable, match="more than 3 files"):
         find(store(), *(Reference(path=f"//{number}.png") for number in range(3)))
+    sequence = Reference(path="//1.png", spread="sequence")
+    with pytest.raises(SceneUnreadable, match="more than 3 files"):
+        find(store("film/1.png", "film/2.png", "film/3.png"), sequence)
+
+
+def test_more_sequences_than_a_farm_takes_are_refused_before_one_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assets, "MOST_ASSETS", 3)
+    monkeypatch.setattr(MemoryStore, "list", None)
+    with pytest.raises(SceneUnreadable, match="more than 3 files"):
+        find(store(), *(Reference(path=f"//{name}1.png", spread="sequence") for name in "abcd"))
 
 
 def test_the_list_of_what_is_missing_is_short_however_much_is() -> None:

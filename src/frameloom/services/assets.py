@@ -49,11 +49,15 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
     """
     assets: dict[str, Asset] = {}
     missing: dict[str, None] = {}
-    known = {scene}
+    known, asked = {scene}, 0
     pending = [(scene, tuple(references))]
     with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="assets") as pool:
         while pending:
             file, wanted = pending.pop(0)
+            # Before the first is looked for: a sequence of which nothing is there costs a listing and adds no file.
+            asked += len(wanted)
+            if asked > MOST_ASSETS:
+                raise _too_many(scene)
             fresh: list[tuple[Reference, str]] = []
             for reference in wanted:
                 keys = list(_keys(store, bucket, file, reference))
@@ -62,9 +66,7 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
                 fresh += [(reference, key) for key in keys if key not in known]
                 known.update(keys)
                 if len(known) > MOST_ASSETS:
-                    raise SceneUnreadable(
-                        file=scene, problem=f"it refers to more than {MOST_ASSETS:,} files, this farm's limit"
-                    )
+                    raise _too_many(scene)
             heads = pool.map(lambda one: store.head(bucket, one[1]), fresh)
             for (reference, key), stored in zip(fresh, heads, strict=True):
                 if stored is None:
@@ -74,6 +76,10 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
                 if reference.library:
                     pending.append((key, _references_of(store, bucket, assets[key])))
     return Found(assets=tuple(assets[key] for key in sorted(assets)), missing=tuple(missing))
+
+
+def _too_many(scene: str) -> SceneUnreadable:
+    return SceneUnreadable(file=scene, problem=f"it refers to more than {MOST_ASSETS:,} files, this farm's limit")
 
 
 def listed(missing: Iterable[str]) -> str:
