@@ -12,9 +12,9 @@ from frameloom.model.errors import SceneUnreadable
 from frameloom.services.ports import StoredObject
 from frameloom.services.scene_reader import read_references
 
-# Each is asked for on its own, since a listing tells no versions: ten a millisecond away, some hundred a second.
+# Asked for at once: each on its own, since a listing tells no versions.
 STREAMS = 10
-# A long sequence fits; beyond it PrepareJob would not be done in time.
+# A long sequence fits, and what PrepareJob asks S3 for one scene has an end.
 MOST_ASSETS = 20_000
 # A message that lists thousands helps nobody, nor would it fit into the error of an execution.
 _NAMED, _LONGEST_NAME = 20, 120
