@@ -12,7 +12,9 @@ from typing import Any
 import psutil
 
 from frameloom.model import keys
+from frameloom.model.messages import ChunkMessage
 from frameloom.model.status import JobStatus
+from frameloom.services import documents
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene, render_image
 
@@ -27,7 +29,7 @@ def make_every_call(rig: Rig, tiny: Path, slow: Path) -> None:
     _what_is_not_there(rig)
     _submitted_jobs(rig)
     _a_frame_that_went_away(rig)
-    _a_chunk_that_came_back(rig)
+    _a_chunk_that_came_back(rig, slow)
     _a_worker_in_trouble(rig, slow)
     _a_scene_that_went_away(rig, tiny)
 
@@ -121,24 +123,30 @@ def _a_scene_that_went_away(rig: Rig, tiny: Path) -> None:
     assert execution.error == "SceneNotFound", execution
 
 
-def _a_chunk_that_came_back(rig: Rig) -> None:
-    """Have a worker receive a chunk that somebody received before it, and that chunk lost after all."""
-    body = ""
-
-    def seen() -> bool:
-        nonlocal body
-        arguments: dict[str, Any] = {"QueueUrl": rig.stack.chunk_queue, "WaitTimeSeconds": 1, "VisibilityTimeout": 0}
-        for message in rig.sqs.receive_message(**arguments).get("Messages", []):
-            body = message["Body"]
-        return bool(body)
-
-    with _nobody_at_work(rig):
-        job_id = rig.start(file=f"{FOLDER}film.blend", frames="4", output="frames")
-        wait(seen, "the job's message")
-    assert rig.end_of(job_id).status is JobStatus.SUCCEEDED
-    rig.wait_for_log(job_id, "Chunk finished")
-    rig.sqs.send_message(QueueUrl=rig.stack.dead_letter_queue, MessageBody=body)
-    lost = keys.result_key(job_id, json.loads(body)["chunk_id"], attempt=0, worker="lost")
+def _a_chunk_that_came_back(rig: Rig, slow: Path) -> None:
+    """Have a worker receive a chunk that another died of, and tell of that chunk as lost."""
+    rig.upload_quietly(slow, f"{FOLDER}poison.blend")
+    job_id = rig.start(file=f"{FOLDER}poison.blend", frames="1", output="frames")
+    chunk = rig.wait_for_log(job_id, "Frame rendering")["chunk_id"]
+    [worker] = rig.farm.workers
+    os.kill(worker, signal.SIGKILL)
+    wait(lambda: _times_begun(rig, job_id) == 2, "another worker to render")
+    rig.jobs.stop(job_id, reason="the test has seen enough")
+    wait(rig.queue_is_empty, "an empty queue")
+    job = documents.load_job(rig.store, rig.stack.buckets, job_id)
+    message = ChunkMessage(
+        version=1,
+        task_token="of a job that has ended",
+        job_id=job_id,
+        chunk_id=chunk,
+        attempt=0,
+        scene=job.scene,
+        frames="1",
+        output=job.outputs,
+        settings=job.settings,
+    )
+    rig.sqs.send_message(QueueUrl=rig.stack.dead_letter_queue, MessageBody=json.dumps(message.to_json()))
+    lost = keys.result_key(job_id, chunk, attempt=0, worker="lost")
     result = wait(lambda: rig.store.get(rig.stack.buckets.logs, lost), "the chunk to be lost")
     assert json.loads(result)["log"]
 
