@@ -15,12 +15,13 @@ from worker.blender import Blender
 # What stands in for Python: it answers the first command and then does what a test wants done.
 CHILD = """#!{python}
 import json, sys, time
+ANSWER = {{"size": None, "seconds": 0, "network": None, "flat": None, "problem": None}}
 sys.stdin.readline()
-print(json.dumps({{"size": None, "seconds": 0, "network": None}}), flush=True)
+print(json.dumps(ANSWER), flush=True)
 sys.stdin.readline()
 print("Sample 1/16", file=sys.stderr, flush=True)
 {body}
-print(json.dumps({{"size": None, "seconds": 0, "network": None}}), flush=True)
+print(json.dumps(ANSWER), flush=True)
 sys.stdin.readline()
 """
 
