@@ -48,7 +48,7 @@ class Blender:
     """One child process; started when first needed, started anew after it died."""
 
     # How long it may say nothing while it opens or renders; the chunk at hand says.
-    patience = timedelta(hours=1)
+    patience = timedelta(hours=4)
     # Is told each line that Blender prints, where somebody wants to know.
     tell: Callable[[str], None] | None = None
 

@@ -89,6 +89,7 @@ def test_the_job_asks_for_what_the_options_say(terminal: Terminal) -> None:
         "samples": 3,
         "resolution_percentage": 50,
         "format": "PNG",
+        "trust_scripts": None,
     }
     assert (job.fps, job.video.quality, job.on_missing) == ("2997/100", 30, "stitch")
     assert (job.limits.max_workers, job.limits.queue_timeout, job.chunk_size) == (7, 60, 2)

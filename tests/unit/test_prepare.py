@@ -192,7 +192,7 @@ def test_the_state_is_what_the_state_machine_reads(farm: Farm) -> None:
         "scene": job.scene.to_json(),
         "output": job.outputs.to_json(),
         "settings": {"blender": BLENDER, "format": "PNG"},
-        "limits": {"max_workers": 100, "queue_timeout": 60, "chunk_timeout": 120, "frame_timeout": 3600},
+        "limits": {"max_workers": 100, "queue_timeout": 60, "chunk_timeout": 120, "frame_timeout": 14_400},
     }
 
 

@@ -38,7 +38,7 @@ class Limits(Value):
     queue_timeout: int
     chunk_timeout: int
     # A job settled by an earlier version has none.
-    frame_timeout: int = 3600
+    frame_timeout: int = 14_400
 
 
 class Job(Value):

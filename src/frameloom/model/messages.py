@@ -35,7 +35,7 @@ class ChunkMessage(Value):
     output: OutputRef
     settings: RenderSettings
     # Seconds of silence after which Blender counts as hung.
-    frame_timeout: int = 3600
+    frame_timeout: int = 14_400
 
     def frame_range(self) -> FrameRange:
         """Return the chunk's frames, in order."""

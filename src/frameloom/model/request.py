@@ -25,9 +25,9 @@ START, START_NO = "frameloom-start", "no"
 QUEUE_TIMEOUT = 4 * 3600
 CHUNK_TIMEOUT = 12 * 3600
 LONGEST_TIMEOUT = 7 * 24 * 3600
-# Seconds of silence that Blender is allowed. Cycles tells of its progress about twice a minute, once it samples;
-# what goes before, geometry and its search trees, may be silent for long.
-FRAME_TIMEOUT = 3600
+# Seconds of silence that Blender is allowed. Cycles of 4.5 tells of its progress every 24 seconds or so, but Blender 5
+# says one line a frame: longer than any frame that is worth waiting for, since none that renders may be killed.
+FRAME_TIMEOUT = 4 * 3600
 
 
 def scene_file(key: str) -> str:
