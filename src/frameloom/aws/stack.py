@@ -23,7 +23,6 @@ class Stack:
     # What Cycles renders on there; a stack of before there was a choice says nothing and has the CPU.
     device: Device = "CPU"
     log_queue: str | None = None
-    repository_name: str | None = None
     repository_uri: str | None = None
     keda_role: str | None = None
     cluster: str | None = None
@@ -69,7 +68,6 @@ def stack_of(outputs: dict[str, str], *, name: str) -> Stack:
             blender=outputs["BlenderVersion"],
             device=read_device(outputs.get("CyclesDevice", "CPU")),
             log_queue=outputs.get("LogQueueUrl"),
-            repository_name=outputs.get("WorkerRepositoryName"),
             repository_uri=outputs.get("WorkerRepositoryUri"),
             keda_role=outputs.get("KedaRoleArn"),
             cluster=outputs.get("ClusterName"),

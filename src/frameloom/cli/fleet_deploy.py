@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frameloom.aws.registry import newest_image
+from frameloom.aws.registry import newest_image, repository_of
 from frameloom.aws.stack import Stack, find_stack
 from frameloom.cli.answers import tell_json
 from frameloom.cli.clusters import find_cluster
@@ -82,12 +82,11 @@ def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
 
 
 def _newest(stack: Stack) -> str:
-    if stack.repository_uri is None:
-        raise FarmUnavailable(problem=f"The stack {stack.name!r} has no image repository: name an image with --image.")
-    found = newest_image(stack.repository_uri, stack.blender)
+    repository = repository_of(stack)
+    found = newest_image(repository, stack.blender)
     if found is None:
         raise FarmUnavailable(
-            problem=f"There is no worker image with Blender {stack.blender} in {stack.repository_uri}: make one with "
+            problem=f"There is no worker image with Blender {stack.blender} in {repository}: make one with "
             f"`make image BLENDER_VERSION={stack.blender} STACK={stack.name}`, or name one with --image."
         )
     return found
