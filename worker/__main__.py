@@ -2,14 +2,21 @@
 
 import os
 import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
 
 from frameloom.aws.executions import TaskTokens
 from frameloom.aws.queue import Queue
 from frameloom.aws.store import S3Store
 from worker.config import ConfigError, WorkerConfig
-from worker.log import LogShipper
+from worker.folder import WorkerFolder, settle_estates
+from worker.log import LogShipper, ship_left_behind
 from worker.seclusion import keep_to_itself
 from worker.supervisor import Supervisor
+
+# In a worker's folder: the pieces of its log that are not shipped.
+LOGS = "log"
 
 
 def main() -> int:
@@ -20,13 +27,31 @@ def main() -> int:
     except ConfigError as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
-    log = LogShipper(worker=config.name, send=Queue(config.log_queue).send)
-    with log:
+    send = Queue(config.log_queue).send
+    # Beside the work: what is left of others delays nobody.
+    threading.Thread(target=_succeed_the_dead, args=(config.scratch, send), name="estates", daemon=True).start()
+    with (
+        WorkerFolder(config.scratch) as folder,
+        LogShipper(worker=config.name, send=send, folder=folder.path / LOGS) as log,
+    ):
         supervisor = Supervisor(
-            config=config, queue=Queue(config.chunk_queue), store=S3Store(), tokens=TaskTokens(), log=log
+            config=config,
+            queue=Queue(config.chunk_queue),
+            store=S3Store(),
+            tokens=TaskTokens(),
+            log=log,
+            folder=folder.path,
         )
         supervisor.run()
     return 0
+
+
+def _succeed_the_dead(scratch: Path, send: Callable[[str], None]) -> None:
+    """Ship what workers that were killed have not shipped, and take their files away."""
+    try:
+        settle_estates(scratch, lambda left: ship_left_behind(left / LOGS, send))
+    except Exception as error:  # noqa: BLE001  it stays for the next worker
+        print(f"worker: what a dead worker left stays: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """The worker's loop: take a chunk, keep its lease, have it rendered, answer its token."""
 
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -62,22 +60,32 @@ class _Interrupted(BaseException):
 
 
 class Supervisor:
-    """One worker: a loop over the chunk queue, until SIGTERM or SIGINT."""
+    """One worker: a loop over the chunk queue, until SIGTERM or SIGINT.
+
+    Args:
+        folder: where its scenes and frames lie; whoever made it removes it.
+    """
 
     def __init__(
-        self, *, config: WorkerConfig, queue: ChunkQueue, store: Store, tokens: Answers, log: LogShipper
+        self,
+        *,
+        config: WorkerConfig,
+        queue: ChunkQueue,
+        store: Store,
+        tokens: Answers,
+        log: LogShipper,
+        folder: Path,
     ) -> None:
         self._config, self._queue, self._store, self._tokens, self._log = config, queue, store, tokens, log
-        self._scratch = Path(tempfile.mkdtemp(prefix="frameloom-worker-", dir=config.scratch))
-        self._blender = Blender(scratch=self._scratch)
+        self._blender = Blender(scratch=folder)
         self._uploads = Uploads(store, Doubts(store=store, bucket=config.log_bucket, worker=config.name))
         self._witness = Witness(store=store, bucket=config.log_bucket, worker=config.name, log=log)
         self._health = Health(config.health_file)
         self._renderer = ChunkRenderer(
             blender=self._blender,
-            scenes=SceneCache(self._scratch / "scenes", store),
+            scenes=SceneCache(folder / "scenes", store),
             uploads=self._uploads,
-            scratch=self._scratch,
+            scratch=folder,
             version=config.blender,
             log=log,
         )
@@ -95,7 +103,6 @@ class Supervisor:
         finally:
             self._blender.close()
             self._uploads.close()
-            shutil.rmtree(self._scratch, ignore_errors=True)
             self._log.info("Worker ended")
 
     @property

@@ -27,6 +27,8 @@ class Witness:
         blender.tell = None if receives <= 1 else self._hear
         if receives <= 1:
             return
+        # The pieces of the log that are looked at are those from here on.
+        self._log.flush()
         key = keys.returned_key(message.job_id, message.chunk_id, at=time.time_ns(), worker=self._worker)
         try:
             self._store.put(self._bucket, key, b"")

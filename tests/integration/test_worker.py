@@ -26,6 +26,7 @@ from tests.fakes import MemoryAnswers, MemoryQueue
 from tests.scenes import make_scene
 from worker.blender import Blender, Rendered
 from worker.config import WorkerConfig
+from worker.folder import WorkerFolder
 from worker.log import LogShipper
 from worker.supervisor import Supervisor
 
@@ -83,9 +84,17 @@ class Farm:
             lease=timedelta(seconds=lease),
             idle_exit=None,
         )
-        with LogShipper(worker="worker-1", send=self._take) as log:
+        with (
+            WorkerFolder(self.scratch) as folder,
+            LogShipper(worker="worker-1", send=self._take, folder=folder.path / "log") as log,
+        ):
             self.supervisor = Supervisor(
-                config=config, queue=self.queue, store=self.store, tokens=self.answers, log=log
+                config=config,
+                queue=self.queue,
+                store=self.store,
+                tokens=self.answers,
+                log=log,
+                folder=folder.path,
             )
             with ThreadPoolExecutor(1) as pool:
                 watched = pool.submit(self._watch, beside)

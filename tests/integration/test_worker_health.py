@@ -30,8 +30,8 @@ def alive(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def log() -> LogShipper:
-    return LogShipper(worker="worker-1", send=lambda _: None)
+def log(tmp_path: Path) -> LogShipper:
+    return LogShipper(worker="worker-1", send=lambda _: None, folder=tmp_path / "log")
 
 
 def check(path: Path | None) -> subprocess.CompletedProcess[str]:
@@ -63,6 +63,7 @@ def test_a_worker_tells_at_every_poll(alive: Path, log: LogShipper, tmp_path: Pa
         store=MemoryStore(),
         tokens=MemoryAnswers(),
         log=log,
+        folder=tmp_path,
     ).run()
     assert told == [True, True]
 
@@ -121,7 +122,7 @@ def test_the_supervisor_has_its_leases_tell(alive: Path, log: LogShipper, tmp_pa
             return False
 
     queue = Queue(MESSAGE, on_empty=lambda: signal.raise_signal(signal.SIGTERM))
-    Supervisor(config=config, queue=queue, store=MemoryStore(), tokens=Tokens(), log=log).run()
+    Supervisor(config=config, queue=queue, store=MemoryStore(), tokens=Tokens(), log=log, folder=tmp_path).run()
     assert told == [True]
 
 
