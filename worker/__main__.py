@@ -10,13 +10,10 @@ from frameloom.aws.executions import TaskTokens
 from frameloom.aws.queue import Queue
 from frameloom.aws.store import S3Store
 from worker.config import ConfigError, WorkerConfig
-from worker.folder import WorkerFolder, settle_estates
+from worker.folder import WorkerFolder, logs_in, settle_estates
 from worker.log import LogShipper, ship_left_behind
 from worker.seclusion import keep_to_itself
 from worker.supervisor import Supervisor
-
-# In a worker's folder: the pieces of its log that are not shipped.
-LOGS = "log"
 
 
 def main() -> int:
@@ -32,7 +29,7 @@ def main() -> int:
     threading.Thread(target=_succeed_the_dead, args=(config.scratch, send), name="estates", daemon=True).start()
     with (
         WorkerFolder(config.scratch) as folder,
-        LogShipper(worker=config.name, send=send, folder=folder.path / LOGS) as log,
+        LogShipper(worker=config.name, send=send, folder=folder.logs) as log,
     ):
         supervisor = Supervisor(
             config=config,
@@ -49,7 +46,7 @@ def main() -> int:
 def _succeed_the_dead(scratch: Path, send: Callable[[str], None]) -> None:
     """Ship what workers that were killed have not shipped, and take their files away."""
     try:
-        settle_estates(scratch, lambda left: ship_left_behind(left / LOGS, send))
+        settle_estates(scratch, lambda left: ship_left_behind(logs_in(left), send))
     except Exception as error:  # noqa: BLE001  it stays for the next worker
         print(f"worker: what a dead worker left stays: {error}", file=sys.stderr)
 

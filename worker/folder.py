@@ -19,7 +19,8 @@ class WorkerFolder:
     """A folder that goes with its worker; a context manager.
 
     Attributes:
-        path: the folder; made below `root`, and gone at the end.
+        path: the folder, made below `root`; gone at the end, unless `logs` still holds something.
+        logs: the folder in it for the pieces of the log that are not shipped.
     """
 
     def __init__(self, root: Path) -> None:
@@ -30,13 +31,22 @@ class WorkerFolder:
             self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._root))
             self._lock = os.open(self.path / _LOCK, os.O_RDONLY | os.O_CREAT, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.logs = logs_in(self.path)
+        self.logs.mkdir()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        # What the log queue did not take to the last is for the next worker.
+        if not any(self.logs.iterdir()):
+            shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
+
+
+def logs_in(folder: Path) -> Path:
+    """Return where in a worker's folder the pieces of its log lie."""
+    return folder / "log"
 
 
 def settle_estates(root: Path, settle: Callable[[Path], None]) -> None:

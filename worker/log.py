@@ -50,7 +50,7 @@ class LogShipper:
     """Writes records to stderr at once and ships those of jobs in batches; a context manager.
 
     Args:
-        folder: where lines lie until they are shipped; made, if need be.
+        folder: where lines lie until they are shipped.
     """
 
     def __init__(self, *, worker: str, send: Callable[[str], None], folder: Path) -> None:
@@ -67,7 +67,6 @@ class LogShipper:
         self._keys: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._thread.start()
         return self
 
@@ -129,10 +128,10 @@ class LogShipper:
             facts=facts,
             **self._keys,
         )
-        print(record.model_dump_json(exclude_none=True), file=sys.stderr, flush=True)
         if record.job_id is not None:
             with self._lock:
                 self._keep(record.job_id, record)
+        print(record.model_dump_json(exclude_none=True), file=sys.stderr, flush=True)
 
     def _keep(self, job_id: str, record: LogRecord) -> None:
         piece = self._open.get(job_id)

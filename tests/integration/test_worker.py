@@ -86,7 +86,7 @@ class Farm:
         )
         with (
             WorkerFolder(self.scratch) as folder,
-            LogShipper(worker="worker-1", send=self._take, folder=folder.path / "log") as log,
+            LogShipper(worker="worker-1", send=self._take, folder=folder.logs) as log,
         ):
             self.supervisor = Supervisor(
                 config=config,

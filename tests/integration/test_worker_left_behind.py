@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from frameloom.model.messages import LogBatch
-from worker.folder import WorkerFolder, settle_estates
+from worker.folder import WorkerFolder, logs_in, settle_estates
 from worker.log import LogShipper, ship_left_behind
 
 CHECKOUT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def send(body):
     taken.append(body)
     print(body, flush=True)
 
-with WorkerFolder(Path(sys.argv[1])) as folder, LogShipper(worker="w", send=send, folder=folder.path / "log") as log:
+with WorkerFolder(Path(sys.argv[1])) as folder, LogShipper(worker="w", send=send, folder=folder.logs) as log:
     log.bind(job_id="job")
     for number in range(10):
         log.info(f"line {number}")
@@ -65,7 +65,7 @@ def worker(root: Path, *, takes: int) -> Iterator[tuple["subprocess.Popen[str]",
 
 def inherit(root: Path, send: Callable[[str], None]) -> None:
     """Do as a worker does that starts."""
-    settle_estates(root, lambda folder: ship_left_behind(folder / "log", send))
+    settle_estates(root, lambda folder: ship_left_behind(logs_in(folder), send))
 
 
 @pytest.mark.parametrize("takes", [0, 1])
@@ -150,4 +150,17 @@ def test_a_folder_goes_with_its_worker(tmp_path: Path) -> None:
     with WorkerFolder(tmp_path) as folder:
         (folder.path / "scene.blend").write_bytes(b"")
         assert list(tmp_path.iterdir()) == [folder.path]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_is_told_to_go_while_the_log_queue_is_away_leaves_its_log_to_the_next(tmp_path: Path) -> None:
+    def refuse(_: str) -> None:
+        raise ConnectionError
+
+    with WorkerFolder(tmp_path) as folder, LogShipper(worker="w", send=refuse, folder=folder.logs) as log:
+        log.bind(job_id="job")
+        log.info("line")
+    bodies: list[str] = []
+    inherit(tmp_path, bodies.append)
+    assert [record.message for record in LogBatch.model_validate_json(bodies[0]).records] == ["line"]
     assert list(tmp_path.iterdir()) == []
