@@ -1,6 +1,6 @@
 # Frameloom on one machine. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo env env-demo image test check lint types format definition bench fuzz clean
+.PHONY: help demo env env-demo image test check lint types format definition bench fuzz chaos clean
 SHELL := /bin/sh
 
 UV = $$(sh tools/bootstrap.sh)
@@ -50,6 +50,9 @@ bench: env  ## Time the local farm against plain Blender, in pairs; takes some m
 
 fuzz: env  ## Feed damaged requests, messages and scenes to what reads them: EXAMPLES=5000 of each.
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(RUN)/pytest --timeout=0 tests/unit/test_fuzz.py
+
+chaos: env  ## Disturb a local farm for MINUTES=3 as SEED=n decides, and see that nothing is lost.
+	$(RUN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),3)
 
 clean:  ## Remove what was built and rendered here.
 	rm -rf .venv .uv $(OUT) .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

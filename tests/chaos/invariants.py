@@ -1,0 +1,196 @@
+"""What must be true after a run, whatever happened in it; each function yields the sentences that are not."""
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from PIL import Image
+
+from frameloom.model.messages import FRAME_RENDERED
+from frameloom.model.status import JobStatus
+from frameloom.services import video
+from tests.chaos.disturbances import strange_messages
+from tests.e2e.rig import Rig, wait
+
+if TYPE_CHECKING:
+    from tests.chaos.run import ChaosJob
+
+# Seconds: a message that killed three workers has to be received and given up three times over.
+PATIENCE = 60.0
+
+# Where the workers of a run put all that they put on a disk.
+SCRATCH = "scratch"
+
+
+def pixels(rig: Rig, stem: str) -> dict[int, bytes]:
+    """Return the pixels of each frame of a scene that is in S3."""
+    found = {}
+    for stored in rig.store.list(rig.stack.buckets.frames, f"{stem}/"):
+        data = rig.store.get(rig.stack.buckets.frames, stored.key) or b""
+        found[int(Path(stored.key).stem)] = Image.open(io.BytesIO(data)).tobytes()
+    return found
+
+
+def of_jobs(
+    rig: Rig, jobs: "list[ChaosJob]", canceled: set[str], pictures: Mapping[str, Mapping[int, bytes]]
+) -> Iterator[str]:
+    """Each job has ended, with a reason; those that succeeded have each frame once, as it would be undisturbed."""
+    for job in jobs:
+        if job.status is None:
+            yield f"{job.job_id} has not ended"
+        elif job.status is JobStatus.SUCCEEDED:
+            yield from _of_a_success(rig, job, pictures[job.scene])
+        elif job.status is JobStatus.CANCELED:
+            if job.job_id not in canceled:
+                yield f"{job.job_id} was canceled by nobody"
+        elif not job.error or not job.cause:
+            yield f"{job.job_id} failed without a reason"
+
+
+def _of_a_success(rig: Rig, job: "ChaosJob", expected: Mapping[int, bytes]) -> Iterator[str]:
+    stem = job.request["file"].removesuffix(".blend")
+    found = pixels(rig, stem)
+    if sorted(found) != sorted(expected):
+        yield f"{job.job_id} succeeded with frames {sorted(found)} of {sorted(expected)}"
+    for frame in found.keys() & expected.keys():
+        if found[frame] != expected[frame]:
+            yield f"{job.job_id} has another frame {frame} than an undisturbed job"
+    if job.request["output"] == "both":
+        film = rig.farm.work_dir / "film.mp4"
+        rig.store.download(rig.stack.buckets.scenes, f"{stem}.mp4", film)
+        frames = video.probe(film).frames
+        film.unlink()
+        if frames != len(expected):
+            yield f"{job.job_id} has a film of {frames} frames"
+
+
+def of_a_second_start(rig: Rig, job: "ChaosJob", expected: Mapping[int, bytes]) -> Iterator[str]:
+    """A job that failed or was canceled succeeds when it is started again, and renders only what is missing."""
+    stem = job.request["file"].removesuffix(".blend")
+    before = rig.frame_writes(stem)
+    execution = rig.run(**job.request)
+    if execution.status is not JobStatus.SUCCEEDED:
+        yield f"{job.job_id}, started again, ended as {execution.status}: {execution.cause}"
+        return
+    after = rig.frame_writes(stem)
+    if anew := [key for key in before if after[key] != before[key]]:
+        yield f"{job.job_id}, started again, rendered {anew} anew"
+    if pixels(rig, stem) != dict(expected):
+        yield f"{job.job_id}, started again, has other frames than an undisturbed job"
+
+
+def of_queues(rig: Rig, folder: Path, *, strange: int) -> Iterator[str]:
+    """No message is left, and each strange one was told of."""
+    queues = rig.sqs.list_queues().get("QueueUrls", [])
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def left() -> dict[str, int]:
+        found = {}
+        for url in queues:
+            attributes = rig.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+            if number := sum(int(attributes[name]) for name in names):
+                found[url.rpartition("/")[2]] = number
+        return found
+
+    try:
+        wait(lambda: not left(), "empty queues", patience=PATIENCE)
+    except AssertionError:
+        yield f"messages are left: {left()}"
+    told = strange_messages((folder / "farm" / "functions.log").read_text(errors="replace"))
+    if told != strange:
+        yield f"of {strange} strange messages, {told} were told of"
+
+
+def of_buckets(rig: Rig) -> Iterator[str]:
+    """No upload is half done, and no object is empty that should not be."""
+    buckets = rig.stack.buckets
+    for bucket in (buckets.scenes, buckets.frames, buckets.logs):
+        for upload in rig.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+            yield f"an upload of {upload['Key']} to {bucket} is half done"
+    for stored in rig.store.list(buckets.frames, ""):
+        if stored.size == 0:
+            yield f"{stored.key} is empty"
+
+
+def of_logs(rig: Rig, folder: Path) -> Iterator[str]:
+    """Each line that a worker wrote of a job is in the job's log, once."""
+
+    def missing() -> Counter[str]:
+        return _written(folder) - _stored(rig)
+
+    try:
+        # The last pieces are on their way, and a worker that was killed has an heir first.
+        wait(lambda: not missing(), "the logs", patience=PATIENCE)
+    except AssertionError:
+        lost = missing()
+        yield f"{lost.total()} lines of logs are lost, the first: {next(iter(lost))}"
+    if doubled := [line for line, number in (_stored(rig) - _written(folder)).items() if number]:
+        yield f"{len(doubled)} lines of logs are there twice or come from nowhere, the first: {doubled[0]}"
+
+
+def _written(folder: Path) -> Counter[str]:
+    lines: Counter[str] = Counter()
+    for file in (folder / "farm").glob("worker-*.log"):
+        for line in file.read_text(errors="replace").splitlines():
+            if line.startswith("{") and '"job_id"' in line:
+                lines[line] += 1
+    return lines
+
+
+def _stored(rig: Rig) -> Counter[str]:
+    bucket = rig.stack.buckets.logs
+    parts = [stored.key for stored in rig.store.list(bucket, "jobs/") if stored.key.endswith(".jsonl")]
+    return Counter(chain.from_iterable((rig.store.get(bucket, key) or b"").decode().splitlines() for key in parts))
+
+
+def of_disk(folder: Path, *, workers: int) -> Iterator[str]:
+    """Of temporary files there are those of the workers that live, and no frame among them."""
+
+    def folders() -> list[str]:
+        return sorted(path.name for path in (folder / SCRATCH).iterdir())
+
+    try:
+        wait(lambda: len(folders()) <= workers, "the folders of dead workers to go", patience=PATIENCE)
+    except AssertionError:
+        yield f"dead workers' folders stay: {folders()} of {workers} workers"
+    if frames := [path.name for path in (folder / SCRATCH).glob("*/*.png")]:
+        yield f"frames stay on the disk: {frames}"
+
+
+def of_a_closed_farm(folder: Path) -> Iterator[str]:
+    """No process and no temporary file is left."""
+    if left := sorted(path.name for path in (folder / SCRATCH).iterdir()):
+        yield f"workers' files are left: {left}"
+    # The emulator keeps objects in files there; they go with the folder.
+    temporary = (path.name for path in (folder / "farm" / "tmp").iterdir())
+    if left := sorted(name for name in temporary if not name.startswith("object-")):
+        yield f"temporary files of functions are left: {left}"
+    try:
+        wait(lambda: not _processes(folder), "the farm's processes to end", patience=10)
+    except AssertionError:
+        yield f"processes are left: {_processes(folder)}"
+
+
+def _processes(folder: Path) -> list[str]:
+    """Return the processes that have to do with a farm: its folder is on their command line or in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            told = [*process.cmdline(), *process.environ().values()]
+            if process.pid != psutil.Process().pid and any(str(folder) in text for text in told):
+                found.append(f"{process.pid} {' '.join(process.cmdline())}")
+        except psutil.Error:
+            # It has ended, or is another's.
+            continue
+    return found
+
+
+def work(rig: Rig, jobs: "list[ChaosJob]") -> tuple[int, int]:
+    """Return how many frames the jobs have, and how many were rendered for that."""
+    records: list[dict[str, Any]] = [record for job in jobs for record in rig.log(job.job_id)]
+    rendered = [(record["job_id"], record["frame"]) for record in records if record["message"] == FRAME_RENDERED]
+    return len(set(rendered)), len(rendered)

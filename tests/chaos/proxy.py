@@ -1,0 +1,185 @@
+"""A proxy between workers and their AWS that does to each call what it is told to.
+
+It answers on a port of its own before there is anything behind it, since workers learn the port as they start.
+"""
+
+import http.client
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+# Headers that are between two neighbours and nobody else's.
+_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "expect"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call as it stands on the wire.
+
+    Attributes:
+        name: the operation as AWS calls it: ReceiveMessage, PutObject.
+        service: sqs, states or s3.
+    """
+
+    name: str
+    service: str
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters of a call that has them in its body."""
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer; `sent` is how many bytes of its body arrive before the connection breaks, None for all."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    sent: int | None = None
+
+
+class Gone(Exception):
+    """The connection is to break without an answer."""
+
+
+# Passes a call on and returns its answer.
+Forward = Callable[[Call], Answer]
+# Does something to a call: forwards it or not, as it is or changed, and answers it or raises `Gone`.
+Treatment = Callable[[Call, Forward], Answer]
+
+
+class Proxy:
+    """Treats the calls that come to it; a context manager.
+
+    Attributes:
+        url: where clients are to send their calls.
+    """
+
+    def __init__(self, treat: Treatment) -> None:
+        self._treat = treat
+        self._upstream = ("", 0)
+        self._up = threading.Event()
+        proxy = self
+
+        class Handler(_Handler):
+            def treat(self, call: Call) -> Answer:
+                return proxy._treat(call, proxy._forward)
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def stand_before(self, endpoint: str) -> None:
+        """Pass calls on to `endpoint`; those that have come so far have waited for that."""
+        parts = urlsplit(endpoint)
+        self._upstream = (parts.hostname or "", parts.port or 0)
+        self._up.set()
+
+    def _forward(self, call: Call) -> Answer:
+        self._up.wait()
+        upstream = http.client.HTTPConnection(*self._upstream)
+        try:
+            upstream.request(call.method, call.path, body=call.body, headers=dict(call.headers))
+            answer = upstream.getresponse()
+            return Answer(status=answer.status, headers=dict(answer.getheaders()), body=answer.read())
+        except OSError as error:
+            # The farm is being closed.
+            raise Gone from error
+        finally:
+            upstream.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: workers that are killed break their connections."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def treat(self, call: Call) -> Answer:
+        """Return the answer to a call."""
+        raise NotImplementedError
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name is the base's
+        """Say nothing."""
+
+    def _serve(self) -> None:
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            raise NotImplementedError("a body in pieces")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
+        name, service = _operation(self.command, self.path, headers)
+        call = Call(name=name, service=service, method=self.command, path=self.path, headers=headers, body=body)
+        try:
+            answer = self.treat(call)
+        except Gone:
+            self._break()
+            return
+        self.send_response_only(answer.status)
+        for key, value in answer.headers.items():
+            if key.lower() not in _HOP:
+                self.send_header(key, value)
+        size = len(answer.body)
+        if self.command == "HEAD":
+            # What the body would be long.
+            size = next((int(value) for key, value in answer.headers.items() if key.lower() == "content-length"), 0)
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+        self.wfile.write(answer.body[: answer.sent])
+        if answer.sent is not None:
+            self._break()
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815  the names are the base's
+
+    def _break(self) -> None:
+        """Break the connection as a machine does that is gone: with a reset."""
+        self.close_connection = True
+        with suppress(OSError):
+            self.wfile.flush()
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+
+def _operation(method: str, path: str, headers: Mapping[str, str]) -> tuple[str, str]:
+    target = headers.get("X-Amz-Target")
+    if target is not None:
+        service, _, name = target.partition(".")
+        return name, {"AmazonSQS": "sqs", "AWSStepFunctions": "states"}[service]
+    _, _, query = path.partition("?")
+    if "list-type=2" in query:
+        return "ListObjectsV2", "s3"
+    return {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}[method], "s3"
+
+
+def wait_silently(seconds: float) -> None:
+    """Hold a call as long as a service does that does not answer, then let go of it."""
+    time.sleep(seconds)
+    raise Gone
