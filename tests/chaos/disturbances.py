@@ -26,6 +26,9 @@ STRANGE = {
     "a message that lacks all": "{}",
 }
 
+# After one of these lines a worker holds no chunk.
+_DONE = {"Chunk finished", "Chunk failed", "Chunk given up", "Worker started"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
@@ -75,8 +78,8 @@ class Disturber:
             with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
                 disturb()
 
-    def _note(self, kind: str, to: object) -> None:
-        self._ledger.note(kind, str(to), at=self._clock())
+    def _note(self, kind: str, to: object, *, job_id: str | None = None, fate: str = "") -> None:
+        self._ledger.note(kind, str(to), at=self._clock(), job_id=job_id, fate=fate)
 
     def _worker(self) -> int:
         workers = self._scene.rig.farm.workers
@@ -84,9 +87,18 @@ class Disturber:
             raise ProcessLookupError
         return self._dice.choice(workers)
 
-    def _signal(self, kind: str, pid: int, number: signal.Signals) -> None:
+    def _signal(self, kind: str, pid: int, number: signal.Signals, *, worker: int | None = None) -> None:
+        """Send a signal to a worker, or to what `worker` has started."""
+        job_id = self._job_of(pid if worker is None else worker)
         os.kill(pid, number)
-        self._note(kind, pid)
+        self._note(kind, pid, job_id=job_id, fate="with nothing to do")
+
+    def _job_of(self, worker: int) -> str | None:
+        """Return the job that a worker works on, by the last line of its log; None where it has nothing to do."""
+        name = psutil.Process(worker).environ()["WORKER_NAME"]
+        lines = (self._scene.rig.farm.work_dir / f"{name}.log").read_text(errors="replace").splitlines()
+        last: dict[str, str] = next((json.loads(line) for line in reversed(lines) if line.startswith("{")), {})
+        return None if last.get("message") in _DONE else last.get("job_id")
 
     def _kill_a_worker(self) -> None:
         self._signal("worker killed", self._worker(), signal.SIGKILL)
@@ -106,26 +118,27 @@ class Disturber:
         self._stopping.wait(self._scene.lease * 1.5)
         os.kill(worker, signal.SIGCONT)
 
-    def _blender(self) -> int:
-        children = psutil.Process(self._worker()).children()
-        if not children:
-            raise ProcessLookupError
-        return children[0].pid
-
     def _kill_blender(self) -> None:
-        self._signal("Blender killed", self._blender(), signal.SIGKILL)
+        self._signal_blender("Blender killed", signal.SIGKILL)
 
     def _crash_blender(self) -> None:
-        self._signal("Blender crashed", self._blender(), signal.SIGSEGV)
+        self._signal_blender("Blender crashed", signal.SIGSEGV)
 
     def _hang_blender(self) -> None:
-        self._signal("Blender stopped for good", self._blender(), signal.SIGSTOP)
+        self._signal_blender("Blender stopped for good", signal.SIGSTOP)
+
+    def _signal_blender(self, kind: str, number: signal.Signals) -> None:
+        worker = self._worker()
+        children = psutil.Process(worker).children()
+        if not children:
+            raise ProcessLookupError
+        self._signal(kind, children[0].pid, number, worker=worker)
 
     def _send_something_strange(self) -> None:
         kind = self._dice.choice(sorted(STRANGE))
         self._scene.rig.sqs.send_message(QueueUrl=self._scene.rig.stack.chunk_queue, MessageBody=STRANGE[kind])
         self.strange += 1
-        self._note(kind, "")
+        self._note(kind, "", fate="left to the dead-letter queue")
 
     def _cancel_a_job(self) -> None:
         running = self._scene.running()
@@ -133,13 +146,13 @@ class Disturber:
             job_id = self._dice.choice(running)
             self.canceled.add(job_id)
             self._scene.rig.jobs.stop(job_id, reason="chaos")
-            self._note("job canceled", job_id)
+            self._note("job canceled", job_id, job_id=job_id)
 
     def _take_a_service_away(self) -> None:
         service = self._dice.choice(["s3", "sqs", "states"])
         seconds = self._dice.uniform(*OUTAGE)
         self._scene.outage(service, seconds)
-        self._note("service away", f"{service} for {seconds:.1f} s")
+        self._note("service away", f"{service} for {seconds:.1f} s", fate=f"{service} came back")
 
 
 def strange_messages(log: str) -> int:

@@ -101,8 +101,9 @@ def of_queues(rig: Rig, folder: Path, *, strange: int) -> Iterator[str]:
     except AssertionError:
         yield f"messages are left: {left()}"
     told = strange_messages((folder / "farm" / "functions.log").read_text(errors="replace"))
-    if told != strange:
-        yield f"of {strange} strange messages, {told} were told of"
+    # One may have been doubled, like any other.
+    if told < strange:
+        yield f"of {strange} strange messages, only {told} were told of"
 
 
 def of_buckets(rig: Rig) -> Iterator[str]:

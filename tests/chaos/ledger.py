@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.chaos.proxy import Call
@@ -10,11 +11,12 @@ from tests.chaos.proxy import Call
 
 @dataclass(slots=True, kw_only=True)
 class Entry:
-    """One thing that was done: its kind, to what, at which second of the run, and what came of it."""
+    """One thing that was done: its kind, to what, at which second of the run, whose job it met, what came of it."""
 
     kind: str
     to: str
     at: float
+    job_id: str | None = None
     fate: str = ""
 
 
@@ -26,9 +28,9 @@ class Ledger:
     _refused: dict[str, list[Entry]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, kind: str, to: str, *, at: float) -> Entry:
+    def note(self, kind: str, to: str, *, at: float, job_id: str | None = None, fate: str = "") -> Entry:
         """Write down that something was done."""
-        entry = Entry(kind=kind, to=to, at=at)
+        entry = Entry(kind=kind, to=to, at=at, job_id=job_id, fate=fate)
         with self._lock:
             self.entries.append(entry)
         return entry
@@ -44,6 +46,12 @@ class Ledger:
         with self._lock:
             for entry in self._refused.pop(_identity(call), []):
                 entry.fate = "asked again and answered"
+
+    def jobs_ended(self, statuses: Mapping[str, str]) -> None:
+        """Write down how the jobs ended, by their ids, that something was done to."""
+        for entry in self.entries:
+            if entry.job_id is not None:
+                entry.fate = f"whose job {statuses[entry.job_id]}"
 
     def kinds(self) -> Counter[str]:
         """Return how often each kind of thing was done."""

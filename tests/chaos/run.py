@@ -82,6 +82,7 @@ class Chaos:
                 canceled = self._disturb(rig, scenes, seconds)
                 self._end_all(rig)
                 broken = [*invariants.of_jobs(rig, self._jobs, canceled, pictures)]
+                self._ledger.jobs_ended({job.job_id: str(job.status or "never ended") for job in self._jobs})
                 self._run_again(rig, pictures, broken)
                 broken += invariants.of_queues(rig, folder, strange=self._strange)
                 broken += invariants.of_buckets(rig)
@@ -122,7 +123,7 @@ class Chaos:
             answer = forward(call)
             self._ledger.answered(call)
             return answer
-        entry = self._ledger.note(fault.name, call.name, at=self._clock())
+        entry = self._ledger.note(fault.name, call.name, at=self._clock(), fate="answered")
         if fault.loses_the_answer:
             self._ledger.unanswered(call, entry)
         return fault.treat(call, forward)
