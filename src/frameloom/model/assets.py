@@ -7,6 +7,8 @@ from typing import Literal
 
 from frameloom.model.base import Value
 
+# A long sequence fits, and what PrepareJob asks S3 for one scene has an end.
+MOST_ASSETS = 20_000
 # S3's own limit, in bytes.
 _LONGEST_KEY = 1024
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -15,7 +17,15 @@ _TILES = {"<UDIM>": r"[0-9]{4}", "<UVTILE>": r"u[0-9]+_v[0-9]+"}
 # The first tile, by which a path named all of them before Blender 3.1.
 _FIRST_TILE = "1001"
 
-Spread = Literal["file", "sequence", "tiles"]
+# A path may stand for a folder: of a point cache, a fluid, a baked ocean, a bake of Geometry Nodes.
+Spread = Literal["file", "sequence", "tiles", "points", "fluid", "ocean", "bake"]
+# What Blender reads from such a folder. A scene that names another folder makes nobody's files its own.
+_FOLDERS: dict[Spread, str] = {
+    "points": r"[^/]+\.(?:bphys|vdb)",
+    "fluid": r"(?:config|data|guiding|mesh|noise|particles)/[^/]+\.(?:uni|vdb|raw|gz|obj)",
+    "ocean": r"(?:disp|foam|normal|spray|spray_inverse)_[0-9]+\.exr",
+    "bake": r"(?:[0-9]+/)?(?:meta|blobs)/[^/]+\.(?:json|blob|vdb)",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +33,17 @@ class Reference:
     """One path in a .blend, as it stands there: `//textures/wood.png` begins in the file's own folder.
 
     Attributes:
-        spread: whether the path stands for one file, for a sequence of numbered ones, or for an image's tiles.
+        spread: whether the path stands for one file, for a sequence of numbered ones, for an image's tiles, or for a
+            folder.
         library: whether it is a .blend, which may refer to more files.
+        required: whether something is amiss where it is not there. A simulation that is not baked renders without
+            its cache; a scene may hold code that no job runs.
     """
 
     path: str
     spread: Spread = "file"
     library: bool = False
+    required: bool = True
 
 
 class Asset(Value):
@@ -83,6 +97,8 @@ def key_beside(file: str, path: str) -> str | None:
 
 def pattern(key: str, reference: Reference) -> Pattern | None:
     """Return the keys that a reference stands for when it is found at `key`; None where that is `key` alone."""
+    if inside := _FOLDERS.get(reference.spread):
+        return Pattern(prefix=f"{key}/", expression=re.compile(re.escape(key) + "/" + inside))
     folder, slash, name = key.rpartition("/")
     if reference.spread == "tiles":
         for token, number in _TILES.items():

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from frameloom.model.assets import Asset, Reference, key_beside, pattern
+from frameloom.model.assets import MOST_ASSETS, Asset, Reference, key_beside, pattern
 from frameloom.model.errors import SceneUnreadable
 from frameloom.services.ports import StoredObject
 from frameloom.services.scene_reader import read_references
 
 # Asked for at once: each on its own, since a listing tells no versions.
 STREAMS = 10
-# A long sequence fits, and what PrepareJob asks S3 for one scene has an end.
-MOST_ASSETS = 20_000
 # A message that lists thousands helps nobody, nor would it fit into the error of an execution.
 _NAMED, _LONGEST_NAME = 20, 120
 
@@ -61,7 +59,7 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
             fresh: list[tuple[Reference, str]] = []
             for reference in wanted:
                 keys = list(_keys(store, bucket, file, reference))
-                if not keys:
+                if not keys and reference.required:
                     missing[_words(scene, file, reference)] = None
                 fresh += [(reference, key) for key in keys if key not in known]
                 known.update(keys)
@@ -70,7 +68,8 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
             heads = pool.map(lambda one: store.head(bucket, one[1]), fresh)
             for (reference, key), stored in zip(fresh, heads, strict=True):
                 if stored is None:
-                    missing[_words(scene, file, reference)] = None
+                    if reference.required:
+                        missing[_words(scene, file, reference)] = None
                     continue
                 assets[key] = Asset(key=key, version=stored.version, etag=stored.etag, size=stored.size)
                 if reference.library:

@@ -3,7 +3,8 @@
 A .blend is a header of 12 or 17 bytes, then blocks (a small head, then as many bytes as it says), among them
 DNA1, the catalogue of every struct in it, and at last a block ENDB. The whole may be packed: by gzip before
 Blender 3.0, by zstd since. Blocks pass by as a stream, so a file of any size, or one that pretends to be of
-any size, costs neither memory nor disk.
+any size, costs neither memory nor disk. What a block of data holds is known by the catalogue alone, which comes last:
+a file that has some of what is looked for passes by twice.
 """
 
 import gzip
@@ -14,7 +15,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Self, cast
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -25,9 +26,21 @@ KEPT = frozenset(
     {b"GLOB", b"SC\0\0", b"OB\0\0", b"ID\0\0", b"DNA1"}
     | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0"}
 )
+# The parts of them that name files as well: modifiers, caches, strips and nodes. They are blocks of data, and told by
+# their struct.
+PARTS = frozenset({
+    b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"MeshCacheModifierData",
+    b"NodesModifierBake", b"NodesModifierData", b"NodeShaderScript", b"NodeShaderTexIES", b"OceanModifierData",
+    b"PointCache", b"Sequence", b"Strip", b"StripElem",
+})  # fmt: skip
+# Blocks without a struct have this one's number. Among them are paths that a Geometry Nodes modifier points to.
+_RAW, _POINTS_TO_PATHS = 0, b"NodesModifierData"
+_LONGEST_PATH, _PATH = 1024, re.compile(rb"/|[A-Za-z]:[/\\]")
 # The catalogue takes 130 kB, a scene 10 kB, an object 1.3 kB: 400,000 objects fit, a trap does not.
 MAX_BLOCK, MAX_KEPT, MAX_BLOCKS = 16 * 2**20, 512 * 2**20, 20_000_000
 PIECE = 2**20
+# Two bytes hold the number of a struct's type, so there are no more.
+_MOST_STRUCTS = 2**16
 ENDS_EARLY = "it ends before its end: copy or upload it whole"
 NOT_A_BLEND = "it does not begin as one"
 DAMAGED = "its data are damaged"
@@ -91,6 +104,11 @@ class Header:
             size_at=size_at,
         )
 
+    @property
+    def struct_at(self) -> int:
+        """Return where among the items of a head the number of its struct is."""
+        return 4 - self.size_at
+
 
 def condense(file: io.BufferedReader, target: IO[bytes], *, limit: int) -> Header:
     """Write to `target` a small .blend, not packed, with the blocks that describe the scenes of `file`.
@@ -102,16 +120,31 @@ def condense(file: io.BufferedReader, target: IO[bytes], *, limit: int) -> Heade
     Raises:
         BadBlendError: it is no .blend, not whole, or unpacks to more than `limit`.
     """
+    first = _walk(file, target, limit, parts=frozenset())
+    parts = first.parts_met()
+    if parts:
+        target.seek(0)
+        target.truncate()
+        _walk(file, target, limit, parts=parts)
+    return first.header
+
+
+def _walk(file: io.BufferedReader, target: IO[bytes], limit: int, *, parts: frozenset[int]) -> "_Walk":
+    file.seek(0)
     magic = file.read(4)
     file.seek(0)
     if not magic:
         raise BadBlendError("it is empty")
     if magic == b"BLEN":
         size = os.fstat(file.fileno()).st_size
-        return _Walk(source=file, target=target, limit=size, beyond=ENDS_EARLY, seekable=True).run()
+        walk = _Walk(source=file, target=target, limit=size, beyond=ENDS_EARLY, seekable=True, parts=parts)
+        walk.run()
+        return walk
     with _unpacked(file, magic) as source:
         beyond = f"it unpacks to more than {limit:,} bytes, this farm's limit"
-        return _Walk(source=source, target=target, limit=limit, beyond=beyond).run()
+        walk = _Walk(source=source, target=target, limit=limit, beyond=beyond, parts=parts)
+        walk.run()
+        return walk
 
 
 @contextmanager
@@ -143,21 +176,37 @@ def _unpacked(file: io.BufferedReader, magic: bytes) -> Iterator[io.BufferedIOBa
 
 @dataclass(slots=True, kw_only=True)
 class _Walk:
-    """One pass over the blocks of an unpacked .blend; nothing is read beyond `limit` bytes."""
+    """One pass over the blocks of an unpacked .blend; nothing is read beyond `limit` bytes.
+
+    Attributes:
+        parts: the numbers of the structs whose blocks of data are kept.
+        met: the numbers of those whose blocks of data have passed by.
+        structs: the names of all, by number.
+    """
 
     source: io.BufferedIOBase
     target: IO[bytes]
     limit: int
     beyond: str
+    parts: frozenset[int]
     seekable: bool = False
     at: int = 0
     kept: int = 0
+    met: set[int] = field(default_factory=set)
+    structs: list[bytes] = field(default_factory=list)
+    header: Header = field(init=False)
 
-    def run(self) -> Header:
-        header = Header.read(self.source)
+    def parts_met(self) -> frozenset[int]:
+        """Return the numbers of the structs to be kept in a second pass; none where there is nothing to keep."""
+        numbers = {number for number, name in enumerate(self.structs) if name in PARTS and number in self.met}
+        if any(self.structs[number] == _POINTS_TO_PATHS for number in numbers):
+            numbers.add(_RAW)
+        return frozenset(numbers)
+
+    def run(self) -> None:
+        header = self.header = Header.read(self.source)
         self.at = len(header.raw)
         self.target.write(header.raw)
-        catalogue = False
         for _ in range(MAX_BLOCKS):
             head = self.source.read(header.head.size)
             if len(head) < header.head.size:
@@ -167,33 +216,48 @@ class _Walk:
             if code == b"ENDB":
                 self.target.write(head)
                 self._drain()
-                if not catalogue:
+                if not self.structs:
                     raise BadBlendError("it does not describe its own data (no DNA1 block)")
-                return header
+                return
             if size < 0 or not _CODE.fullmatch(code):
                 raise BadBlendError(DAMAGED)
             self.at += len(head) + size
             if self.at > self.limit:
                 raise BadBlendError(self.beyond)
-            if code not in KEPT:
-                self._skip(size)
-                continue
-            body = self._keep(head, size)
-            if code == b"DNA1":
-                _check_catalogue(body, header.order)
-                catalogue = True
+            self._pass_by(head, code, size, fields[header.struct_at])
         raise BadBlendError(f"it has more than {MAX_BLOCKS:,} blocks, this farm's limit")
 
-    def _keep(self, head: bytes, size: int) -> bytes:
-        self.kept += size
-        if size > MAX_BLOCK or self.kept > MAX_KEPT:
+    def _pass_by(self, head: bytes, code: bytes, size: int, struct_number: int) -> None:
+        """Keep a block or skip it."""
+        if code in KEPT:
+            body = self._read(size)
+            self._keep(head, body)
+            if code == b"DNA1":
+                self.structs = _read_catalogue(body, self.header.order)
+            return
+        if code == b"DATA" and 0 <= struct_number < _MOST_STRUCTS:
+            self.met.add(struct_number)
+        if code != b"DATA" or struct_number not in self.parts:
+            self._skip(size)
+        elif struct_number != _RAW:
+            self._keep(head, self._read(size))
+        elif size > _LONGEST_PATH:
+            self._skip(size)
+        elif _PATH.match(body := self._read(size)):
+            self._keep(head, body)
+
+    def _read(self, size: int) -> bytes:
+        if size > MAX_BLOCK or self.kept + size > MAX_KEPT:
             raise BadBlendError("its scenes and objects alone take more than this farm reads")
         body = self.source.read(size)
         if len(body) < size:
             raise BadBlendError(ENDS_EARLY)
+        return body
+
+    def _keep(self, head: bytes, body: bytes) -> None:
+        self.kept += len(body)
         self.target.write(head)
         self.target.write(body)
-        return body
 
     def _skip(self, size: int) -> None:
         if self.seekable:
@@ -246,16 +310,31 @@ def _after_frame(file: io.BufferedReader, at: int) -> int:
     return at + (4 if flags & 4 else 0)  # the checksum
 
 
-def _check_catalogue(data: bytes, order: str) -> None:
-    """Refuse a catalogue whose counts or names would keep the reader busy without end."""
+def _read_catalogue(data: bytes, order: str) -> list[bytes]:
+    """Return the names of all structs, by number; refuse counts or names that would keep the reader busy without end.
+
+    Four lists follow each other, each after four letters that tell it and from the next multiple of four bytes on: the
+    names of members, the names of types, the sizes of types, and of each struct its type and its members.
+    """
     count = struct.Struct(order + "I")
+    pair = struct.Struct(order + "HH")
     try:
         (members,) = count.unpack_from(data, 8)
         names = data[12:].split(b"\0", min(members, len(data)))[:members]
         types_at = (12 + sum(map(len, names)) + len(names) + 3) & ~3
-        (types,) = count.unpack_from(data, types_at + 4)
-    except struct.error:
+        (number,) = count.unpack_from(data, types_at + 4)
+        types = data[types_at + 8 :].split(b"\0", min(number, len(data)))[:number]
+        sizes_at = (types_at + 8 + sum(map(len, types)) + len(types) + 3) & ~3
+        structs_at = (sizes_at + 4 + 2 * number + 3) & ~3
+        (structs,) = count.unpack_from(data, structs_at + 4)
+        at, found = structs_at + 8, []
+        for _ in range(structs):
+            kind, fields = pair.unpack_from(data, at)
+            found.append(types[kind])
+            at += pair.size * (1 + fields)
+    except (struct.error, IndexError):
         raise BadBlendError(DAMAGED) from None
-    whole = data[:8] == b"SDNANAME" and len(names) == members and data[types_at : types_at + 4] == b"TYPE"
-    if not whole or types > len(data) or not all(map(_MEMBER.fullmatch, names)):
+    marks = data[:8] + data[types_at : types_at + 4] + data[sizes_at : sizes_at + 4] + data[structs_at : structs_at + 4]
+    if marks != b"SDNANAMETYPETLENSTRC" or len(names) != members or not all(map(_MEMBER.fullmatch, names)):
         raise BadBlendError(DAMAGED)
+    return found

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from frameloom.services.ports import StoredObject
 
+# Folders in a folder that are looked into: no cache of Blender's goes deeper, and the whole disk is no cache.
+_DEEPEST = 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
@@ -36,16 +39,20 @@ class Disk:
             return None
 
     def list(self, _bucket: str, prefix: str) -> Iterator[StoredObject]:
-        """Yield the files whose keys begin with `prefix`, of its own folder alone."""
-        folder, slash, _ = prefix.rpartition("/")
+        """Yield the files whose keys begin with `prefix`: of its own folder, and where it ends as a folder, below."""
+        folder, slash, name = prefix.rpartition("/")
+        yield from self._below(folder + slash, name, _DEEPEST if not name else 0)
+
+    def _below(self, folder: str, name: str, levels: int) -> Iterator[StoredObject]:
         try:
             names = sorted(path.name for path in self.path(folder).iterdir())
         except OSError:
             return
-        for name in names:
-            key = folder + slash + name
-            if key.startswith(prefix) and (found := self.head("", key)) is not None:
+        for key in (folder + each for each in names if each.startswith(name)):
+            if (found := self.head("", key)) is not None:
                 yield found
+            elif levels:
+                yield from self._below(f"{key}/", "", levels - 1)
 
     def download(self, _bucket: str, key: str, path: Path, *, version: str | None = None) -> None:
         """Make `path` a link to a file."""

@@ -55,7 +55,8 @@ def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT
 
 def read_references(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> tuple[Reference, ...]:
     """Return what the .blend file at `path` refers to, as `read_scene` does; it may be a library without a scene."""
-    return _opened(path, name or path.name, limit, lambda blend, _: references(blend))
+    file = name or path.name
+    return _opened(path, file, limit, lambda blend, _: references(blend, file))
 
 
 def _opened(path: Path, file: str, limit: int, read: Callable[["BlendFile", Header], Read]) -> Read:
@@ -128,7 +129,7 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         active=active if active in {scene.name for scene in scenes} else scenes[0].name,
         cameras=tuple(_name(block) for block in objects if block.get(b"type") == _CAMERA),
         linked_objects=tuple(_name(block) for block in placeholders if block.get(b"name").startswith(b"OB")),
-        references=references(blend),
+        references=references(blend, file),
     )
 
 

@@ -1,9 +1,11 @@
 """What a .blend file refers to outside of itself, read from its condensed copy."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from frameloom.model.assets import Reference, Spread
+from frameloom.model.assets import MOST_ASSETS, Reference, Spread
+from frameloom.services.scene_parts import part_references
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
@@ -19,10 +21,21 @@ _CLIP_SEQUENCE = 1
 _BUILTIN = "<builtin>"
 
 
-def references(blend: "BlendFile") -> tuple[Reference, ...]:
-    """Return each path once, in the file's order; what is packed into the file is none."""
+def references(blend: "BlendFile", file: str) -> tuple[Reference, ...]:
+    """Return each path once, in the file's order; what is packed into the file is none.
+
+    Args:
+        file: the key or the name of the .blend, after which Blender calls the folder of its caches.
+    """
     found = (_reference(block) for code in _CODES for block in blend.find_blocks_from_code(code))
-    return tuple(dict.fromkeys(reference for reference in found if reference is not None))
+    once: dict[Reference, None] = {}
+    for reference in chain(found, part_references(blend, file)):
+        if reference is not None:
+            once[reference] = None
+        if len(once) > MOST_ASSETS:
+            # Whoever looks for them refuses so many.
+            break
+    return tuple(once)
 
 
 def _reference(block: "BlendFileBlock") -> Reference | None:
