@@ -36,6 +36,9 @@ LAMBDA_FAULTS = [
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
 ]
+# Its process died: of its memory, or with its machine. What it does it may do twice. A function that ran out of time
+# would again.
+LAMBDA_DIED = ["Lambda.Unknown", "Runtime.ExitError"]
 
 # Seconds that a state waits for its Lambda: the function's own Timeout in template.yaml and a minute more, so
 # that the function's error, which says what happened, is there before States.Timeout, which does not.
@@ -280,6 +283,6 @@ def _lambda(
         function=function or f"{state}Function",
         payload=payload,
         timeout_seconds=timeout,
-        retry=[Retrier(LAMBDA_FAULTS, attempts=5, interval=2)],
+        retry=[Retrier(LAMBDA_FAULTS, attempts=5, interval=2), Retrier(LAMBDA_DIED, attempts=2)],
         **fields,
     )

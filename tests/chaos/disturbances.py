@@ -70,6 +70,7 @@ class Disturber:
             (3, self._hang_blender),
             (3, self._send_something_strange),
             (2, self._cancel_a_job),
+            (2, self._kill_the_functions),
             (4, self._take_a_service_away),
         ]
         weights = [weight for weight, _ in kinds]
@@ -139,6 +140,13 @@ class Disturber:
         self._scene.rig.sqs.send_message(QueueUrl=self._scene.rig.stack.chunk_queue, MessageBody=STRANGE[kind])
         self.strange += 1
         self._note(kind, "", fate="left to the dead-letter queue")
+
+    def _kill_the_functions(self) -> None:
+        runtimes = self._scene.rig.runtimes()
+        for runtime in runtimes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                runtime.kill()
+        self._note("functions killed", f"{len(runtimes)} processes", fate="called again when needed")
 
     def _cancel_a_job(self) -> None:
         running = self._scene.running()

@@ -23,6 +23,8 @@ from tests.scenes import make_scene
 WORKERS = 2
 # Seconds.
 LEASE = 2
+# Seconds after which what a function had received when it died is fed to it again: nobody waits for minutes.
+BACK_AFTER = 15
 # Jobs that run at once, and what each allows, in seconds: whatever happens, it ends by then.
 AT_ONCE = 3
 TIMEOUTS = {"queue_timeout": 90, "chunk_timeout": 120, "frame_timeout": 5}
@@ -114,7 +116,11 @@ class Chaos:
             }
             with LocalFarm(workers=WORKERS, work_dir=folder / "farm", worker_env=environment, log=self._say) as farm:
                 proxy.stand_before(farm.endpoint)
-                yield Rig(farm, folder / "calls")
+                rig = Rig(farm, folder / "calls")
+                for queue in rig.sqs.list_queues()["QueueUrls"]:
+                    attributes = {"VisibilityTimeout": str(BACK_AFTER)}
+                    rig.sqs.set_queue_attributes(QueueUrl=queue, Attributes=attributes)
+                yield rig
 
     def _treat(self, call: Call, forward: Forward) -> Answer:
         if time.monotonic() < self._away.get(call.service, 0):

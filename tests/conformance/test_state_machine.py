@@ -143,7 +143,7 @@ class TestWhatNoValidatorSees:
 class TestWhatBecomesOfErrors:
     def test_every_error_name_is_a_class_of_ours_or_a_name_of_aws(self, machine: Machine) -> None:
         ours = set(names(FarmError))
-        strangers = {name for name in _named(machine) if not name.startswith(("States.", "Lambda."))} - ours
+        strangers = {name for name in _named(machine) if not name.startswith(("States.", "Lambda.", "Runtime."))} - ours
         assert strangers == set()
 
     def test_every_error_that_reaches_the_machine_is_named(self, machine: Machine) -> None:
@@ -187,6 +187,14 @@ class TestWhatBecomesOfErrors:
         for state in lambdas:
             assert _retries(state, "Lambda.TooManyRequestsException") == 5
             assert _retries(state, "Lambda.ServiceException") == 5
+
+    def test_a_lambda_whose_process_died_is_called_again_and_one_that_ran_out_of_time_is_not(
+        self, machine: Machine
+    ) -> None:
+        for state in all_states(machine).values():
+            if "lambda" in state.get("Resource", ""):
+                assert _retries(state, "Runtime.ExitError") == _retries(state, "Lambda.Unknown") == 2
+                assert _retries(state, "Sandbox.Timedout") == 0
 
 
 class TestAnnouncements:

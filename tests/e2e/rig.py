@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import boto3
+import psutil
 
 from frameloom.aws.executions import JobExecutions
 from frameloom.aws.stack import stack_of
@@ -102,6 +103,12 @@ class Rig:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.sqs.get_queue_attributes(QueueUrl=self.stack.chunk_queue, AttributeNames=names)["Attributes"]
         return all(found[name] == "0" for name in names)
+
+    def runtimes(self) -> list[psutil.Process]:
+        """Return the processes that functions run in: children of the one that they are forked from."""
+        wanted = {str(self.farm.work_dir), "frameloom.local.emulator"}
+        (emulator,) = (part for part in psutil.Process().children() if wanted <= set(part.cmdline()))
+        return [runtime for server in emulator.children() for runtime in server.children()]
 
 
 Found = TypeVar("Found")

@@ -1,0 +1,37 @@
+"""Functions that die: what they were at is done again."""
+
+import os
+import signal
+from pathlib import Path
+
+from frameloom.model.status import JobStatus
+from frameloom.services import video
+from tests.e2e.rig import Rig, wait
+from tests.scenes import make_scene
+
+
+def test_functions_that_are_killed_in_the_middle_are_called_again(rig: Rig, tmp_path: Path) -> None:
+    # Large enough to be caught in the making of its film.
+    scene = make_scene(tmp_path / "large.blend", frames=(1, 6), size=(1920, 1080))
+    rig.upload_quietly(scene, "dying.blend")
+    job_id = rig.start(file="dying.blend", output="frames")
+    assert rig.end_of(job_id).status is JobStatus.SUCCEEDED
+    before = {runtime.pid for runtime in rig.runtimes()}
+    film = rig.start(file="dying.blend", output="both", run=1)
+
+    def encoding() -> bool:
+        events = rig.states.get_execution_history(executionArn=rig.jobs._arn(film))["events"]
+        return any(event.get("stateEnteredEventDetails", {}).get("name") == "EncodeSegment" for event in events)
+
+    wait(encoding, "the film to be made")
+    dead = rig.runtimes()
+    for runtime in dead:
+        os.kill(runtime.pid, signal.SIGKILL)
+    execution = rig.end_of(film)
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    assert before & {runtime.pid for runtime in dead}
+    events = rig.states.get_execution_history(executionArn=rig.jobs._arn(film), maxResults=1000)["events"]
+    died = [event for event in events if event.get("taskFailedEventDetails", {}).get("error") == "Runtime.ExitError"]
+    assert died, "no function was in the middle of anything"
+    rig.store.download(rig.stack.buckets.scenes, "dying.mp4", tmp_path / "film.mp4")
+    assert video.probe(tmp_path / "film.mp4").frames == 6
