@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,18 +47,21 @@ class Disturber:
     def __init__(self, seed: int, scene: Scene, ledger: Ledger, clock: Callable[[], float]) -> None:
         self._dice, self._scene, self._ledger, self._clock = random.Random(seed), scene, ledger, clock
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._disturb, name="disturber")
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="disturber")
+        self._end: Future[None] | None = None
         self.canceled: set[str] = set()
         self.strange = 0
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._end = self._thread.submit(self._disturb)
 
     def stop(self) -> None:
-        """Let be; what was stopped goes on."""
+        """Let be; what was stopped goes on. Raises what went wrong with the disturbances themselves."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.shutdown()
+        if self._end is not None:
+            self._end.result()
 
     def _disturb(self) -> None:
         kinds: list[tuple[int, Callable[[], None]]] = [
