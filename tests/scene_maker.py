@@ -44,6 +44,8 @@ def make(recipe: dict[str, Any]) -> None:
         first.view_layers[0].freestyle_settings.mode = "SCRIPT"
         first.view_layers[0].freestyle_settings.modules.new().script = text
     _refer(first, recipe)
+    if recipe["also"] is not None:
+        exec(recipe["also"], {"bpy": bpy, "scene": first, "path": recipe["path"]})  # noqa: S102  the test's own words
     if recipe["render"]:
         first.render.filepath = recipe["path"]
         bpy.ops.render.render(write_still=True)

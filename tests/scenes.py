@@ -49,6 +49,7 @@ class _Recipe:
     library: str | None = None
     library_path: str | None = None
     outside: bool = False
+    also: str | None = None
     render: bool = False
 
 
@@ -80,6 +81,7 @@ def make_scene(
     library: Path | None = None,
     library_path: str | None = None,
     outside: bool = False,
+    also: str | None = None,
     saved_by: str | None = None,
 ) -> Path:
     """Write a scene to `path` and return it: a cube that turns, so that no two frames look alike.
@@ -107,6 +109,7 @@ def make_scene(
         library: a .blend whose "Camera" the first scene links, and renders from.
         library_path: by which the file refers to it, Blender's own choice when None.
         outside: whether it refers to files of every kind, none of which is there.
+        also: Python that the maker runs before it saves, of `bpy`, the first `scene` and the `path` of the file.
         saved_by: "5.1", say: the file says that this version saved it (not with `compress`).
     """
     recipe = _Recipe(
@@ -116,6 +119,7 @@ def make_scene(
         engine=engine, format=format, crop=crop, objects=objects, script=script, driver=driver, style=style,
         missing_image=missing_image, packed_image=None if packed_image is None else str(packed_image),
         library=None if library is None else str(library), library_path=library_path, outside=outside,
+        also=also,
     )  # fmt: skip
     shutil.copyfile(_made(recipe), path)
     if saved_by is not None:

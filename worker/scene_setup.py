@@ -1,5 +1,7 @@
 """Sets an open scene up for a job: what the job asks for, what every farm render needs, nothing else."""
 
+from collections.abc import Iterator
+
 import bpy
 
 from frameloom.model.errors import DeviceMissing, InvalidRequest, NoCamera
@@ -15,12 +17,15 @@ def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
     """Apply the settings to the scene that they name, or the file's own, and return it.
 
     Raises:
-        InvalidRequest: the file has no scene, camera or engine of that name.
+        InvalidRequest: the file has no scene, camera or engine of that name, or holds code that the job does not
+            trust.
         NoCamera: there is nothing to render from.
         DeviceMissing: Cycles has no such device here.
     """
     scene = _scene(settings)
     render = scene.render
+    if not settings.trust_scripts:
+        _refuse_shaders()
     if settings.engine is not None:
         render.engine = _ENGINES[settings.engine]
     if settings.resolution_percentage is not None:
@@ -92,6 +97,31 @@ def _set_device(scene: bpy.types.Scene, device: Device) -> None:
     scene.cycles.device = "GPU"
 
 
+def _refuse_shaders() -> None:
+    """Refuse shaders in Open Shading Language: code of whoever made the scene, which Cycles compiles and runs.
+
+    Not switched off, for that would be another picture. One scene may have another rendered, in a strip say.
+    """
+    if not any(scene.cycles.shading_system for scene in bpy.data.scenes):
+        return
+    for tree in _trees():
+        for node in tree.nodes:
+            if node.bl_idname == "ShaderNodeScript":
+                problem = (
+                    f"the scene has a shader in Open Shading Language, {node.name!r}: trust it, or switch that off"
+                )
+                raise InvalidRequest(field="trust_scripts", problem=problem)
+
+
+def _trees() -> Iterator[bpy.types.NodeTree]:
+    """Yield all trees of nodes in the file."""
+    data = bpy.data
+    yield from data.node_groups
+    for owner in (*data.materials, *data.worlds, *data.lights, *data.linestyles, *data.scenes):
+        if (tree := getattr(owner, "node_tree", None)) is not None:
+            yield tree
+
+
 def _set_image(scene: bpy.types.Scene, file_format: str) -> None:
     image = scene.render.image_settings
     if hasattr(image, "media_type"):
@@ -110,12 +140,8 @@ def _confine(scene: bpy.types.Scene) -> None:
         for name in dir(render):
             if name.startswith("use_stamp_") and name != "use_stamp_note":
                 setattr(render, name, False)
-    for tree in [*bpy.data.node_groups, *(one.node_tree for one in bpy.data.scenes if _has_tree(one))]:
+    for tree in _trees():
         for node in tree.nodes:
             if node.bl_idname == "CompositorNodeOutputFile":
-                # It writes to any path that the scene names, without any script.
+                # It writes to any path that the scene names, without any script. No animation brings it back.
                 node.mute = True
-
-
-def _has_tree(scene: bpy.types.Scene) -> bool:
-    return getattr(scene, "node_tree", None) is not None

@@ -12,8 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from frameloom.model.errors import InvalidRequest
 from frameloom.model.settings import RenderSettings
+from frameloom.services.memory import MemoryStore
+from frameloom.services.ports import Buckets
+from frameloom.services.prepare import prepare
 from tests.conformance.toolbox import ROOT
 from tests.integration.test_worker import Farm
 from tests.scenes import make_scene
@@ -143,6 +148,105 @@ def test_where_the_kernel_refuses_the_scene_renders_all_the_same_and_the_log_say
     assert sorted(farm.answers.succeeded) == ["a", "b"]
     said = [record for record in farm.records if record["message"] == "Blender has a network here"]
     assert [record["facts"] for record in said] == [{"problem": "Operation not permitted"}]
+
+
+# Each has something write into the folder `{folder}`, without any script.
+OUTPUT = """
+scene.use_nodes = True
+tree = scene.node_tree
+output = tree.nodes.new("CompositorNodeOutputFile")
+output.base_path = {folder!r}
+tree.links.new(next(node for node in tree.nodes if node.type == "R_LAYERS").outputs[0], output.inputs[0])
+"""
+GROUP = """
+group = bpy.data.node_groups.new("group", "CompositorNodeTree")
+group.use_fake_user = True
+group.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
+output = group.nodes.new("CompositorNodeOutputFile")
+output.base_path = {folder!r}
+group.links.new(group.nodes.new("NodeGroupInput").outputs[0], output.inputs[0])
+"""
+USE_GROUP = """
+with bpy.data.libraries.load({library!r}, link=True) as (_, wanted):
+    wanted.node_groups = ["group"]
+bpy.data.libraries[0].filepath = "//set.blend"
+scene.use_nodes = True
+tree = scene.node_tree
+node = tree.nodes.new("CompositorNodeGroup")
+node.node_tree = bpy.data.node_groups["group"]
+tree.links.new(next(node for node in tree.nodes if node.type == "R_LAYERS").outputs[0], node.inputs[0])
+"""
+SIMULATED = """
+bpy.ops.wm.save_as_mainfile(filepath=path)
+cache = bpy.data.objects["Cube"].modifiers.new("cloth", "CLOTH").point_cache
+cache.use_external, cache.filepath, cache.name = True, {folder!r}, "cloth"
+cache.use_disk_cache = True
+"""
+
+
+@pytest.mark.parametrize("settings", [UNTRUSTED, TRUSTED])
+def test_a_node_that_writes_files_writes_none_in_the_scene_or_in_a_library(
+    blender: Blender, tmp_path: Path, settings: RenderSettings
+) -> None:
+    folder = tmp_path / "written"
+    render(blender, make_scene(tmp_path / "own.blend", also=OUTPUT.format(folder=str(folder))), settings)
+    library = make_scene(tmp_path / "set.blend", also=GROUP.format(folder=str(folder)))
+    render(blender, make_scene(tmp_path / "shot.blend", also=USE_GROUP.format(library=str(library))), settings)
+    assert not folder.exists()
+
+
+def test_a_scene_that_writes_as_it_simulates_reaches_a_worker_only_where_it_is_trusted(
+    blender: Blender, tmp_path: Path
+) -> None:
+    folder = tmp_path / "written"
+    scene = make_scene(tmp_path / "shot.blend", also=SIMULATED.format(folder=str(folder)))
+    store, buckets = MemoryStore(), Buckets(scenes="scenes", frames="frames", logs="logs")
+    store.put("scenes", scene.name, scene.read_bytes())
+
+    def settle(**fields: str) -> None:
+        event = {"file": scene.name, **fields}
+        prepare(event, job_id="1", started="", store=store, buckets=buckets, blender="4.5.15", device="CPU")
+
+    for fields in ({}, {"missing_assets": "render"}):
+        with pytest.raises(InvalidRequest, match=f"trust_scripts: .* would write to {folder}"):
+            settle(**fields)
+    settle(trust_scripts="true")
+    # It was refused for a reason.
+    render(blender, scene, TRUSTED)
+    assert list(folder.iterdir())
+
+
+# Cycles compiles and runs it; Blender's own window would do the compiling.
+SHADER = """
+import _cycles
+code = path + ".osl"
+open(code, "w").write("shader paint(output color Colour = 0) {{ Colour = color(1, 0, 1); }}")
+assert _cycles.osl_compile(code, path + ".oso")
+tree = bpy.data.materials[0].node_tree
+shader, light = tree.nodes.new("ShaderNodeScript"), tree.nodes.new("ShaderNodeEmission")
+shader.bytecode, shader.bytecode_hash = open(path + ".oso").read(), "0" * 32
+tree.links.new(shader.outputs.new("NodeSocketColor", "Colour"), light.inputs[0])
+tree.links.new(light.outputs[0], next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL").inputs[0])
+scene.cycles.shading_system = {on}
+"""
+
+
+def test_a_shader_that_is_code_runs_where_the_job_trusts_it_and_is_refused_elsewhere(
+    blender: Blender, tmp_path: Path
+) -> None:
+    scene = make_scene(tmp_path / "shot.blend", also=SHADER.format(on=True))
+    with pytest.raises(
+        InvalidRequest, match="trust_scripts: the scene has a shader in Open Shading Language, 'Script'"
+    ):
+        render(blender, scene, UNTRUSTED)
+    render(blender, scene, TRUSTED)
+    with Image.open(scene.with_suffix(".png")) as picture:
+        assert picture.convert("RGB").getpixel((32, 18)) == (255, 0, 255)
+    # Switched off it is no code, and nothing is refused.
+    off = make_scene(tmp_path / "off.blend", also=SHADER.format(on=False))
+    render(blender, off, UNTRUSTED)
+    with Image.open(off.with_suffix(".png")) as picture:
+        assert picture.convert("RGB").getpixel((32, 18)) != (255, 0, 255)
 
 
 LOOK_AT_PARENT = """

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frameloom.model.assets import Reference, key_beside, pattern
-from frameloom.model.errors import SceneUnreadable
+from frameloom.model.errors import InvalidRequest, SceneUnreadable
 from frameloom.services import assets
 from frameloom.services.assets import Found, find_assets, listed
 from frameloom.services.memory import MemoryStore
@@ -153,3 +153,12 @@ def test_the_list_of_what_is_missing_is_short_however_much_is() -> None:
     line = listed([f"//{'x' * 1000}{number}.png" for number in range(5000)])
     assert line.endswith(" and 4,980 more")
     assert len(line) < 3000
+
+
+def test_a_scene_that_would_write_as_it_simulates_is_refused_unless_it_is_trusted() -> None:
+    found = find(store(), Reference(path="/home/anna/fluid", spread="fluid", required=False, written=True))
+    assert (found.missing, found.written) == ((), ("/home/anna/fluid",))
+    with pytest.raises(InvalidRequest, match="would write to /home/anna/fluid: bake it"):
+        found.check(file=SCENE, trusted=False)
+    found.check(file=SCENE, trusted=True)
+    find(store(), Reference(path="//fluid", spread="fluid")).check(file=SCENE, trusted=False)

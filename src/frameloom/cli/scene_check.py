@@ -90,6 +90,7 @@ def look(scene: Path, *, blender: str | None) -> Finding:
 def _refusal(found: Found, settled: Any, facts: SceneFacts) -> FarmError | None:
     try:
         settled()
+        found.check(file=facts.file, trusted=False)
     except JobImpossible as error:
         return error
     return MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None

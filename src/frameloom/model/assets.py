@@ -38,12 +38,14 @@ class Reference:
         library: whether it is a .blend, which may refer to more files.
         required: whether something is amiss where it is not there. A simulation that is not baked renders without
             its cache; a scene may hold code that no job runs.
+        written: whether Blender simulates as it goes from frame to frame, and writes there, wherever that is.
     """
 
     path: str
     spread: Spread = "file"
     library: bool = False
     required: bool = True
+    written: bool = False
 
 
 class Asset(Value):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from frameloom.model.assets import MOST_ASSETS, Asset, Reference, key_beside, pattern
-from frameloom.model.errors import SceneUnreadable
+from frameloom.model.errors import InvalidRequest, SceneUnreadable
 from frameloom.services.ports import StoredObject
 from frameloom.services.scene_reader import read_references
 
@@ -33,10 +33,25 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a scene refers to: what is there, by key, and the words for what is not."""
+    """What a scene refers to: what is there, by key, and the words for what is not, and for what Blender writes to."""
 
     assets: tuple[Asset, ...] = ()
     missing: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+
+    def check(self, *, file: str, trusted: bool) -> None:
+        """Refuse a scene that writes files of its own, without any script, where nobody trusts it.
+
+        Raises:
+            InvalidRequest: it simulates as its frames go by, and writes what it finds where the scene says. No farm
+                renders frames in a row, so they would be wrong besides.
+        """
+        if self.written and not trusted:
+            problem = (
+                f"{file!r} simulates as its frames go by and would write to {listed(self.written)}: bake it (a fluid's "
+                "cache as Modular or All), or trust the scene"
+            )
+            raise InvalidRequest(field="trust_scripts", problem=problem)
 
 
 def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Reference]) -> Found:
@@ -47,6 +62,7 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
     """
     assets: dict[str, Asset] = {}
     missing: dict[str, None] = {}
+    written: dict[str, None] = {}
     known, asked = {scene}, 0
     pending = [(scene, tuple(references))]
     with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="assets") as pool:
@@ -56,11 +72,13 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
             asked += len(wanted)
             if asked > MOST_ASSETS:
                 raise _too_many(scene)
+            written |= _words(scene, file, [reference for reference in wanted if reference.written])
             fresh: list[tuple[Reference, str]] = []
-            for reference in wanted:
+            # What one part can do without, another may need: whoever asks first is asked for.
+            for reference in sorted(wanted, key=lambda reference: not reference.required):
                 keys = list(_keys(store, bucket, file, reference))
-                if not keys and reference.required:
-                    missing[_words(scene, file, reference)] = None
+                if not keys:
+                    missing |= _words(scene, file, [reference] if reference.required else [])
                 fresh += [(reference, key) for key in keys if key not in known]
                 known.update(keys)
                 if len(known) > MOST_ASSETS:
@@ -68,13 +86,13 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
             heads = pool.map(lambda one: store.head(bucket, one[1]), fresh)
             for (reference, key), stored in zip(fresh, heads, strict=True):
                 if stored is None:
-                    if reference.required:
-                        missing[_words(scene, file, reference)] = None
+                    missing |= _words(scene, file, [reference] if reference.required else [])
                     continue
                 assets[key] = Asset(key=key, version=stored.version, etag=stored.etag, size=stored.size)
                 if reference.library:
                     pending.append((key, _references_of(store, bucket, assets[key])))
-    return Found(assets=tuple(assets[key] for key in sorted(assets)), missing=tuple(missing))
+    there = tuple(assets[key] for key in sorted(assets))
+    return Found(assets=there, missing=tuple(missing), written=tuple(written))
 
 
 def _too_many(scene: str) -> SceneUnreadable:
@@ -109,8 +127,9 @@ def _references_of(store: Shelf, bucket: str, library: Asset) -> tuple[Reference
         return read_references(path, name=library.key)
 
 
-def _words(scene: str, file: str, reference: Reference) -> str:
-    return reference.path if file == scene else f"{reference.path} (of {file})"
+def _words(scene: str, file: str, references: Iterable[Reference]) -> dict[str, None]:
+    own = file == scene
+    return dict.fromkeys(reference.path if own else f"{reference.path} (of {file})" for reference in references)
 
 
 def _shortened(name: str) -> str:

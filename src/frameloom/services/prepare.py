@@ -169,8 +169,10 @@ def with_assets(settled: Settled, request: JobRequest, *, store: Store, buckets:
     Raises:
         MissingAssets: some are not there, and the request does not say to render without them.
         SceneUnreadable: a library is none.
+        InvalidRequest: the scene writes files of its own, and the request does not trust it.
     """
     found = find_assets(store, buckets.scenes, request.file, settled.references)
+    found.check(file=request.file, trusted=request.trust_scripts is True)
     if found.missing and request.missing_assets == "fail":
         raise MissingAssets(file=request.file, assets=listed(found.missing))
     folder = posixpath.dirname(request.file)

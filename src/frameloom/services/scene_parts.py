@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 # Blender's PTCACHE_BAKED, PTCACHE_DISK_CACHE and PTCACHE_EXTERNAL.
 _BAKED, _ON_DISK, _EXTERNAL = 1 << 0, 1 << 6, 1 << 9
-# FLUID_DOMAIN_BAKED_DATA, _NOISE, _MESH, _PARTICLES and _GUIDING of DNA_fluid_types.h.
+# Of DNA_fluid_types.h: FLUID_DOMAIN_BAKED_DATA, _NOISE, _MESH, _PARTICLES and _GUIDING, each beside the flag that it
+# is baking; FLUID_DOMAIN_CACHE_REPLAY.
 _FLUID_BAKED = 1 << 1 | 1 << 3 | 1 << 5 | 1 << 7 | 1 << 9
+_FLUID_BAKING = _FLUID_BAKED >> 1
+_REPLAY = 0
 # NODES_MODIFIER_BAKE_TARGET_* of DNA_modifier_types.h.
 _INHERITED, _PACKED = 0, 1
 # STRIP_TYPE_* of DNA_sequence_types.h; sounds are data of their own. SEQ_MUTE.
@@ -74,10 +77,12 @@ class _Parts:
 
     def _point_cache(self, cache: "BlendFileBlock") -> Iterator[Reference]:
         flags = cache.get(b"flag")
+        baked = bool(flags & _BAKED)
         if flags & _EXTERNAL:
-            yield from _at(cache.get(b"path"), "points")
+            yield from _at(cache.get(b"path"), "points", required=baked, written=not baked)
         elif flags & _ON_DISK:
-            yield Reference(path=self._caches, spread="points", required=bool(flags & _BAKED))
+            # Not said to be written: it lies beside the scene, which every worker has for itself.
+            yield Reference(path=self._caches, spread="points", required=baked)
 
     def _bakes(self, modifier: "BlendFileBlock") -> Iterator[Reference]:
         bakes = self._own(modifier, b"bakes")
@@ -108,8 +113,15 @@ def _ocean(modifier: "BlendFileBlock") -> Iterator[Reference]:
 
 
 def _fluid(domain: "BlendFileBlock") -> Iterator[Reference]:
-    baked = domain.get(b"cache_flag", default=0) & _FLUID_BAKED
-    yield from _at(domain.get(b"cache_directory", default=b""), "fluid", required=bool(baked))
+    if not domain.has_field(b"cache_directory"):
+        return
+    flags = domain.get(b"cache_flag")
+    yield from _at(
+        domain.get(b"cache_directory"),
+        "fluid",
+        required=bool(flags & _FLUID_BAKED),
+        written=domain.get(b"cache_type") == _REPLAY or bool(flags & _FLUID_BAKING),
+    )
 
 
 def _light(node: "BlendFileBlock") -> Iterator[Reference]:
@@ -123,11 +135,11 @@ def _script(node: "BlendFileBlock") -> Iterator[Reference]:
         yield from _at(node.get(b"filepath"), required=False)
 
 
-def _at(path: bytes, spread: Spread = "file", *, required: bool = True) -> Iterator[Reference]:
+def _at(path: bytes, spread: Spread = "file", *, required: bool = True, written: bool = False) -> Iterator[Reference]:
     # A folder's path may end as one.
     text = path.decode("utf-8", errors="replace").rstrip("/\\")
     if text:
-        yield Reference(path=text, spread=spread, required=required)
+        yield Reference(path=text, spread=spread, required=required, written=written)
 
 
 def _elements(block: "BlendFileBlock") -> Iterator["BlendFileBlock"]:

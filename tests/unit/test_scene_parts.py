@@ -1,0 +1,184 @@
+"""What the parts of a scene refer to, in scenes that a real Blender saved."""
+
+from pathlib import Path
+
+import pytest
+from blender_asset_tracer.blendfile import BlendFile
+
+from frameloom.model.assets import Reference
+from frameloom.services.assets import find_assets
+from frameloom.services.disk import Disk
+from frameloom.services.memory import MemoryStore
+from frameloom.services.scene_reader import read_references, read_scene
+from tests.scenes import make_scene
+from tests.unit.blends import PACKERS, as_blender_5_writes, read
+
+# The file must have a place before Blender keeps caches beside it.
+SAVED = "bpy.ops.wm.save_as_mainfile(filepath=path)\ncube = bpy.data.objects['Cube']\n"
+NODE = "tree = bpy.data.materials[0].node_tree\n"
+DISK_CACHE = f"{SAVED}cache = cube.modifiers.new('cloth', 'CLOTH').point_cache\ncache.use_disk_cache = True\n"
+DOMAIN = (
+    # Not seen, or Blender would simulate it here and now.
+    "fluid = bpy.data.objects['Cube'].modifiers.new('fluid', 'FLUID')\n"
+    "fluid.show_viewport, fluid.fluid_type = False, 'DOMAIN'\n"
+    "domain = fluid.domain_settings\ndomain.cache_directory = '//caches/fluid'\n"
+)
+STRIP = (
+    "strip = scene.sequence_editor_create().strips.new_image('strip', '//plates/a.png', 1, 1)\n"
+    "strip.directory = '//plates'\nstrip.elements.append('b.png')\n"
+)
+BAKE = """
+group = bpy.data.node_groups.new("nodes", "GeometryNodeTree")
+for way, kind in (("INPUT", "NodeGroupInput"), ("OUTPUT", "NodeGroupOutput")):
+    group.interface.new_socket("Geometry", in_out=way, socket_type="NodeSocketGeometry")
+begin, end, bake = (group.nodes.new(kind) for kind in ("NodeGroupInput", "NodeGroupOutput", "GeometryNodeBake"))
+group.links.new(begin.outputs[0], bake.inputs[0])
+group.links.new(bake.outputs[0], end.inputs[0])
+modifier = bpy.data.objects["Cube"].modifiers.new("nodes", "NODES")
+modifier.node_group, modifier.bake_target, modifier.bake_directory = group, "{target}", "//caches/bakes"
+bpy.context.view_layer.update()
+"""
+
+UNBAKED = Reference(path="//blendcache_shot", spread="points", required=False)
+KINDS: dict[str, tuple[str, list[Reference]]] = {
+    "mesh cache": (
+        ("cache = bpy.data.objects['Cube'].modifiers.new('cache', 'MESH_CACHE')\n"
+        "cache.cache_format, cache.filepath = 'PC2', '//caches/cloth.pc2'"),
+        [Reference(path="//caches/cloth.pc2")],
+    ),
+    "ocean that is not baked": ("bpy.data.objects['Cube'].modifiers.new('ocean', 'OCEAN')", []),
+    "simulation that nobody baked": (
+        DISK_CACHE,
+        [UNBAKED],
+    ),
+    "baked simulation": (
+        (f"{DISK_CACHE}cache.frame_end = 2\n"
+        "with bpy.context.temp_override(point_cache=cache, active_object=cube, object=cube, scene=scene):\n"
+        "    bpy.ops.ptcache.bake(bake=True)"),
+        [Reference(path="//blendcache_shot", spread="points")],
+    ),
+    "particles' cache that lies elsewhere": (
+        (f"{SAVED}cube.modifiers.new('dust', 'PARTICLE_SYSTEM')\n"
+        "cache = cube.particle_systems[0].point_cache\ncache.use_external, cache.filepath = True, '//caches/dust'"),
+        [Reference(path="//caches/dust", spread="points", required=False, written=True)],
+    ),
+    "fluid that is simulated as it plays": (
+        f"{DOMAIN}domain.cache_type = 'REPLAY'",
+        [Reference(path="//caches/fluid", spread="fluid", required=False, written=True), UNBAKED],
+    ),
+    "fluid that nobody baked": (
+        f"{DOMAIN}domain.cache_type = 'MODULAR'",
+        [Reference(path="//caches/fluid", spread="fluid", required=False), UNBAKED],
+    ),
+    "bake of geometry nodes": (
+        BAKE.format(target="DISK"),
+        [Reference(path="//caches/bakes", spread="bake", required=False)],
+    ),
+    "bake that is packed": (BAKE.format(target="PACKED"), []),
+    "strip of images": (STRIP, [Reference(path="//plates/a.png"), Reference(path="//plates/b.png")]),
+    "strip that is muted": (
+        f"{STRIP}strip.mute = True",
+        [Reference(path=f"//plates/{name}.png", required=False) for name in "ab"],
+    ),
+    "lamp's profile": (
+        f"{NODE}light = tree.nodes.new('ShaderNodeTexIES')\nlight.mode, light.filepath = 'EXTERNAL', '//lamps/a.ies'",
+        [Reference(path="//lamps/a.ies")],
+    ),
+    "shader in a file": (
+        f"{NODE}code = tree.nodes.new('ShaderNodeScript')\ncode.mode, code.filepath = 'EXTERNAL', '//code/a.osl'",
+        [Reference(path="//code/a.osl", required=False)],
+    ),
+    "Alembic file with another over it": (
+        ("bpy.ops.wm.alembic_export(filepath=path + '.abc')\n"
+        "bpy.ops.cachefile.open(filepath=path + '.abc')\nfile = bpy.data.cache_files[0]\n"
+        "file.use_fake_user, file.filepath = True, '//caches/set.abc'\nfile.layers.new('//caches/over.abc')"),
+        [Reference(path="//caches/set.abc"), Reference(path="//caches/over.abc")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_part_of_a_scene_refers_to_is_told(kind: str, tmp_path: Path) -> None:
+    also, references = KINDS[kind]
+    scene = make_scene(tmp_path / "shot.blend", also=also)
+    assert read_scene(scene).references == tuple(references)
+
+
+def _changed(scene: Path, struct: bytes, field: bytes, change: int) -> Path:
+    """Set bits in a field: what only a job of Blender's own window would set."""
+    with BlendFile(scene, mode="r+b") as blend:
+        [block] = [one for one in blend.find_blocks_from_code(b"DATA") if one.dna_type.dna_type_id == struct]
+        block.set(field, block.get(field) | change)
+    return scene
+
+
+def test_a_baked_ocean_is_a_folder(tmp_path: Path) -> None:
+    also = "bpy.data.objects['Cube'].modifiers.new('ocean', 'OCEAN').filepath = '//caches/ocean/'"
+    scene = _changed(make_scene(tmp_path / "shot.blend", also=also), b"OceanModifierData", b"cached", 1)
+    assert read_references(scene) == (Reference(path="//caches/ocean", spread="ocean"),)
+
+
+def test_a_baked_fluid_is_needed_and_one_that_says_it_is_being_baked_is_written(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path / "shot.blend", also=f"{DOMAIN}domain.cache_type = 'ALL'")
+    baked = Reference(path="//caches/fluid", spread="fluid")
+    assert read_references(_changed(scene, b"FluidDomainSettings", b"cache_flag", 1 << 1)) == (baked, UNBAKED)
+    baking = _changed(scene, b"FluidDomainSettings", b"cache_flag", 1 << 0)
+    assert [reference.written for reference in read_references(baking)] == [True, False]
+
+
+def test_a_cache_that_lies_elsewhere_is_needed_once_it_is_baked(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path / "shot.blend", also=KINDS["particles' cache that lies elsewhere"][0])
+    assert read_references(_changed(scene, b"PointCache", b"flag", 1)) == (
+        Reference(path="//caches/dust", spread="points"),
+    )
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+def test_a_packed_scene_and_one_of_blender_5_have_the_same_parts(packing: str, tmp_path: Path) -> None:
+    also = "\n".join(KINDS[kind][0] for kind in ("mesh cache", "bake of geometry nodes", "strip of images"))
+    data = make_scene(tmp_path / "shot.blend", also=also).read_bytes()
+    pack, plain = PACKERS[packing], read(data).references
+    assert len(plain) == 4
+    assert read(pack(data)).references == plain
+    assert read(pack(as_blender_5_writes(data))).references == plain
+
+
+FOLDERS = {
+    Reference(path="//c", spread="points"): (["dust_000001_00.bphys", "smoke_000001_00.vdb"], ["a.txt", "a/b.bphys"]),
+    Reference(path="//c", spread="fluid"): (
+        ["config/config_0001.uni", "data/fluid_data_0001.vdb", "mesh/fluid_mesh_0001.bobj.gz"],
+        ["script/smoke.py", "data.vdb", "other/a.vdb"],
+    ),
+    Reference(path="//c", spread="ocean"): (["disp_0001.exr", "foam_0001.exr"], ["id_rsa", "disp.exr"]),
+    Reference(path="//c", spread="bake"): (
+        ["123/meta/00001_00000.json", "123/blobs/00001_00000.blob", "meta/1.json"],
+        ["123/a.json", "a/meta/1.json", "1/2/meta/1.json"],
+    ),
+}
+
+
+@pytest.mark.parametrize("reference", FOLDERS, ids=lambda reference: reference.spread)
+def test_of_a_folder_what_blender_reads_of_it_counts_in_a_bucket_and_on_a_disk(
+    reference: Reference, tmp_path: Path
+) -> None:
+    own, others = FOLDERS[reference]
+    store, disk = MemoryStore(), Disk(root=tmp_path)
+    for name in own + others:
+        store.put("scenes", f"film/c/{name}", b"data")
+        # Another folder of a like name is another's.
+        store.put("scenes", f"film/c2/{name}", b"data")
+        path = tmp_path / "film/c" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"data")
+    for shelf in (store, disk):
+        found = find_assets(shelf, "scenes", "film/shot.blend", [reference])
+        assert [asset.key for asset in found.assets] == sorted(f"film/c/{name}" for name in own)
+        assert found.missing == ()
+
+
+def test_only_what_is_required_is_missing_whoever_asks_first() -> None:
+    spared, wanted = Reference(path="//a.png", required=False), Reference(path="//a.png")
+    for references, missing in (([spared], ()), ([spared, wanted], ("//a.png",)), ([wanted, spared], ("//a.png",))):
+        assert find_assets(MemoryStore(), "scenes", "film/shot.blend", references).missing == missing
+    folder = Reference(path="//blendcache_shot", spread="points")
+    assert find_assets(MemoryStore(), "scenes", "film/shot.blend", [folder]).missing == ("//blendcache_shot",)
