@@ -1,11 +1,13 @@
 """What the worker finds wrong with frames that Blender called finished, with a real Blender."""
 
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.integration.test_worker import PREFIX, Farm
 from tests.scenes import make_scene
@@ -55,6 +57,43 @@ def test_a_job_that_says_so_renders_without_what_is_missing(farm: Farm, tmp_path
     assert (list(farm.answers.succeeded), farm.frames()) == (["allowed"], ["000001.png"])
     # The scene is open already, and what one job may is not what the next one may.
     assert farm.answers.failed["refused"][0] == "MissingAssets"
+
+
+def _halved(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def _swapped(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes(255 - byte for byte in data[middle : middle + 9]) + data[middle + 9 :]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [("wood.png", _halved), ("wood.png", _swapped), ("wood.png", lambda _: b"wood"), ("wood.tif", lambda _: b"II*")],
+)
+def test_a_texture_that_is_there_and_damaged_ends_the_job_by_its_path(
+    farm: Farm, tmp_path: Path, name: str, damage: Callable[[bytes], bytes]
+) -> None:
+    scene = make_scene(tmp_path / "bare.blend", missing_image=f"//{name}")
+    picture = io.BytesIO()
+    Image.effect_noise((64, 64), 90).convert("RGB").save(picture, "TIFF" if name.endswith(".tif") else "PNG")
+
+    def message(data: bytes, token: str, **fields: str) -> str:
+        body = json.loads(farm.message(scene, "1", token=token))
+        farm.store.put("scenes", name, data)
+        stored = farm.store.head("scenes", name)
+        assert stored is not None
+        asset = {"key": name, "version": stored.version, "etag": stored.etag, "size": stored.size}
+        farm.store.put("logs", f"{token}.json", json.dumps([asset]).encode())
+        body["scene"] |= {"assets": {"bucket": "logs", "key": f"{token}.json"}, **fields}
+        return json.dumps(body)
+
+    whole, broken = picture.getvalue(), damage(picture.getvalue())
+    farm.work(message(whole, "whole"), message(broken, "broken"), message(broken, "any", missing_assets="render"))
+    error, cause = farm.answers.failed["broken"]
+    assert (error, f"//{name} (damaged)" in cause) == ("MissingAssets", True)
+    assert sorted(farm.answers.succeeded) == ["any", "whole"]
 
 
 def attempt(farm: Farm, scene: Path, number: int, **settings: Any) -> None:
