@@ -65,12 +65,13 @@ def render_job() -> Graph:
     skipped = Succeed("Skipped", comment="The scene's uploader starts its job.")
     plan = _lambda(
         "PlanChunks",
-        "List the frames that are missing in S3 and cut them into chunks: the list is an object in S3.",
+        "List the frames that are missing in S3, in chunks: the list is an object in S3. Scouts first, where they pay.",
         payload={**JOB_ID, "round.$": "$.round"},
         result_selector={
             "bucket.$": "$.Payload.bucket",
             "key.$": "$.Payload.key",
             "count.$": "$.Payload.count",
+            "round.$": "$.Payload.round",
         },
         result_path="$.plan",
     )
@@ -79,7 +80,8 @@ def render_job() -> Graph:
     verify = _lambda(
         "VerifyFrames",
         "Look at what is in S3, not at what was reported, and say what comes next.",
-        payload={**JOB_ID, "round.$": "$.round"},
+        # Not the round that PlanChunks was asked for: it may have gone on to the next.
+        payload={**JOB_ID, "round.$": "$.plan.round"},
         result_selector={
             "next.$": "$.Payload.next",
             "round.$": "$.Payload.round",
@@ -88,7 +90,7 @@ def render_job() -> Graph:
         },
         result_path="$.verified",
     )
-    next_step = Choice("NextStep", comment="One more round for missing frames, a film, or neither.")
+    next_step = Choice("NextStep", comment="The next round after scouts or for missing frames, a film, or neither.")
     next_round = Pass(
         "NextRound",
         comment="Count the round, so that its chunks have names of their own.",

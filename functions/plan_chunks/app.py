@@ -16,9 +16,9 @@ logger, tracer, metrics = Logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take `{"job_id", "round"}`, return where the chunks are and how many."""
+    """Take `{"job_id", "round"}`, return where the chunks are, how many, and of which round."""
     logger.append_keys(job=event["job_id"])
     planned = plan(event["job_id"], event["round"], store=wiring.store(), buckets=wiring.buckets())
     metrics.add_metric(name="ChunksPlanned", unit=MetricUnit.Count, value=planned["count"])
-    logger.info("Chunks planned", extra={"chunks": planned["count"], "round": event["round"]})
+    logger.info("Chunks planned", extra={"chunks": planned["count"], "round": planned["round"]})
     return planned

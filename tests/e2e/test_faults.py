@@ -59,9 +59,10 @@ def test_a_chunk_that_nobody_finishes_is_lost_and_the_job_says_so(rig: Rig, tiny
     assert (execution.status, execution.error) == (JobStatus.FAILED, "FramesMissing")
     assert "The last attempt ended as ChunkLost" in (execution.cause or "")
     lost = [chunk for chunk in rig.report(job_id)["chunks"] if chunk.get("error") == "ChunkLost"]
-    # Two rounds, and two attempts in each.
-    assert sorted((chunk["chunk_id"], chunk["attempt"]) for chunk in lost) == [
-        ("1-000000", 0), ("1-000000", 1), ("2-000000", 0), ("2-000000", 1),
+    # Two rounds, and two attempts in each; in the second each frame is a chunk of its own.
+    assert sorted((chunk["chunk_id"], chunk["attempt"], chunk["frames"]) for chunk in lost) == [
+        ("1-000000", 0, "1-2"), ("1-000000", 1, "1-2"),
+        ("2-000000", 0, "1"), ("2-000000", 1, "1"), ("2-000001", 0, "2"), ("2-000001", 1, "2"),
     ]  # fmt: skip
 
 

@@ -206,7 +206,7 @@ def test_prepare_job_fails_by_the_errors_name(
 def test_plan_chunks_writes_what_the_distributed_map_reads(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
     put_frames(store, make_job(store, "11-20", buckets=BUCKETS, chunk_size=4), [12, 13])
     planned = load("plan_chunks")({"job_id": "shot-1", "round": 1})
-    assert planned == {"bucket": BUCKETS.logs, "key": "jobs/shot-1/chunks/round-1.json", "count": 2}
+    assert planned == {"bucket": BUCKETS.logs, "key": "jobs/shot-1/chunks/round-1.json", "count": 2, "round": 1}
     assert documents.read(store, planned["bucket"], planned["key"]) == [
         {"chunk_id": "1-000000", "frames": "11,14-16"},
         {"chunk_id": "1-000001", "frames": "17-20"},

@@ -188,7 +188,7 @@ def test_the_state_is_what_the_state_machine_reads(farm: Farm) -> None:
     job = farm.job()
     assert state == {
         "job_id": "shot-1",
-        "round": 1,
+        "round": 0,
         "scene": job.scene.to_json(),
         "output": job.outputs.to_json(),
         "settings": {"blender": BLENDER, "format": "PNG"},

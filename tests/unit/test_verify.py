@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frameloom.model.errors import FramesMissing
+from frameloom.model.timings import Timings
+from frameloom.services import timings
 from frameloom.services.memory import MemoryStore
-from frameloom.services.verify import NAMED_FRAMES, ROUNDS, SEGMENT_FRAMES, plan_segments, verify
+from frameloom.services.rounds import LAST, SCOUTS
+from frameloom.services.verify import NAMED_FRAMES, SEGMENT_FRAMES, plan_segments, verify
 from tests.jobs import BUCKETS, make_job, put_frames, put_result
 
 
@@ -21,7 +24,7 @@ def verified(store: MemoryStore, round_number: int = 1) -> dict[str, Any]:
     return verify("shot-1", round_number, store=store, buckets=BUCKETS)
 
 
-def missing(store: MemoryStore, round_number: int = ROUNDS) -> FramesMissing:
+def missing(store: MemoryStore, round_number: int = LAST) -> FramesMissing:
     with pytest.raises(FramesMissing) as caught:
         verified(store, round_number)
     return caught.value
@@ -62,7 +65,7 @@ def test_what_was_reported_counts_for_nothing(store: MemoryStore, round_number: 
 def test_with_holes_allowed_the_film_is_made_of_what_is_there(store: MemoryStore) -> None:
     put_frames(store, make_job(store, "1-17", on_missing="stitch"), [1, 5, 9])
     assert verified(store, 1)["next"] == "PlanChunks"
-    answer = verified(store, ROUNDS)
+    answer = verified(store, LAST)
     assert (answer["next"], answer["missing"]) == ("EncodeSegments", 14)
     assert answer["segments"] == [{"segment": 0, "first": 0, "count": 3}]
 
@@ -97,6 +100,41 @@ def test_the_failure_says_what_the_last_attempt_at_a_missing_frame_ended_with(st
     put_result(store, job, "1-000002", "7-9", error="FrameInvalid", cause="truncated")
     put_result(store, job, "1-000002", "7-9", attempt=1, rendered=3)
     assert missing(store).facts["reason"] == "The last attempt ended as OutOfMemory: Blender ran out of memory"
+
+
+def test_scouts_that_all_failed_end_the_job_before_its_other_frames(store: MemoryStore) -> None:
+    job = make_job(store, "1-3000", on_missing="stitch")
+    for index, frame in enumerate(["1", "1501", "3000"]):
+        for attempt in range(3):
+            put_result(store, job, f"0-{index:06d}", frame, attempt=attempt, error="RenderCrashed", cause=f"at {frame}")
+    assert str(missing(store, SCOUTS)) == (
+        "3000 of 3000 frames are missing: 1-200 and 2,800 more. Tried first, frames 1, 1501, 3000 did not render. "
+        "The last attempt ended as RenderCrashed: at 3000"
+    )
+
+
+def test_where_one_scout_rendered_the_job_goes_on(store: MemoryStore) -> None:
+    job = make_job(store, "1-3000")
+    put_result(store, job, "0-000000", "1", error="RenderCrashed", cause="at 1")
+    put_result(store, job, "0-000001", "1501", error="RenderCrashed", cause="at 1501")
+    put_result(store, job, "0-000002", "3000", rendered=1, seconds=3, frame_seconds={"3000": 2.0})
+    put_frames(store, job, [3000])
+    assert verified(store, SCOUTS) == {"next": "PlanChunks", "round": 1, "missing": 2999, "segments": []}
+
+
+def test_scouts_that_nobody_took_say_nothing_of_the_scene(store: MemoryStore) -> None:
+    make_job(store, "1-3000")
+    assert verified(store, SCOUTS)["next"] == "PlanChunks"
+
+
+def test_what_the_workers_measured_is_kept_for_the_next_plan_and_the_next_job(store: MemoryStore) -> None:
+    job = make_job(store, "1-9")
+    put_frames(store, job, range(1, 10))
+    put_result(store, job, "1-000000", "1-3", rendered=3, seconds=9.5, frame_seconds={"1": 1.0, "2": 2.0, "3": 3.0})
+    verified(store)
+    assert timings.find(store, BUCKETS, job) == Timings(start=3.5, frames={"2": 2.0})
+    other = make_job(store, "10-20", job_id="shot-2")
+    assert timings.find(store, BUCKETS, other) == Timings(start=3.5, frames={"2": 2.0})
 
 
 def test_a_long_list_of_missing_frames_is_cut(store: MemoryStore) -> None:

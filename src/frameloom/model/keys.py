@@ -6,6 +6,7 @@
 | video | scenes | `film/shot.mp4` |
 | frame | frames | `film/shot/<render key>/000017.png` |
 | everything about a job | logs | `jobs/<job id>/...` |
+| how long a render's frames take | logs | `jobs/timings/<render key>.json` |
 """
 
 import hashlib
@@ -74,6 +75,14 @@ def assets_key(job_id: str) -> str:
 def chunks_key(job_id: str, round_number: int) -> str:
     """Return the key of a round's list of chunks, which the distributed Map reads."""
     return f"{job_prefix(job_id)}chunks/round-{round_number}.json"
+
+
+def timings_key(prefix: str) -> str:
+    """Return the key of what is known of the times of a render, by the folder of its frames.
+
+    Where jobs lie, since it is kept as long as they are; a job of this name has no document of such a key.
+    """
+    return f"jobs/timings/{prefix.rstrip('/').rpartition('/')[2]}.json"
 
 
 def chunk_id(round_number: int, index: int) -> str:

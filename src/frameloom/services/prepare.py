@@ -16,7 +16,7 @@ from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job, Limits, OutputRef, SceneRef
 from frameloom.model.request import START, START_NO, JobRequest, is_upload, parse_request
 from frameloom.model.settings import Device, RenderSettings, film_rate
-from frameloom.services import documents
+from frameloom.services import documents, rounds
 from frameloom.services.assets import find_assets, listed
 from frameloom.services.ports import Buckets, Store
 from frameloom.services.scene_reader import check_version, read_scene
@@ -155,7 +155,7 @@ def prepare(
     documents.write(store, buckets.logs, keys.manifest_key(job_id), job.to_json())
     return {
         "job_id": job_id,
-        "round": 1,
+        "round": rounds.SCOUTS,
         "scene": job.scene.to_json(),
         "output": job.outputs.to_json(),
         "settings": job.settings.to_json(),

@@ -7,10 +7,10 @@ from typing import Any
 from frameloom.model.errors import FramesMissing
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job, Segment
-from frameloom.services import documents
+from frameloom.model.messages import ChunkResult
+from frameloom.services import documents, rounds, timings
 from frameloom.services.ports import Buckets, Store
 
-ROUNDS = 2
 # 20 seconds of film at 25 frames a second: far below a Lambda's 15 minutes, even at 4K.
 SEGMENT_FRAMES = 500
 # A message that names every one of a million frames helps nobody, and state is bounded.
@@ -21,20 +21,19 @@ def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets) ->
     """Return the next state, the next round's number, the film's segments and how many frames are missing.
 
     Raises:
-        FramesMissing: the rounds are used up and the job does not allow holes.
+        FramesMissing: the rounds are used up and the job does not allow holes, or its scouts came to nothing.
     """
     job = documents.load_job(store, buckets, job_id)
     present = documents.present_frames(store, job)
     missing = job.frame_range().without(present)
-    if missing and job.renders and round_number < ROUNDS:
+    if job.renders:
+        timings.keep(store, buckets, job)
+    if round_number == rounds.SCOUTS and not present and (failures := _failures(job, missing, store, buckets)):
+        raise _missing(job, missing, f"Tried first, {_tried(failures)} did not render. {_said(failures)}")
+    if missing and job.renders and round_number < rounds.LAST:
         return _next("PlanChunks", round_number, missing, segments=[])
     if missing and (job.on_missing == "fail" or not present):
-        raise FramesMissing(
-            count=len(missing),
-            total=len(job.frame_range()),
-            frames=_named(missing),
-            reason=_reason(job, missing, store, buckets),
-        )
+        raise _missing(job, missing, _reason(job, missing, store, buckets))
     if not job.films:
         return _next("LogJob", round_number, missing, segments=[])
     documents.write_film(store, buckets, job_id, FrameRange.of(present))
@@ -65,16 +64,32 @@ def _named(missing: FrameRange) -> str:
     return text if len(missing) <= NAMED_FRAMES else f"{text} and {len(missing) - NAMED_FRAMES:,} more"
 
 
+def _missing(job: Job, missing: FrameRange, reason: str) -> FramesMissing:
+    total = len(job.frame_range())
+    return FramesMissing(count=len(missing), total=total, frames=_named(missing), reason=reason)
+
+
 def _reason(job: Job, missing: FrameRange, store: Store, buckets: Buckets) -> str:
     if not job.renders:
         return "A sequence is made of frames that exist: render them first."
+    failures = _failures(job, missing, store, buckets)
+    return _said(failures) if failures else "No worker said why."
+
+
+def _failures(job: Job, missing: FrameRange, store: Store, buckets: Buckets) -> list[ChunkResult]:
+    """Return the attempts that failed, in order; not of a chunk that the next worker rendered: its frames are there."""
     gone = frozenset(missing)
-    # Not of a chunk that failed once and was rendered by the next worker: its frames are there.
-    failures = [
+    return [
         result
         for result in documents.chunk_results(store, buckets, job.job_id)
         if result.error and not gone.isdisjoint(FrameRange.parse(result.frames))
     ]
-    if not failures:
-        return "No worker said why."
+
+
+def _said(failures: list[ChunkResult]) -> str:
     return f"The last attempt ended as {failures[-1].error}: {failures[-1].cause}"
+
+
+def _tried(failures: list[ChunkResult]) -> str:
+    frames = sorted({frame for failure in failures for frame in FrameRange.parse(failure.frames)})
+    return f"frame {frames[0]}" if len(frames) == 1 else f"frames {', '.join(map(str, frames))}"

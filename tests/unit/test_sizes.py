@@ -1,0 +1,92 @@
+"""Sizes of chunks: worth a start and a turn-around, and small at the end."""
+
+from itertools import islice, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frameloom.model.frames import FrameRange
+from frameloom.model.timings import Timings
+from frameloom.services.sizes import LONGEST, MOST_BLINDLY, MOST_FRAMES, TURN_AROUND, sized
+from frameloom.services.timings import seconds_of
+
+PATIENCE = 8 * 3600.0
+
+
+def chunks(
+    frames: int, workers: int, seconds: float | None = None, *, start: float = 1.0, patience: float = PATIENCE
+) -> list[int]:
+    """Return the sizes of chunks, where each frame takes `seconds`."""
+    known = None if seconds is None else Timings(start=start, frames={"1": seconds})
+    return [len(chunk) for chunk in sized(FrameRange.of(range(frames)), workers, known, patience=patience)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "workers", "sizes"),
+    [
+        (1, 100, [1]),
+        (17, 100, [3, 3, 3, 3, 3, 2]),
+        (100, 2, [25, 25, 13, 13, 6, 6, 3, 3, 3, 3]),
+        (100, 1, [50, 25, 13, 6, 3, 3]),
+    ],
+)
+def test_sizes_where_no_time_is_known(frames: int, workers: int, sizes: list[int]) -> None:
+    assert chunks(frames, workers) == sizes
+
+
+@given(frames=st.integers(1, 3000), workers=st.integers(1, 200), seconds=st.none() | st.floats(0.01, 1e4))
+def test_sizes_only_fall(frames: int, workers: int, seconds: float | None) -> None:
+    # To the nearest frame: one more is as near.
+    assert all(later <= earlier + 1 for earlier, later in pairwise(chunks(frames, workers, seconds)))
+
+
+@given(
+    frames=st.integers(100, 20_000), workers=st.integers(1, 100), seconds=st.floats(0.1, 1000), start=st.floats(0, 60)
+)
+def test_blenders_start_costs_less_than_a_twentieth_of_each_workers_first_chunk(
+    frames: int, workers: int, seconds: float, start: float
+) -> None:
+    """Where the job has work for that at all: 27 starts' worth, since a quarter is kept for the end."""
+    sizes = chunks(frames, workers, seconds, start=start)
+    work = frames * seconds
+    crew = max(1, min(workers, int(work / (start * 80 / 3)))) if start else workers
+    if work < start * 80 / 3 or seconds * 2 > start * 20:
+        # One frame more or less than what is meant: of so long ones it matters, and half of one is 5 % already.
+        return
+    for size in islice(sizes, crew):
+        assert start <= (size + 0.5) * seconds / 20 + 1e-6
+
+
+@given(frames=st.integers(1000, 50_000), workers=st.integers(1, 100), seconds=st.floats(0.1, 1000))
+def test_a_turn_around_costs_about_a_twentieth_of_the_least_chunk(frames: int, workers: int, seconds: float) -> None:
+    sizes = chunks(frames, workers, seconds)
+    assert all((size + 0.5) * seconds * 0.05 >= TURN_AROUND for size in sizes[:-1])
+
+
+@given(frames=st.integers(1000, 50_000), workers=st.integers(1, 100), seconds=st.floats(0.1, 1000))
+def test_the_last_chunks_leave_no_worker_idle_for_long(frames: int, workers: int, seconds: float) -> None:
+    """What the least chunk is worth, or one frame, or what a twentieth of a worker's share comes to."""
+    sizes = chunks(frames, workers, seconds)
+    share = frames * seconds / workers
+    assert sizes[-1] * seconds <= max(1.5 * 20 * TURN_AROUND, seconds, share / 20) + 1e-6
+
+
+def test_each_chunk_ends_well_within_its_time_and_holds_no_endless_list() -> None:
+    assert all(size * 10 <= LONGEST for size in chunks(100_000, 1, 10.0))
+    assert all(size * 10 <= 30 for size in chunks(1000, 1, 10.0, patience=120))
+    assert max(chunks(100_000, 1, 0.01)) == MOST_FRAMES
+    assert max(chunks(100_000, 1)) == MOST_BLINDLY
+
+
+def test_a_scene_that_takes_long_to_load_has_longer_chunks_than_others() -> None:
+    assert max(chunks(100_000, 1, 10.0, start=120.0)) * 10.0 == 2400.0
+
+
+def test_slow_frames_come_in_smaller_chunks_than_the_quick_ones_beside_them() -> None:
+    known = Timings(start=1.0, frames={"0": 1.0, "499": 1.0, "500": 10.0, "999": 10.0})
+    found = list(sized(FrameRange.of(range(1000)), 4, known, patience=PATIENCE))
+    seconds = [sum(seconds_of(chunk, known)) for chunk in found]
+    # Half of 5,500 seconds, by four workers.
+    assert seconds[:4] == pytest.approx([5500 / 8] * 4, abs=10)
+    assert len(found[0]) > 5 * len(found[3])

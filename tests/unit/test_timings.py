@@ -1,0 +1,105 @@
+"""What is known of a scene's times."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frameloom.model.frames import FrameRange
+from frameloom.model.job import Job
+from frameloom.model.messages import ChunkResult
+from frameloom.model.timings import Timings
+from frameloom.services import documents
+from frameloom.services.memory import MemoryStore
+from frameloom.services.timings import POINTS, SAMPLE, find, keep, measure, seconds_of
+from tests.jobs import BUCKETS, make_job, put_result
+
+
+def result(frames: str, worker: str, seconds: float, **frame_seconds: float) -> ChunkResult:
+    return ChunkResult(
+        chunk_id="1-000000",
+        frames=frames,
+        worker=worker,
+        attempt=0,
+        rendered=len(frame_seconds),
+        seconds=seconds,
+        frame_seconds={name[1:]: each for name, each in frame_seconds.items()},
+    )
+
+
+def test_a_start_is_what_a_workers_slowest_chunk_took_beside_its_frames() -> None:
+    assert measure(
+        [
+            result("1", "one", 7.0, f1=2.0),
+            result("2", "one", 2.1, f2=2.0),
+            result("3", "two", 6.0, f3=2.0),
+            # It had a network of its own.
+            result("4", "three", 300.0, f4=2.0),
+        ]
+    ) == Timings(start=5.0, frames={"1": 2.0, "2": 2.0, "3": 2.0, "4": 2.0})
+
+
+def test_a_chunk_that_was_broken_off_tells_of_its_frames_alone() -> None:
+    broken = result("1-3", "one", 3600.0, f1=2.0, f2=4.0)
+    assert measure([broken]) == Timings(start=0.0, frames={"2": 3.0})
+
+
+def test_nothing_rendered_is_nothing_measured() -> None:
+    assert measure([result("1-3", "one", 5.0)]) is None
+    store = MemoryStore()
+    job = make_job(store)
+    keep(store, BUCKETS, job)
+    assert find(store, BUCKETS, job) is None
+
+
+def test_frames_take_what_lies_between_the_known_ones_and_at_the_ends_what_the_last_one_took() -> None:
+    known = Timings(start=1.0, frames={"10": 1.0, "20": 3.0, "-5": 7.0})
+    frames = FrameRange.parse("-9,-5,10,15,18,20,99")
+    assert list(seconds_of(frames, known)) == pytest.approx([7.0, 7.0, 1.0, 2.0, 2.6, 3.0, 3.0])
+
+
+@given(
+    known=st.dictionaries(st.integers(-50, 50), st.floats(0, 1e5), min_size=1),
+    frames=st.sets(st.integers(-60, 60), min_size=1),
+)
+def test_no_frame_takes_less_or_more_than_any_known_one(known: dict[int, float], frames: set[int]) -> None:
+    timings = Timings(start=0.0, frames={str(frame): seconds for frame, seconds in known.items()})
+    found = list(seconds_of(FrameRange.of(frames), timings))
+    assert len(found) == len(frames)
+    assert all(min(known.values()) - 1e-6 <= seconds <= max(known.values()) + 1e-6 for seconds in found)
+
+
+def jobs_with_results(store: MemoryStore, chunks: int) -> Job:
+    job = make_job(store, f"1-{chunks}")
+    for index in range(chunks):
+        seconds = {str(index + 1): float(index)}
+        put_result(store, job, f"1-{index:06d}", str(index + 1), rendered=1, seconds=index, frame_seconds=seconds)
+    return job
+
+
+def test_of_a_great_many_chunks_a_few_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    job = jobs_with_results(store, 3000)
+    read: list[str] = []
+    really = documents.read
+    monkeypatch.setattr(documents, "read", lambda *where: read.append(where[-1]) or really(*where))  # type: ignore[func-returns-value]
+    keep(store, BUCKETS, job)
+    found = find(store, BUCKETS, job)
+    assert found is not None
+    assert sum("/results/" in key for key in read) == len(found.frames) == SAMPLE
+    assert {"1", "3000"} <= found.frames.keys()
+
+
+def test_what_is_known_grows_with_each_job_and_stays_small() -> None:
+    store = MemoryStore()
+    for start in range(1, 600, 25):
+        job = make_job(store, f"{start}-{start + 24}", job_id=f"from-{start}")
+        for frame in job.frame_range():
+            seconds = {str(frame): float(frame)}
+            put_result(store, job, f"1-{frame:06d}", str(frame), rendered=1, seconds=frame, frame_seconds=seconds)
+        keep(store, BUCKETS, job)
+    found = find(store, BUCKETS, job)
+    assert found is not None
+    assert len(found.frames) == POINTS
+    assert list(found.frames) == sorted(found.frames, key=int)
+    assert {"1", "600"} <= found.frames.keys()
+    assert all(seconds == float(frame) for frame, seconds in found.frames.items())
