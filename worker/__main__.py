@@ -6,7 +6,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from frameloom.aws.clients import BRIEF, HASTY, client
+from frameloom.aws.credentials import renew_refused_credentials
 from frameloom.aws.executions import TaskTokens
+from frameloom.aws.outages import passes
 from frameloom.aws.queue import Queue
 from frameloom.aws.store import S3Store
 from worker.config import ConfigError, WorkerConfig
@@ -24,7 +27,8 @@ def main() -> int:
     except ConfigError as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
-    send = Queue(config.log_queue).send
+    renew_refused_credentials()
+    send = Queue(config.log_queue, client("sqs", HASTY)).send
     # Beside the work: what is left of others delays nobody.
     threading.Thread(target=_succeed_the_dead, args=(config.scratch, send), name="estates", daemon=True).start()
     with (
@@ -33,11 +37,12 @@ def main() -> int:
     ):
         supervisor = Supervisor(
             config=config,
-            queue=Queue(config.chunk_queue),
-            store=S3Store(),
-            tokens=TaskTokens(),
+            queue=Queue(config.chunk_queue, client("sqs", BRIEF), leases=client("sqs", HASTY)),
+            store=S3Store(client("s3", BRIEF)),
+            tokens=TaskTokens(client("stepfunctions", HASTY)),
             log=log,
             folder=folder.path,
+            passes=passes,
         )
         supervisor.run()
     return 0

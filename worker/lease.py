@@ -1,7 +1,8 @@
 """The lease on one message: kept while the worker lives, given up the moment nobody waits for the chunk."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
 from types import TracebackType
@@ -87,10 +88,17 @@ class Lease:
 
     def _renew(self) -> None:
         self._on_beat()
-        try:
+        # Each on its own: a service that is away must not cost what the other one keeps.
+        with self._missed("Renewal missed"):
+            if not self._queue.renew(self._received.receipt, self._length):
+                self.end(Ended.LEASE_LOST)
+        with self._missed("Beat missed"):
             if not self._tokens.beat(self._token):
                 self.end(Ended.TOKEN_DEAD)
-            elif not self._queue.renew(self._received.receipt, self._length):
-                self.end(Ended.LEASE_LOST)
-        except Exception as error:  # noqa: BLE001  a beat may be missed: three more come before the lease ends
-            self._log.warning("Beat missed", problem=str(error))
+
+    @contextmanager
+    def _missed(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  one may be missed: three more come before the lease ends
+            self._log.warning(what, problem=str(error))

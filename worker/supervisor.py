@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from worker.doubts import Doubts
 from worker.health import Health
 from worker.lease import Beatable, Ended, Leasable, Lease
 from worker.log import LogShipper
+from worker.outages import LastingStore, Outages
 from worker.scenes import SceneCache
 from worker.uploads import Uploads
 from worker.witness import Witness
@@ -64,6 +65,7 @@ class Supervisor:
 
     Args:
         folder: where its scenes and frames lie; whoever made it removes it.
+        passes: whether an error of AWS is one that passes by itself.
     """
 
     def __init__(
@@ -75,8 +77,11 @@ class Supervisor:
         tokens: Answers,
         log: LogShipper,
         folder: Path,
+        passes: Callable[[Exception], bool] = lambda _: False,
     ) -> None:
-        self._config, self._queue, self._store, self._tokens, self._log = config, queue, store, tokens, log
+        self._config, self._queue, self._tokens, self._log = config, queue, tokens, log
+        self._outages = Outages(passes=passes, log=log)
+        self._store = store = LastingStore(store, self._outages)
         self._blender = Blender(scratch=folder)
         self._uploads = Uploads(store, Doubts(store=store, bucket=config.log_bucket, worker=config.name))
         self._witness = Witness(store=store, bucket=config.log_bucket, worker=config.name, log=log)
@@ -92,6 +97,7 @@ class Supervisor:
         self._lease: Lease | None = None
         self._stopping = threading.Event()
         self._waiting = False
+        self._problem = ""
 
     def run(self) -> None:
         """Work until told to go, or until there has been no work for as long as the configuration says."""
@@ -117,12 +123,13 @@ class Supervisor:
             self._health.touch()
             try:
                 received = self._receive()
+                self._tell_once("")
                 pause = FIRST_PAUSE
                 if received is not None:
                     self._work_on(received)
                     worked = time.monotonic()
             except Exception as error:  # noqa: BLE001  a worker outlives whatever the network has
-                self._log.error("Queue or Step Functions failed", problem=str(error))
+                self._tell_once(str(error))
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             idle = timedelta(seconds=time.monotonic() - worked)
@@ -130,6 +137,14 @@ class Supervisor:
                 return
             if idle >= KEEP_BLENDER:
                 self._blender.close()
+
+    def _tell_once(self, problem: str) -> None:
+        """Log what keeps the worker from its work when it comes and when it goes, not as often as it is met."""
+        if problem and problem != self._problem:
+            self._log.error("Queue or Step Functions failed", problem=problem)
+        elif self._problem and not problem:
+            self._log.info("Queue and Step Functions answer again")
+        self._problem = problem
 
     def _receive(self) -> Received | None:
         wait = LONGEST_POLL if self._config.idle_exit is None else min(LONGEST_POLL, self._config.idle_exit)
@@ -173,10 +188,12 @@ class Supervisor:
         )
         try:
             with self._lease as lease:
+                self._outages.waited_for = lambda: lease.ended is None
                 if self._stopping.is_set():
                     lease.end(Ended.STOPPED)
                 yield lease
         finally:
+            self._outages.waited_for = lambda: False
             self._lease = None
 
     def _render(self, received: Received, message: ChunkMessage, lease: Lease) -> None:
@@ -219,9 +236,9 @@ class Supervisor:
                 seconds=seconds,
                 worker=self._config.name,
             )
-            self._tokens.succeed(message.task_token, answer.to_json())
+            self._outages.sit_out(lambda: self._tokens.succeed(message.task_token, answer.to_json()))
         else:
-            self._tokens.fail(message.task_token, error=name, cause=cause)
+            self._outages.sit_out(lambda: self._tokens.fail(message.task_token, error=name, cause=cause))
 
     def _keep_result(self, message: ChunkMessage, outcome: Outcome, seconds: float) -> None:
         error = outcome.error

@@ -9,11 +9,18 @@ from botocore.config import Config
 
 # Adaptive: a throttled farm slows down instead of failing. The pool serves the threads that fetch and upload.
 CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=32, connect_timeout=10)
+# For what is asked again soon anyway, the beats of a lease first of all: a service that says nothing may hold it up for
+# seconds and not for minutes.
+HASTY = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=5)
+# For who sits out an outage by his own means, and wants to look up in between; SQS' longest poll takes 20 seconds.
+BRIEF = Config(
+    retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=32, connect_timeout=5, read_timeout=30
+)
 
 
 @cache
-def client(service: str) -> Any:
+def client(service: str, config: Config = CONFIG) -> Any:
     """Return the process's client of a service; boto3's own settings say which endpoint and account."""
     # The stubs have an overload for each service, and none for whichever it may be.
     make: Callable[..., Any] = boto3.client
-    return make(service, config=CONFIG)
+    return make(service, config=config)

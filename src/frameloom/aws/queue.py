@@ -31,11 +31,17 @@ class Depth:
 
 
 class Queue:
-    """One SQS queue."""
+    """One SQS queue.
 
-    def __init__(self, url: str, sqs: Any = None) -> None:
+    Args:
+        sqs: the client for all calls, the process's own when None.
+        leases: the client that renews leases, where another is to.
+    """
+
+    def __init__(self, url: str, sqs: Any = None, *, leases: Any = None) -> None:
         self.url = url
         self._sqs = client("sqs") if sqs is None else sqs
+        self._leases = self._sqs if leases is None else leases
 
     def receive(self, *, lease: timedelta, wait: timedelta = LONGEST_POLL) -> Received | None:
         """Return a message, leased for `lease`, or None where none came within `wait`."""
@@ -56,7 +62,7 @@ class Queue:
     def renew(self, receipt: str, lease: timedelta) -> bool:
         """Lease a message anew from now; return False where the lease was lost: another worker may hold it."""
         try:
-            self._sqs.change_message_visibility(
+            self._leases.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=round(lease.total_seconds())
             )
         except ClientError as error:

@@ -1,0 +1,172 @@
+"""Services of AWS that are away for a while: the worker holds on to its chunk, and renders nothing twice."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from frameloom.aws.outages import passes
+from tests.fakes import MemoryQueue
+from tests.integration.test_worker import Farm, farm, scene, slow_scene
+from worker import outages
+from worker.supervisor import Supervisor
+
+__all__ = ["farm", "scene", "slow_scene"]
+
+
+def refused(code: str, status: int) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "Whatever")
+
+
+FAILS = {
+    "500": refused("InternalError", 500),
+    "throttled": refused("ThrottlingException", 400),
+    "expired": refused("ExpiredTokenException", 400),
+    "silent": ReadTimeoutError(endpoint_url="https://aws"),
+}
+
+
+class Away:
+    """Fails the first calls of a method, and counts all."""
+
+    def __init__(self, times: int, error: Exception) -> None:
+        self.times, self.error, self.calls = times, error, 0
+
+    def wrap(self, original: Any) -> Any:
+        def call(*args: Any, **kw: Any) -> Any:
+            self.calls += 1
+            if self.calls <= self.times:
+                raise self.error
+            return original(*args, **kw)
+
+        return call
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outages, "_FIRST", 0.05)
+    monkeypatch.setattr(outages, "_LAST", 0.1)
+    init = Supervisor.__init__
+
+    def with_aws(self: Supervisor, **parts: Any) -> None:
+        init(self, passes=passes, **parts)
+
+    monkeypatch.setattr(Supervisor, "__init__", with_aws)
+
+
+@pytest.mark.parametrize("fault", FAILS)
+@pytest.mark.parametrize("method", ["put", "head", "download"])
+def test_a_chunk_outlasts_an_outage_of_s3_without_a_frame_twice(
+    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch, method: str, fault: str
+) -> None:
+    body = farm.message(scene, "1-3")
+    away = Away(5, FAILS[fault])
+    monkeypatch.setattr(farm.store, method, away.wrap(getattr(farm.store, method)))
+    farm.work(body)
+    assert farm.frames() == ["000001.png", "000002.png", "000003.png"]
+    assert farm.answers.succeeded["token"]["rendered"] == 3
+    assert not farm.answers.failed
+    assert away.calls > 5
+    told = [record["message"] for record in farm.records]
+    assert told.count("Frame rendered") == 3
+    assert "Waiting for AWS" in told
+    assert "AWS answers again" in told
+
+
+def test_an_answer_outlasts_an_outage_of_step_functions(
+    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = Away(5, FAILS["silent"])
+    monkeypatch.setattr(farm.answers, "succeed", away.wrap(farm.answers.succeed))
+    body = farm.message(scene, "1")
+    farm.work(body)
+    assert away.calls == 6
+    assert farm.answers.succeeded["token"]["rendered"] == 1
+    assert farm.queue.deleted == [body]
+
+
+def test_what_does_not_pass_by_itself_fails_the_attempt_at_once(
+    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = refused("AccessDenied", 403)
+    body = farm.message(scene, "1")
+    original = farm.store.put
+
+    def put(bucket: str, *args: Any, **kw: Any) -> None:
+        if bucket == "frames":
+            raise denied
+        original(bucket, *args, **kw)
+
+    monkeypatch.setattr(farm.store, "put", put)
+    farm.work(body)
+    assert farm.answers.failed["token"][0] == "WorkerFailed"
+
+
+@pytest.mark.parametrize("end", ["canceled", "told to go"])
+def test_an_outage_holds_nobody_up_who_is_not_waited_for(
+    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(outages, "_LAST", 60.0)
+    monkeypatch.setattr(outages, "_FIRST", 60.0)
+    body = farm.message(scene, "1-2")
+    original = farm.store.put
+
+    def put(bucket: str, *args: Any, **kw: Any) -> None:
+        if bucket == "frames":
+            raise FAILS["500"]
+        original(bucket, *args, **kw)
+
+    monkeypatch.setattr(farm.store, "put", put)
+
+    def stop() -> None:
+        farm.wait_for("Waiting for AWS")
+        if end == "canceled":
+            farm.answers.dead.add("token")
+        else:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    farm.work(body, lease=1, beside=stop)
+    assert not farm.answers.succeeded
+    # Told to go, it has sent its chunk anew before it deleted it.
+    assert farm.queue.sent == ([] if end == "canceled" else [body])
+    assert farm.queue.deleted == [body]
+
+
+@pytest.mark.parametrize(("away", "kept"), [("beat", "renewed"), ("renew", "beats")])
+def test_one_service_away_costs_nothing_of_what_the_other_keeps(
+    farm: Farm, slow_scene: Path, monkeypatch: pytest.MonkeyPatch, away: str, kept: str
+) -> None:
+    counted: list[Any] = []
+
+    def fail(*_: Any) -> bool:
+        raise FAILS["silent"]
+
+    def beside() -> None:
+        queue, answers = farm.queue, farm.answers
+        monkeypatch.setattr(queue if away == "renew" else answers, away, fail)
+        before = len(queue.renewed if kept == "renewed" else answers.beats)
+        farm.wait_for("Beat missed" if away == "beat" else "Renewal missed")
+        counted.append((before, queue.renewed if kept == "renewed" else answers.beats))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    farm.work(farm.message(slow_scene, "1"), lease=1, beside=beside)
+    [(before, after)] = counted
+    assert len(after) > before
+
+
+def test_what_keeps_a_worker_from_its_work_is_told_once_and_when_it_is_over(
+    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.supervisor.FIRST_PAUSE", 0.01)
+    said: list[str] = []
+    monkeypatch.setattr("worker.log.LogShipper._log", lambda *told: said.append(told[2]))
+    away = Away(6, FAILS["expired"])
+    monkeypatch.setattr(MemoryQueue, "receive", away.wrap(MemoryQueue.receive))
+    farm.work(farm.message(scene, "1"))
+    assert said.count("Queue or Step Functions failed") == 1
+    assert said.count("Queue and Step Functions answer again") == 1
+    assert farm.answers.succeeded
