@@ -131,7 +131,9 @@ class LogShipper:
         if record.job_id is not None:
             with self._lock:
                 self._keep(record.job_id, record)
-        print(record.model_dump_json(exclude_none=True), file=sys.stderr, flush=True)
+        # In one piece: several threads write, and a line is a record.
+        sys.stderr.write(record.model_dump_json(exclude_none=True) + "\n")
+        sys.stderr.flush()
 
     def _keep(self, job_id: str, record: LogRecord) -> None:
         piece = self._open.get(job_id)

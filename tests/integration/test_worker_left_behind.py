@@ -1,10 +1,13 @@
 """Workers that are killed: the next one ships what they had logged, and takes their files away."""
 
+import contextlib
 import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -164,3 +167,23 @@ def test_a_worker_that_is_told_to_go_while_the_log_queue_is_away_leaves_its_log_
     inherit(tmp_path, bodies.append)
     assert [record.message for record in LogBatch.model_validate_json(bodies[0]).records] == ["line"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_of_several_threads_stay_lines(tmp_path: Path) -> None:
+    written: list[str] = []
+
+    class Stderr:
+        """Lets another thread in after each write, as the interpreter may."""
+
+        def write(self, text: str) -> None:
+            written.append(text)
+            time.sleep(0)
+
+        def flush(self) -> None:
+            pass
+
+    log = LogShipper(worker="w", send=lambda _: None, folder=tmp_path)
+    with contextlib.redirect_stderr(Stderr()), ThreadPoolExecutor(8) as pool:  # type: ignore[type-var]
+        list(pool.map(log.info, map(str, range(200))))
+    assert sorted(int(json.loads(text)["message"]) for text in written) == list(range(200))
+    assert all(text.endswith("}\n") for text in written)
