@@ -1,6 +1,7 @@
 """Scenes that refer to files outside of themselves, through the whole farm."""
 
 import io
+import struct
 import time
 from pathlib import Path
 
@@ -103,3 +104,62 @@ def test_a_linked_library_is_fetched_with_its_scene(rig: Rig, tmp_path: Path) ->
     )
     rig.upload(picture(tmp_path / "wood.png", WOOD), "sets/textures/wood.png")
     assert render(rig, "film/linked.blend").status is JobStatus.SUCCEEDED
+
+
+def point_cache(path: Path, size: float) -> Path:
+    """Write a cache of one sample, in which the cube's eight corners stand `size` apart."""
+    corners = [(x, y, z) for x in (-size, size) for y in (-size, size) for z in (-size, size)]
+    head = struct.pack("<12siiffi", b"POINTCACHE2\0", 1, len(corners), 1.0, 1.0, 1)
+    path.write_bytes(head + b"".join(struct.pack("<3f", *corner) for corner in corners))
+    return path
+
+
+def test_what_only_a_modifier_refers_to_is_fetched_and_part_of_the_render_key(rig: Rig, tmp_path: Path) -> None:
+    also = (
+        "cache = bpy.data.objects['Cube'].modifiers.new('cache', 'MESH_CACHE')\n"
+        "cache.cache_format, cache.filepath = 'PC2', '//../caches/cube.pc2'"
+    )
+    scene = make_scene(tmp_path / "shot.blend", also=also)
+    rig.upload_quietly(scene, "modified/shot.blend")
+    missing = render(rig, "modified/shot.blend")
+    assert (missing.error, "//../caches/cube.pc2" in (missing.cause or "")) == ("MissingAssets", True)
+    seen = []
+    for size in (0.4, 1.2):
+        rig.upload(point_cache(tmp_path / "cube.pc2", size), "caches/cube.pc2")
+        execution = render(rig, "modified/shot.blend")
+        assert execution.output["frames"]["rendered"] == 1
+        seen.append(image_background(pixels(rig, execution)))
+    # The greater cube leaves less of what is behind it.
+    assert seen[0] > 2 * seen[1] > 0
+
+
+def image_background(data: bytes) -> int:
+    """Return how many pixels are as the one in the corner."""
+    return sum(data[at : at + 3] == data[:3] for at in range(0, len(data), 3))
+
+
+BAKED = """
+import pathlib, shutil
+bpy.ops.wm.save_as_mainfile(filepath=path)
+cube = bpy.data.objects["Cube"]
+cache = cube.modifiers.new("cloth", "CLOTH").point_cache
+cache.use_disk_cache, cache.frame_end = True, 12
+with bpy.context.temp_override(point_cache=cache, active_object=cube, object=cube, scene=scene):
+    bpy.ops.ptcache.bake(bake=True)
+folder = pathlib.Path(path).with_name("blendcache_" + pathlib.Path(path).stem)
+shutil.copytree(folder, {folder!r}, dirs_exist_ok=True)
+scene.frame_set(1)
+"""
+
+
+def test_a_simulation_that_is_baked_beside_its_scene_is_fetched_with_it(rig: Rig, tmp_path: Path) -> None:
+    folder = tmp_path / "blendcache_cloth"
+    rig.upload_quietly(make_scene(tmp_path / "cloth.blend", also=BAKED.format(folder=str(folder))), "cloth.blend")
+    missing = rig.run(file="cloth.blend", frames="12", output="frames")
+    assert (missing.error, "//blendcache_cloth" in (missing.cause or "")) == ("MissingAssets", True)
+    without = rig.run(file="cloth.blend", frames="12", output="frames", missing_assets="render")
+    for path in folder.iterdir():
+        rig.upload(path, f"blendcache_cloth/{path.name}")
+    fallen = rig.run(file="cloth.blend", frames="12", output="frames")
+    assert pixels(rig, fallen) != pixels(rig, without)
+    assert fallen.output["output"]["key"] != without.output["output"]["key"]
