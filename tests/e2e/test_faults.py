@@ -1,5 +1,6 @@
 """Jobs whose workers fail them: each ends, within its time-outs, with a reason."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -93,3 +94,29 @@ def test_a_chunk_that_kills_three_workers_is_reported_with_its_frames_and_its_la
     # Blender's own words, and the last of them in the error.
     assert any("Fra:1" in line for line in lost["log"])
     assert lost["log"][-1] in lost["cause"]
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_message_of_another_version_ends_its_task_with_that_for_a_reason(rig: Rig, tiny: Path) -> None:
+    rig.upload_quietly(tiny, "version.blend")
+    job_id = rig.start(file="version.blend", frames="1-2", output="frames", on_missing="fail")
+    queue = rig.stack.chunk_queue
+    changed: list[str] = []
+
+    def change() -> bool:
+        """Put what comes for this job back as another farm's version would have written it, three times received."""
+        answer = rig.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1, VisibilityTimeout=0)
+        for message in answer.get("Messages", []):
+            body = json.loads(message["Body"])
+            if body["version"] == 1:
+                rig.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                rig.sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(body | {"version": 9}))
+                changed.append(body["chunk_id"])
+        execution = rig.jobs.describe(job_id)
+        return execution is not None and execution.status.ended
+
+    wait(change, "the job to give up")
+    execution = rig.end_of(job_id)
+    assert changed
+    assert (execution.status, execution.error) == (JobStatus.FAILED, "FramesMissing")
+    assert "its message is of version 9, and this farm's workers read version 1" in (execution.cause or "")

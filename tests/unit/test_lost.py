@@ -112,8 +112,8 @@ def test_a_chunk_of_a_job_that_is_gone_is_no_error() -> None:
         "[]",
         "text",
         '{"version": 1',
-        json.dumps(MESSAGE | {"version": 2}),
-        json.dumps(MESSAGE | {"attempt": "first"}),
+        json.dumps(MESSAGE | {"version": 2, "task_token": ""}),
+        json.dumps(MESSAGE | {"version": 2, "task_token": ["token"]}),
         json.dumps({name: value for name, value in MESSAGE.items() if name != "task_token"}),
         "[" * 100_000,
         "\ud800",
@@ -124,6 +124,38 @@ def test_a_body_that_is_no_chunk_is_passed_over(body: str) -> None:
     assert lose(body, store, tokens) is None
     assert list(store.list(BUCKETS.logs, "")) == []
     assert tokens.answers == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"version": 2}, "its message is of version 2, and this farm's workers read version 1"),
+        ({"version": 2, "colour": "blue"}, "is of version 2"),
+        ({"settings": None}, "its message cannot be read"),
+    ],
+)
+def test_a_message_that_no_worker_can_read_has_its_task_ended_and_says_why(change: Any, problem: str) -> None:
+    store, tokens = MemoryStore(), MemoryTokens()
+    assert lose(json.dumps(MESSAGE | change), store, tokens) is None
+    assert tokens.answers["token"].error == "ChunkLost"
+    assert problem in (tokens.answers["token"].cause or "")
+    (result,) = documents.chunk_results(store, BUCKETS, "shot-1")
+    assert (result.chunk_id, result.frames, result.attempt) == ("1-000002", "7-9", 1)
+    assert (result.error, result.cause) == ("ChunkLost", tokens.answers["token"].cause)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"job_id": "../other"}, {"job_id": ""}, {"job_id": "shot/1"}, {"chunk_id": "1-1/../x"}, {"attempt": "first"},
+        {"job_id": "shot-1\n"}, {"frames": "1," * 10_000},
+    ],
+)  # fmt: skip
+def test_no_key_is_made_of_what_such_a_message_says_unless_it_is_as_ours_are(change: Any) -> None:
+    store, tokens = MemoryStore(), MemoryTokens()
+    assert lose(json.dumps(MESSAGE | {"version": 2} | change), store, tokens) is None
+    assert list(store.list(BUCKETS.logs, "")) == []
+    assert tokens.answers["token"].error == "ChunkLost"
 
 
 @given(st.text())

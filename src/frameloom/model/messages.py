@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from frameloom.model.base import Value
 from frameloom.model.frames import FrameRange
@@ -40,6 +40,22 @@ class ChunkMessage(Value):
     def frame_range(self) -> FrameRange:
         """Return the chunk's frames, in order."""
         return FrameRange.parse(self.frames)
+
+
+class StrayMessage(BaseModel):
+    """What is still to be told of a message that is no `ChunkMessage` of this version: whom to answer."""
+
+    version: Any = None
+    task_token: str = Field(min_length=1, max_length=2048)
+
+
+class StrayChunk(BaseModel):
+    """Which chunk such a message is of, where it says so as this version would: keys are made of it."""
+
+    job_id: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}$")
+    chunk_id: str = Field(pattern=r"^[0-9]{1,3}-[0-9]{6,9}$")
+    attempt: int = Field(ge=0, le=1000)
+    frames: str = Field(max_length=10_000)
 
 
 class ChunkAnswer(Value):

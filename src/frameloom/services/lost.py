@@ -1,11 +1,12 @@
 """fail_lost_chunk: say of a chunk in the dead-letter queue that nobody will answer for it, and what it said last."""
 
+import contextlib
 from collections import deque
 from itertools import islice
 
 from frameloom.model import keys
 from frameloom.model.errors import ChunkLost
-from frameloom.model.messages import ChunkMessage, ChunkResult, LogRecord
+from frameloom.model.messages import VERSION, ChunkMessage, ChunkResult, LogRecord, StrayChunk, StrayMessage
 from frameloom.services import documents
 from frameloom.services.ports import Buckets, Store, Tokens
 
@@ -13,13 +14,19 @@ from frameloom.services.ports import Buckets, Store, Tokens
 LAST_LINES, NAMED_LINES = 20, 3
 # Pieces of a log that are read for a chunk: two a second, so the function ends within its time, ten chunks to a call.
 MOST_PIECES = 100
+# Characters of what is wrong with a message.
+LONGEST_PROBLEM = 300
 
 
 def fail_lost_chunk(body: str, *, store: Store, tokens: Tokens, buckets: Buckets) -> ChunkMessage | None:
-    """Record the chunk as lost and end its task; return its message, None where the body is no message of ours."""
+    """Record the chunk as lost and end its task; return its message, None where the body is no message of ours.
+
+    What is none and holds a task's token all the same, as those of another version do, has its task ended too.
+    """
     try:
         message = ChunkMessage.model_validate_json(body)
-    except ValueError:
+    except ValueError as error:
+        _fail_stray(body, error, store=store, tokens=tokens, buckets=buckets)
         return None
     lines = last_lines(message, store=store, buckets=buckets)
     words = " | ".join(lines[-NAMED_LINES:]) or "none"
@@ -37,6 +44,24 @@ def fail_lost_chunk(body: str, *, store: Store, tokens: Tokens, buckets: Buckets
     documents.write(store, buckets.logs, key, result.to_json())
     tokens.fail(message.task_token, error=type(lost).__name__, cause=str(lost))
     return message
+
+
+def _fail_stray(body: str, error: ValueError, *, store: Store, tokens: Tokens, buckets: Buckets) -> None:
+    try:
+        stray = StrayMessage.model_validate_json(body)
+    except ValueError:
+        return
+    if stray.version == VERSION:
+        problem = f"cannot be read: {str(error)[:LONGEST_PROBLEM]}"
+    else:
+        problem = f"is of version {str(stray.version)[:20]}, and this farm's workers read version {VERSION}"
+    cause = f"The chunk went to nobody, since its message {problem}."
+    with contextlib.suppress(ValueError):
+        chunk = StrayChunk.model_validate_json(body)
+        result = ChunkResult(**chunk.model_dump(exclude={"job_id"}), worker="", error=ChunkLost.__name__, cause=cause)
+        key = keys.result_key(chunk.job_id, chunk.chunk_id, attempt=chunk.attempt, worker="lost")
+        documents.write(store, buckets.logs, key, result.to_json())
+    tokens.fail(stray.task_token, error=ChunkLost.__name__, cause=cause)
 
 
 def last_lines(message: ChunkMessage, *, store: Store, buckets: Buckets) -> list[str]:
