@@ -1,17 +1,26 @@
 """What the parts of a scene refer to, in scenes that a real Blender saved."""
 
+import contextlib
+import struct
+import tempfile
+import time
+from functools import cache
 from pathlib import Path
 
 import pytest
 from blender_asset_tracer.blendfile import BlendFile
+from hypothesis import given
+from hypothesis import strategies as st
 
 from frameloom.model.assets import Reference
+from frameloom.model.errors import SceneUnreadable
+from frameloom.services import blend_file
 from frameloom.services.assets import find_assets
 from frameloom.services.disk import Disk
 from frameloom.services.memory import MemoryStore
 from frameloom.services.scene_reader import read_references, read_scene
 from tests.scenes import make_scene
-from tests.unit.blends import PACKERS, as_blender_5_writes, read
+from tests.unit.blends import PACKERS, as_blender_5_writes, blocks, read
 
 # The file must have a place before Blender keeps caches beside it.
 SAVED = "bpy.ops.wm.save_as_mainfile(filepath=path)\ncube = bpy.data.objects['Cube']\n"
@@ -182,3 +191,68 @@ def test_only_what_is_required_is_missing_whoever_asks_first() -> None:
         assert find_assets(MemoryStore(), "scenes", "film/shot.blend", references).missing == missing
     folder = Reference(path="//blendcache_shot", spread="points")
     assert find_assets(MemoryStore(), "scenes", "film/shot.blend", [folder]).missing == ("//blendcache_shot",)
+
+
+PARTS = "\n".join(
+    KINDS[kind][0] for kind in ("mesh cache", "bake of geometry nodes", "strip of images", "lamp's profile")
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0), st.integers(0, 1500), st.sampled_from([b"\xff" * 4, b"\0" * 8, b"\x7f\xff\xff\xff"])),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_damaged_parts_are_unreadable_or_read_in_bounded_time(damage: list[tuple[int, int, bytes]]) -> None:
+    data = bytearray(_with_parts())
+    heads = _heads_of_parts()
+    for number, offset, word in damage:
+        # In the head of the block as well: how many structs it says that it holds, and which.
+        at = heads[number % len(heads)] + offset
+        data[at : at + len(word)] = word
+    begun = time.process_time()
+    with contextlib.suppress(SceneUnreadable):
+        read(bytes(data))
+    assert time.process_time() - begun < 5.0
+
+
+def test_thousands_of_parts_that_share_what_is_long_are_no_more_work_than_one() -> None:
+    """Each strip of a file points to the same ten thousand names: a hundred million, were each followed."""
+    data, kinds = _with_parts(), _kinds()
+    [strip] = [data[at : at + 24 + size] for at, code, size in blocks(data) if _kind(data, at) == kinds[b"Sequence"]]
+    [names] = [at for at, code, size in blocks(data) if _kind(data, at) == kinds[b"StripElem"]]
+    code, size, address, kind, _ = struct.unpack_from("<4siQii", data, names)
+    long = struct.pack("<4siQii", code, 268 * 10_000, address, kind, 10_000)
+    body = b"".join(b"%05d.png" % number + bytes(268 - 9) for number in range(10_000))
+    data = data[:names] + strip * 10_000 + long + body + data[names + 24 + size :]
+    begun = time.process_time()
+    assert len(read(data).references) > 10_000
+    assert time.process_time() - begun < 10.0
+
+
+@cache
+def _with_parts() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return make_scene(Path(folder, "shot.blend"), also=PARTS).read_bytes()
+
+
+@cache
+def _kinds() -> dict[bytes, int]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "shot.blend")
+        path.write_bytes(_with_parts())
+        with BlendFile(path) as blend:
+            return dict(blend.sdna_index_from_id)
+
+
+def _kind(data: bytes, at: int) -> int:
+    number: int = struct.unpack_from("<i", data, at + 16)[0]
+    return number if data[at : at + 4] == b"DATA" else -1
+
+
+@cache
+def _heads_of_parts() -> list[int]:
+    kept = {number for name, number in _kinds().items() if name in blend_file.PARTS}
+    return [at for at, _, _ in blocks(_with_parts()) if _kind(_with_parts(), at) in kept]
