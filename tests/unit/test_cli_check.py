@@ -11,6 +11,13 @@ from frameloom.cli import main
 from frameloom.services.disk import Disk
 from tests.scenes import make_scene
 
+# A fluid, not seen where the scene is made, or Blender would simulate it there.
+REPLAYED = """
+fluid = bpy.data.objects["Cube"].modifiers.new("fluid", "FLUID")
+fluid.show_viewport, fluid.fluid_type = False, "DOMAIN"
+fluid.domain_settings.cache_type, fluid.domain_settings.cache_directory = "REPLAY", "//fluid"
+"""
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -102,6 +109,11 @@ def test_a_library_is_looked_into(folder: Path, capsys: pytest.CaptureFixture[st
         ({}, ["--blender", "4.4"], "was saved by Blender 4.5, but this farm renders with 4.4"),
         ({}, ["--blender", "new"], "--blender: takes a version such as 4.5, not 'new'"),
         ({"fps": "1/2"}, [], "fps: "),
+        (
+            {"also": REPLAYED},
+            [],
+            "trust_scripts: 'shot.blend' simulates as its frames go by and would write to //fluid",
+        ),
     ],
 )
 def test_what_a_farm_would_refuse_is_refused(
