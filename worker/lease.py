@@ -1,6 +1,7 @@
 """The lease on one message: kept while the worker lives, given up the moment nobody waits for the chunk."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -58,12 +59,16 @@ class Lease:
         self._queue, self._tokens = queue, tokens
         self._length, self._beat = length, beat
         self._on_beat, self._on_end, self._log = on_beat, on_end, log
+        # What kept the last renewal and the last beat from being answered, by what was missed.
+        self._problems: dict[str, str] = {}
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._due = 0.0
         self.ended: Ended | None = None
 
     def __enter__(self) -> Self:
         """Beat once, so that a dead job's message is dropped unrendered, then keep beating beside the render."""
+        self._due = time.monotonic() + self._beat.total_seconds()
         self._renew()
         if self.ended is None:
             self._thread.start()
@@ -83,7 +88,9 @@ class Lease:
             self._on_end()
 
     def _keep(self) -> None:
-        while self.ended is None and not self._released.wait(self._beat.total_seconds()):
+        # By the clock and not from one to the next: a service that keeps a beat waiting must not delay those after it.
+        while self.ended is None and not self._released.wait(max(0.0, self._due - time.monotonic())):
+            self._due = max(self._due, time.monotonic()) + self._beat.total_seconds()
             self._renew()
 
     def _renew(self) -> None:
@@ -98,7 +105,12 @@ class Lease:
 
     @contextmanager
     def _missed(self, what: str) -> Iterator[None]:
+        problem = ""
         try:
             yield
         except Exception as error:  # noqa: BLE001  one may be missed: three more come before the lease ends
-            self._log.warning(what, problem=str(error))
+            problem = str(error)
+        # When it comes and not as often as it is met: an outage may take as long as a chunk.
+        if problem and problem != self._problems.get(what):
+            self._log.warning(what, problem=problem)
+        self._problems[what] = problem

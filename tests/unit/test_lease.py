@@ -1,0 +1,95 @@
+"""A lease, on a clock of the test's own."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+import worker.lease
+from frameloom.aws.queue import Received
+from worker.lease import Lease
+from worker.log import LogShipper
+
+
+class Clock:
+    """Time that passes when a lease waits; after so many waits the lease is released."""
+
+    def __init__(self, waits: int) -> None:
+        self.now, self._waits = 0.0, waits
+
+    def wait(self, seconds: float) -> bool:
+        self._waits -= 1
+        self.now += seconds
+        return self._waits < 0
+
+    def set(self) -> None:
+        """Let the thread go on to its end: the number of waits decides when that is."""
+
+
+class Said:
+    """A log that keeps its warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warning(self, message: str, **facts: Any) -> None:
+        self.warnings.append(f"{message}: {facts['problem']}")
+
+
+def keep(monkeypatch: pytest.MonkeyPatch, *, renew: Callable[[Clock], bool], beat: Callable[[Clock], bool]) -> Any:
+    """Keep a lease of two minutes for three beats; return when it was renewed, and what was logged."""
+    clock, said, renewed = Clock(3), Said(), list[float]()
+    monkeypatch.setattr(worker.lease, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    def renew_at(*_: Any) -> bool:
+        renewed.append(clock.now)
+        return renew(clock)
+
+    lease = Lease(
+        received=Received(body="", receipt="receipt", receives=1),
+        token="token",
+        queue=cast("Any", SimpleNamespace(renew=renew_at)),
+        tokens=cast("Any", SimpleNamespace(beat=lambda _: beat(clock))),
+        length=timedelta(seconds=120),
+        beat=timedelta(seconds=30),
+        on_beat=lambda: None,
+        on_end=lambda: None,
+        log=cast("LogShipper", said),
+    )
+    monkeypatch.setattr(lease, "_released", clock)
+    with lease:
+        pass
+    assert lease.ended is None
+    return renewed, said.warnings
+
+
+def silent(seconds: float) -> Callable[[Clock], bool]:
+    def call(clock: Clock) -> bool:
+        clock.now += seconds
+        raise TimeoutError("no answer")
+
+    return call
+
+
+def test_three_more_renewals_come_before_a_lease_ends_however_silent_step_functions_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    renewed, _ = keep(monkeypatch, renew=lambda _: True, beat=silent(11))
+    assert renewed == [0, 30, 60, 90]
+
+
+def test_three_more_renewals_come_before_a_lease_ends_however_silent_both_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    renewed, _ = keep(monkeypatch, renew=silent(11), beat=silent(11))
+    assert renewed == [0, 30, 60, 90]
+
+
+def test_a_beat_that_takes_longer_than_a_beat_is_not_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    renewed, _ = keep(monkeypatch, renew=lambda _: True, beat=silent(75))
+    assert renewed == [0, 75, 150, 225]
+
+
+def test_an_outage_is_told_when_it_comes_and_not_at_each_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, told = keep(monkeypatch, renew=lambda _: True, beat=silent(1))
+    assert told == ["Beat missed: no answer"]
