@@ -20,7 +20,7 @@ from frameloom.services.disk import Disk
 from frameloom.services.memory import MemoryStore
 from frameloom.services.scene_reader import read_references, read_scene
 from tests.scenes import make_scene
-from tests.unit.blends import PACKERS, as_blender_5_writes, blocks, read
+from tests.unit.blends import PACKERS, as_blender_5_writes, blocks, problem, read, small
 
 # The file must have a place before Blender keeps caches beside it.
 SAVED = "bpy.ops.wm.save_as_mainfile(filepath=path)\ncube = bpy.data.objects['Cube']\n"
@@ -140,6 +140,24 @@ def test_a_cache_that_lies_elsewhere_is_needed_once_it_is_baked(tmp_path: Path) 
     assert read_references(_changed(scene, b"PointCache", b"flag", 1)) == (
         Reference(path="//caches/dust", spread="points"),
     )
+
+
+def test_a_fluid_that_names_no_folder_is_written_all_the_same(tmp_path: Path) -> None:
+    also = KINDS["fluid that is simulated as it plays"][0].replace("//caches/fluid", "")
+    scene = make_scene(tmp_path / "shot.blend", also=also)
+    data = scene.read_bytes()
+    with BlendFile(scene) as blend:
+        [domain] = [one for one in blend.find_blocks_from_code(b"DATA") if b"FluidDomain" in one.dna_type.dna_type_id]
+        path = domain.get(b"cache_directory")
+    # Blender never saves an empty one.
+    references = read(data.replace(path, bytes(len(path)))).references
+    assert [reference.path for reference in references if reference.written] == ["//"]
+
+
+def test_a_scene_with_two_catalogues_is_unreadable() -> None:
+    data = small()
+    [(at, size)] = [(at, size) for at, code, size in blocks(data) if code == b"DNA1"]
+    assert problem(data[:at] + data[at : at + 24 + size] * 2 + data[at + 24 + size :]) == "its data are damaged"
 
 
 @pytest.mark.parametrize("packing", PACKERS)

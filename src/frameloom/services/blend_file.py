@@ -229,6 +229,9 @@ class _Walk:
 
     def _pass_by(self, head: bytes, code: bytes, size: int, struct_number: int) -> None:
         """Keep a block or skip it."""
+        if code == b"DNA1" and self.structs:
+            # Blender goes by the first, the reader by the last: they would see two scenes in one file.
+            raise BadBlendError(DAMAGED)
         if code in KEPT:
             body = self._read(size)
             self._keep(head, body)

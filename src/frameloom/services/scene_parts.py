@@ -113,8 +113,6 @@ def _ocean(modifier: "BlendFileBlock") -> Iterator[Reference]:
 
 
 def _fluid(domain: "BlendFileBlock") -> Iterator[Reference]:
-    if not domain.has_field(b"cache_directory"):
-        return
     flags = domain.get(b"cache_flag")
     yield from _at(
         domain.get(b"cache_directory"),
@@ -138,8 +136,9 @@ def _script(node: "BlendFileBlock") -> Iterator[Reference]:
 def _at(path: bytes, spread: Spread = "file", *, required: bool = True, written: bool = False) -> Iterator[Reference]:
     # A folder's path may end as one.
     text = path.decode("utf-8", errors="replace").rstrip("/\\")
-    if text:
-        yield Reference(path=text, spread=spread, required=required, written=written)
+    if text or written:
+        # Where no folder is named, Blender finds one to write to.
+        yield Reference(path=text or "//", spread=spread, required=required, written=written)
 
 
 def _elements(block: "BlendFileBlock") -> Iterator["BlendFileBlock"]:
