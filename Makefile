@@ -48,11 +48,12 @@ definition: env  ## Write the state machine's ASL and its picture anew from stat
 bench: env  ## Time the local farm against plain Blender, in pairs; takes some minutes.
 	$(RUN)/python -m benchmarks
 
-fuzz: env  ## Feed damaged requests, messages and scenes to what reads them: EXAMPLES=5000 of each.
-	FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(RUN)/pytest --timeout=0 tests/unit/test_fuzz.py
+fuzz: env  ## Feed damaged requests, messages and scenes to what reads them: EXAMPLES=5000, then SECONDS=60 of each.
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(RUN)/pytest --timeout=0 tests/fuzz/test_fuzz.py
+	$(RUN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) --corpus .fuzz $(if $(SEED),--seed $(SEED))
 
 chaos: env  ## Disturb a local farm for MINUTES=3 as SEED=n decides, and see that nothing is lost.
 	$(RUN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),3)
 
 clean:  ## Remove what was built and rendered here.
-	rm -rf .venv .uv $(OUT) .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .uv $(OUT) .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz

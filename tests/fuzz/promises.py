@@ -1,0 +1,65 @@
+"""What each reader of the farm promises of any input: a value that holds together, or an error that is declared."""
+
+import contextlib
+import resource
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from frameloom.model.errors import InvalidRequest, NoCamera, SceneUnreadable
+from frameloom.model.frames import MAX_FRAMES, FrameRange
+from frameloom.model.messages import ChunkMessage, LogBatch, LogRecord, StrayChunk, StrayMessage
+from frameloom.model.request import parse_request
+from tests.unit.blends import read
+from tests.unit.test_request import upload
+
+# Of the processor's time, for one input: a loop without end takes more on any machine.
+SECONDS = 5.0
+# By which one input may raise the peak of the process.
+MEMORY = 128 * 2**20
+
+
+@contextmanager
+def within_bounds() -> Iterator[None]:
+    """Fail where what is inside takes more time or memory than any one input may."""
+    begun, peak = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield
+    assert time.process_time() - begun < SECONDS
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) * 1024 < MEMORY
+
+
+def request(value: object) -> None:
+    """Take what JSON can hold as the input of an execution."""
+    with within_bounds(), contextlib.suppress(InvalidRequest):
+        parsed = parse_request(value)
+        assert parse_request(parsed.to_json()) == parsed
+
+
+def metadata(pairs: Mapping[str, str]) -> None:
+    """Take anything as the metadata of a scene that somebody uploads."""
+    with within_bounds(), contextlib.suppress(InvalidRequest):
+        assert parse_request(upload(), metadata=pairs).file == "film/shot.blend"
+
+
+def frames(text: str) -> None:
+    """Take any text as a range of frames."""
+    with within_bounds(), contextlib.suppress(InvalidRequest):
+        parsed = FrameRange.parse(text)
+        assert 0 < len(parsed) <= MAX_FRAMES
+        assert FrameRange.parse(str(parsed)) == parsed
+
+
+def message(body: str | bytes) -> None:
+    """Take anything as what the queues carry: a chunk, whatever is left of one, a piece of a log, a line."""
+    for kind in (ChunkMessage, StrayMessage, StrayChunk, LogBatch, LogRecord):
+        with within_bounds(), contextlib.suppress(ValueError):
+            parsed = kind.model_validate_json(body)
+            if isinstance(parsed, ChunkMessage):
+                with contextlib.suppress(InvalidRequest):
+                    assert len(parsed.frame_range()) > 0
+
+
+def scene(data: bytes) -> None:
+    """Take any bytes as a scene."""
+    with within_bounds(), contextlib.suppress(SceneUnreadable, NoCamera, InvalidRequest):
+        assert read(data, limit=64 * 2**20).pick().rendered_size() > (0, 0)

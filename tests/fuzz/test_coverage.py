@@ -1,0 +1,36 @@
+"""A bounded run of the fuzzer that coverage guides; `make fuzz SECONDS=n` is the same for as long as one likes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.fuzz.planted import PlantedError, check
+from tests.fuzz.run import ROOT, available, fuzz, pasteable
+from tests.fuzz.targets import TARGETS
+
+needs_fuzzer = pytest.mark.skipif(not available(), reason="atheris has wheels for Linux on x86-64 alone")
+
+# Inputs: a scene takes some milliseconds to read, a text some microseconds.
+RUNS = {"scene": 40, "bytes": 100, "frames": 1000}
+
+
+@needs_fuzzer
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_promise_is_broken_in_a_bounded_run(target: str) -> None:
+    outcome = fuzz(target, seed=4, runs=RUNS.get(target, 3000))
+    assert outcome.found is None, f"{outcome.said[-4000:]}\n{pasteable(outcome)}"
+    assert outcome.runs >= RUNS.get(target, 3000)
+    # What is not instrumented shows the fuzzer nothing but the harness.
+    assert outcome.features > 60
+
+
+@needs_fuzzer
+def test_a_fault_that_chance_does_not_meet_is_found_and_told_as_a_line_of_a_test() -> None:
+    command = [sys.executable, "-m", "tests.fuzz", "planted", "--runs", "20000000", "--seed", "4"]
+    ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "PlantedError" in ended.stdout
+    line = ended.stdout.rstrip().rsplit("\n", 1)[-1].strip()
+    with pytest.raises(PlantedError):
+        eval(line, {"TARGETS": {"planted": check}})  # noqa: S307  our own output, as one would paste it
