@@ -42,7 +42,7 @@ def test_a_scene_that_renders_goes_on_with_chunks_of_what_its_scouts_measured(ri
     assert sorted(frame for chunk in rounds["1"] for frame in FrameRange.parse(chunk["frames"])) == [
         *range(2, 51), *range(52, 100),
     ]  # fmt: skip
-    # Frames of some hundredths of a second: without their times it would be 25, 25, 13, ...
+    # Frames of some hundredths of a second: without their times it would be 16, 16, 11, ...
     assert max(chunk["rendered"] for chunk in rounds["1"]) > 25
     # Their times are known now: the next job of the scene has no use for scouts.
     second = rig.start(file="quick.blend", output="frames", frames="1-200", max_workers=2)

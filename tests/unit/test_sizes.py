@@ -1,6 +1,6 @@
 """Sizes of chunks: worth a start and a turn-around, and small at the end."""
 
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from frameloom.model.frames import FrameRange
 from frameloom.model.timings import Timings
-from frameloom.services.sizes import LONGEST, MOST_BLINDLY, MOST_FRAMES, TURN_AROUND, sized
+from frameloom.services.sizes import LONGEST, MOST_BLINDLY, MOST_FRAMES, TURN_AROUND, Sizing, sized
 from frameloom.services.timings import seconds_of
 
 PATIENCE = 8 * 3600.0
@@ -27,8 +27,8 @@ def chunks(
     [
         (1, 100, [1]),
         (17, 100, [3, 3, 3, 3, 3, 2]),
-        (100, 2, [25, 25, 13, 13, 6, 6, 3, 3, 3, 3]),
-        (100, 1, [50, 25, 13, 6, 3, 3]),
+        (100, 2, [17, 17, 11, 11, 7, 7, 5, 5, 3, 3, 3, 3, 3, 3, 2]),
+        (100, 1, [33, 22, 15, 10, 7, 4, 3, 3, 3]),
     ],
 )
 def test_sizes_where_no_time_is_known(frames: int, workers: int, sizes: list[int]) -> None:
@@ -41,21 +41,22 @@ def test_sizes_only_fall(frames: int, workers: int, seconds: float | None) -> No
     assert all(later <= earlier + 1 for earlier, later in pairwise(chunks(frames, workers, seconds)))
 
 
-@given(
-    frames=st.integers(100, 20_000), workers=st.integers(1, 100), seconds=st.floats(0.1, 1000), start=st.floats(0, 60)
-)
-def test_blenders_start_costs_less_than_a_twentieth_of_each_workers_first_chunk(
-    frames: int, workers: int, seconds: float, start: float
+@given(work=st.floats(0, 1e8), workers=st.integers(1, 10_000), start=st.floats(0, 600))
+def test_blenders_start_costs_each_worker_less_than_a_twentieth_of_what_it_renders(
+    work: float, workers: int, start: float
 ) -> None:
-    """Where the job has work for that at all: 27 starts' worth, since a quarter is kept for the end."""
-    sizes = chunks(frames, workers, seconds, start=start)
-    work = frames * seconds
-    crew = max(1, min(workers, int(work / (start * 80 / 3)))) if start else workers
-    if work < start * 80 / 3 or seconds * 2 > start * 20:
-        # One frame more or less than what is meant: of so long ones it matters, and half of one is 5 % already.
-        return
-    for size in islice(sizes, crew):
-        assert start <= (size + 0.5) * seconds / 20 + 1e-6
+    known = Timings(start=start, frames={"1": 1.0})
+    crew = Sizing.measured(workers, known, patience=PATIENCE).crew(work)
+    assert 1 <= crew <= workers
+    assert crew * start <= work / 20 * (1 + 1e-9) or crew == 1
+    # And no fewer workers than that asks for.
+    assert crew == workers or (crew + 1) * start >= work / 20 * (1 - 1e-9)
+
+
+def test_a_fleet_that_would_do_little_but_load_the_scene_gets_chunks_for_fewer_workers() -> None:
+    # A thousand seconds of work, of which ten workers' loads cost fifty: a third of their shares at first.
+    assert chunks(1000, 100, 1.0, start=5.0)[:21] == [33] * 10 + [22] * 10 + [15]
+    assert chunks(1000, 4, 1.0, start=5.0)[:5] == [83] * 4 + [56]
 
 
 @given(frames=st.integers(1000, 50_000), workers=st.integers(1, 100), seconds=st.floats(0.1, 1000))
@@ -84,9 +85,9 @@ def test_a_scene_that_takes_long_to_load_has_longer_chunks_than_others() -> None
 
 
 def test_slow_frames_come_in_smaller_chunks_than_the_quick_ones_beside_them() -> None:
-    known = Timings(start=1.0, frames={"0": 1.0, "499": 1.0, "500": 10.0, "999": 10.0})
+    known = Timings(start=1.0, frames={str(frame): 1.0 if frame < 500 else 10.0 for frame in range(0, 1000, 10)})
     found = list(sized(FrameRange.of(range(1000)), 4, known, patience=PATIENCE))
     seconds = [sum(seconds_of(chunk, known)) for chunk in found]
-    # Half of 5,500 seconds, by four workers.
-    assert seconds[:4] == pytest.approx([5500 / 8] * 4, abs=10)
+    # A third of 5,500 seconds, by four workers.
+    assert seconds[:4] == pytest.approx([5500 / 12] * 4, abs=20)
     assert len(found[0]) > 5 * len(found[3])

@@ -52,9 +52,18 @@ def test_nothing_rendered_is_nothing_measured() -> None:
 
 
 def test_frames_take_what_lies_between_the_known_ones_and_at_the_ends_what_the_last_one_took() -> None:
-    known = Timings(start=1.0, frames={"10": 1.0, "20": 3.0, "-5": 7.0})
-    frames = FrameRange.parse("-9,-5,10,15,18,20,99")
-    assert list(seconds_of(frames, known)) == pytest.approx([7.0, 7.0, 1.0, 2.0, 2.6, 3.0, 3.0])
+    # Ten points of one second and ten of three: what lies far enough from their meeting is as it was measured.
+    known = Timings(start=1.0, frames={str(frame): 1.0 if frame <= 0 else 3.0 for frame in range(-90, 110, 10)})
+    frames = FrameRange.parse("-999,-90,-50,-40,-35,0,10,50,999")
+    ninth = 2.0 / 9
+    assert list(seconds_of(frames, known)) == pytest.approx(
+        [1.0, 1.0, 1.0, 1.0, 1.0 + ninth / 2, 1.0 + 4 * ninth, 1.0 + 5 * ninth, 3.0, 3.0]
+    )
+
+
+def test_one_frame_that_took_long_says_little_of_those_beside_it() -> None:
+    known = Timings(start=1.0, frames={str(frame): 10.0 if frame == 50 else 1.0 for frame in range(0, 101, 5)})
+    assert max(seconds_of(FrameRange.parse("0-100"), known)) == pytest.approx(2.0)
 
 
 @given(

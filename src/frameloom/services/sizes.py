@@ -1,12 +1,13 @@
 """How many frames a chunk holds: many at first, few at the end, so that all workers end together.
 
-The way is factoring: chunks come in batches, one for each worker, and a batch holds half of what is left. The source
-is S. F. Hummel, E. Schonberg, L. E. Flynn, "Factoring: a method for scheduling parallel loops", Communications of the
-ACM 35(8), 1992. Guided self-scheduling (C. D. Polychronopoulos, D. J. Kuck, IEEE
-Transactions on Computers C-36(12), 1987) gives a worker its whole share of what is left: slow frames at a film's
-beginning would keep one worker busy when all others have ended. Trapezoid self-scheduling (T. H. Tzeng, L. M. Ni, IEEE
-Transactions on Parallel and Distributed Systems 4(1), 1993) begins with half of it, as factoring does, and falls by one
-step from chunk to chunk, which leaves no room for what a start and a turn-around must be worth.
+The way is factoring: chunks come in batches, one for each worker, and a batch holds a fixed part of what is left. The
+source is S. F. Hummel, E. Schonberg, L. E. Flynn, "Factoring: a method for scheduling parallel loops", Communications
+of the ACM 35(8), 1992. Its part is a half where little is known of the spread, and less the more there is of that: a
+third, for frames as uneven as those that `benchmarks/fleet_simulation.py` was measured on. Guided self-scheduling (C.
+D. Polychronopoulos, D. J. Kuck, IEEE Transactions on Computers C-36(12), 1987) gives a worker its whole share of what
+is left, so that slow frames at a film's beginning keep one worker busy when all others have ended. Trapezoid
+self-scheduling (T. H. Tzeng, L. M. Ni, IEEE Transactions on Parallel and Distributed Systems 4(1), 1993) begins with
+half of it and falls by one step from chunk to chunk; batches are as simple where the list is made in advance.
 
 Shares are of seconds where the frames' times are known, and of frames where they are not.
 """
@@ -19,12 +20,12 @@ from frameloom.model.frames import FrameRange
 from frameloom.model.timings import Timings
 from frameloom.services.timings import seconds_of
 
-# What comes once to a worker or to a chunk may cost a twentieth of the time that it renders for.
+# Blender's start may cost a worker a twentieth of all that it renders, and a turn-around of the chunk that it is for.
 WORTH = 20
 # Seconds from an answer to the next chunk's first frame: an execution, a message, a look at which frames are there.
 TURN_AROUND = 0.3
-# Of the work, what the first batch holds: half, as factoring has it, and more only to make Blender's start worth it.
-FIRST_LEAST, FIRST_MOST = 1 / 2, 3 / 4
+# A batch holds a third of what is left.
+BATCH = 1 / 3
 # A chunk's seconds: other jobs' turn should come, and a worker that dies three times in one loses it.
 LONGEST = 900.0
 # A chunk's frames: a worker asks S3 for each of them, and names them in its message.
@@ -68,19 +69,11 @@ class Sizing:
         """Return how many workers have so much work that their start is worth it."""
         if not self.start:
             return self.workers
-        return max(1, min(self.workers, int(FIRST_MOST * work / (WORTH * self.start))))
+        return max(1, int(min(self.workers, work / (WORTH * self.start))))
 
-    def first(self, work: float) -> float:
-        """Return what each chunk of the first batch should hold."""
-        share = work / self.crew(work)
-        return self._bounded(min(max(FIRST_LEAST * share, WORTH * self.start), FIRST_MOST * share))
-
-    def next(self, left: float, crew: int) -> float:
-        """Return what each chunk of a later batch should hold, of what is left when it begins."""
-        return self._bounded(left / (2 * crew))
-
-    def _bounded(self, target: float) -> float:
-        return min(self.longest, max(self.shortest, target))
+    def size(self, left: float, crew: int) -> float:
+        """Return what each chunk of a batch should hold, of what is left when the batch begins."""
+        return min(self.longest, max(self.shortest, BATCH * left / crew))
 
 
 def sized(frames: FrameRange, workers: int, timings: Timings | None, *, patience: float) -> Iterator[FrameRange]:
@@ -99,7 +92,8 @@ def sized(frames: FrameRange, workers: int, timings: Timings | None, *, patience
 
 def _cut(frames: FrameRange, each: Iterable[float], work: float, sizing: Sizing) -> Iterator[FrameRange]:
     """Yield the chunks; `each` is what each frame takes, and `work` their sum."""
-    crew, target, left = sizing.crew(work), sizing.first(work), work
+    crew, left = sizing.crew(work), work
+    target = sizing.size(left, crew)
     chunk: list[int] = []
     held, made = 0.0, 0
     for frame, takes in zip(frames, each, strict=False):
@@ -109,7 +103,7 @@ def _cut(frames: FrameRange, each: Iterable[float], work: float, sizing: Sizing)
             left, made = left - held, made + 1
             chunk, held = [], 0.0
             if made % crew == 0:
-                target = sizing.next(left, crew)
+                target = sizing.size(left, crew)
         chunk.append(frame)
         held += takes
     if chunk:

@@ -21,6 +21,8 @@ SAMPLE = 50
 # Frames whose times are kept: enough for the ups and downs of a film.
 POINTS = 100
 READERS = 10
+# Measured frames on either side that a frame's time is evened out with: by itself it says little of its neighbours.
+NEIGHBOURS = 4
 
 Item = TypeVar("Item")
 
@@ -65,7 +67,7 @@ def measure(results: Sequence[ChunkResult]) -> Timings | None:
 
 def seconds_of(frames: FrameRange, timings: Timings) -> Iterator[float]:
     """Yield how long each frame should take: as the known ones before and after it, by its distance to them."""
-    known = sorted((int(frame), seconds) for frame, seconds in timings.frames.items())
+    known = _evened_out(timings)
     index = 0
     for frame in frames:
         while index < len(known) and known[index][0] < frame:
@@ -75,6 +77,12 @@ def seconds_of(frames: FrameRange, timings: Timings) -> Iterator[float]:
         between = after[0] - before[0]
         share = (frame - before[0]) / between if between and before[0] <= frame <= after[0] else 1.0
         yield before[1] + share * (after[1] - before[1])
+
+
+def _evened_out(timings: Timings) -> list[tuple[int, float]]:
+    known = sorted((int(frame), seconds) for frame, seconds in timings.frames.items())
+    around = (known[max(0, index - NEIGHBOURS) : index + NEIGHBOURS + 1] for index in range(len(known)))
+    return [(frame, fmean(seconds for _, seconds in near)) for (frame, _), near in zip(known, around, strict=True)]
 
 
 def _sample(store: Store, buckets: Buckets, job: Job) -> list[ChunkResult]:
