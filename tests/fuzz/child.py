@@ -4,7 +4,7 @@ import sys
 
 import atheris
 
-# What is told apart by coverage: our own code, that of others in Python which reads the same bytes, and the planted fault.
+# What coverage tells apart: our code, that of others in Python which reads the same bytes, and the planted fault.
 # Whole packages: a module brings its package along.
 INSTRUMENTED = ["frameloom", "blender_asset_tracer", "pydantic", "tests"]
 
