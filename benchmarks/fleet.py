@@ -41,7 +41,7 @@ class Row:
             frames=f"0-{self.frames - 1}",
             fps="24",
             settings=RenderSettings(),
-            outputs=OutputRef(bucket="", prefix=""),
+            outputs=OutputRef(bucket="frames", prefix="film/shot/0123456789abcdef/"),
             output="frames",
             on_missing="fail",
             video=VideoSettings(),
