@@ -58,7 +58,8 @@ def fuzz(
         (place / "words").write_bytes(b"# words\n" + b"".join(b'"%s"\n' % word for word in sorted(words(inputs))))
         flags = [
             f"-seed={seed}", f"-runs={-1 if runs is None else runs}", f"-max_total_time={seconds or 0}",
-            "-len_control=0", f"-timeout={HANG}", f"-rss_limit_mb={MEMORY}", f"-max_len={LONGEST.get(target, 4096)}",
+            "-len_control=0", f"-timeout={HANG}", f"-report_slow_units={HANG}",
+            f"-rss_limit_mb={MEMORY}", f"-max_len={LONGEST.get(target, 4096)}",
             f"-dict={place / 'words'}", f"-artifact_prefix={broken}/", "-print_final_stats=1",
         ]  # fmt: skip
         ended = subprocess.run(
@@ -68,7 +69,7 @@ def fuzz(
             env=os.environ | {recipes.SCENES: str(scenes), "PYTHONHASHSEED": "0", "TMPDIR": folder},
         )  # fmt: skip
         found = next((path.read_bytes() for path in sorted(broken.iterdir())), None)
-    if found is None and ended.returncode != 0:
+    if (found is None) != (ended.returncode == 0):
         raise RuntimeError(f"The fuzzer itself ended with {ended.returncode}:\n{ended.stdout[-4000:]}")
     tried = _number(r"stat::number_of_executed_units:\s+(\d+)", ended.stdout)
     return Outcome(
