@@ -16,6 +16,7 @@ COMMANDS = (
     "check",
     "status",
     "logs",
+    "cancel",
     "farm",
     "farm up",
     "farm down",

@@ -1,0 +1,56 @@
+"""`frameloom cancel`: stop jobs."""
+
+from typing import Annotated
+
+import typer
+
+from frameloom.cli import options
+from frameloom.cli.answers import FAILED, answering, tell_error, tell_json
+from frameloom.cli.sections import examples
+from frameloom.model.errors import InvalidRequest
+from frameloom.model.status import JobStatus
+
+EXAMPLES = examples(
+    "frameloom cancel shot-20261123-101500-a1b2c3",
+    "frameloom cancel shot-20261123-101500-a1b2c3 shot-20261123-110200-d4e5f6 --stack my-farm",
+    'frameloom cancel shot-20261123-101500-a1b2c3 --reason "wrong camera"',
+)
+
+
+def cancel(
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs, as `frameloom status` lists them.")],
+    *,
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why; the job shows it.", rich_help_panel=options.OTHER)
+    ] = "Canceled at the command line.",
+    local: options.Local = False,
+    stack: options.StackName = None,
+    json: options.Json = False,
+) -> None:
+    """Cancel jobs: their workers stop within half a minute, and what waits in the queue is dropped.
+
+    Finished frames stay, and a job that is started again renders only what is missing. Other jobs go on. A job that has
+    ended stays as it is; the exit code is 1 where one was not to be canceled any more.
+    """
+    with answering(json=json):
+        from frameloom.cli.target import find_farm  # noqa: PLC0415
+
+        executions = find_farm(stack=stack, local=local).executions
+        # All are looked at before one is stopped.
+        for job in jobs:
+            if executions.describe(job) is None:
+                raise InvalidRequest(field="JOB", problem=f"the farm knows of no job {job!r}")
+        ended = {}
+        for job in dict.fromkeys(jobs):
+            executions.stop(job, reason=reason)
+            after = executions.describe(job)
+            ended[job] = JobStatus.CANCELED if after is None else after.status
+        if json:
+            tell_json([{"job_id": job, "status": str(status)} for job, status in ended.items()])
+        for job, status in ended.items():
+            if status is not JobStatus.CANCELED:
+                tell_error("Ended", f"Job {job} has ended before: it {status}.", json=False)
+            elif not json:
+                typer.echo(f"Job {job} is canceled.")
+        if any(status is not JobStatus.CANCELED for status in ended.values()):
+            raise typer.Exit(FAILED)

@@ -1,0 +1,123 @@
+"""Jobs that are canceled, in each way that there is: their workers stop, other jobs go on, what is finished stays."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from frameloom.local.state import FarmState
+from frameloom.model.status import JobStatus
+from tests.e2e.rig import Rig, wait
+
+FRAMELOOM = str(Path(sys.executable).with_name("frameloom"))
+
+
+@pytest.fixture
+def home(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home in which the command line finds the farm that runs."""
+    monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
+    FarmState(
+        pid=os.getpid(), endpoint=rig.farm.endpoint, outputs=rig.farm.outputs, environment=rig.farm.environment
+    ).save()
+    return tmp_path
+
+
+def by_the_console(rig: Rig, job_id: str) -> None:
+    rig.states.stop_execution(executionArn=rig.jobs._arn(job_id))
+
+
+def by_the_command_line(rig: Rig, job_id: str) -> None:
+    del rig
+    command = [FRAMELOOM, "cancel", job_id, "--reason", "wrong camera", "--json"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(ran.stdout) == [{"job_id": job_id, "status": "canceled"}]
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("cancel", [by_the_console, by_the_command_line])
+def test_a_job_that_is_canceled_stops_and_another_one_goes_on_untouched(
+    rig: Rig, slow: Path, steady: Path, cancel: Callable[[Rig, str], None]
+) -> None:
+    stem = f"cancel-{cancel.__name__}"
+    rig.upload_quietly(slow, f"{stem}.blend")
+    rig.upload_quietly(steady, f"{stem}-other.blend")
+    job_id = rig.start(file=f"{stem}.blend", frames="1-3", chunk_size=1, output="frames")
+    rig.wait_for_log(job_id, "Frame rendering")
+    other = rig.start(file=f"{stem}-other.blend", frames="1-4", chunk_size=2, output="frames")
+    cancel(rig, job_id)
+    assert rig.end_of(job_id).status is JobStatus.CANCELED
+    rig.wait_for_log(job_id, "Chunk given up")
+    assert rig.end_of(other).status is JobStatus.SUCCEEDED
+    assert rig.frames(stem) == []
+    counts = rig.report(other)["summary"]["frames"]
+    assert counts == {"total": 4, "rendered": 4, "reused": 0, "missing": 0}
+    assert {chunk["attempt"] for chunk in rig.report(other)["chunks"]} == {0}
+    assert wait(rig.queue_is_empty, "an empty queue")
+
+
+def test_ctrl_c_cancels_the_job_on_a_farm_that_runs_on(rig: Rig, home: Path, slow: Path) -> None:
+    command = [FRAMELOOM, "render", str(slow), "--frames", "1-2", "--out", str(home / "out")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        # Its upload starts an execution as well, which ends at once.
+        job_id = wait(
+            lambda: next((job.job_id for job in rig.jobs.list(limit=1000) if job.job_id.startswith("slow-")), None),
+            "a job",
+        )
+        rig.wait_for_log(job_id, "Frame rendering")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    execution = rig.end_of(job_id)
+    assert (execution.status, execution.cause) == (JobStatus.CANCELED, "Interrupted at the command line.")
+    rig.wait_for_log(job_id, "Chunk given up")
+    assert wait(rig.queue_is_empty, "an empty queue")
+
+
+@pytest.mark.usefixtures("home")
+def test_a_canceled_job_that_starts_again_renders_only_what_is_missing(rig: Rig, steady: Path) -> None:
+    rig.upload_quietly(steady, "redriven.blend")
+    request = {"file": "redriven.blend", "frames": "1-8", "chunk_size": 2, "output": "frames"}
+    job_id = rig.start(**request)
+    wait(lambda: len(rig.frames("redriven")) >= 3, "some frames")
+    by_the_command_line(rig, job_id)
+    assert rig.end_of(job_id).status is JobStatus.CANCELED
+    rig.wait_for_log(job_id, "Chunk given up")
+    kept = rig.frame_writes("redriven")
+    assert 3 <= len(kept) < 8
+    execution = rig.run(**request)
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    counts = execution.output["frames"]
+    assert counts == {"total": 8, "rendered": 8 - len(kept), "reused": len(kept), "missing": 0}
+    after = rig.frame_writes("redriven")
+    assert {key: after[key] for key in kept} == kept
+
+
+def test_a_failed_job_that_starts_again_renders_only_what_is_missing(rig: Rig, steady: Path) -> None:
+    rig.upload_quietly(steady, "failed.blend")
+    request = {"file": "failed.blend", "frames": "1-8", "chunk_size": 8, "output": "frames"}
+    job_id = rig.start(**request, queue_timeout=5, chunk_timeout=6)
+    wait(lambda: len(rig.frames("failed")) >= 2, "some frames")
+    # Its machine goes, and the others have no time for it.
+    pids = rig.farm.workers
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        execution = rig.end_of(job_id)
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    assert (execution.status, execution.error) == (JobStatus.FAILED, "FramesMissing")
+    wait(rig.queue_is_empty, "an empty queue")
+    kept = rig.frame_writes("failed")
+    execution = rig.run(**request)
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    assert execution.output["frames"]["reused"] == len(kept) >= 2
+    after = rig.frame_writes("failed")
+    assert {key: after[key] for key in kept} == kept

@@ -1,0 +1,75 @@
+"""`frameloom cancel`, on a farm in memory."""
+
+import json
+
+import pytest
+
+from frameloom.model.status import JobStatus
+from frameloom.services.memory import MemoryExecutions
+from tests.unit.cli_farm import MemoryFarm, Terminal
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal whose farm has two jobs that run and one that has succeeded."""
+    farm = MemoryFarm(image=b"")
+    # Jobs that stand still, whoever looks.
+    farm.executions = MemoryExecutions()  # type: ignore[assignment]
+    monkeypatch.setattr("frameloom.cli.target.find_farm", lambda **_: farm.farm())
+    for job in ("shot-1", "shot-2", "shot-3"):
+        farm.executions.start(job, {})
+    farm.executions.end("shot-3", JobStatus.SUCCEEDED)
+    return Terminal(capsys, farm)
+
+
+def status(terminal: Terminal, job: str) -> JobStatus:
+    execution = terminal.farm.executions.describe(job)
+    assert execution is not None
+    return execution.status
+
+
+def test_a_job_is_canceled_and_others_go_on(terminal: Terminal) -> None:
+    ran = terminal.run("cancel", "shot-1", "--reason", "wrong camera")
+    assert (ran.code, ran.out, ran.err) == (0, "Job shot-1 is canceled.\n", "")
+    execution = terminal.farm.executions.describe("shot-1")
+    assert execution is not None
+    assert (execution.status, execution.cause) == (JobStatus.CANCELED, "wrong camera")
+    assert status(terminal, "shot-2") is JobStatus.RUNNING
+
+
+def test_several_are_canceled_at_once_and_one_twice_is_canceled_once(terminal: Terminal) -> None:
+    ran = terminal.run("cancel", "shot-1", "shot-2", "shot-1")
+    assert (ran.code, ran.out.splitlines()) == (0, ["Job shot-1 is canceled.", "Job shot-2 is canceled."])
+
+
+def test_a_job_that_has_ended_stays_as_it_is(terminal: Terminal) -> None:
+    ran = terminal.run("cancel", "shot-1", "shot-3")
+    assert ran.code == 1
+    assert ran.out == "Job shot-1 is canceled.\n"
+    assert ran.err == "frameloom: Job shot-3 has ended before: it succeeded.\n"
+    assert status(terminal, "shot-3") is JobStatus.SUCCEEDED
+
+
+def test_canceling_twice_is_canceling(terminal: Terminal) -> None:
+    terminal.run("cancel", "shot-1")
+    assert terminal.run("cancel", "shot-1").code == 0
+
+
+def test_where_one_is_unknown_none_is_canceled(terminal: Terminal) -> None:
+    ran = terminal.run("cancel", "shot-1", "shot-else")
+    assert (ran.code, ran.err) == (2, "frameloom: JOB: the farm knows of no job 'shot-else'.\n")
+    assert status(terminal, "shot-1") is JobStatus.RUNNING
+
+
+def test_json_says_how_each_ended(terminal: Terminal) -> None:
+    ran = terminal.run("cancel", "shot-1", "shot-3", "--json")
+    assert json.loads(ran.out) == [
+        {"job_id": "shot-1", "status": "canceled"},
+        {"job_id": "shot-3", "status": "succeeded"},
+    ]
+
+
+def test_without_a_job_it_says_what_it_takes(terminal: Terminal) -> None:
+    ran = terminal.run("cancel")
+    assert ran.code == 2
+    assert "JOB" in ran.err
