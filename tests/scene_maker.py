@@ -81,12 +81,20 @@ def _settings(scene: Any, recipe: dict[str, Any]) -> None:
 def _contents(scene: Any, number: int, recipe: dict[str, Any]) -> None:
     label = "" if number == 0 else f"{scene.name} "
     _cube(scene, f"{label}cube" if label else "Cube", number, recipe)
+    if recipe["subdivisions"]:
+        _divide(bpy.data.objects["Cube"], recipe["subdivisions"])
     sun = bpy.data.objects.new(f"{label}Sun", bpy.data.lights.new(f"{label}Sun", "SUN"))
     sun.data.energy, sun.rotation_euler = 3.0, (0.9, 0.3, 0.0)
     scene.collection.objects.link(sun)
     scene.world = bpy.data.worlds.new(f"{label}World")
     if recipe["camera"]:
         scene.camera = _camera(scene, f"{label}camera" if label else "Camera", PLACES[0])
+
+
+def _divide(cube: Any, times: int) -> None:
+    divided = cube.modifiers.new("Subdivision", "SUBSURF")
+    # As they render and not as they are saved.
+    divided.levels, divided.render_levels = 0, times
 
 
 def _spoil(scene: Any, recipe: dict[str, Any]) -> None:

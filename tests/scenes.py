@@ -39,6 +39,7 @@ class _Recipe:
     codec: str | None = None
     crop: tuple[float, float, float, float] | None = None
     objects: int = 0
+    subdivisions: int = 0
     script: str | None = None
     driver: str | None = None
     style: str | None = None
@@ -71,6 +72,7 @@ def make_scene(
     format: str = "PNG",  # noqa: A002  as Blender calls it
     crop: tuple[float, float, float, float] | None = None,
     objects: int = 0,
+    subdivisions: int = 0,
     script: str | None = None,
     driver: str | None = None,
     style: str | None = None,
@@ -99,6 +101,7 @@ def make_scene(
         cameras: names of more cameras in the first scene, each of which looks from elsewhere.
         crop: xmin, ymin, xmax, ymax, as parts of the size.
         objects: how many empty objects to add, each 1.2 kB in the file.
+        subdivisions: how often the cube is divided as it renders: each takes four times the memory, ten a gigabyte.
         script: the text of a registered script: Blender runs it on opening, where scripts may run.
         driver: a Python expression that moves the first cube, where scripts may run.
         style: the text of a style module, which draws Freestyle's lines, where scripts may run.
@@ -117,6 +120,7 @@ def make_scene(
         hidden=tuple(hidden), broken=tuple(broken),
         camera=camera, compress=compress, scenes=tuple(scenes), active=active, cameras=tuple(cameras),
         engine=engine, format=format, crop=crop, objects=objects, script=script, driver=driver, style=style,
+        subdivisions=subdivisions,
         missing_image=missing_image, packed_image=None if packed_image is None else str(packed_image),
         library=None if library is None else str(library), library_path=library_path, outside=outside,
         also=also,

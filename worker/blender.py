@@ -17,12 +17,15 @@ from typing import IO, Any
 
 from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, RenderHung, by_name
 from frameloom.model.settings import RenderSettings
+from worker.memory import Memory, memory
 
 # What of the supervisor's environment Blender may see: nothing that leads to AWS.
 _PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
 _LAST_WORDS = 20
-# Seconds between two looks at whether a child that has not answered has said anything.
-_LOOK = 0.5
+# Seconds between two looks at whether a child that has not answered has said anything, and at what memory is left.
+_LOOK = 0.1
+# What a program says whose memory has run out, before it crashes of it.
+_STARVED = ("malloc returns null", "calloc returns null", "bad_alloc", "out of memory", "memoryerror")
 
 
 class ChildGone(Exception):
@@ -154,8 +157,7 @@ class Blender:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps(command) + "\n")
             process.stdin.flush()
-            if not self._answers(process.stdout):
-                raise self._hung(frame)
+            self._wait_for(process.stdout, frame)
             line = process.stdout.readline()
         if not line.endswith("\n"):
             raise self._end(frame)
@@ -165,22 +167,33 @@ class Blender:
             raise kind(**answer["facts"])
         return answer
 
-    def _answers(self, answers: IO[str]) -> bool:
-        """Wait for an answer, or for the child's end; return False where it is silent past all patience.
+    def _wait_for(self, answers: IO[str], frame: int | None) -> None:
+        """Wait until there is an answer, or the child has ended.
 
         Silence is counted look by look and not by the clock: a worker that was itself stopped for a while, with
         its machine say, must not take that for its child's silence.
+
+        Raises:
+            RenderHung: it was silent past all patience, and was killed.
+            OutOfMemory: it was about to take all memory, and was killed.
         """
         silent, heard = 0.0, self._heard
         readable = select.poll()
         readable.register(answers, select.POLLIN)
         while not readable.poll(_LOOK * 1000):
             silent += _LOOK
+            left = memory()
+            if left is not None and left.short and not self._killed:
+                raise self._starved(frame, left)
             if self._heard != heard:
                 silent, heard = 0.0, self._heard
             elif silent >= self.patience.total_seconds():
-                return False
-        return True
+                raise self._hung(frame)
+
+    def _starved(self, frame: int | None, left: Memory) -> OutOfMemory:
+        """Kill a child before the kernel kills its worker along with it, and return the error."""
+        self._forget()
+        return OutOfMemory(where=_place(frame), problem=f"{left} were in use")
 
     def _hung(self, frame: int | None) -> RenderHung:
         """Kill a child that has hung and return the error; stopped or spinning, it does not outlive SIGKILL."""
@@ -202,6 +215,8 @@ class Blender:
         where = _place(frame)
         if code == -signal.SIGKILL:
             return OutOfMemory(where=where, problem="the system killed it, as it does when memory runs out")
+        if any(sign in words.lower() for sign in _STARVED):
+            return OutOfMemory(where=where, problem=f"its last words: {words}")
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
         return RenderCrashed(where=where, problem=f"{how}; its last words: {words or 'none'}")
 

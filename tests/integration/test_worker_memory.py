@@ -1,0 +1,132 @@
+"""A Blender whose memory runs out, by the limit of its container and by its own: the worker is there to say so."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from frameloom.model.settings import RenderSettings
+from tests.scenes import make_scene
+from worker.blender import Blender
+
+CHECKOUT = Path(__file__).parents[2]
+CGROUPS = Path("/sys/fs/cgroup")
+# A worker and Blender with a small scene take 400 MiB.
+LIMIT = 700 * 2**20
+
+# Renders a frame of each scene with one Blender after the other, as a worker does, and says how each ended.
+WORKER = """
+import json, os, resource, sys
+from pathlib import Path
+from frameloom.model.errors import FarmError
+from frameloom.model.settings import RenderSettings
+from worker import blender
+
+scratch, guarded, rlimit, *scenes = sys.argv[1:]
+if guarded == "no":
+    blender.memory = lambda: None
+child = blender.Blender(scratch=Path(scratch))
+for scene in scenes:
+    try:
+        if int(rlimit):
+            child.start()
+            resource.prlimit(child.pid, resource.RLIMIT_AS, (int(rlimit), int(rlimit)))
+        child.open(Path(scene), RenderSettings(format="PNG"), name=Path(scene).name)
+        child.render(1, Path(scratch) / "frame.png")
+        print(json.dumps(["rendered", ""]), flush=True)
+    except FarmError as error:
+        print(json.dumps([type(error).__name__, str(error)]), flush=True)
+    rlimit = "0"
+child.close()
+"""
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A scene that wants gigabytes, and one that wants none."""
+    folder = tmp_path_factory.mktemp("memory")
+    return [make_scene(folder / "hungry.blend", subdivisions=11), make_scene(folder / "modest.blend")]
+
+
+@pytest.fixture
+def container() -> Iterator[Path]:
+    """A cgroup with a limit, and no swap to get around it."""
+    v1 = CGROUPS / "memory"
+    folder = (v1 if v1.is_dir() else CGROUPS) / f"frameloom-test-{uuid.uuid4().hex[:8]}"
+    limit = folder / ("memory.limit_in_bytes" if v1.is_dir() else "memory.max")
+    try:
+        folder.mkdir()
+        limit.write_text(str(LIMIT))
+    except OSError as error:
+        if folder.is_dir():
+            folder.rmdir()
+        pytest.skip(f"this machine lets no container be made: {error}")
+    yield folder
+    folder.rmdir()
+
+
+def run(
+    scenes: list[Path], scratch: Path, *, container: Path | None, guarded: bool, rlimit: int = 0
+) -> list[list[str]]:
+    """Render the scenes in turn; return how each ended."""
+    command = [sys.executable, "-c", WORKER, str(scratch), "yes" if guarded else "no", str(rlimit), *map(str, scenes)]
+
+    def join() -> None:
+        if container is not None:
+            (container / "cgroup.procs").write_text(str(os.getpid()))
+
+    ran = subprocess.run(
+        command,
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        preexec_fn=join,
+    )
+    assert ran.returncode == 0, (ran.returncode, ran.stdout, ran.stderr[-2000:])
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def test_a_blender_that_would_use_up_its_container_is_ended_first_and_the_worker_goes_on(
+    scenes: list[Path], container: Path, tmp_path: Path
+) -> None:
+    (ended, cause), then = run(scenes, tmp_path, container=container, guarded=True)
+    assert ended == "OutOfMemory"
+    assert "at frame 1: " in cause
+    assert "MiB of 700 MiB were in use" in cause
+    assert then == ["rendered", ""]
+
+
+def test_where_the_kernel_is_quicker_it_takes_blender_and_not_the_worker(
+    scenes: list[Path], container: Path, tmp_path: Path
+) -> None:
+    (ended, cause), then = run(scenes, tmp_path, container=container, guarded=False)
+    assert ended == "OutOfMemory"
+    assert "the system killed it" in cause
+    assert then == ["rendered", ""]
+
+
+def test_a_blender_that_is_refused_memory_says_so_and_the_worker_goes_on(scenes: list[Path], tmp_path: Path) -> None:
+    # Of addresses: libraries and threads alone reserve gigabytes that nobody uses.
+    (ended, cause), then = run(scenes, tmp_path, container=None, guarded=True, rlimit=4 * 2**30)
+    assert ended == "OutOfMemory", cause
+    assert then == ["rendered", ""]
+
+
+def test_blender_is_what_the_kernel_would_end_first(scenes: list[Path], tmp_path: Path) -> None:
+    child = Blender(scratch=tmp_path)
+    try:
+        child.start()
+        assert child.pid is not None
+        child.open(scenes[1], RenderSettings(format="PNG"), name="modest.blend")
+        scores = [Path(f"/proc/{pid}/oom_score_adj").read_text().strip() for pid in (child.pid, os.getpid())]
+        assert scores[0] == "1000"
+        assert scores[1] != "1000"
+    finally:
+        child.close()

@@ -1,0 +1,77 @@
+"""How much memory a worker may use, and the end of a Blender that would take it all.
+
+A container that uses up its memory is killed by the kernel as a whole: the worker with its Blender, three times over,
+and nobody says why. So Blender is ended a little earlier, while there is somebody left to tell of it.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CGROUPS, PROC = Path("/sys/fs/cgroup"), Path("/proc")
+MEBIBYTE = 2**20
+# What is left to the worker itself, and to what Blender takes between two looks: a twentieth, within these bounds.
+_LEAST, _MOST = 64 * MEBIBYTE, 1024 * MEBIBYTE
+# cgroup v1's word for no limit is a number that no machine has.
+_NO_LIMIT = 2**60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Bytes that a container may use and uses; what the kernel would drop at once is not counted."""
+
+    limit: int
+    used: int
+
+    @property
+    def short(self) -> bool:
+        """Return whether it is about to run out."""
+        return self.limit - self.used < min(_MOST, max(_LEAST, self.limit // 20))
+
+    def __str__(self) -> str:
+        """Return both in MiB."""
+        return f"{self.used // MEBIBYTE:,} MiB of {self.limit // MEBIBYTE:,} MiB"
+
+
+def memory(cgroups: Path = CGROUPS, proc: Path = PROC) -> Memory | None:
+    """Return the memory of this process's container, None where it has no limit: then the kernel chooses who goes.
+
+    Sources: cgroup v2's memory.max, memory.current and memory.stat; v1's memory.limit_in_bytes,
+    memory.usage_in_bytes and memory.stat.
+    """
+    return min(_of_cgroups(cgroups, proc), key=lambda each: each.limit - each.used, default=None)
+
+
+def go_first() -> None:
+    """Have the kernel end this process before all others, should it have to end one."""
+    with contextlib.suppress(OSError):
+        (PROC / "self" / "oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def _of_cgroups(cgroups: Path, proc: Path) -> Iterator[Memory]:
+    """Yield the memory of the process's cgroup and of each above it, as far as they are seen from here."""
+    try:
+        lines = (proc / "self" / "cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for number, controllers, path in (line.split(":", 2) for line in lines):
+        if number == "0" and not controllers:
+            yield from _above(cgroups, path, "memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            yield from _above(cgroups / "memory", path, *names)
+
+
+def _above(root: Path, path: str, limit: str, usage: str, droppable: str) -> Iterator[Memory]:
+    inner = root / path.lstrip("/")
+    for folder in (inner, *inner.parents):
+        with contextlib.suppress(OSError, ValueError):
+            # "max" is no number either.
+            most = int((folder / limit).read_text(encoding="ascii"))
+            if most < _NO_LIMIT:
+                used = int((folder / usage).read_text(encoding="ascii"))
+                stat = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
+                yield Memory(limit=most, used=used - int(stat.get(droppable, 0)))
+        if folder == root:
+            return
