@@ -76,3 +76,10 @@ def test_all_results_of_all_attempts_are_read(store: MemoryStore) -> None:
     ]
     assert list(documents.chunk_results(store, BUCKETS, job.job_id)) == written
     assert list(documents.chunk_results(store, BUCKETS, "shot-11")) == []
+
+
+def test_results_come_in_order_however_many_they_are(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "READ_AHEAD", 7)
+    job = make_job(store)
+    written = [put_result(store, job, f"1-{index:06d}", str(index)) for index in range(100)]
+    assert list(documents.chunk_results(store, BUCKETS, job.job_id)) == written

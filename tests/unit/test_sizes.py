@@ -53,6 +53,17 @@ def test_blenders_start_costs_each_worker_less_than_a_twentieth_of_what_it_rende
     assert crew == workers or (crew + 1) * start >= work / 20 * (1 - 1e-9)
 
 
+@given(frames=st.integers(1000, 20_000), workers=st.integers(1, 50), seconds=st.floats(0.5, 20))
+def test_with_sixty_starts_worth_of_work_each_workers_first_chunk_alone_is_worth_it(
+    frames: int, workers: int, seconds: float
+) -> None:
+    start = frames * seconds / workers / 60
+    sizes = chunks(frames, workers, seconds, start=start, patience=1e9)
+    least = min(20 * start, MOST_FRAMES * seconds)
+    # To the nearest frame.
+    assert all((size + 0.5) * seconds >= least * (1 - 1e-9) for size in sizes[:workers])
+
+
 def test_a_fleet_that_would_do_little_but_load_the_scene_gets_chunks_for_fewer_workers() -> None:
     # A thousand seconds of work, of which ten workers' loads cost fifty: a third of their shares at first.
     assert chunks(1000, 100, 1.0, start=5.0)[:21] == [33] * 10 + [22] * 10 + [15]
@@ -81,7 +92,7 @@ def test_each_chunk_ends_well_within_its_time_and_holds_no_endless_list() -> Non
 
 
 def test_a_scene_that_takes_long_to_load_has_longer_chunks_than_others() -> None:
-    assert max(chunks(100_000, 1, 10.0, start=120.0)) * 10.0 == 2400.0
+    assert max(chunks(100_000, 1, 10.0, start=300.0)) * 10.0 == 6000.0
 
 
 def test_slow_frames_come_in_smaller_chunks_than_the_quick_ones_beside_them() -> None:

@@ -1,7 +1,9 @@
 """JSON documents in the log bucket: the manifest, the chunks, the results, the report."""
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from frameloom.model import keys
@@ -9,6 +11,10 @@ from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
 from frameloom.model.messages import ChunkResult
 from frameloom.services.ports import Buckets, Store
+
+# As many as boto3 keeps connections. A large job has a hundred thousand results, of some milliseconds each.
+READERS = 10
+READ_AHEAD = 1000
 
 
 def read(store: Store, bucket: str, key: str) -> Any:
@@ -58,6 +64,18 @@ def film_frames(store: Store, buckets: Buckets, job_id: str) -> FrameRange:
 
 
 def chunk_results(store: Store, buckets: Buckets, job_id: str) -> Iterator[ChunkResult]:
-    """Yield how each of the job's chunks ended, failures too."""
-    for stored in store.list(buckets.logs, keys.results_prefix(job_id)):
-        yield ChunkResult.model_validate(read(store, buckets.logs, stored.key))
+    """Yield how each of the job's chunks ended, failures too, in the order of their names."""
+    listed = (stored.key for stored in store.list(buckets.logs, keys.results_prefix(job_id)))
+    yield from read_results(store, buckets, listed)
+
+
+def read_results(store: Store, buckets: Buckets, listed: Iterable[str]) -> Iterator[ChunkResult]:
+    """Yield the results of these keys, in order; they are fetched side by side, and only some ahead."""
+    waiting = iter(listed)
+
+    def result(key: str) -> ChunkResult:
+        return ChunkResult.model_validate(read(store, buckets.logs, key))
+
+    with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="results") as pool:
+        while ahead := list(itertools.islice(waiting, READ_AHEAD)):
+            yield from pool.map(result, ahead)

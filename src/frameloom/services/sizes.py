@@ -26,8 +26,8 @@ WORTH = 20
 TURN_AROUND = 0.3
 # A batch holds a third of what is left.
 BATCH = 1 / 3
-# A chunk's seconds: other jobs' turn should come, and a worker that dies three times in one loses it.
-LONGEST = 900.0
+# A chunk's seconds: other jobs' turn should come, and a chunk that kills three workers is lost.
+LONGEST = 3600.0
 # A chunk's frames: a worker asks S3 for each of them, and names them in its message.
 MOST_FRAMES = 1000
 # Frames of a chunk where no time is known.

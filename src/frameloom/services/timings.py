@@ -4,7 +4,6 @@ Times lie by render key: they are of the same bytes and settings, so a scene tha
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from statistics import fmean, median
 from typing import TypeVar
 
@@ -20,7 +19,6 @@ from frameloom.services.ports import Buckets, Store
 SAMPLE = 50
 # Frames whose times are kept: enough for the ups and downs of a film.
 POINTS = 100
-READERS = 10
 # Measured frames on either side that a frame's time is evened out with: by itself it says little of its neighbours.
 NEIGHBOURS = 4
 
@@ -89,9 +87,7 @@ def _sample(store: Store, buckets: Buckets, job: Job) -> list[ChunkResult]:
     found = [stored.key for stored in store.list(buckets.logs, keys.results_prefix(job.job_id))]
     half = SAMPLE // 2
     chosen = found[:half] + list(_spread(found[half:], half))
-    with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="timings") as pool:
-        read = pool.map(lambda key: ChunkResult.model_validate(documents.read(store, buckets.logs, key)), chosen)
-        return list(read)
+    return list(documents.read_results(store, buckets, chosen))
 
 
 def _spread(items: Sequence[Item], most: int) -> Iterator[Item]:
