@@ -26,6 +26,7 @@ from itertools import islice
 from frameloom.model.frames import FrameRange
 from frameloom.model.timings import Timings
 from frameloom.services.sizes import TURN_AROUND
+from frameloom.services.timings import SAMPLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ def frame_times(
     return times
 
 
-def known_times(times: Sequence[float], start: float, *, points: int = 50) -> Timings:
+def known_times(times: Sequence[float], start: float, *, points: int = SAMPLE) -> Timings:
     """Return what an earlier job would have measured, of chunks of five frames."""
     middles = range(0, len(times), max(1, len(times) // points))
     means = {index: times[max(0, index - 2) : index + 3] for index in middles}

@@ -16,7 +16,7 @@ from frameloom.services import documents
 from frameloom.services.ports import Buckets, Store
 
 # Results that are read, however many chunks there were: half of them the first, which workers begin with.
-SAMPLE = 50
+SAMPLE = 12
 # Frames whose times are kept: enough for the ups and downs of a film.
 POINTS = 100
 # Measured frames on either side that a frame's time is evened out with: by itself it says little of its neighbours.
