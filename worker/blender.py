@@ -22,8 +22,9 @@ from worker.memory import Memory, memory
 # What of the supervisor's environment Blender may see: nothing that leads to AWS.
 _PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
 _LAST_WORDS = 20
-# Seconds between two looks at whether a child that has not answered has said anything, and at what memory is left.
-_LOOK = 0.1
+# Seconds between two looks at whether a child that has not answered has said anything, and at what memory is left; and
+# where that is little: a gigabyte is taken within a second.
+_LOOK, _CLOSE_LOOK = 0.1, 0.02
 # What a program says whose memory has run out, before it crashes of it.
 _STARVED = ("malloc returns null", "calloc returns null", "bad_alloc", "out of memory", "memoryerror")
 
@@ -177,14 +178,15 @@ class Blender:
             RenderHung: it was silent past all patience, and was killed.
             OutOfMemory: it was about to take all memory, and was killed.
         """
-        silent, heard = 0.0, self._heard
+        silent, heard, look = 0.0, self._heard, _LOOK
         readable = select.poll()
         readable.register(answers, select.POLLIN)
-        while not readable.poll(_LOOK * 1000):
-            silent += _LOOK
+        while not readable.poll(look * 1000):
+            silent += look
             left = memory()
             if left is not None and left.short and not self._killed:
                 raise self._starved(frame, left)
+            look = _CLOSE_LOOK if left is not None and left.scarce else _LOOK
             if self._heard != heard:
                 silent, heard = 0.0, self._heard
             elif silent >= self.patience.total_seconds():

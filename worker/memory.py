@@ -12,7 +12,7 @@ from pathlib import Path
 CGROUPS, PROC = Path("/sys/fs/cgroup"), Path("/proc")
 MEBIBYTE = 2**20
 # What is left to the worker itself, and to what Blender takes between two looks: a twentieth, within these bounds.
-_LEAST, _MOST = 64 * MEBIBYTE, 1024 * MEBIBYTE
+_LEAST, _MOST = 128 * MEBIBYTE, 1024 * MEBIBYTE
 # cgroup v1's word for no limit is a number that no machine has.
 _NO_LIMIT = 2**60
 
@@ -27,7 +27,16 @@ class Memory:
     @property
     def short(self) -> bool:
         """Return whether it is about to run out."""
-        return self.limit - self.used < min(_MOST, max(_LEAST, self.limit // 20))
+        return self.limit - self.used < self._reserve
+
+    @property
+    def scarce(self) -> bool:
+        """Return whether it may be about to run out before long."""
+        return self.limit - self.used < 4 * self._reserve
+
+    @property
+    def _reserve(self) -> int:
+        return min(_MOST, max(_LEAST, self.limit // 20))
 
     def __str__(self) -> str:
         """Return both in MiB."""

@@ -27,7 +27,7 @@ LEASE = 2
 BACK_AFTER = 15
 # Jobs that run at once, and what each allows, in seconds: whatever happens, it ends by then.
 AT_ONCE = 3
-TIMEOUTS = {"queue_timeout": 90, "chunk_timeout": 120, "frame_timeout": 5}
+TIMEOUTS = {"queue_timeout": 90, "chunk_timeout": 120, "frame_timeout": 10}
 # For a job to end once nothing disturbs it any more: two rounds of two attempts, and its film.
 PATIENCE = 4 * TIMEOUTS["chunk_timeout"] + 120
 

@@ -72,7 +72,7 @@ def test_without_a_limit_there_is_none(tmp_path: Path, proc: Path, lines: str | 
 @pytest.mark.parametrize(
     ("limit", "left", "short"),
     [
-        (1024, 65, False), (1024, 63, True),
+        (1024, 129, False), (1024, 127, True),
         (6144, 310, False), (6144, 300, True),
         (200_000, 1100, False), (200_000, 1000, True),
     ],
