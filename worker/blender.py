@@ -37,12 +37,14 @@ class ChildGone(Exception):
 class Rendered:
     """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time.
 
-    `flat` is the one colour of all its pixels, `problem` what makes it unfit to be stored (worker.look).
+    `depth` is the bits of a channel that it should have, `flat` the one colour of all its pixels, `problem` what makes it unfit
+    to be stored (worker.look).
     """
 
     frame: int
     path: Path
     size: tuple[int, int] | None
+    depth: int
     seconds: float
     flat: str | None = None
     problem: str | None = None
@@ -134,6 +136,7 @@ class Blender:
             frame=frame,
             path=path,
             size=None if size is None else (size[0], size[1]),
+            depth=answer["depth"],
             seconds=answer["seconds"],
             flat=answer["flat"],
             problem=answer["problem"],

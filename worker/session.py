@@ -1,7 +1,7 @@
 """The child process: holds Blender, reads commands as JSON lines and answers each with one.
 
     {"do": "open", "path", "name", "settings", "complete"} -> {"size": [w, h] or null}
-    {"do": "render", "frame", "path"}         -> {"size", "seconds", "flat", "problem"} (worker.look)
+    {"do": "render", "frame", "path"}         -> {"size", "depth", "seconds", "flat", "problem"} (worker.look)
     either                                    -> {"error": <name>, "facts": {...}}
     any answer but an error                   -> and {"network": why this process has one, null where it has none}
 
@@ -99,7 +99,13 @@ class Session:
             raise RenderCrashed(where=f"frame {frame}", problem="Blender wrote no image")
         seen = look(path, scene.render.image_settings.file_format)
         seconds = round(time.monotonic() - begun, 3)
-        return {"size": expected_size(scene), "seconds": seconds, "flat": seen.flat, "problem": seen.problem}
+        return {
+            "size": expected_size(scene),
+            "depth": int(scene.render.image_settings.color_depth),
+            "seconds": seconds,
+            "flat": seen.flat,
+            "problem": seen.problem,
+        }
 
 
 def _said(error: RuntimeError) -> str:

@@ -51,13 +51,16 @@ class Uploads:
         try:
             data = rendered.path.read_bytes()
             try:
-                check_image(data, format=file_format, frame=rendered.frame, size=rendered.size)
+                facts = check_image(data, format=file_format, frame=rendered.frame, size=rendered.size)
             except FrameInvalid as error:
                 # Blender calls a frame finished that found no room; asked while the half of it still takes its room.
                 if shutil.disk_usage(rendered.path.parent).free < FULL:
                     problem = f"{error.facts['problem']}; no space is left on the worker's disk"
                     raise FrameInvalid(frame=rendered.frame, problem=problem) from error
                 raise
+            if facts is not None and facts.bit_depth < rendered.depth:
+                problem = f"it has {facts.bit_depth} bits a channel, not {rendered.depth}"
+                raise FrameInvalid(frame=rendered.frame, problem=problem)
             if rendered.problem is not None:
                 raise FrameInvalid(frame=rendered.frame, problem=rendered.problem)
             if rendered.flat is not None:

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -373,6 +374,25 @@ def test_half_an_image_is_never_stored(farm: Farm, scene: Path, monkeypatch: pyt
     farm.work(farm.message(scene, "1-3"))
     assert farm.answers.failed["token"][0] == "FrameInvalid"
     assert farm.frames() == ["000001.png", "000003.png"]
+
+
+@pytest.mark.parametrize(("depth", "stored"), [(8, True), (16, False)])
+def test_a_frame_of_too_few_bits_is_never_stored(
+    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch, depth: int, *, stored: bool
+) -> None:
+    """As Blender would say it of a scene of 16 bits, whose file has 8 of them."""
+    render = Blender.render
+
+    def deeper(blender: Blender, frame: int, path: Path) -> Rendered:
+        rendered = render(blender, frame, path)
+        assert rendered.depth == 8
+        return replace(rendered, depth=depth)
+
+    monkeypatch.setattr(Blender, "render", deeper)
+    farm.work(farm.message(scene, "1"))
+    assert farm.frames() == (["000001.png"] if stored else [])
+    if not stored:
+        assert "it has 8 bits a channel, not 16" in farm.answers.failed["token"][1]
 
 
 def test_a_queue_that_fails_is_asked_again(farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
