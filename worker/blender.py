@@ -37,8 +37,8 @@ class ChildGone(Exception):
 class Rendered:
     """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time.
 
-    `depth` is the bits of a channel that it should have, `flat` the one colour of all its pixels, `problem` what makes it unfit
-    to be stored (worker.look).
+    `depth` is the bits of a channel that it should have, `flat` the one colour of all its pixels, `problem` what makes
+    it unfit to be stored (worker.look).
     """
 
     frame: int
