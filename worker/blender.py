@@ -55,11 +55,12 @@ class Blender:
 
     # How long it may say nothing while it opens or renders; the chunk at hand says.
     patience = timedelta(hours=4)
-    # Is told each line that Blender prints, where somebody wants to know.
-    tell: Callable[[str], None] | None = None
+    # Is told each line that Blender prints, and of which frame it is, where somebody wants to know.
+    tell: Callable[[str, int | None], None] | None = None
 
     def __init__(self, *, scratch: Path) -> None:
         self._heard = 0
+        self._frame: int | None = None
         self._scratch = scratch
         self._process: subprocess.Popen[str] | None = None
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
@@ -157,7 +158,7 @@ class Blender:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise ChildGone
-        line = ""
+        line, self._frame = "", frame
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps(command) + "\n")
             process.stdin.flush()
@@ -246,7 +247,7 @@ class Blender:
             for line in words:
                 self._words.append(line.rstrip())
                 if self.tell is not None:
-                    self.tell(line.rstrip())
+                    self.tell(line.rstrip(), self._frame)
                 self._heard += 1
 
 

@@ -35,10 +35,10 @@ class Witness:
         except Exception as error:  # noqa: BLE001  the chunk is worth more than its words
             self._log.warning("Nobody will find this chunk's log by its key", problem=str(error))
 
-    def _hear(self, line: str) -> None:
+    def _hear(self, line: str, frame: int | None) -> None:
         second = int(time.monotonic())
         if second != self._second:
             self._second, self._lines = second, 0
         self._lines += 1
         if line and self._lines <= LINES_PER_SECOND:
-            self._log.debug(line[:LONGEST_LINE], source="Blender")
+            self._log.debug(line[:LONGEST_LINE], frame=frame, source="Blender")

@@ -91,7 +91,9 @@ def test_a_chunk_that_kills_three_workers_is_reported_with_its_frames_and_its_la
     [lost] = [chunk for chunk in rig.report(job_id)["chunks"] if chunk.get("error")]
     assert (lost["error"], lost["chunk_id"], lost["frames"], lost["attempt"]) == ("ChunkLost", "1-000000", "1", 0)
     assert "of frames 1 went" in lost["cause"]
-    # Blender's own words, and the last of them in the error.
+    # Blender's own words, each with its frame, and the last of them in the error.
+    said = [record for record in rig.log(job_id) if record["facts"].get("source") == "Blender"]
+    assert any(record["message"].startswith("Fra:1 ") and record["frame"] == 1 for record in said)
     assert any("Fra:1" in line for line in lost["log"])
     assert lost["log"][-1] in lost["cause"]
 
