@@ -45,8 +45,10 @@ format: env  ## Bring the code into shape.
 definition: env  ## Write the state machine's ASL and its picture anew from statemachine/definition.py.
 	$(RUN)/python -m statemachine
 
-bench: env  ## Time the local farm against plain Blender, in pairs; takes some minutes.
+bench: env  ## Time the farm against plain Blender and against others, and what one worker costs; takes some minutes.
 	$(RUN)/python -m benchmarks
+	$(RUN)/python -m benchmarks.worker
+	$(RUN)/python -m benchmarks.others
 
 fuzz: env  ## Feed damaged requests, messages and scenes to what reads them: EXAMPLES=5000, then SECONDS=60 of each.
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(RUN)/pytest --timeout=0 tests/fuzz/test_fuzz.py
