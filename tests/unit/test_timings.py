@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from frameloom.model import keys
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
 from frameloom.model.messages import ChunkResult
@@ -112,3 +113,10 @@ def test_what_is_known_grows_with_each_job_and_stays_small() -> None:
     assert list(found.frames) == sorted(found.frames, key=int)
     assert {"1", "600"} <= found.frames.keys()
     assert all(seconds == float(frame) for frame, seconds in found.frames.items())
+
+
+def test_times_that_another_version_wrote_are_as_good_as_none() -> None:
+    store = MemoryStore()
+    job = make_job(store)
+    documents.write(store, BUCKETS.logs, keys.timings_key(job.outputs.prefix), {"of": "another farm"})
+    assert find(store, BUCKETS, job) is None

@@ -28,7 +28,11 @@ Item = TypeVar("Item")
 def find(store: Store, buckets: Buckets, job: Job) -> Timings | None:
     """Return what is known of the job's scene as the job renders it, None where nobody has rendered it yet."""
     document = documents.read(store, buckets.logs, keys.timings_key(job.outputs.prefix))
-    return None if document is None else Timings.model_validate(document)
+    try:
+        return None if document is None else Timings.model_validate(document)
+    except ValueError:
+        # Of another version of this farm: measured anew, and no job's concern.
+        return None
 
 
 def keep(store: Store, buckets: Buckets, job: Job) -> None:
