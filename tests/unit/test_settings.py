@@ -111,6 +111,13 @@ def test_impossible_films_are_refused_by_name(field: str, value: object) -> None
     assert caught.value.facts["field"] == field
 
 
+def test_av1_takes_no_quality_that_its_encoder_would_not_keep_to() -> None:
+    with pytest.raises(InvalidRequest, match="1 to 51 with av1"):
+        VideoSettings.read({"codec": "av1", "quality": 0})
+    assert VideoSettings.read({"codec": "av1", "quality": 1}).quality == 1
+    assert VideoSettings.read({"codec": "h264", "quality": 0}).quality == 0
+
+
 @pytest.mark.parametrize("written", ["optix", "Optix", "OPTIX"])
 def test_devices_are_read_in_either_case(written: str) -> None:
     assert RenderSettings.read({"device": written}).device == read_device(written) == "OPTIX"

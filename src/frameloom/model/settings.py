@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from frameloom.model.base import Value
 
@@ -104,6 +104,14 @@ def read_device(text: str) -> Device:
 class VideoSettings(Value):
     """How the frames become a film."""
 
-    codec: Literal["h264"] = "h264"
-    # x264's constant rate factor: 0 is lossless, 18 can hardly be told from the frames, 51 is the worst.
+    codec: Literal["h264", "h265", "av1"] = "h264"
+    # The encoder's constant rate factor: 18 can hardly be told from the frames, 51 is the worst, 0 of h264 lossless.
     quality: Annotated[Whole, Field(ge=0, le=51)] = 18
+
+    @field_validator("quality")
+    @classmethod
+    def _on_the_codecs_scale(cls, quality: int, info: ValidationInfo) -> int:
+        # SVT-AV1 takes 0 for a factor of its own choice.
+        if quality == 0 and info.data.get("codec") == "av1":
+            raise ValueError("takes 1 to 51 with av1, which has no lossless film here")
+        return quality

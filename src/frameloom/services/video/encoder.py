@@ -49,6 +49,8 @@ class _Segment:
         self._out = out
         self._options = options
         self._pictures = Pictures(options)
+        self._reorder = codec_of(options).reorder
+        self._stored = 0
         self.frames = 0
 
     def __enter__(self) -> Self:
@@ -83,7 +85,11 @@ class _Segment:
 
     def _encode(self, picture: VideoFrame | None) -> None:
         with refusals(self._out):
-            self._container.mux(self._stream.encode(picture))
+            for packet in self._stream.encode(picture):
+                if self._reorder is not None:
+                    packet.dts, packet.time_base = self._stored - self._reorder, 1 / self._options.fps
+                self._stored += 1
+                self._container.mux(packet)
 
     def _add_stream(self) -> VideoStream:
         codec = codec_of(self._options)
@@ -101,4 +107,6 @@ class _Segment:
         # Threads that share a frame would cut it into slices, which costs size; these take a frame each.
         stream.codec_context.thread_type = "FRAME"
         stream.codec_context.thread_count = codec.threads
+        if codec.tag is not None:
+            stream.codec_context.codec_tag = codec.tag
         return stream

@@ -85,7 +85,9 @@ class _Film:
         """Return the film's stream, made after the first segment's, which all others must resemble."""
         headers = source.codec_context.extradata
         if self._stream is None:
-            self._stream = self._container.add_stream_from_template(source)
+            # Opaque: copied as it is, without an encoder of its codec, which AV1 has none of by that name.
+            self._stream = self._container.add_stream_from_template(source, opaque=True)
+            self._stream.codec_context.codec_tag = source.codec_context.codec_tag
             self._headers = headers
         if headers != self._headers:
             raise EncodeFailed(problem=f"{path.name}: it was encoded with other options than the segments before it")

@@ -18,7 +18,7 @@ GOP_SECONDS = 2
 class VideoOptions:
     """A film: `fps` frames per second, `size` (width, height) in pixels of each image.
 
-    `quality` is the codec's own scale; for h264 the constant rate factor, 0 (lossless) to 51 (worst).
+    `quality` is the codec's constant rate factor, 0 to 51 (worst); 0 is lossless with h264, and none of av1's.
     """
 
     codec: str = "h264"
@@ -38,6 +38,13 @@ class Codec:
     # Threads are part of the bits that come out, so the number is the codec's, never the machine's.
     threads: int
     options: Callable[[VideoOptions], dict[str, str]]
+    # The name of the samples' kind in the mp4, where libav's own choice is not the one that every player takes.
+    tag: str | None = None
+    # Width and height that the encoder refuses to go below.
+    smallest: tuple[int, int] = (2, 2)
+    # How many pictures may be stored before one that is shown earlier, where the encoder's own decoding times cannot
+    # be relied on.
+    reorder: int | None = None
 
 
 def _h264(options: VideoOptions) -> dict[str, str]:
@@ -53,9 +60,42 @@ def _h264(options: VideoOptions) -> dict[str, str]:
     }
 
 
-# Six threads: as many as the largest Lambda has processors.
+def _h265(options: VideoOptions) -> dict[str, str]:
+    return {
+        "preset": "medium",
+        "crf": str(options.quality),
+        "g": str(gop_length(options)),
+        # open-gop=0: as above. frame-threads: part of the bits, so it is not the machine's to choose; each holds
+        # frames. info=0: no text of the encoder's options in the film.
+        "x265-params": "open-gop=0:bframes=4:b-pyramid=1:frame-threads=2:info=0:log-level=none",
+    }
+
+
+def _av1(options: VideoOptions) -> dict[str, str]:
+    # SVT-AV1 closes its groups by itself, and its bits do not depend on its threads.
+    return {"preset": "8", "crf": str(options.quality), "g": str(gop_length(options))}
+
+
+# Six threads: as many as the largest Lambda has processors. x265 and SVT-AV1 have a pool of their own.
+# hvc1: with hev1, libav's choice, Apple's players show nothing.
 CODECS: Mapping[str, Codec] = MappingProxyType(
-    {"h264": Codec(encoder="libx264", pixel_format="yuv420p", block=(2, 2), threads=6, options=_h264)}
+    {
+        "h264": Codec(encoder="libx264", pixel_format="yuv420p", block=(2, 2), threads=6, options=_h264),
+        "h265": Codec(
+            encoder="libx265",
+            pixel_format="yuv420p",
+            block=(2, 2),
+            threads=1,
+            options=_h265,
+            tag="hvc1",
+            smallest=(16, 16),
+            # A pyramid of B pictures is two deep. x265's times are arbitrary in segments shorter than that.
+            reorder=2,
+        ),
+        "av1": Codec(
+            encoder="libsvtav1", pixel_format="yuv420p", block=(2, 2), threads=1, options=_av1, smallest=(16, 16)
+        ),
+    }
 )
 
 
@@ -93,14 +133,16 @@ def pixel_format(options: VideoOptions) -> str:
 def coded_size(options: VideoOptions) -> tuple[int, int]:
     """Return the film's size: the images', rounded up to what the codec takes.
 
-    A film of odd images has one more column or row, a copy of its neighbour: cutting one off would lose
+    A film of odd images has one more column or row, a copy of its neighbour, and one of images below the codec's
+    smallest as many as are lacking: cutting one off would lose
     pixels that somebody rendered, and scaling would blur all of them.
 
     Raises:
         EncodeFailed: there is no such codec.
     """
-    (width, height), (across, down) = options.size, codec_of(options).block
-    return -(-width // across) * across, -(-height // down) * down
+    (width, height), codec = options.size, codec_of(options)
+    (across, down), (narrowest, lowest) = codec.block, codec.smallest
+    return max(narrowest, -(-width // across) * across), max(lowest, -(-height // down) * down)
 
 
 def gop_length(options: VideoOptions) -> int:

@@ -1,0 +1,97 @@
+"""A film in each codec that a request may name: what its segments show, in order and on time."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from frameloom.services.video import CODECS, encode_segment, join_segments, probe
+from tests.unit.video_images import (
+    film,
+    images,
+    numbered,
+    numbered_frames,
+    pictures,
+    planes,
+    png,
+    psnr,
+    read_number,
+    textured,
+    times,
+)
+
+COUNTS = [1, 60, 2, 7]
+FPS = Fraction(30000, 1001)
+NAMES = {"h264": "h264", "h265": "hevc", "av1": "libdav1d"}
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_joined_film_decodes_to_its_segments_pictures_in_order_and_on_time(tmp_path: Path, codec: str) -> None:
+    options, segments, first = film(numbered(0).size, FPS, codec=codec), [], 0
+    for count in COUNTS:
+        segments.append(tmp_path / f"{first}.mp4")
+        encode_segment(numbered_frames(first, count), segments[-1], options)
+        first += count
+    out = tmp_path / "film.mp4"
+    assert join_segments(segments, out, options) == first
+    assert [read_number(image) for image in images(out)] == list(range(first))
+    assert times(out) == [index / FPS for index in range(first)]
+    apart = [planes(picture) for segment in segments for picture in pictures(segment)]
+    assert [planes(picture) for picture in pictures(out)] == apart
+    facts = probe(out)
+    assert (facts.codec, facts.frames, facts.duration, facts.size) == (NAMES[codec], first, first / FPS, (160, 48))
+    data = out.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_pictures_look_like_the_frames(tmp_path: Path, codec: str) -> None:
+    frames = [textured(number) for number in range(20)]
+    out = tmp_path / "film.mp4"
+    encode_segment([(i, png(frame)) for i, frame in enumerate(frames)], out, film(frames[0].size, codec=codec))
+    assert min(psnr(*pair) for pair in zip(frames, images(out), strict=True)) > 36
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 9])
+def test_segments_shorter_than_the_encoder_looks_ahead_are_whole(tmp_path: Path, codec: str, count: int) -> None:
+    out = tmp_path / "film.mp4"
+    for first in range(4):
+        encode_segment(numbered_frames(first, count), out, film(numbered(0).size, codec=codec))
+        assert [read_number(image) for image in images(out)] == list(range(first, first + count))
+        assert times(out) == [Fraction(index, 24) for index in range(count)]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system can't take processors away")
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_same_images_give_the_same_bytes_whatever_the_number_of_processors(tmp_path: Path, codec: str) -> None:
+    processors = os.sched_getaffinity(0)
+    one, all_of_them = tmp_path / "one.mp4", tmp_path / "all.mp4"
+    frames = [(i, png(textured(i))) for i in range(40)]
+    encode_segment(frames, all_of_them, film((160, 96), codec=codec))
+    os.sched_setaffinity(0, {min(processors)})
+    try:
+        encode_segment(frames, one, film((160, 96), codec=codec))
+    finally:
+        os.sched_setaffinity(0, processors)
+    assert one.read_bytes() == all_of_them.read_bytes()
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("size", [(15, 9), (65, 63), (641, 361)])
+def test_small_and_odd_sizes_can_be_encoded(tmp_path: Path, codec: str, size: tuple[int, int]) -> None:
+    out = tmp_path / "film.mp4"
+    encode_segment([(i, png(textured(i, size))) for i in range(3)], out, film(size, codec=codec))
+    least = 2 if codec == "h264" else 16
+    assert probe(out).size == tuple(max(least, side + side % 2) for side in size)
+
+
+def test_h265_is_named_as_apples_players_take_it(tmp_path: Path) -> None:
+    out = tmp_path / "film.mp4"
+    options = film(numbered(0).size, codec="h265")
+    encode_segment(numbered_frames(1, 2), tmp_path / "0.mp4", options)
+    join_segments([tmp_path / "0.mp4"], out, options)
+    with av.open(out) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
