@@ -159,6 +159,13 @@ def test_segments_cover_each_frame_once_in_order_and_are_of_one_length(frames: i
     assert max(segment.count for segment in segments) - min(segment.count for segment in segments) <= 1
 
 
+@pytest.mark.parametrize(
+    ("frames", "segments"), [(1, 1), (199, 1), (200, 2), (300, 3), (3_000, 30), (20_000, 40), (100_000, 200)]
+)
+def test_a_film_is_encoded_in_as_many_segments_as_are_encoded_at_once(frames: int, segments: int) -> None:
+    assert len(plan_segments(frames)) == segments
+
+
 def test_segments_fit_the_state() -> None:
     # 256 KiB is all that a state machine carries from state to state.
     assert sum(len(str(segment.to_json())) + 2 for segment in plan_segments(1_000_000)) < 256 * 1024

@@ -64,6 +64,16 @@ def test_segments_shorter_than_the_encoder_looks_ahead_are_whole(tmp_path: Path,
         assert times(out) == [Fraction(index, 24) for index in range(count)]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_pictures_of_h265_are_decoded_a_frame_apart_and_two_ahead(tmp_path: Path, count: int) -> None:
+    """By its own account x265 decodes short segments at any time, and now and then no file can hold that."""
+    out = tmp_path / "segment.mp4"
+    encode_segment(numbered_frames(1, count), out, film(numbered(0).size, codec="h265"))
+    with av.open(out) as container:
+        stored = [packet.dts * packet.time_base * 24 for packet in container.demux(video=0) if packet.size]
+    assert stored == [index - 2 for index in range(count)]
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system can't take processors away")
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_same_images_give_the_same_bytes_whatever_the_number_of_processors(tmp_path: Path, codec: str) -> None:

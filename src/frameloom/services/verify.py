@@ -13,6 +13,9 @@ from frameloom.services.ports import Buckets, Store
 
 # 20 seconds of film at 25 frames a second: far below a Lambda's 15 minutes, even at 4K.
 SEGMENT_FRAMES = 500
+# Below that, as many segments as are encoded at once, each of two groups of pictures or more: shorter ones would cost
+# size, with a key frame more each, and time, with an encoder to start.
+SHORT_SEGMENT, AT_ONCE = 100, 40
 # A message that names every one of a million frames helps nobody, and state is bounded.
 NAMED_FRAMES = 200
 
@@ -42,7 +45,7 @@ def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets) ->
 
 def plan_segments(frames: int) -> list[Segment]:
     """Return segments of nearly equal length that cover `frames` present frames once, in order."""
-    count = max(1, math.ceil(frames / SEGMENT_FRAMES))
+    count = max(1, math.ceil(frames / SEGMENT_FRAMES), min(AT_ONCE, frames // SHORT_SEGMENT))
     edges = [frames * edge // count for edge in range(count + 1)]
     return [
         Segment(segment=index, first=first, count=end - first)
