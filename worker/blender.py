@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,10 +80,13 @@ class Blender:
         if self._process is not None and self._process.poll() is None:
             return
         self._forget()
-        home = self._scratch / "home"
+        home, temporary = self._scratch / "home", self._scratch / "tmp"
         home.mkdir(parents=True, exist_ok=True)
+        # Blender clears its own up as it ends, which it is not left the time for.
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
-        environment |= {"HOME": str(home), "TMPDIR": str(home), "PYTHONUNBUFFERED": "1"}
+        environment |= {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "worker.child"],
             cwd=Path(__file__).parent.parent,

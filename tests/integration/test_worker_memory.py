@@ -132,3 +132,21 @@ def test_blender_is_what_the_kernel_would_end_first(scenes: list[Path], tmp_path
         assert scores[1] != "1000"
     finally:
         child.close()
+
+
+def test_what_a_blender_that_was_killed_left_on_the_disk_goes_before_the_next_one(
+    scenes: list[Path], tmp_path: Path
+) -> None:
+    child = Blender(scratch=tmp_path)
+    left = []
+    try:
+        for _ in range(3):
+            child.open(scenes[1], RenderSettings(format="PNG"), name="modest.blend")
+            left.append(sorted(path.name for path in (tmp_path / "tmp").iterdir()))
+            child.kill()
+            child.close()
+    finally:
+        child.close()
+    # A folder of its own for each, which it did not live to remove; never those of the ones before it.
+    assert [len(names) for names in left] == [1, 1, 1]
+    assert len({name for names in left for name in names}) == 3
