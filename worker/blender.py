@@ -82,9 +82,7 @@ class Blender:
         self._forget()
         home, temporary = self._scratch / "home", self._scratch / "tmp"
         home.mkdir(parents=True, exist_ok=True)
-        # Blender clears its own up as it ends, which it is not left the time for.
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
+        temporary.mkdir(exist_ok=True)
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
         environment |= {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
@@ -135,7 +133,12 @@ class Blender:
             AttemptFailed: Blender failed or died, or hung and was killed.
             ChildGone: Blender was killed by `kill`.
         """
-        answer = self._ask({"do": "render", "frame": frame, "path": str(path)}, frame=frame)
+        try:
+            answer = self._ask({"do": "render", "frame": frame, "path": str(path)}, frame=frame)
+        except (ChildGone, FarmError):
+            # Blender may have been ended in the middle of writing it.
+            path.unlink(missing_ok=True)
+            raise
         size = answer["size"]
         return Rendered(
             frame=frame,
@@ -150,8 +153,10 @@ class Blender:
     def kill(self) -> None:
         """End the child at once, in mid-frame if need be: Blender has no cancel of its own. Any thread may call."""
         self._killed = True
-        if self._process is not None:
-            self._process.kill()
+        # Read once: the thread that asks may forget it meanwhile.
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def close(self) -> None:
         """End the child and forget the scene."""
@@ -185,6 +190,7 @@ class Blender:
         Raises:
             RenderHung: it was silent past all patience, and was killed.
             OutOfMemory: it was about to take all memory, and was killed.
+            ChildGone: `kill` came at the same time, and counts.
         """
         silent, heard, look = 0.0, self._heard, _LOOK
         readable = select.poll()
@@ -200,15 +206,19 @@ class Blender:
             elif silent >= self.patience.total_seconds():
                 raise self._hung(frame)
 
-    def _starved(self, frame: int | None, left: Memory) -> OutOfMemory:
+    def _starved(self, frame: int | None, left: Memory) -> ChildGone | OutOfMemory:
         """Kill a child before the kernel kills its worker along with it, and return the error."""
         self._forget()
+        if self._killed:
+            return ChildGone()
         return OutOfMemory(where=_place(frame), problem=f"{left} were in use")
 
-    def _hung(self, frame: int | None) -> RenderHung:
+    def _hung(self, frame: int | None) -> ChildGone | RenderHung:
         """Kill a child that has hung and return the error; stopped or spinning, it does not outlive SIGKILL."""
         words = " | ".join(self._words)
         self._forget()
+        if self._killed:
+            return ChildGone()
         seconds = round(self.patience.total_seconds())
         return RenderHung(where=_place(frame), seconds=seconds, words=words or "none")
 
@@ -241,6 +251,8 @@ class Blender:
                     pipe.close()
         if self._reader is not None:
             self._reader.join()
+        # Blender clears its own up as it ends, which it is not left the time for.
+        shutil.rmtree(self._scratch / "tmp", ignore_errors=True)
         self._process, self._held, self._reader = None, None, None
         self._words.clear()
 

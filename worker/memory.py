@@ -19,7 +19,7 @@ _NO_LIMIT = 2**60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Bytes that a container may use and uses; what the kernel would drop at once is not counted."""
+    """Bytes that a container may use and uses; what the kernel would drop before it kills is not counted."""
 
     limit: int
     used: int
@@ -66,13 +66,14 @@ def _of_cgroups(cgroups: Path, proc: Path) -> Iterator[Memory]:
         return
     for number, controllers, path in (line.split(":", 2) for line in lines):
         if number == "0" and not controllers:
-            yield from _above(cgroups, path, "memory.max", "memory.current", "inactive_file")
+            yield from _above(cgroups, path, "memory.max", "memory.current", ("inactive_file", "active_file"))
         elif "memory" in controllers.split(","):
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            yield from _above(cgroups / "memory", path, *names)
+            droppable = ("total_inactive_file", "total_active_file")
+            yield from _above(cgroups / "memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes", droppable)
 
 
-def _above(root: Path, path: str, limit: str, usage: str, droppable: str) -> Iterator[Memory]:
+def _above(root: Path, path: str, limit: str, usage: str, droppable: tuple[str, ...]) -> Iterator[Memory]:
+    # All pages of files, those read twice too: a scene that was fetched and opened is no reason to end its Blender.
     inner = root / path.lstrip("/")
     for folder in (inner, *inner.parents):
         with contextlib.suppress(OSError, ValueError):
@@ -81,6 +82,6 @@ def _above(root: Path, path: str, limit: str, usage: str, droppable: str) -> Ite
             if most < _NO_LIMIT:
                 used = int((folder / usage).read_text(encoding="ascii"))
                 stat = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
-                yield Memory(limit=most, used=used - int(stat.get(droppable, 0)))
+                yield Memory(limit=most, used=used - sum(int(stat.get(name, 0)) for name in droppable))
         if folder == root:
             return

@@ -2,17 +2,22 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from frameloom.model.errors import RenderCrashed
 from frameloom.model.settings import RenderSettings
 from tests.scenes import make_scene
-from worker.blender import Blender
+from worker import blender
+from worker.blender import Blender, ChildGone
+from worker.memory import Memory
 
 CHECKOUT = Path(__file__).parents[2]
 CGROUPS = Path("/sys/fs/cgroup")
@@ -29,9 +34,14 @@ from frameloom.model.errors import FarmError
 from frameloom.model.settings import RenderSettings
 from worker import blender
 
-scratch, seen, rlimit, *scenes = sys.argv[1:]
+scratch, seen, rlimit, read, *scenes = sys.argv[1:]
 real = blender.memory
 blender.memory = lambda: replace(real(), limit=int(seen)) if int(seen) else None
+# Its own container's count: pages read more than once are what the kernel drops last of a file's.
+for _ in range(3 if read else 0):
+    with open(read, "rb") as file:
+        while file.read(2**20):
+            pass
 child = blender.Blender(scratch=Path(scratch))
 for scene in scenes:
     try:
@@ -73,10 +83,15 @@ def container() -> Iterator[Path]:
 
 
 def run(
-    scenes: list[Path], scratch: Path, *, container: Path | None, seen: int = 0, rlimit: int = 0
+    scenes: list[Path], scratch: Path, *, container: Path | None, seen: int = 0, rlimit: int = 0, read: str = ""
 ) -> list[list[str]]:
-    """Render the scenes in turn; return how each ended. `seen`: the bytes that the worker takes for its container's."""
-    command = [sys.executable, "-c", WORKER, str(scratch), str(seen), str(rlimit), *map(str, scenes)]
+    """Render the scenes in turn; return how each ended.
+
+    Args:
+        seen: the bytes that the worker takes for its container's.
+        read: a file that it has read several times before.
+    """
+    command = [sys.executable, "-c", WORKER, str(scratch), str(seen), str(rlimit), read, *map(str, scenes)]
 
     def join() -> None:
         if container is not None:
@@ -103,6 +118,18 @@ def test_a_blender_that_would_use_up_its_container_is_ended_first_and_the_worker
     assert "at frame 1: " in cause
     assert "MiB of 800 MiB were in use" in cause
     assert then == ["rendered", ""]
+
+
+def test_files_that_were_read_are_no_memory_that_blender_takes(
+    scenes: list[Path], container: Path, tmp_path: Path
+) -> None:
+    read = tmp_path / "textures"
+    # Their pages count for whoever brings them in first, so not for this process.
+    with read.open("wb") as file:
+        file.truncate(LIMIT * 9 // 10)
+    os.sync()
+    ended = run(scenes[1:], tmp_path, container=container, seen=LIMIT, read=str(read))
+    assert ended == [["rendered", ""]]
 
 
 def test_where_the_kernel_is_quicker_it_takes_blender_and_not_the_worker(
@@ -150,3 +177,53 @@ def test_what_a_blender_that_was_killed_left_on_the_disk_goes_before_the_next_on
     # A folder of its own for each, which it did not live to remove; never those of the ones before it.
     assert [len(names) for names in left] == [1, 1, 1]
     assert len({name for names in left for name in names}) == 3
+    assert not (tmp_path / "tmp").exists()
+
+
+def test_of_a_frame_that_blender_was_ended_in_nothing_stays(scenes: list[Path], tmp_path: Path) -> None:
+    child, path = Blender(scratch=tmp_path), tmp_path / "frame.png"
+    try:
+        child.open(scenes[1], RenderSettings(format="PNG"), name="modest.blend")
+        # As it would be in the middle of writing: the file is there and not whole.
+        path.write_bytes(b"half a fra")
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGSEGV)
+        with pytest.raises(RenderCrashed):
+            child.render(1, path)
+        assert not path.exists()
+    finally:
+        child.close()
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_blender_that_is_killed_as_memory_runs_out_was_killed(
+    scenes: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    child = Blender(scratch=tmp_path)
+    # None of what this is about; without the guard it fails and does not hang.
+    child.patience = timedelta(seconds=20)
+    forget = child._forget
+
+    def ended_meanwhile() -> None:
+        child.kill()
+        forget()
+
+    def short() -> Memory:
+        if when == "before":
+            child.kill()
+        else:
+            # The lease ends while the guard waits for Blender's end.
+            monkeypatch.setattr(child, "_forget", ended_meanwhile)
+        return Memory(limit=1, used=1)
+
+    try:
+        child.open(scenes[1], RenderSettings(format="PNG"), name="modest.blend")
+        monkeypatch.setattr(blender, "memory", short)
+        # Held, so that it cannot have answered before the first look.
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGSTOP)
+        with pytest.raises(ChildGone):
+            child.render(1, tmp_path / "frame.png")
+    finally:
+        monkeypatch.undo()
+        child.close()

@@ -23,7 +23,7 @@ def proc(tmp_path: Path) -> Path:
 
 
 def v2(folder: Path, limit: object, used: int, droppable: int = 0) -> None:
-    stat = f"anon {used}\ninactive_file {droppable}"
+    stat = f"anon {used}\ninactive_file {droppable // 4}\nactive_file {droppable - droppable // 4}"
     put(folder, memory__max=limit, memory__current=used, memory__stat=stat)
 
 
@@ -35,7 +35,7 @@ def test_version_2_says_it_without_what_can_be_dropped(tmp_path: Path, proc: Pat
 
 def test_version_1_says_it_too(tmp_path: Path, proc: Path) -> None:
     (proc / "self" / "cgroup").write_text(V1)
-    stat = f"inactive_file 0\ntotal_inactive_file {GIBIBYTE}"
+    stat = f"inactive_file 0\ntotal_inactive_file {GIBIBYTE // 4}\ntotal_active_file {GIBIBYTE - GIBIBYTE // 4}"
     put(
         tmp_path / "memory" / "pod" / "worker",
         memory__limit_in_bytes=6 * GIBIBYTE,
