@@ -257,7 +257,8 @@ def test_a_template_that_cannot_be_deployed_is_told_and_leaves_nothing(
         LocalFarm(root=tmp_path),
     ):
         pass
-    assert {child.pid for child in psutil.Process().children(recursive=True)} == before
+    # Nothing new; another farm's idle worker may have let go of its Blender meanwhile.
+    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
