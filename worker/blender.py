@@ -30,6 +30,10 @@ _LOOK, _CLOSE_LOOK = 0.1, 0.02
 _STARVED = ("malloc returns null", "calloc returns null", "bad_alloc", "out of memory", "memoryerror")
 
 
+# What is open: the scene's file, what the job asks for, and whether what it refers to had to be there.
+Opened = tuple[Path, RenderSettings, bool]
+
+
 class ChildGone(Exception):
     """The child ended before it answered."""
 
@@ -58,6 +62,8 @@ class Blender:
     patience = timedelta(hours=4)
     # Is told each line that Blender prints, and of which frame it is, where somebody wants to know.
     tell: Callable[[str, int | None], None] | None = None
+    # The least memory that its container has had left while Blender worked; whoever asks sets it back.
+    tightest: Memory | None = None
 
     def __init__(self, *, scratch: Path) -> None:
         self._heard = 0
@@ -66,7 +72,7 @@ class Blender:
         self._process: subprocess.Popen[str] | None = None
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._reader: threading.Thread | None = None
-        self._held: tuple[Path, RenderSettings, bool] | None = None
+        self._held: Opened | None = None
         self._trusted = False
         self._killed = False
 
@@ -74,6 +80,11 @@ class Blender:
     def pid(self) -> int | None:
         """The child's process id, None while there is none."""
         return None if self._process is None else self._process.pid
+
+    @property
+    def opened(self) -> Opened | None:
+        """What is open, None where nothing is."""
+        return self._held
 
     def start(self) -> None:
         """Start Blender and do not wait for it: it loads while the supervisor looks for work."""
@@ -198,6 +209,7 @@ class Blender:
         while not readable.poll(look * 1000):
             silent += look
             left = memory()
+            self._note(left)
             if left is not None and left.short and not self._killed:
                 raise self._starved(frame, left)
             look = _CLOSE_LOOK if left is not None and left.scarce else _LOOK
@@ -205,6 +217,10 @@ class Blender:
                 silent, heard = 0.0, self._heard
             elif silent >= self.patience.total_seconds():
                 raise self._hung(frame)
+
+    def _note(self, left: Memory | None) -> None:
+        if left is not None and (self.tightest is None or left.left < self.tightest.left):
+            self.tightest = left
 
     def _starved(self, frame: int | None, left: Memory) -> ChildGone | OutOfMemory:
         """Kill a child before the kernel kills its worker along with it, and return the error."""

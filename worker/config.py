@@ -10,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from worker.memory import MEBIBYTE
+
 
 class ConfigError(ValueError):
     """The environment names no farm, or holds a value that a worker cannot use."""
@@ -29,6 +31,8 @@ class WorkerConfig:
     lease: timedelta
     # After so long without work the worker ends: a Kubernetes Job that has drained the queue. None: it stays.
     idle_exit: timedelta | None
+    # Bytes by which Blender may grow from chunk to chunk before it is started anew (worker/growth.py).
+    growth: int = 1024 * MEBIBYTE
     # Touched as the worker goes (worker/health.py). None: nobody asks.
     health_file: Path | None = None
 
@@ -55,6 +59,7 @@ class WorkerConfig:
             blender=importlib.metadata.version("bpy"),
             lease=_seconds("LEASE_SECONDS", environment.get("LEASE_SECONDS", "120")),
             idle_exit=None if idle_exit is None else _seconds("IDLE_EXIT_SECONDS", idle_exit),
+            growth=_mebibytes("BLENDER_GROWTH_MIB", environment.get("BLENDER_GROWTH_MIB", "1024")),
             health_file=Path(health_file) if health_file else None,
         )
 
@@ -71,3 +76,9 @@ def _seconds(name: str, text: str) -> timedelta:
     if not text.isdecimal() or not 1 <= int(text) <= 43_200:
         raise ConfigError(f"{name} is {text!r}: it takes whole seconds from 1 to 43200")
     return timedelta(seconds=int(text))
+
+
+def _mebibytes(name: str, text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 2**24:
+        raise ConfigError(f"{name} is {text!r}: it takes whole mebibytes from 1 to {2**24}")
+    return int(text) * MEBIBYTE

@@ -25,17 +25,23 @@ class Memory:
     used: int
 
     @property
+    def left(self) -> int:
+        """Return the bytes that are not used."""
+        return self.limit - self.used
+
+    @property
     def short(self) -> bool:
         """Return whether it is about to run out."""
-        return self.limit - self.used < self._reserve
+        return self.left < self.reserve
 
     @property
     def scarce(self) -> bool:
         """Return whether it may be about to run out before long."""
-        return self.limit - self.used < 4 * self._reserve
+        return self.left < 4 * self.reserve
 
     @property
-    def _reserve(self) -> int:
+    def reserve(self) -> int:
+        """Return the bytes that are to stay free."""
         return min(_MOST, max(_LEAST, self.limit // 20))
 
     def __str__(self) -> str:
@@ -49,7 +55,23 @@ def memory(cgroups: Path = CGROUPS, proc: Path = PROC) -> Memory | None:
     Sources: cgroup v2's memory.max, memory.current and memory.stat; v1's memory.limit_in_bytes,
     memory.usage_in_bytes and memory.stat.
     """
-    return min(_of_cgroups(cgroups, proc), key=lambda each: each.limit - each.used, default=None)
+    return min(_of_cgroups(cgroups, proc), key=lambda each: each.left, default=None)
+
+
+def held_by(pid: int, proc: Path = PROC) -> int | None:
+    """Return the bytes that a process holds for itself, swapped out or not; None where nobody says.
+
+    Pages of files are not among them: the kernel drops those that it wants. Source: proc_pid_status(5).
+    """
+    try:
+        lines = (proc / str(pid) / "status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    facts = dict(line.split(":", 1) for line in lines if ":" in line)
+    if "RssAnon" not in facts:
+        # One that has ended and is not buried yet.
+        return None
+    return sum(int(facts.get(name, "0 kB").split()[0]) for name in ("RssAnon", "VmSwap")) * 1024
 
 
 def go_first() -> None:

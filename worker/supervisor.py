@@ -19,9 +19,11 @@ from worker.blender import Blender
 from worker.chunk import ChunkRenderer, Outcome
 from worker.config import WorkerConfig
 from worker.doubts import Doubts
+from worker.growth import AfterChunk, Growth
 from worker.health import Health
 from worker.lease import Beatable, Ended, Leasable, Lease
 from worker.log import LogShipper
+from worker.memory import held_by
 from worker.outages import LastingStore, Outages
 from worker.scenes import SceneCache
 from worker.uploads import Uploads
@@ -83,6 +85,7 @@ class Supervisor:
         self._outages = Outages(passes=passes, log=log)
         self._store = store = LastingStore(store, self._outages)
         self._blender = Blender(scratch=folder)
+        self._growth = Growth(allowed=config.growth)
         self._uploads = Uploads(store, Doubts(store=store, bucket=config.log_bucket, worker=config.name))
         self._witness = Witness(store=store, bucket=config.log_bucket, worker=config.name, log=log)
         self._health = Health(config.health_file)
@@ -169,9 +172,28 @@ class Supervisor:
         self._log.bind(job_id=message.job_id, chunk_id=message.chunk_id)
         try:
             with self._leased(received, message) as lease:
-                self._render(received, message, lease)
+                outcome = self._render(received, message, lease)
+            if outcome.frame_seconds:
+                self._renew_blender()
         finally:
             self._log.bind()
+
+    def _renew_blender(self) -> None:
+        """End a Blender that has grown and start another, which loads while the worker looks for work.
+
+        The chunk has been answered and no other is leased: nothing waits for it, and a scene on the disk stays there.
+        """
+        pid, scene, tightest = self._blender.pid, self._blender.opened, self._blender.tightest
+        self._blender.tightest = None
+        held = None if pid is None else held_by(pid)
+        if pid is None or scene is None or held is None:
+            # It has ended by itself, or the system does not say what it holds.
+            return
+        reason = self._growth.reason(AfterChunk(pid=pid, scene=scene, held=held, tightest=tightest))
+        if reason is not None:
+            self._log.info("Blender started anew", reason=reason)
+            self._blender.close()
+            self._blender.start()
 
     @contextmanager
     def _leased(self, received: Received, message: ChunkMessage) -> Iterator[Lease]:
@@ -196,7 +218,7 @@ class Supervisor:
             self._outages.waited_for = lambda: False
             self._lease = None
 
-    def _render(self, received: Received, message: ChunkMessage, lease: Lease) -> None:
+    def _render(self, received: Received, message: ChunkMessage, lease: Lease) -> Outcome:
         begun = time.monotonic()
         outcome = Outcome()
         if lease.ended is None:
@@ -217,6 +239,7 @@ class Supervisor:
             self._log.info("Chunk given up", reason=str(ended), rendered=len(outcome.frame_seconds))
         if ended is not Ended.LEASE_LOST:
             self._queue.delete(received.receipt)
+        return outcome
 
     def _answer(self, message: ChunkMessage, outcome: Outcome, seconds: float) -> None:
         self._keep_result(message, outcome, seconds)

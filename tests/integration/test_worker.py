@@ -72,7 +72,13 @@ class Farm:
             ).to_json()
         )
 
-    def work(self, *bodies: str, lease: float = 120, beside: Callable[[], None] = lambda: None) -> None:
+    def work(
+        self,
+        *bodies: str,
+        lease: float = 120,
+        growth: int = 2**30,
+        beside: Callable[[], None] = lambda: None,
+    ) -> None:
         """Run a worker until the queue is empty, and something beside it."""
         self.queue = MemoryQueue(*bodies, on_empty=lambda: signal.raise_signal(signal.SIGTERM))
         config = WorkerConfig(
@@ -84,6 +90,7 @@ class Farm:
             blender="4.5.15",
             lease=timedelta(seconds=lease),
             idle_exit=None,
+            growth=growth,
         )
         with (
             WorkerFolder(self.scratch) as folder,

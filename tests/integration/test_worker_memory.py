@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +15,21 @@ import pytest
 
 from frameloom.model.errors import RenderCrashed
 from frameloom.model.settings import RenderSettings
+from tests.integration.test_worker import Farm
 from tests.scenes import make_scene
 from worker import blender
 from worker.blender import Blender, ChildGone
 from worker.memory import Memory
 
+# Holds on to 256 MiB more with every frame, and says which frame was rendered by which process.
+LEAK = """
+import bpy, os
+leaked = []
+def leak(scene, *_):
+    leaked.append(b"x" * 2**28)
+    print(f"frame {{scene.frame_current}} in {{os.getpid()}}", file=open({path!r}, "a"))
+bpy.app.handlers.render_pre.append(leak)
+"""
 CHECKOUT = Path(__file__).parents[2]
 CGROUPS = Path("/sys/fs/cgroup")
 # A worker and Blender with a small scene take 400 MiB. Where the worker is to be quicker than the kernel it takes its
@@ -227,3 +238,30 @@ def test_a_blender_that_is_killed_as_memory_runs_out_was_killed(
     finally:
         monkeypatch.undo()
         child.close()
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[Farm]:
+    """A farm whose worker leaves nothing behind."""
+    farm = Farm(tmp_path)
+    yield farm
+    assert list(farm.scratch.iterdir()) == []
+
+
+def test_a_blender_that_leaks_is_started_anew_between_two_chunks_and_no_frame_is_rendered_twice(
+    farm: Farm, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    scene = make_scene(tmp_path / "leak.blend", frames=(1, 3), script=LEAK.format(path=str(said)))
+    chunks = [farm.message(scene, frame, token=frame, trust_scripts=True) for frame in "123"]
+    farm.work(*chunks, growth=64 * 2**20)
+    assert list(farm.answers.succeeded) == ["1", "2", "3"]
+    assert farm.queue.deleted == chunks
+    assert (farm.answers.failed, farm.queue.sent) == ({}, [])
+    rendered = [line.split() for line in said.read_text().splitlines()]
+    assert [frame for _, frame, _, _ in rendered] == ["1", "2", "3"]
+    # What the first chunk took is the scene's; what the second took on top is too much.
+    assert list(Counter(pid for *_, pid in rendered).values()) == [2, 1]
+    [line] = [record for record in farm.records if record["message"] == "Blender started anew"]
+    assert line["chunk_id"] == "1-2"
+    assert "MiB more than after its first chunk" in line["facts"]["reason"]
