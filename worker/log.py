@@ -1,6 +1,7 @@
 """A worker's log: JSON lines on stderr, and the lines of each job to the log queue as they come."""
 
 import contextlib
+import io
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ KEPT_BATCHES = 1000
 _SUFFIX = ".jsonl"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Piece:
     """Some lines of one job's log, and the file that holds them until they are shipped.
 
@@ -33,17 +34,25 @@ class _Piece:
     """
 
     part: str
-    file: Path
+    path: Path
     records: list[LogRecord] = field(default_factory=list)
+    _file: io.FileIO | None = None
 
     def add(self, record: LogRecord) -> None:
         self.records.append(record)
         # A disk that is full takes no line; it is shipped from memory all the same.
-        with contextlib.suppress(OSError), self.file.open("ab", buffering=0) as file:
-            file.write(record.model_dump_json(exclude_none=True).encode() + b"\n")
+        with contextlib.suppress(OSError):
+            if self._file is None:
+                self._file = self.path.open("ab", buffering=0)
+            self._file.write(record.model_dump_json(exclude_none=True).encode() + b"\n")
+
+    def seal(self) -> None:
+        """Take no more lines."""
+        if self._file is not None:
+            self._file.close()
 
     def drop(self) -> None:
-        self.file.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
 
 class LogShipper:
@@ -101,8 +110,8 @@ class LogShipper:
         """Ship what is held; what the log queue does not take is tried again later."""
         with self._shipping:
             with self._lock:
-                self._sealed += self._open.values()
-                self._open.clear()
+                for job_id in list(self._open):
+                    self._seal(job_id)
                 forgotten, waiting = self._sealed[:-KEPT_BATCHES], self._sealed[-KEPT_BATCHES:]
                 self._sealed = []
             for piece in forgotten:
@@ -141,10 +150,15 @@ class LogShipper:
             self._sequence += 1
             # Sorts by time, also across a restart of a worker of the same name.
             part = f"{time.time_ns():020d}-{self._sequence:06d}"
-            piece = self._open[job_id] = _Piece(part=part, file=self._folder / f"{part}{_SUFFIX}")
+            piece = self._open[job_id] = _Piece(part=part, path=self._folder / f"{part}{_SUFFIX}")
         piece.add(record)
         if len(piece.records) == RECORDS_PER_BATCH:
-            self._sealed.append(self._open.pop(job_id))
+            self._seal(job_id)
+
+    def _seal(self, job_id: str) -> None:
+        piece = self._open.pop(job_id)
+        piece.seal()
+        self._sealed.append(piece)
 
     def _ship_until_ended(self) -> None:
         while not self._ended.wait(SHIP_EVERY):
