@@ -10,11 +10,13 @@ from frameloom.model import keys
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
 from frameloom.model.messages import ChunkResult
+from frameloom.services.listing import AT_ONCE, list_between
 from frameloom.services.ports import Buckets, Store
 
-# As many as boto3 keeps connections. A large job has a hundred thousand results, of some milliseconds each.
-READERS = 10
+# Results read before the first of them is asked for: a large job has a hundred thousand, of some milliseconds each.
 READ_AHEAD = 1000
+# Frames from one edge of a listing to the next: five answers of S3's, where all are there.
+RANGE = 5000
 
 
 def read(store: Store, bucket: str, key: str) -> Any:
@@ -45,9 +47,21 @@ def load_job(store: Store, buckets: Buckets, job_id: str) -> Job:
 
 def present_frames(store: Store, job: Job) -> list[int]:
     """Return the job's frames that are in S3, in order: what is there, not what was reported."""
-    there = {stored.key for stored in store.list(job.outputs.bucket, job.outputs.prefix) if stored.size > 0}
+    listed = list_between(store, job.outputs.bucket, job.outputs.prefix, _edges(job))
+    there = {stored.key for stored in listed if stored.size > 0}
     # By whole keys: a folder below this one may hold frames of the same numbers, of another scene.
     return [frame for frame in job.frame_range() if job.frame_key(frame) in there]
+
+
+def _edges(job: Job) -> list[str]:
+    """Return the least and the greatest key of the job's frames and some between them, in the order of keys.
+
+    That is not the order of frames, where some are negative or of seven digits.
+    """
+    frames = job.frame_range()
+    some = itertools.islice(frames, RANGE, None, RANGE)
+    ends = (end(job.frame_key(frame) for frame in frames) for end in (min, max))
+    return sorted({*ends, *map(job.frame_key, some)})
 
 
 def write_film(store: Store, buckets: Buckets, job_id: str, frames: FrameRange) -> None:
@@ -76,6 +90,6 @@ def read_results(store: Store, buckets: Buckets, listed: Iterable[str]) -> Itera
     def result(key: str) -> ChunkResult:
         return ChunkResult.model_validate(read(store, buckets.logs, key))
 
-    with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="results") as pool:
+    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="results") as pool:
         while ahead := list(itertools.islice(waiting, READ_AHEAD)):
             yield from pool.map(result, ahead)
