@@ -1,6 +1,6 @@
 """Listing a folder of many objects side by side.
 
-S3 tells a thousand keys a call, and what a call begins with is known when the one before it has been answered: a million
+S3 tells a thousand keys a call, and where a call begins is known when the one before it has been answered: a million
 keys one after another take more than a minute. Ranges of keys do not wait for each other.
 """
 
@@ -13,7 +13,7 @@ from frameloom.services.ports import Store, StoredObject
 
 # Keys in one answer of S3's.
 PAGE = 1000
-# Calls at once. More would wait for the processor, and a client keeps twice as many connections (frameloom.aws.clients).
+# Calls at once. More would only wait for the processor; a client keeps twice as many connections (aws/clients.py).
 AT_ONCE = 16
 # Ranges listed or waiting to be: what is in memory ahead of the reader.
 _AHEAD = 2 * AT_ONCE
@@ -22,7 +22,7 @@ _AHEAD = 2 * AT_ONCE
 def list_between(store: Store, bucket: str, prefix: str, edges: Sequence[str]) -> Iterator[StoredObject]:
     """Yield what lies below `prefix` from the first of `edges` to the last, in the order of keys.
 
-    Whatever the first answer holds takes one call; what lies past it is listed from each edge to the next, side by side.
+    What the first answer holds takes one call; what lies past it is listed from each edge to the next, side by side.
 
     Args:
         edges: keys below `prefix` in ascending order, of which nothing needs to be there. That keys are spread evenly
