@@ -21,6 +21,7 @@ import psutil
 import pytest
 from moto import mock_aws, settings
 from moto.awslambda.models import LambdaFunction, LayerVersion
+from moto.cloudformation.models import Stack as CloudFormationStack
 from moto.core.config import default_user_config
 from moto.events.models import events_backends
 from moto.s3 import notifications
@@ -29,6 +30,7 @@ from moto.sqs.models import Message, sqs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from frameloom.local.farm import LocalFarm
+from frameloom.local.mends import cloudformation
 
 MINI_FARM = Path(__file__).parents[1] / "integration" / "fixtures" / "mini_farm"
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -90,6 +92,17 @@ def modules_after(*statements: str) -> set[str]:
     program = "\n".join([*statements, "import sys", "print(*(n for n in sys.modules if n.startswith('moto.')))"])
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return {name.split(".")[1] for name in ended.stdout.split()}
+
+
+def test_a_template_in_json_is_read_as_json() -> None:
+    mended = cloudformation._reads_json_as_json(lambda template: f"YAML {template}").__func__
+    assert mended('{"a": 1}') == {"a": 1}
+    assert mended("a: !Ref b") == "YAML a: !Ref b"
+
+
+def test_canary_cloudformation_reads_json_as_yaml() -> None:
+    # What JSON knows nothing of.
+    assert CloudFormationStack.parse_template('{"a": 0x10}') == {"a": 16}
 
 
 def test_canary_cloudformation_imports_what_no_farm_needs() -> None:

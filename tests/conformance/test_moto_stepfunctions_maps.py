@@ -6,6 +6,7 @@ A canary runs moto as it is, and fails once moto no longer needs the mend.
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import boto3
@@ -16,7 +17,9 @@ from moto.stepfunctions.parser import models, utils
 from moto.stepfunctions.parser.asl.component import eval_component
 from moto.stepfunctions.parser.asl.component.common.path.result_path import ResultPath
 from moto.stepfunctions.parser.asl.component.program import program
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
+from moto.stepfunctions.parser.backend import execution_worker
 
 from frameloom.local.mends import stepfunctions_cost, stepfunctions_ends
 from tests.conformance.moto_process import Moto, said, wait_until
@@ -290,6 +293,25 @@ def test_a_path_is_parsed_once(monkeypatch: pytest.MonkeyPatch, *, mended_here: 
         mend(monkeypatch, json_path, "parse", stepfunctions_cost._paths_are_parsed_once)
     assert [json_path.extract_json("$.a.b", {"a": {"b": number}}) for number in range(3)] == [0, 1, 2]
     assert len(counted) == expected
+
+
+@pytest.mark.parametrize(("mended_here", "expected"), [(True, 1), (False, 3)], ids=["mended", "canary"])
+def test_a_definition_is_parsed_once(monkeypatch: pytest.MonkeyPatch, *, mended_here: bool, expected: int) -> None:
+    counted = calls(monkeypatch, AmazonStateLanguageParser, "parse")
+    if mended_here:
+        mend(monkeypatch, models, "AmazonStateLanguageParser", stepfunctions_cost._definitions_are_parsed_once)
+        monkeypatch.setattr(execution_worker, "AmazonStateLanguageParser", models.AmazonStateLanguageParser)
+    backend = models.StepFunctionsParserBackend("us-east-1", "123456789012")
+    definition = json.dumps({"StartAt": "Pass", "States": {"Pass": PASS}})
+    machine = backend.create_state_machine(name="m", definition=definition, roleArn="arn:aws:iam::123456789012:role/r")
+    for name in ("first", "second"):
+        execution = backend.start_execution(machine.arn, name=name, execution_input="{}")
+        assert wait_until(partial(has_succeeded, execution), within=20)
+    assert len(counted) == expected
+
+
+def has_succeeded(execution: Any) -> bool:
+    return bool(execution.status == "SUCCEEDED")
 
 
 @pytest.mark.parametrize(("mended_here", "expected"), [(True, 2), (False, 4)], ids=["mended", "canary"])

@@ -1,9 +1,11 @@
 """Stacks whose state machines execute, with the definition that the template gives them."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
+from moto.cloudformation import models as cloudformation
 from moto.cloudformation import parsing
 from moto.stepfunctions import models
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
@@ -16,6 +18,7 @@ def apply() -> None:
     replace(models, "stepfunctions_backends", lambda _: stepfunctions_parser_backends)
     replace_created(models.StateMachine, _fills_in_its_definition)
     replace(parsing, "clean_json", _keeps_doubled_dollars)
+    replace(cloudformation.Stack, "parse_template", _reads_json_as_json)
 
 
 def _fills_in_its_definition(original: Any) -> Any:
@@ -53,3 +56,15 @@ def _keeps_doubled_dollars(original: Any) -> Any:
         return original(node, resources)
 
     return clean_json
+
+
+def _reads_json_as_json(original: Any) -> Any:
+    """Fact: a template is read as YAML, which JSON is, too, but takes a hundred times as long: 0.1 to 0.2 seconds."""
+
+    def parse_template(template: str) -> Any:
+        try:
+            return json.loads(template)
+        except ValueError:
+            return original(template)
+
+    return staticmethod(parse_template)
