@@ -154,6 +154,12 @@ def test_frames_are_named_in_either_way(fields: dict[str, Any], frames: str) -> 
     assert parse_request({"file": "a.blend"} | fields).frame_range() == FrameRange.parse(frames)
 
 
+@pytest.mark.parametrize("image", ["PNG", "OPEN_EXR", "JPEG"])
+@pytest.mark.parametrize("output", ["frames", "video", "both"])
+def test_a_film_is_made_of_frames_in_every_format_that_is_rendered(image: str, output: str) -> None:
+    assert parse_request({"file": "a.blend", "format": image, "output": output}).format == image
+
+
 # ── Refusals ──
 
 
@@ -194,8 +200,8 @@ def test_frames_are_named_in_either_way(fields: dict[str, Any], frames: str) -> 
         ({"fps": [24]}, "fps", "frames per second"),
         ({"fps": "1e999999999"}, "fps", "frames per second"),
         ({"samples": 0}, "samples", "greater"),
-        ({"format": "OPEN_EXR"}, "format", 'ask for output "frames"'),
-        ({"format": "JPEG", "output": "video"}, "format", "made from PNG"),
+        ({"format": "TIFF"}, "format", "'PNG', 'OPEN_EXR' or 'JPEG'"),
+        ({"format": "OPEN_EXR_MULTILAYER"}, "format", "'PNG', 'OPEN_EXR' or 'JPEG'"),
         ({"output": "film"}, "output", "'both'"),
         ({"on_missing": "ignore"}, "on_missing", "'stitch'"),
         ({"missing_assets": "ignore"}, "missing_assets", "'render'"),

@@ -16,7 +16,7 @@ from PIL import Image
 from frameloom.model.errors import EncodeFailed, FrameInvalid
 from frameloom.services.video import CODECS, VideoFacts, VideoOptions, encode_segment, probe
 from frameloom.services.video import options as options_module
-from frameloom.services.video import pictures as pictures_module
+from frameloom.services.video import png as png_module
 from frameloom.services.video.options import gop_length
 from tests.unit.video_images import (
     film,
@@ -167,7 +167,7 @@ def test_a_bad_image_is_named_and_leaves_nothing(out: Path, image: bytes, proble
 
 
 def test_an_image_that_libav_refuses_is_named(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures_module, "unpacked", lambda image: image[:100])
+    monkeypatch.setattr(png_module, "unpacked", lambda image: image[:100])
     with pytest.raises(FrameInvalid, match="Invalid data found"):
         encode_segment([(7, WHOLE)], out, film((160, 96)))
     assert list(out.parent.iterdir()) == []

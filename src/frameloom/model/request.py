@@ -129,10 +129,6 @@ class JobRequest(RenderSettings):
             raise InvalidRequest(field="step", problem="goes with start and end")
         if self.chunk_timeout <= self.queue_timeout:
             raise InvalidRequest(field="chunk_timeout", problem="must be more than queue_timeout, which it includes")
-        if self.output != "frames" and self.format != "PNG":
-            raise InvalidRequest(
-                field="format", problem=f'a video is made from PNG frames: with {self.format}, ask for output "frames"'
-            )
         self.frame_range()
 
     def frame_range(self) -> FrameRange | None:

@@ -16,7 +16,7 @@ from frameloom.services import documents, video
 from frameloom.services.ports import Buckets, Store
 from frameloom.services.verify import plan_segments
 
-# Frames fetched while one is encoded; each is held as a compressed PNG, at most some 30 MB at 4K.
+# Frames fetched while one is encoded; each is held compressed: a PNG is at most some 30 MB at 4K.
 FETCH_AHEAD = 8
 
 
@@ -85,5 +85,9 @@ def _frame(store: Store, job: Job, frame: int) -> bytes:
 def _options(job: Job, frame: int, image: bytes) -> video.VideoOptions:
     facts = check_image(image, format=job.settings.format, frame=frame, size=None)
     return video.VideoOptions(
-        codec=job.video.codec, quality=job.video.quality, fps=job.rate(), size=(facts.width, facts.height)
+        codec=job.video.codec,
+        quality=job.video.quality,
+        fps=job.rate(),
+        size=(facts.width, facts.height),
+        format=job.settings.format,
     )

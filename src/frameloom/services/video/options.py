@@ -9,6 +9,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from frameloom.model.errors import EncodeFailed
+from frameloom.model.settings import FrameFormat
 
 # The longest that a player may have to look back for a picture that stands alone.
 GOP_SECONDS = 2
@@ -16,7 +17,7 @@ GOP_SECONDS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoOptions:
-    """A film: `fps` frames per second, `size` (width, height) in pixels of each image.
+    """A film: `fps` frames per second, `size` (width, height) in pixels of each image, which are in Blender's `format`.
 
     `quality` is the codec's constant rate factor, 0 to 51 (worst); 0 is lossless with h264, and none of av1's.
     """
@@ -25,6 +26,7 @@ class VideoOptions:
     quality: int = 18
     fps: Fraction
     size: tuple[int, int]
+    format: FrameFormat = "PNG"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

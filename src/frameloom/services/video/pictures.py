@@ -1,51 +1,62 @@
 """Images as they are rendered into pictures as the encoder takes them.
 
-A film holds limited-range BT.709. The image's values are taken for BT.709's as they stand, whatever curve
-its PNG names: what was seen in Blender is what a player shows.
+A film holds limited-range BT.709. The values of a PNG and of a JPEG are taken for BT.709's as they stand, whatever
+curve they name, and so are those of an OpenEXR on sRGB's curve: what was seen in Blender is what a player shows.
 """
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import av
 from av.filter import Graph
+from av.video.format import VideoFormat
 from av.video.frame import PictureType, VideoFrame
 
 from frameloom.model.errors import FrameInvalid
-from frameloom.model.images import check_png
-from frameloom.services.video.files import reason
+from frameloom.model.images import check_image
+from frameloom.model.settings import FrameFormat
+from frameloom.services.video.exr import decode_exr
+from frameloom.services.video.jpeg import decode_jpeg
 from frameloom.services.video.options import VideoOptions, coded_size, pixel_format
-from frameloom.services.video.png import PixelsInvalidError, unpacked
+from frameloom.services.video.png import decode_png
+from frameloom.services.video.stills import PixelsInvalidError
 
 if TYPE_CHECKING:
     from av.filter.context import FilterContext
 
 # Rounded, not cut, from every pixel and not from every second; bitexact: alike on every processor.
 SCALER = "flags=bicubic+accurate_rnd+full_chroma_inp+bitexact"
+# Colours that are not times alpha yet; those of an OpenEXR are, so without alpha they stand before black.
 WITH_ALPHA = {"rgba", "rgba64be", "ya8", "ya16be", "pal8"}
+DECODERS: Mapping[FrameFormat, Callable[[bytes], VideoFrame]] = MappingProxyType(
+    {"PNG": decode_png, "OPEN_EXR": decode_exr, "JPEG": decode_jpeg}
+)
 
 
 class Pictures:
-    """Turns PNG images of one size into pictures of a film."""
+    """Turns images of one format and size into pictures of a film."""
 
     def __init__(self, options: VideoOptions) -> None:
         self._options = options
         self._graphs: dict[str, Graph] = {}
 
-    def picture(self, frame: int, png: bytes) -> VideoFrame:
-        """Return the picture that `png` holds: transparency over black, odd sizes made even; no time stamp.
+    def picture(self, frame: int, data: bytes) -> VideoFrame:
+        """Return the picture that an image holds: transparency over black, odd sizes made even; no time stamp.
 
         Raises:
-            FrameInvalid: naming `frame`; the image is not one whole PNG of the film's size.
+            FrameInvalid: naming `frame`; it is not one whole image of the film's format and size.
         """
-        check_png(png, frame=frame, size=self._options.size)
+        check_image(data, format=self._options.format, frame=frame, size=self._options.size)
         try:
-            image = _decode(unpacked(png))
-        except (PixelsInvalidError, av.FFmpegError) as error:
-            raise FrameInvalid(frame=frame, problem=reason(error)) from error
+            image = DECODERS[self._options.format](data)
+        except PixelsInvalidError as error:
+            raise FrameInvalid(frame=frame, problem=str(error)) from error
+        if (image.width, image.height) != self._options.size:
+            raise FrameInvalid(frame=frame, problem=f"it is a part of {image.width} x {image.height} pixels")
         graph = self._graph(image.format.name)
         graph.vpush(image)
         picture = graph.vpull()
-        # PNG decodes to I pictures; taken at its word, the encoder would make every frame a key frame.
+        # Images decode to I pictures; taken at its word, the encoder would make every frame a key frame.
         picture.pict_type = PictureType.NONE
         return picture
 
@@ -55,24 +66,19 @@ class Pictures:
         return self._graphs[pixels]
 
 
-def _decode(png: bytes) -> VideoFrame:
-    # A new decoder for each image: one that is used again may draw an image over the one before it.
-    decoder = av.CodecContext.create("png", "r")
-    images: list[VideoFrame] = decoder.decode(av.Packet(png))
-    return images[0]
-
-
 def _conversion(pixels: str, options: VideoOptions) -> Graph:
     """Return the filters that turn an image with `pixels` (libav's name) into a picture of the film."""
     (width, height), (across, down) = options.size, coded_size(options)
-    alpha, deep = pixels in WITH_ALPHA, "16" in pixels or "48" in pixels or "64" in pixels
-    source = f"video_size={width}x{height}:pix_fmt={pixels}:time_base=1/1:colorspace=gbr:range=pc"
+    alpha, deep = pixels in WITH_ALPHA, any(channel.bits > 8 for channel in VideoFormat(pixels).components)
+    # A JPEG's colours are BT.601's.
+    space = "bt470bg" if pixels.startswith("yuv") else "gbr"
+    source = f"video_size={width}x{height}:pix_fmt={pixels}:time_base=1/1:colorspace={space}:range=pc"
+    filters = [("buffer", f"{source}:alpha_mode=straight" if alpha else source)]
+    if pixels.startswith("grayf"):
+        # libav's scaler takes floats of grey for limited range, whatever it is told.
+        filters.append(("mergeplanes", f"format={pixels.replace('gray', 'gbrp')}"))
     # Planar RGB at full range in between, since that is what all of these filters take.
-    filters = [
-        ("buffer", f"{source}:alpha_mode=straight" if alpha else source),
-        ("scale", SCALER),
-        ("format", f"gbr{'a' if alpha else ''}p{'16le' if deep else ''}"),
-    ]
+    filters += [("scale", SCALER), ("format", f"gbr{'a' if alpha else ''}p{'16le' if deep else ''}")]
     if alpha:
         filters.append(("premultiply", "inplace=1"))
     if (across, down) != (width, height):

@@ -13,6 +13,10 @@ import zlib
 from collections.abc import Iterator
 from functools import reduce
 
+from av.video.frame import VideoFrame
+
+from frameloom.services.video.stills import PixelsInvalidError, decode
+
 SIGNATURE_BYTES = 8
 # Samples of a pixel by colour type.
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -23,8 +27,13 @@ ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (
 BLOCK_BYTES = 65_535
 
 
-class PixelsInvalidError(ValueError):
-    """What is wrong with an image's pixels, as the end of a sentence."""
+def decode_png(png: bytes) -> VideoFrame:
+    """Return the image in a PNG that `check_png` found whole.
+
+    Raises:
+        PixelsInvalidError: its pixels are not those that its header says and its writer wrote.
+    """
+    return decode("png", unpacked(png))
 
 
 def unpacked(png: bytes) -> bytes:

@@ -1,0 +1,66 @@
+"""One image from one file, by libav, which by itself hands out whatever it could make of a damaged one.
+
+What it finds wrong it tells its log alone: a block of an OpenEXR that it cannot unpack is black or what stood in
+memory, the rest of a JPEG that ends early is grey, and neither is an error or a flag of the image. So its log is read.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
+
+import av
+import av.logging
+from av.video.frame import VideoFrame
+
+from frameloom.services.video.files import reason
+
+if TYPE_CHECKING:
+    from av.video.codeccontext import VideoCodecContext
+
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
+
+
+class PixelsInvalidError(ValueError):
+    """What is wrong with an image's pixels, as the end of a sentence."""
+
+
+def decode(codec: str, data: bytes, options: Mapping[str, str] = NO_OPTIONS) -> VideoFrame:
+    """Return the image in a whole file, as libav's `codec` decodes it.
+
+    Raises:
+        PixelsInvalidError: libav refuses it, or has found something wrong with it.
+    """
+    # A new decoder for each image: one that is used again may draw an image over the one before it. One thread, since
+    # those of others have a log of their own.
+    decoder = cast("VideoCodecContext", av.CodecContext.create(codec, "r"))
+    decoder.options, decoder.thread_count = dict(options), 1
+    with _complaints() as complaints:
+        try:
+            images = decoder.decode(av.Packet(data))
+        except av.FFmpegError as error:
+            raise PixelsInvalidError("; ".join([reason(error), *complaints[:1]])) from error
+    if complaints:
+        raise PixelsInvalidError(f"its pixels are damaged ({complaints[0]})")
+    if not images:
+        raise PixelsInvalidError("it holds no image")
+    return images[0]
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """Yield what libav finds wrong in this thread while the block runs: a list that is complete at the block's end."""
+    level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
+    found: list[str] = []
+    # Repeated words are those of the image before as well.
+    av.logging.set_skip_repeated(False)
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as lines:
+            try:
+                yield found
+            finally:
+                found += [text.strip().rstrip(".") for _, _, text in lines]
+    finally:
+        av.logging.set_level(level)
+        av.logging.set_skip_repeated(skip)
