@@ -35,6 +35,7 @@ class MemoryFarm:
 
     image: bytes
     keeps_frames: bool = False
+    chunks_at_once: int | None = None
     breaks: FarmError | None = None
     on_look: Callable[[int], None] = lambda _: None
     store: MemoryStore = field(default_factory=MemoryStore)

@@ -154,6 +154,16 @@ def test_a_farm_that_keeps_its_frames_is_given_none(terminal: Terminal, monkeypa
     assert (frames_folder() / "000005.png").read_bytes() == png(200)
 
 
+@pytest.mark.parametrize(("words", "at_once"), [((), 4), (("--max-workers", "9"), 9)], ids=["nothing said", "said"])
+def test_a_farm_of_so_many_workers_is_given_chunks_for_them(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], at_once: int
+) -> None:
+    farm = MemoryFarm(image=png(), chunks_at_once=4)
+    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: farm)
+    assert terminal.run("render", "shot.blend", "--out", "out", *words).code == 0
+    assert farm.job().limits.max_workers == at_once
+
+
 def test_other_settings_make_other_frames(terminal: Terminal) -> None:
     terminal.run("render", "shot.blend", "--out", "out")
     terminal.run("render", "shot.blend", "--out", "out", "--samples", "2")

@@ -87,6 +87,8 @@ def found(**options: Any) -> target.Target:
 def test_without_a_running_farm_a_command_has_its_own() -> None:
     assert isinstance(found(), OwnTarget)
     assert isinstance(found(local=True, workers=3), OwnTarget)
+    # One chunk in each worker's hands, one that waits for it; of no workers, none is said.
+    assert [found(local=True, workers=workers).chunks_at_once for workers in (3, None, 0)] == [6, 2, None]
 
 
 @pytest.mark.usefixtures("running")

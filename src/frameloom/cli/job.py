@@ -82,6 +82,8 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
         scene = find_scene(order.scene)
         request = build_request(scene, order.fields, order.settings)
         target = find_target(stack=order.stack, local=order.local, workers=order.workers)
+        if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
+            request = request.model_copy(update={"max_workers": target.chunks_at_once})
         settled = settle(request, scene, blender=target.blender(), device=target.device())
         results = Results.of(order.out, request.file)
         results.check(settled.render_key)

@@ -35,6 +35,8 @@ class Target(Protocol):
 
     # Whether its frames bucket outlives the farm's processes; one that does not is given what a folder holds.
     keeps_frames: bool
+    # How many chunks suit its workers at once, where they are so many and never more.
+    chunks_at_once: int | None
 
     def blender(self) -> str:
         """Return the version of Blender that the farm renders with."""
@@ -99,6 +101,7 @@ class StackTarget:
     """The farm of a CloudFormation stack."""
 
     keeps_frames = True
+    chunks_at_once = None
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -135,6 +138,7 @@ class RunningTarget:
 
     # Its buckets are gone with it: a folder of frames may hold what it does not.
     keeps_frames = False
+    chunks_at_once = None
 
     def __init__(self, *, environment: Mapping[str, str], outputs: Mapping[str, str]) -> None:
         self._environment, self._outputs = environment, outputs
@@ -164,7 +168,9 @@ class OwnTarget:
     keeps_frames = False
 
     def __init__(self, workers: int | None) -> None:
-        self._workers = workers
+        self._workers = WORKERS if workers is None else workers
+        # One in each worker's hands, and one that waits for it.
+        self.chunks_at_once = 2 * self._workers or None
         # One thread starts the farm and ends it, in the order asked for: an interrupt finds it started or not
         # started, never in between, and the main thread is free meanwhile.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="farm")
@@ -208,7 +214,7 @@ class OwnTarget:
         from frameloom.local.farm import LocalFarm  # noqa: PLC0415
 
         self._running = LocalFarm(
-            workers=WORKERS if self._workers is None else self._workers,
+            workers=self._workers,
             # The farm's workers hold what is installed here, whatever the template takes for granted.
             parameters={"BlenderVersion": self.blender(), "CyclesDevice": self.device()},
             log=tell,
