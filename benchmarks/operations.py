@@ -221,8 +221,8 @@ def listed(objects: int) -> int:
     if objects <= PAGE:
         return 1
     # The first page by itself, then ranges side by side from what it ends with.
-    edges = [PAGE - 1, *range(RANGE, objects - 1, RANGE), objects - 1]
-    return 1 + sum(math.ceil((end - begin) / PAGE) for begin, end in itertools.pairwise(edges))
+    edges: list[int] = [PAGE - 1, *range(RANGE, objects - 1, RANGE), objects - 1]
+    return 1 + sum(-((begin - end) // PAGE) for begin, end in itertools.pairwise(edges))
 
 
 def _entered(rounds: int, segments: int) -> int:

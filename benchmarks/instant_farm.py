@@ -1,0 +1,211 @@
+"""A local farm whose worker answers at once, and what a job on it asks of AWS, counted as it stands on the wire."""
+
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import uuid4
+
+import boto3
+import psutil
+
+from benchmarks.operations import Requests
+from frameloom.local.environment import SOMEBODY
+from frameloom.local.farm import WORKER_KEY, LocalFarm
+from frameloom.model.request import START, START_NO
+
+ROOT = Path(__file__).parent.parent
+SCENE = ROOT / "examples/rolling_ball.blend"
+COMMAND = (sys.executable, "-m", "benchmarks.instant_worker")
+# The most chunks at once, here and on bare moto.
+WORKERS = 40
+# Seconds between two looks at an execution, and those that one may take.
+LOOK, PATIENCE = 0.05, 1800.0
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution: how it ended, what it took, and what is in its history."""
+
+    status: str
+    seconds: float
+    events: list[dict[str, Any]]
+
+    @property
+    def transitions(self) -> int:
+        """How many states it entered."""
+        return sum(event["type"].endswith("StateEntered") for event in self.events)
+
+    @property
+    def state_bytes(self) -> int:
+        """The largest input or output of a state."""
+        details = [found for event in self.events for name, found in event.items() if name.endswith("EventDetails")]
+        return max(len(found.get(name, "").encode()) for found in details for name in ("input", "output"))
+
+    @property
+    def map_seconds(self) -> float:
+        """What its distributed Map took."""
+        at = {event["type"]: event["timestamp"] for event in self.events}
+        taken: float = (at["MapRunSucceeded"] - at["MapRunStarted"]).total_seconds()
+        return taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked of AWS meanwhile, by who asked: the functions, the workers, and Step Functions itself."""
+
+    s3: Mapping[str, Requests]
+    others: Mapping[tuple[str, str], int]
+
+    @classmethod
+    def of(cls, lines: list[str]) -> Self:
+        """Return what lines of the emulator's record come to."""
+        s3: dict[str, Requests] = {who: Requests() for who in ("functions", "workers", "service")}
+        others: Counter[tuple[str, str]] = Counter()
+        for call in map(json.loads, lines):
+            who = _who(call["principal"])
+            if who is None:
+                continue
+            if call["service"] == "s3":
+                s3[who] += _request(call)
+            elif call["service"] == "lambda":
+                # arn:...:function:<stack>-<logical name>-<made up>
+                name = call["uri"].rsplit("/", 2)[-2].rsplit("%3A", 1)[-1]
+                others[who, name.split("-")[-2]] += 1
+            else:
+                others[who, call["headers"].get("x-amz-target", call["service"]).rsplit(".", 1)[-1]] += 1
+        return cls(s3=s3, others=others)
+
+
+class InstantFarm:
+    """Such a farm, with a scene in it; a context manager.
+
+    Args:
+        counts: whether every call is written down, which costs the emulator a little.
+    """
+
+    def __init__(self, *, counts: bool) -> None:
+        self._parts = ExitStack()
+        self._counts, self._renders = counts, 0
+
+    def __enter__(self) -> Self:
+        """Start it, and upload a scene."""
+        with ExitStack() as parts:
+            folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
+            self._calls = folder / "calls"
+            record = self._calls if self._counts else None
+            self.farm = parts.enter_context(LocalFarm(workers=1, worker_command=COMMAND, record=record))
+            self._states, s3 = (client(self.farm.environment, name) for name in ("stepfunctions", "s3"))
+            self.machine, self.scenes = (self.farm.outputs[name] for name in ("StateMachineArn", "ScenesBucketName"))
+            s3.upload_file(str(SCENE), self.scenes, SCENE.name, ExtraArgs={"Metadata": {START: START_NO}})
+            # The upload's own execution, which starts no job, must not be counted as part of one.
+            until(self._ended_by_upload, "the end of the upload's own execution")
+            self._parts = parts.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self._parts.close()
+
+    def run(self, chunks: int) -> Run:
+        """Run a job of so many frames, a chunk each, none of which is there yet."""
+        self._renders += 1
+        request = {
+            "file": SCENE.name,
+            "frames": f"1-{chunks}",
+            "output": "frames",
+            "chunk_size": 1,
+            "max_workers": WORKERS,
+            # Another render of the same scene, so that no job finds an earlier one's frames.
+            "samples": self._renders,
+        }
+        return run(self._states, self.machine, request)
+
+    def count(self, chunks: int) -> tuple[Run, Asked]:
+        """Run such a job; return what it asked of AWS, too."""
+        begin = self._calls.stat().st_size
+        done = self.run(chunks)
+
+        def asked() -> Asked | None:
+            with self._calls.open("rb") as file:
+                file.seek(begin)
+                found = Asked.of(file.read().decode().splitlines())
+            # A worker's last act is not waited for by anybody.
+            return found if found.others["workers", "DeleteMessage"] >= chunks else None
+
+        return done, until(asked, "the worker to have deleted its last message")
+
+    def memory(self) -> int:
+        """Return what the emulator holds, in MiB."""
+        (emulator,) = (part for part in psutil.Process().children() if "frameloom.local.emulator" in part.cmdline())
+        held: int = emulator.memory_info().rss // 2**20
+        return held
+
+    def _ended_by_upload(self) -> bool:
+        found = self._states.list_executions(stateMachineArn=self.machine)["executions"]
+        return any(execution["status"] == "SUCCEEDED" for execution in found)
+
+
+def client(environment: Mapping[str, str], service: Any) -> Any:
+    """Return a client of the AWS that an environment leads to."""
+    return boto3.client(
+        service,
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def run(states: Any, machine: str, state: Mapping[str, Any], *, name: str | None = None) -> Run:
+    """Run an execution to its end."""
+    begun = time.monotonic()
+    started = states.start_execution(
+        stateMachineArn=machine, name=name or f"instant-{uuid4()}", input=json.dumps(state)
+    )
+    arn = started["executionArn"]
+
+    def end() -> str | None:
+        status: str = states.describe_execution(executionArn=arn)["status"]
+        return None if status == "RUNNING" else status
+
+    status = until(end, "the end of the execution")
+    seconds = time.monotonic() - begun
+    pages = states.get_paginator("get_execution_history").paginate(executionArn=arn)
+    return Run(status=status, seconds=seconds, events=[event for page in pages for event in page["events"]])
+
+
+def until(look: Callable[[], Found | None], what: str) -> Found:
+    """Return what `look` finds, once it finds something."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(LOOK)
+    raise TimeoutError(f"waited {PATIENCE:.0f} s in vain for {what}")
+
+
+def _who(principal: str) -> str | None:
+    """Return who signed a call; None of what is no part of a job: whoever looks on."""
+    if principal == WORKER_KEY:
+        return "workers"
+    if "FunctionRole-" in principal:
+        return "functions"
+    return None if principal == SOMEBODY else "service"
+
+
+def _request(call: Mapping[str, Any]) -> Requests:
+    if call["method"] in ("PUT", "POST"):
+        return Requests(puts=1)
+    return Requests(lists=1) if "list-type=2" in call["uri"] else Requests(gets=1)

@@ -1,0 +1,68 @@
+"""A worker that answers at once, so that what a job takes is its orchestrator's: `python -m benchmarks.instant_worker`.
+
+It takes chunks from the queue, stores for each frame what passes for one, and the chunk's result, and answers the
+token: what a job needs to succeed, and nothing else. It is told of the farm as a worker is (worker/config.py).
+"""
+
+import os
+import threading
+from datetime import timedelta
+
+from frameloom.aws.clients import client
+from frameloom.aws.executions import TaskTokens
+from frameloom.aws.queue import Queue
+from frameloom.aws.store import S3Store
+from frameloom.model import keys
+from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
+from frameloom.services import documents
+
+# Enough that the emulator always has something to answer.
+AT_ONCE = 4
+NAME = "instant"
+LEASE = timedelta(minutes=5)
+SECONDS = 0.001
+
+
+def main() -> None:
+    """Answer chunks until this process is ended."""
+    threads = [threading.Thread(target=_work) for _ in range(AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _work() -> None:
+    queue = Queue(os.environ["CHUNK_QUEUE_URL"])
+    store, tokens = S3Store(client("s3")), TaskTokens()
+    while True:
+        received = queue.receive(lease=LEASE)
+        if received is not None:
+            message = ChunkMessage.model_validate_json(received.body)
+            _render(message, store)
+            answer = ChunkAnswer(chunk_id=message.chunk_id, rendered=1, reused=0, seconds=SECONDS, worker=NAME)
+            tokens.succeed(message.task_token, answer.to_json())
+            queue.delete(received.receipt)
+
+
+def _render(message: ChunkMessage, store: S3Store) -> None:
+    frames = message.frame_range()
+    for frame in frames:
+        store.put(
+            message.output.bucket, keys.frame_key(message.output.prefix, frame, message.settings.format), b"image"
+        )
+    result = ChunkResult(
+        chunk_id=message.chunk_id,
+        frames=message.frames,
+        worker=NAME,
+        attempt=message.attempt,
+        rendered=len(frames),
+        seconds=SECONDS * len(frames),
+        frame_seconds={str(frame): SECONDS for frame in frames},
+    )
+    where = keys.result_key(message.job_id, message.chunk_id, attempt=message.attempt, worker=NAME)
+    documents.write(store, os.environ["LOG_BUCKET"], where, result.to_json())
+
+
+if __name__ == "__main__":
+    main()
