@@ -7,7 +7,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from frameloom.aws import wiring
-from frameloom.services.encode import stitch
+from frameloom.services.stitch import stitch
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 

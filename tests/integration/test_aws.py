@@ -1,14 +1,18 @@
 """The only boto3: stores, queues, executions and tokens against moto; the fakes keep the same contract."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError
+from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -18,11 +22,11 @@ from frameloom.aws import clients
 from frameloom.aws.executions import MAX_CAUSE, MAX_ERROR, JobExecutions, TaskTokens
 from frameloom.aws.queue import Queue
 from frameloom.aws.stack import find_stack, stack_of
-from frameloom.aws.store import S3Store
+from frameloom.aws.store import ATTEMPTS, S3Store
 from frameloom.model.errors import FarmUnavailable
 from frameloom.model.status import JobStatus
 from frameloom.services.memory import MemoryExecutions, MemoryStore, MemoryTokens
-from frameloom.services.ports import Executions, Store, Tokens
+from frameloom.services.ports import Executions, Store, StreamStore, Tokens
 
 ROLE = "arn:aws:iam::123456789012:role/render-job"
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:render_job"
@@ -50,9 +54,9 @@ def make_bucket(name: str = "bucket", *, versioned: bool = True) -> S3Store:
 
 
 @pytest.fixture(params=[make_bucket, MemoryStore])
-def store(request: pytest.FixtureRequest) -> Store:
+def store(request: pytest.FixtureRequest) -> StreamStore:
     request.getfixturevalue("aws")
-    make: Callable[[], Store] = request.param
+    make: Callable[[], StreamStore] = request.param
     return make()
 
 
@@ -142,6 +146,77 @@ def test_a_file_comes_back_as_it_was_uploaded(store: Store, tmp_path: Path) -> N
     store.upload(tmp_path / "up", "bucket", "film.mp4", content_type="video/mp4")
     store.download("bucket", "film.mp4", tmp_path / "down")
     assert (tmp_path / "down").read_bytes() == data
+
+
+def test_bytes_are_read_out_of_the_object_that_was_found(store: StreamStore) -> None:
+    store.put("bucket", "film.mp4", bytes(range(256)))
+    found = store.head("bucket", "film.mp4")
+    assert found is not None
+    assert store.read("bucket", "film.mp4", start=0, length=256, etag=found.etag) == bytes(range(256))
+    assert store.read("bucket", "film.mp4", start=100, length=3, etag=found.etag) == bytes([100, 101, 102])
+    store.put("bucket", "film.mp4", bytes(256))
+    with pytest.raises(LookupError, match=r"film\.mp4"):
+        store.read("bucket", "film.mp4", start=100, length=3, etag=found.etag)
+    with pytest.raises(LookupError, match=r"gone\.mp4"):
+        store.read("bucket", "gone.mp4", start=100, length=3, etag=found.etag)
+
+
+def test_an_object_is_stored_in_parts_whatever_their_order(store: StreamStore) -> None:
+    with store.in_parts("bucket", "film.mp4", content_type="video/mp4") as parts:
+        parts.put(3, b"end")
+        parts.put(1, b"1" * 5 * 1024 * 1024)
+        parts.put(2, b"2" * 5 * 1024 * 1024)
+        assert store.get("bucket", "film.mp4") is None
+    assert store.get("bucket", "film.mp4") == b"1" * 5 * 1024 * 1024 + b"2" * 5 * 1024 * 1024 + b"end"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_of_an_object_in_parts_nothing_stays_after_an_error(store: StreamStore, error: type[BaseException]) -> None:
+    store.put("bucket", "film.mp4", b"the film of yesterday")
+    with suppress(error), store.in_parts("bucket", "film.mp4") as parts:
+        parts.put(1, b"half of it")
+        raise error
+    assert store.get("bucket", "film.mp4") == b"the film of yesterday"
+    assert not isinstance(store, S3Store) or no_upload_is_under_way()
+
+
+@pytest.mark.usefixtures("aws")
+def test_nor_does_it_where_s3_does_not_put_the_parts_together() -> None:
+    store, unending = make_bucket(), ExitStack()
+    parts = unending.enter_context(store.in_parts("bucket", "film.mp4"))
+    parts.put(1, b"too short")
+    parts.put(2, b"the end")
+    with pytest.raises(ClientError, match="EntityTooSmall"):
+        unending.close()
+    assert store.head("bucket", "film.mp4") is None
+    assert no_upload_is_under_way()
+
+
+def no_upload_is_under_way() -> bool:
+    return "Uploads" not in boto3.client("s3").list_multipart_uploads(Bucket="bucket")
+
+
+@pytest.mark.usefixtures("aws")
+def test_an_answer_that_is_cut_off_is_asked_for_again() -> None:
+    make_bucket().put("bucket", "film.mp4", b"a film")
+    s3, whole, cut = boto3.client("s3"), 0, 0
+
+    class Short(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            return b""
+
+    def shorten(parsed: dict[str, Any], **_: object) -> None:
+        nonlocal whole, cut
+        whole, cut = (whole, cut + 1) if cut < refusals else (whole + 1, cut)
+        if not whole:
+            parsed["Body"] = StreamingBody(Short(), parsed["ContentLength"])
+
+    s3.meta.events.register("after-call.s3.GetObject", shorten)
+    refusals = ATTEMPTS - 1
+    assert S3Store(s3).get("bucket", "film.mp4") == b"a film"
+    whole, cut, refusals = 0, 0, ATTEMPTS
+    with pytest.raises(IncompleteReadError):
+        S3Store(s3).get("bucket", "film.mp4")
 
 
 def test_a_version_is_downloaded_whatever_was_uploaded_since(store: Store, tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import av
 import pytest
 
-from frameloom.services.video import CODECS, encode_segment, join_segments, probe
+from frameloom.services.video import CODECS, encode_segment, probe
 from tests.unit.video_images import (
     film,
     images,
+    join,
     numbered,
     numbered_frames,
     pictures,
@@ -35,7 +36,7 @@ def test_a_joined_film_decodes_to_its_segments_pictures_in_order_and_on_time(tmp
         encode_segment(numbered_frames(first, count), segments[-1], options)
         first += count
     out = tmp_path / "film.mp4"
-    assert join_segments(segments, out, options) == first
+    join(segments, out, options, frames=first)
     assert [read_number(image) for image in images(out)] == list(range(first))
     assert times(out) == [index / FPS for index in range(first)]
     apart = [planes(picture) for segment in segments for picture in pictures(segment)]
@@ -102,6 +103,6 @@ def test_h265_is_named_as_apples_players_take_it(tmp_path: Path) -> None:
     out = tmp_path / "film.mp4"
     options = film(numbered(0).size, codec="h265")
     encode_segment(numbered_frames(1, 2), tmp_path / "0.mp4", options)
-    join_segments([tmp_path / "0.mp4"], out, options)
+    join([tmp_path / "0.mp4"], out, options, frames=2)
     with av.open(out) as container:
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"

@@ -1,19 +1,24 @@
 """Segments become one film without being encoded anew."""
 
-import resource
+import errno
+import io
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import pytest
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video import VideoOptions, encode_segment, join_segments, probe
+from frameloom.services.video import VideoOptions, encode_segment, index_room, join_segments, probe
+from frameloom.services.video.encoder import _Segment
 from tests.unit.video_images import (
     film,
     images,
+    join,
     noisy,
     numbered,
     numbered_frames,
@@ -25,7 +30,11 @@ from tests.unit.video_images import (
     times,
 )
 
-OPTIONS = film(numbered(0).size, Fraction(30000, 1001))
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+FPS = Fraction(30000, 1001)
+OPTIONS = film(numbered(0).size, FPS)
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ def packets(path: Path) -> list[tuple[int, int, bytes]]:
 )
 def test_a_film_shows_what_its_segments_show(tmp_path: Path, out: Path, counts: list[int]) -> None:
     segments = encode(tmp_path, counts)
-    assert join_segments(segments, out, OPTIONS) == sum(counts)
+    join(segments, out, OPTIONS, frames=sum(counts))
     assert [read_number(image) for image in images(out)] == list(range(sum(counts)))
     apart = [planes(picture) for segment in segments for picture in pictures(segment)]
     assert [planes(picture) for picture in pictures(out)] == apart
@@ -64,7 +73,7 @@ def test_a_film_shows_what_its_segments_show(tmp_path: Path, out: Path, counts: 
 @pytest.mark.parametrize("fps", [Fraction(24), Fraction(25), Fraction(30000, 1001)])
 def test_picture_i_of_the_film_is_shown_at_i_frames_exactly(tmp_path: Path, out: Path, fps: Fraction) -> None:
     options = film(numbered(0).size, fps)
-    assert join_segments(encode(tmp_path, [2, 61, 1, 7], options), out, options) == 71
+    join(encode(tmp_path, [2, 61, 1, 7], options), out, options, frames=71)
     assert times(out) == [index / fps for index in range(71)]
     facts = probe(out)
     assert (facts.frames, facts.fps, facts.duration) == (71, fps, 71 / fps)
@@ -78,19 +87,52 @@ def test_the_headers_depend_on_nothing_that_may_differ_between_segments(tmp_path
     segments = [tmp_path / f"{count}.mp4" for count in frames]
     for (count, image), segment, quality in zip(frames.items(), segments, (10, 18, 35), strict=True):
         encode_segment([(1, png(image))] * count, segment, film(image.size, OPTIONS.fps, quality=quality))
-    assert join_segments(segments, out, OPTIONS) == 33
+    join(segments, out, OPTIONS, frames=33)
     assert [read_number(image) for image in images(out)] == [3] + [700] * 30 + [1] * 2
 
 
 def test_the_frames_are_copied_bit_for_bit(tmp_path: Path, out: Path) -> None:
     segments = encode(tmp_path, [3, 30, 8])
-    join_segments(segments, out, OPTIONS)
+    join(segments, out, OPTIONS, frames=41)
     stored = [data for segment in segments for _, _, data in packets(segment)]
     assert [data for _, _, data in packets(out)] == stored
 
 
+@pytest.mark.parametrize(("codec", "quality"), [("h264", 0), ("av1", 35)])
+def test_a_film_shows_what_it_would_had_it_been_encoded_at_once(
+    tmp_path: Path, out: Path, codec: str, quality: int
+) -> None:
+    """With the same key frames. The rate control of x264 and x265 looks beyond key frames, so without loss alone."""
+    counts, options = [30, 12, 25], film((160, 96), 24, codec=codec, quality=quality)
+    frames = [(number, png(textured(number))) for number in range(67)]
+    segments = [tmp_path / f"{count}.mp4" for count in counts]
+    for segment, count, end in zip(segments, counts, accumulate(counts), strict=True):
+        encode_segment(frames[end - count : end], segment, options)
+    join(segments, out, options, frames=67)
+    once = tmp_path / "once.mp4"
+    with AtOnce(once, once, options, keys={0, 30, 42}) as segment_of_all:
+        for number, image in frames:
+            segment_of_all.add(number, image)
+        segment_of_all.finish()
+    assert [number for number, picture in enumerate(pictures(once)) if picture.key_frame] == [0, 30, 42]
+    assert [planes(picture) for picture in pictures(out)] == [planes(picture) for picture in pictures(once)]
+
+
+class AtOnce(_Segment):
+    """A film as one segment, with key frames where they are asked for."""
+
+    def __init__(self, part: Path, out: Path, options: VideoOptions, *, keys: set[int]) -> None:
+        super().__init__(part, out, options)
+        self.keys = keys
+
+    def _encode(self, picture: VideoFrame | None) -> None:
+        if picture is not None and picture.pts in self.keys:
+            picture.pict_type = PictureType.I
+        super()._encode(picture)
+
+
 def test_a_film_says_what_its_segments_say_of_their_colours(tmp_path: Path, out: Path) -> None:
-    join_segments(encode(tmp_path, [2, 3]), out, OPTIONS)
+    join(encode(tmp_path, [2, 3]), out, OPTIONS, frames=5)
     with av.open(out) as container:
         video = container.streams.video[0]
         assert video.color_primaries == ColorPrimaries.BT709
@@ -109,30 +151,61 @@ def boxes(path: Path) -> list[bytes]:
 
 
 def test_a_film_plays_while_it_loads(tmp_path: Path, out: Path) -> None:
-    join_segments(encode(tmp_path, [20, 3]), out, OPTIONS)
+    join(encode(tmp_path, [20, 3]), out, OPTIONS, frames=23)
     assert boxes(out).index(b"moov") < boxes(out).index(b"mdat")
+
+
+class Forward(io.BytesIO):
+    """A file that is written forward, but for its first bytes; counts how often it is gone back to."""
+
+    def __init__(self, head: int) -> None:
+        super().__init__()
+        self.head = head
+        self.end = self.returns = 0
+
+    def write(self, data: "ReadableBuffer") -> int:
+        if self.tell() < self.end:
+            assert self.tell() + memoryview(data).nbytes <= self.head
+            self.returns += 1
+        written = super().write(data)
+        self.end = max(self.end, self.tell())
+        return written
+
+
+def test_a_film_is_written_forward_but_for_its_beginning(tmp_path: Path) -> None:
+    segments, out = encode(tmp_path, [60, 30]), Forward(index_room(90) + 100)
+    opened = [(path.name, io.BytesIO(path.read_bytes())) for path in segments]
+    join_segments(opened, out, FPS, frames=90)
+    # The length of its frames, and the index, which libav may write at once or in pieces.
+    assert out.returns >= 2
+    (tmp_path / "film.mp4").write_bytes(out.getvalue())
+    assert [read_number(image) for image in images(tmp_path / "film.mp4")] == list(range(90))
 
 
 def test_the_same_segments_give_the_same_film(tmp_path: Path, out: Path) -> None:
     segments = encode(tmp_path, [5, 6])
-    join_segments(segments, out, OPTIONS)
+    join(segments, out, OPTIONS, frames=11)
     first = out.read_bytes()
-    join_segments(segments, out, OPTIONS)
+    join(segments, out, OPTIONS, frames=11)
     assert out.read_bytes() == first
 
 
 def test_a_film_without_loss_is_joined_too(tmp_path: Path, out: Path) -> None:
     options = film(numbered(0).size, quality=0)
-    assert join_segments(encode(tmp_path, [1, 5], options), out, options) == 6
+    join(encode(tmp_path, [1, 5], options), out, options, frames=6)
     assert [read_number(image) for image in images(out)] == list(range(6))
 
 
-def refused(segments: list[Path], out: Path, words: str, options: VideoOptions = OPTIONS) -> None:
-    out.write_bytes(b"the film of yesterday")
+def test_a_segment_that_is_too_long_or_too_short_is_no_part_of_the_film(tmp_path: Path, out: Path) -> None:
+    segments = encode(tmp_path, [2, 800])
+    refused(segments[:1], out, "the film holds 2 frames instead of 3", frames=3)
+    # More of them than there is room for in the index.
+    refused(segments, out, "the film holds 802 frames instead of 2", frames=2)
+
+
+def refused(segments: list[Path], out: Path, words: str, options: VideoOptions = OPTIONS, *, frames: int = 22) -> None:
     with pytest.raises(EncodeFailed, match=words):
-        join_segments(segments, out, options)
-    assert list(out.parent.iterdir()) == [out]
-    assert out.read_bytes() == b"the film of yesterday"
+        join(segments, out, options, frames=frames)
 
 
 def test_no_segments_are_refused(out: Path) -> None:
@@ -154,12 +227,6 @@ def test_segments_at_another_rate_are_refused_by_name(tmp_path: Path, out: Path,
     refused(segments, out, rf"0\.mp4: {problem}", film(numbered(0).size, fps))
 
 
-def test_a_missing_segment_is_named(tmp_path: Path, out: Path) -> None:
-    segments = encode(tmp_path, [2, 2])
-    segments[1].unlink()
-    refused(segments, out, r"1\.mp4: No such file or directory")
-
-
 @pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.95])
 def test_a_segment_that_was_cut_off_is_named(tmp_path: Path, out: Path, part: float) -> None:
     segments = encode(tmp_path, [2, 20])
@@ -172,7 +239,7 @@ def test_a_segment_that_was_cut_off_is_named(tmp_path: Path, out: Path, part: fl
 def test_a_segment_whose_last_frames_were_cut_off_is_named(tmp_path: Path, out: Path, lost: int) -> None:
     segments = encode(tmp_path, [2, 20])
     # A film's index stands first, so that it still opens.
-    join_segments(segments[1:], tmp_path / "cut.mp4", OPTIONS)
+    join(segments[1:], tmp_path / "cut.mp4", OPTIONS, frames=20)
     data = (tmp_path / "cut.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[:-lost])
     refused([segments[0], tmp_path / "cut.mp4"], out, r"cut\.mp4: frames are missing")
@@ -183,15 +250,49 @@ def test_a_file_that_is_no_video_is_named(tmp_path: Path, out: Path) -> None:
     refused([*encode(tmp_path, [2]), tmp_path / "1.mp4"], out, r"1\.mp4: Invalid data")
 
 
-def test_a_full_disk_is_an_encoding_error_and_leaves_nothing(tmp_path: Path, out: Path) -> None:
-    # More than libav keeps in its buffer: the disk refuses while frames are copied, not only on closing.
-    options = film((160, 96), OPTIONS.fps, quality=5)
-    segments = [tmp_path / "0.mp4"]
-    encode_segment([(i, png(noisy((160, 96)))) for i in range(30)], segments[0], options)
-    size = segments[0].stat().st_size
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, before[1]))
-    try:
-        refused(segments, out, r"film\.mp4: File too large")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+class Full(io.BytesIO):
+    """A disk without room for more than 35,000 bytes, or a bucket that is refused."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, data: "ReadableBuffer") -> int:
+        if self.tell() > 35_000:
+            raise self.error
+        return super().write(data)
+
+
+def test_a_full_disk_is_an_encoding_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    [path] = encode(tmp_path, [300])
+    with path.open("rb") as segment, pytest.raises(EncodeFailed, match="the film: No space left on device"):
+        join_segments([("0.mp4", segment)], Full(OSError(errno.ENOSPC, "No space left on device")), FPS, frames=300)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_is_no_fault_of_the_film_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    [path] = encode(tmp_path, [300])
+    error = LookupError("no such bucket")
+    with path.open("rb") as segment, pytest.raises(LookupError, match="no such bucket") as raised:
+        join_segments([("0.mp4", segment)], Full(error), FPS, frames=300)
+    assert raised.value is error
+
+
+class Gone(io.BytesIO):
+    """A segment that goes away once its index is read, which stands at its end."""
+
+    opened = False
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.opened = self.opened or self.tell() > len(self.getvalue()) // 2
+        if self.opened and self.tell() < len(self.getvalue()) // 2:
+            raise LookupError("it went away")
+        return super().read(size)
+
+
+def test_a_segment_that_goes_away_is_an_error_of_whoever_reads_it(tmp_path: Path) -> None:
+    options = film((160, 96), FPS, quality=0)
+    encode_segment([(number, png(noisy((160, 96)))) for number in range(30)], tmp_path / "0.mp4", options)
+    segment = Gone((tmp_path / "0.mp4").read_bytes())
+    with pytest.raises(LookupError, match="it went away"):
+        join_segments([("0.mp4", segment)], io.BytesIO(), FPS, frames=30)

@@ -8,8 +8,8 @@ import av
 import pytest
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video import VideoFacts, count_packets, encode_segment, join_segments, probe
-from tests.unit.video_images import film, numbered, numbered_frames
+from frameloom.services.video import VideoFacts, count_packets, encode_segment, probe
+from tests.unit.video_images import film, join, numbered, numbered_frames
 
 OPTIONS = film(numbered(0).size, Fraction(24000, 1001))
 
@@ -52,7 +52,7 @@ def test_what_is_no_video_is_refused(tmp_path: Path, look: Callable[[Path], obje
 
 @pytest.mark.parametrize("lost", [1, 300])
 def test_a_film_that_lost_its_end_has_fewer_packets(segment: Path, tmp_path: Path, lost: int) -> None:
-    join_segments([segment], tmp_path / "film.mp4", OPTIONS)
+    join([segment], tmp_path / "film.mp4", OPTIONS, frames=30)
     data = (tmp_path / "film.mp4").read_bytes()
     (tmp_path / "film.mp4").write_bytes(data[:-lost])
     assert count_packets(tmp_path / "film.mp4") < 30

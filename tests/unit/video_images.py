@@ -4,6 +4,7 @@ import io
 import math
 import struct
 import zlib
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import av
 from av.video.frame import VideoFrame
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 
-from frameloom.services.video import VideoOptions
+from frameloom.services.video import VideoOptions, join_segments
 
 NUMBER_BITS = 10
 
@@ -62,6 +63,13 @@ def noisy(size: tuple[int, int]) -> Image.Image:
 
 def numbered_frames(first: int, count: int) -> list[tuple[int, bytes]]:
     return [(number, png(numbered(number))) for number in range(first, first + count)]
+
+
+def join(segments: list[Path], out: Path, options: VideoOptions, *, frames: int) -> None:
+    """Join segments that are files into a film that is one."""
+    with ExitStack() as files, out.open("wb") as film:
+        opened = [(path.name, files.enter_context(path.open("rb"))) for path in segments]
+        join_segments(opened, film, options.fps, frames=frames)
 
 
 def pictures(path: Path) -> list[VideoFrame]:

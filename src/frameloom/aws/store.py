@@ -1,16 +1,22 @@
 """S3 as the farm's store."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from frameloom.aws.clients import client
-from frameloom.services.ports import StoredObject
+from frameloom.aws.parts import in_parts
+from frameloom.services.ports import Parts, StoredObject
 
 # What S3 calls an object that is not there: HEAD has no body to name it in.
-_ABSENT = {"NoSuchKey", "404", "NoSuchVersion"}
+_ABSENT = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
+_CHANGED = frozenset({"PreconditionFailed", "412"})
+# How often an answer is asked for that breaks off.
+ATTEMPTS = 3
+_CUT_OFF = (HTTPClientError, IncompleteReadError)
 
 
 class S3Store:
@@ -22,15 +28,43 @@ class S3Store:
     def get(self, bucket: str, key: str) -> bytes | None:
         """Return an object's bytes, None where there is no such key."""
         try:
-            data: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            return self._body(Bucket=bucket, Key=key)
         except ClientError as error:
             _raise_unless_absent(error)
             return None
+
+    def read(self, bucket: str, key: str, *, start: int, length: int, etag: str) -> bytes:
+        """Return bytes out of an object, all of them, of the version with this entity tag.
+
+        Raises:
+            LookupError: there is no such object any more, or it is another one now.
+        """
+        try:
+            return self._body(Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}", IfMatch=etag)
+        except ClientError as error:
+            _raise_unless_absent(error, _ABSENT | _CHANGED)
+            raise LookupError(f"{key!r} in bucket {bucket!r} is not there any more, or another one") from error
+
+    def _body(self, attempts: int = ATTEMPTS, **request: str) -> bytes:
+        answer = self._s3.get_object(**request)
+        try:
+            data: bytes = answer["Body"].read()
+        except _CUT_OFF:
+            # What comes after the headers is not asked for again by boto3 itself.
+            if attempts == 1:
+                raise
+            return self._body(attempts - 1, **request)
         return data
 
     def put(self, bucket: str, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
         """Store an object, whole, over what was there."""
         self._s3.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
+
+    def in_parts(
+        self, bucket: str, key: str, *, content_type: str = "application/octet-stream"
+    ) -> AbstractContextManager[Parts]:
+        """Store an object of the parts that the block puts, whole, over what was there; none of it on any error."""
+        return in_parts(self._s3, bucket, key, content_type=content_type)
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
         """Return an object without its bytes, None where there is no such key."""
@@ -81,6 +115,6 @@ class S3Store:
         self._s3.upload_file(str(path), bucket, key, ExtraArgs=extra)
 
 
-def _raise_unless_absent(error: ClientError) -> None:
-    if error.response["Error"]["Code"] not in _ABSENT:
+def _raise_unless_absent(error: ClientError, codes: frozenset[str] = _ABSENT) -> None:
+    if error.response["Error"]["Code"] not in codes:
         raise error

@@ -1,4 +1,4 @@
-"""EncodeSegment and StitchVideo: frames in S3 become a film in S3."""
+"""EncodeSegment: frames in S3 become a segment of their film in S3."""
 
 import tempfile
 from collections import deque
@@ -14,7 +14,6 @@ from frameloom.model.images import check_image
 from frameloom.model.job import Job, Segment
 from frameloom.services import documents, video
 from frameloom.services.ports import Buckets, Store
-from frameloom.services.verify import plan_segments
 
 # Frames fetched while one is encoded; each is held compressed: a PNG is at most some 30 MB at 4K.
 FETCH_AHEAD = 8
@@ -37,27 +36,6 @@ def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> 
         count = video.encode_segment(chain([(first, image)], images), path, _options(job, first, image))
         store.upload(path, buckets.logs, key, content_type="video/mp4")
     return {"bucket": buckets.logs, "key": key, "frames": count}
-
-
-def stitch(job_id: str, *, store: Store, buckets: Buckets) -> dict[str, Any]:
-    """Join the job's segments by stream copy into the film beside its scene; return where it is."""
-    job = documents.load_job(store, buckets, job_id)
-    frames = documents.film_frames(store, buckets, job_id)
-    key = keys.video_key(job.scene.key)
-    with tempfile.TemporaryDirectory() as folder:
-        parts = []
-        for planned in plan_segments(len(frames)):
-            parts.append(Path(folder, f"{planned.segment}.mp4"))
-            store.download(buckets.logs, keys.segment_key(job_id, planned.segment), parts[-1])
-        path = Path(folder, "film.mp4")
-        first = next(iter(frames))
-        options = _options(job, first, _frame(store, job, first))
-        count = video.join_segments(parts, path, options)
-        if count != len(frames):
-            raise EncodeFailed(problem=f"the film holds {count} frames instead of {len(frames)}")
-        store.upload(path, buckets.scenes, key, content_type="video/mp4")
-        size = path.stat().st_size
-    return {"bucket": buckets.scenes, "key": key, "frames": count, "bytes": size}
 
 
 def fetch_ahead(

@@ -4,6 +4,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,26 @@ class MemoryStore:
         """Return an object's bytes, None where there is no such key."""
         versions = self._objects.get((bucket, key))
         return None if versions is None else versions[-1].data
+
+    def read(self, bucket: str, key: str, *, start: int, length: int, etag: str) -> bytes:
+        """Return bytes out of an object, all of them, of the version with this entity tag.
+
+        Raises:
+            LookupError: there is no such object any more, or it is another one now.
+        """
+        versions = self._objects.get((bucket, key))
+        if versions is None or versions[-1].stored.etag != etag:
+            raise LookupError(f"{key!r} in bucket {bucket!r} is not there any more, or another one")
+        return versions[-1].data[start : start + length]
+
+    @contextmanager
+    def in_parts(
+        self, bucket: str, key: str, *, content_type: str = "application/octet-stream"
+    ) -> Iterator["MemoryParts"]:
+        """Store an object of the parts that the block puts, whole, over what was there; none of it on any error."""
+        parts = MemoryParts()
+        yield parts
+        self.put(bucket, key, b"".join(data for _, data in sorted(parts.held.items())), content_type=content_type)
 
     def put(
         self,
@@ -102,6 +123,17 @@ class MemoryStore:
     def content_type(self, bucket: str, key: str) -> str:
         """Return what an object was stored as."""
         return self._objects[bucket, key][-1].content_type
+
+
+class MemoryParts:
+    """The parts of an object, by number."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, bytes] = {}
+
+    def put(self, number: int, data: bytes) -> None:
+        """Store a part."""
+        self.held[number] = data
 
 
 class MemoryExecutions:

@@ -1,6 +1,7 @@
 """What the use cases need of the world; `frameloom.aws` is it for real, `frameloom.services.memory` in memory."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,6 +52,29 @@ class Store(Protocol):
         metadata: Mapping[str, str] | None = None,
     ) -> None:
         """Store a file's bytes, whole, over what was there."""
+
+
+class Parts(Protocol):
+    """An object that is being written in parts, which nobody sees before all are there."""
+
+    def put(self, number: int, data: bytes) -> None:
+        """Store a part, in any order, from any thread: number 1 to 10,000, each but the last of 5 MiB or more."""
+
+
+class StreamStore(Store, Protocol):
+    """A store of objects that need not be held to be read or written."""
+
+    def read(self, bucket: str, key: str, *, start: int, length: int, etag: str) -> bytes:
+        """Return bytes out of an object, all of them, of the version with this entity tag.
+
+        Raises:
+            LookupError: there is no such object any more, or it is another one now.
+        """
+
+    def in_parts(
+        self, bucket: str, key: str, *, content_type: str = "application/octet-stream"
+    ) -> AbstractContextManager[Parts]:
+        """Store an object of the parts that the block puts, whole, over what was there; none of it on any error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
-"""Images into a film: segments that are encoded apart, joined without encoding anew. Files only, no AWS."""
+"""Images into a film: segments that are encoded apart, joined without encoding anew. Files and streams, no AWS."""
 
 from frameloom.services.video.encoder import encode_segment
+from frameloom.services.video.index import index_room
 from frameloom.services.video.joiner import join_segments
 from frameloom.services.video.options import CODECS, VideoOptions, coded_size, encoder_options, pixel_format
 from frameloom.services.video.probe import VideoFacts, count_packets, probe
@@ -13,6 +14,7 @@ __all__ = [
     "count_packets",
     "encode_segment",
     "encoder_options",
+    "index_room",
     "join_segments",
     "pixel_format",
     "probe",

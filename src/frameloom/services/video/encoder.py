@@ -56,7 +56,7 @@ class _Segment:
     def __enter__(self) -> Self:
         with refusals(self._out):
             self._container = av.open(
-                url(self._part), "w", format="mp4", container_options=muxer_options(self._options)
+                url(self._part), "w", format="mp4", container_options=muxer_options(self._options.fps)
             )
             self._stream = self._add_stream()
         return self

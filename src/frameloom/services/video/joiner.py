@@ -1,60 +1,77 @@
-"""A film from its segments, by copying what they hold."""
+"""A film from its segments, by copying what they hold from one file to another."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import io
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video.files import is_whole, open_video, refusals, url, whole_file
-from frameloom.services.video.options import VideoOptions, muxer_options
+from frameloom.services.video.files import is_whole
+from frameloom.services.video.index import index_room
+from frameloom.services.video.options import muxer_options
+from frameloom.services.video.streams import reading, writing
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
+FILM = "the film"
 
-def join_segments(segments: Sequence[Path], out: Path, options: VideoOptions) -> int:
-    """Join the segments into one film at `out` and return its length in frames.
 
-    Nothing is decoded or encoded: the film's pictures are those of the segments, bit for bit, picture i
-    of all of them shown at i / fps. The film's index stands first, so that it plays while it loads. Of
-    `options` only the frame rate counts; the rest is what the segments were encoded with.
+def join_segments(
+    segments: Iterable[tuple[str, io.IOBase]], out: io.IOBase, fps: Fraction, *, frames: int, kind: str = "mp4"
+) -> None:
+    """Join segments, each its name in errors and a file to read, into one film of so many frames.
+
+    Nothing is decoded or encoded: the film's pictures are those of the segments, bit for bit, picture i of all of them
+    shown at i / fps. `kind` is libav's name for what the segments are, and the film becomes.
+
+    The film's index stands first, so that it plays while it loads. Room for it is kept, so `out` is written forward,
+    but for its first `index_room(frames)` bytes and the few after them, which are written again at the end. What
+    reading and writing raise is passed on. The same segments give the same film.
 
     Raises:
-        EncodeFailed: there is no segment, one is not a whole video at this frame rate, they were encoded
-            with different options, or the disk refuses.
+        EncodeFailed: there is no segment, one is not a whole video at this frame rate, they were encoded with different
+            options or hold another number of frames, or the disk refuses.
     """
-    if not segments:
-        raise EncodeFailed(problem="there are no segments")
-    mp4 = muxer_options(options) | {"movflags": "+faststart"}
-    with (
-        whole_file(out) as part,
-        refusals(out),
-        av.open(url(part), "w", format="mp4", container_options=mp4) as container,
-    ):
-        film = _Film(container, options)
-        for segment in segments:
-            film.append(segment)
-    return film.frames
+    room = {"moov_size": str(index_room(frames))}
+    with writing(out, FILM, kind=kind, options=muxer_options(fps) | room) as container:
+        film = _Film(container, fps)
+        for name, segment in segments:
+            film.append(name, segment)
+        if not film.frames:
+            raise EncodeFailed(problem="there are no segments")
+        if film.frames != frames:
+            raise EncodeFailed(problem=f"the film holds {film.frames} frames instead of {frames}")
 
 
 class _Film:
     """The film's one stream, `frames` of it so far."""
 
-    def __init__(self, container: OutputContainer, options: VideoOptions) -> None:
+    def __init__(self, container: OutputContainer, fps: Fraction) -> None:
         self._container = container
-        self._options = options
+        self._fps = fps
         self._stream: VideoStream | None = None
         self._headers: bytes | None = None
         self.frames = 0
 
-    def append(self, path: Path) -> None:
+    def append(self, name: str, file: io.IOBase) -> None:
         """Add a segment's frames."""
-        with open_video(path) as (segment, source):
-            stream = self._stream_like(source, path)
+        added = 0
+        # A generator, since what the film is refused while it is written is no fault of the segment.
+        with closing(self._packets(name, file)) as packets:
+            for packet in packets:
+                self._container.mux(packet)
+                added += 1
+        self.frames += added
+
+    def _packets(self, name: str, file: io.IOBase) -> "Generator[Packet[VideoStream]]":
+        """Yield a segment's frames as the film's."""
+        with reading(file, name) as (segment, source):
+            stream = self._stream_like(source, name)
             # A picture is stored before those that refer to it, so up to this many may be stored before
             # one that is shown earlier than they are. The stream's headers promise that it's never more.
             reorder = source.codec_context.reorder_depth
@@ -62,26 +79,25 @@ class _Film:
             for packet in segment.demux(source):
                 if not is_whole(packet):
                     continue
-                index = self._index(packet, path)
-                packet.stream, packet.time_base = stream, 1 / self._options.fps
+                index = self._index(packet, name)
+                packet.stream, packet.time_base = stream, 1 / self._fps
                 packet.pts, packet.duration = self.frames + index, 1
                 # Not those of the segment: where they begin depends on its length, and after a short
                 # segment they would run backwards.
                 packet.dts = self.frames + len(shown) - reorder
                 shown.append(index)
-                self._container.mux(packet)
+                yield packet
             if not shown or sorted(shown) != list(range(source.frames)):
-                raise EncodeFailed(problem=f"{path.name}: frames are missing in it")
-        self.frames += len(shown)
+                raise EncodeFailed(problem=f"{name}: frames are missing in it")
 
-    def _index(self, packet: "Packet[VideoStream]", path: Path) -> int:
+    def _index(self, packet: "Packet[VideoStream]", name: str) -> int:
         """Return a packet's place among the segment's pictures as they are shown."""
-        index = (packet.pts or 0) * packet.time_base * self._options.fps
+        index = (packet.pts or 0) * packet.time_base * self._fps
         if index.denominator != 1:
-            raise EncodeFailed(problem=f"{path.name}: it does not run at {self._options.fps} frames per second")
+            raise EncodeFailed(problem=f"{name}: it does not run at {self._fps} frames per second")
         return int(index)
 
-    def _stream_like(self, source: VideoStream, path: Path) -> VideoStream:
+    def _stream_like(self, source: VideoStream, name: str) -> VideoStream:
         """Return the film's stream, made after the first segment's, which all others must resemble."""
         headers = source.codec_context.extradata
         if self._stream is None:
@@ -90,5 +106,5 @@ class _Film:
             self._stream.codec_context.codec_tag = source.codec_context.codec_tag
             self._headers = headers
         if headers != self._headers:
-            raise EncodeFailed(problem=f"{path.name}: it was encoded with other options than the segments before it")
+            raise EncodeFailed(problem=f"{name}: it was encoded with other options than the segments before it")
         return self._stream

@@ -152,13 +152,13 @@ def gop_length(options: VideoOptions) -> int:
     return max(1, round(GOP_SECONDS * options.fps))
 
 
-def muxer_options(options: VideoOptions) -> dict[str, str]:
-    """Return what the mp4 muxer is opened with.
+def muxer_options(fps: Fraction) -> dict[str, str]:
+    """Return what the mp4 muxer is opened with for `fps` frames per second.
 
     By default mp4 counts the film's length in milliseconds, in which hardly a frame rate fits: the last
     frame ends too early. So both of its clocks tick a whole number of times a frame, 10,000 times a
     second or more.
     """
-    ticks = options.fps.numerator
+    ticks = fps.numerator
     scale = str(ticks * max(1, -(-10_000 // ticks)))
     return {"movie_timescale": scale, "video_track_timescale": scale}

@@ -1,0 +1,67 @@
+"""StitchVideo: segments in S3 become a film in S3, which passes through and is never held."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import Any
+
+from frameloom.model import keys
+from frameloom.model.errors import EncodeFailed
+from frameloom.services import documents, video
+from frameloom.services.ports import Buckets, StoredObject, StreamStore
+from frameloom.services.streams import PART_BYTES, ObjectReader, ObjectWriter, part_bytes
+from frameloom.services.verify import plan_segments
+
+# Requests at once, and segments that are opened while one is copied: short ones take no longer than their bytes.
+FETCHERS, SEGMENTS_AHEAD = 8, 4
+
+
+def stitch(job_id: str, *, store: StreamStore, buckets: Buckets) -> dict[str, Any]:
+    """Join the job's segments by stream copy into the film beside its scene; return where it is.
+
+    The film is there whole or not at all. Run twice, even at once, it leaves the same film.
+
+    Raises:
+        EncodeFailed: a segment is not there or not whole, or they don't hold the film's frames.
+    """
+    job = documents.load_job(store, buckets, job_id)
+    frames = len(documents.film_frames(store, buckets, job_id))
+    key = keys.video_key(job.scene.key)
+    room = video.index_room(frames)
+    with ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch") as pool:
+        stored = list(pool.map(lambda key: _stored(store, buckets.logs, key), _segment_keys(job_id, frames)))
+        part = part_bytes(room + sum(segment.size for segment in stored))
+        with (
+            store.in_parts(buckets.scenes, key, content_type="video/mp4") as parts,
+            # The head has the length of a part beside the index, since S3 takes no shorter ones.
+            ObjectWriter(parts, head=room + PART_BYTES, part=part) as film,
+        ):
+            try:
+                video.join_segments(_opened(store, buckets.logs, stored, pool), film, job.rate(), frames=frames)
+            except LookupError as error:
+                raise EncodeFailed(problem=f"a segment went away while the film was made: {error}") from error
+    return {"bucket": buckets.scenes, "key": key, "frames": frames, "bytes": film.size}
+
+
+def _segment_keys(job_id: str, frames: int) -> list[str]:
+    return [keys.segment_key(job_id, planned.segment) for planned in plan_segments(frames)]
+
+
+def _stored(store: StreamStore, bucket: str, key: str) -> StoredObject:
+    stored = store.head(bucket, key)
+    if stored is None:
+        raise EncodeFailed(problem=f"there is no segment {PurePosixPath(key).name}")
+    return stored
+
+
+def _opened(
+    store: StreamStore, bucket: str, segments: Sequence[StoredObject], pool: ThreadPoolExecutor
+) -> Iterator[tuple[str, ObjectReader]]:
+    """Yield each segment by its name while the bytes of the next ones are on their way."""
+    opened: deque[tuple[str, ObjectReader]] = deque()
+    for segment in segments:
+        opened.append((PurePosixPath(segment.key).name, ObjectReader(store, bucket, segment, pool)))
+        if len(opened) > SEGMENTS_AHEAD:
+            yield opened.popleft()
+    yield from opened

@@ -1,0 +1,97 @@
+"""Videos that are read from a file object, and written to one, wherever its bytes come from and go to."""
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, cast
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.video.stream import VideoStream
+
+from frameloom.model.errors import EncodeFailed
+from frameloom.services.video.files import REFUSALS, reason
+
+# What libav reads and writes at once.
+BUFFER_BYTES = 256 * 1024
+
+
+@contextmanager
+def reading(file: io.IOBase, name: str) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Yield the mp4 or mov that `file` holds and its video. What `file` raises is passed on.
+
+    Raises:
+        EncodeFailed: there is none, or libav or a disk refuses something in the block.
+    """
+    with _told(file, name) as told, av.open(told, format="mp4", buffer_size=BUFFER_BYTES) as container:
+        if not container.streams.video:
+            raise EncodeFailed(problem=f"{name}: there is no video in it")
+        yield container, container.streams.video[0]
+
+
+@contextmanager
+def writing(file: io.IOBase, name: str, *, kind: str, options: Mapping[str, str]) -> Iterator[OutputContainer]:
+    """Yield a video to fill, which is whole at the end of the block. What `file` raises is passed on.
+
+    Raises:
+        EncodeFailed: libav or a disk refuses something in the block.
+    """
+    with _told(file, name) as told:
+        container = cast(
+            "OutputContainer",
+            av.open(told, "w", format=kind, container_options=dict(options), buffer_size=BUFFER_BYTES),
+        )
+        try:
+            yield container
+        except BaseException:
+            # Nobody wants the file any more, and an error on closing it would only hide the one that is under way.
+            told.let_go()
+            with suppress(Exception):
+                container.close()
+            raise
+        container.close()
+
+
+class _Told:
+    """A file as libav takes it, which keeps the first error that it raised: libav tells of one, not of which."""
+
+    def __init__(self, file: io.IOBase) -> None:
+        self._file = file
+        self.error: Exception | None = None
+
+    def let_go(self) -> None:
+        """Have whatever else is written go nowhere."""
+        self._file = io.BytesIO()
+
+    def read(self, size: int) -> Any:
+        return self._call("read", size)
+
+    def write(self, data: bytes) -> Any:
+        return self._call("write", data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> Any:
+        return self._call("seek", offset, whence)
+
+    def tell(self) -> Any:
+        return self._call("tell")
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        try:
+            return getattr(self._file, method)(*arguments)
+        except Exception as error:
+            self.error = self.error or error
+            raise
+
+
+@contextmanager
+def _told(file: io.IOBase, name: str) -> Iterator[_Told]:
+    told = _Told(file)
+    try:
+        yield told
+    except Exception as error:
+        cause = told.error or error
+        if isinstance(cause, REFUSALS):
+            raise EncodeFailed(problem=f"{name}: {reason(cause)}") from error
+        if cause is error:
+            raise
+        raise cause from error
