@@ -138,14 +138,16 @@ def render_image(
     format: str,  # noqa: A002  as Blender calls it
     depth: str = "8",
     codec: str | None = None,
+    also: str | None = None,
 ) -> Path:
     """Write an image of 64 x 36 pixels to `path`, as Blender's renderer writes it, and return `path`.
 
     Args:
         depth: bits of a channel, in Blender's words: "8" or "16" for PNG, "16" or "32" for OPEN_EXR.
         codec: how an OPEN_EXR is packed, "ZIP" say.
+        also: Python that the maker runs before it renders, of `bpy` and the `scene`.
     """
-    shutil.copyfile(_made(_Recipe(format=format, depth=depth, codec=codec, render=True)), path)
+    shutil.copyfile(_made(_Recipe(format=format, depth=depth, codec=codec, also=also, render=True)), path)
     return path
 
 

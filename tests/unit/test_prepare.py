@@ -91,6 +91,20 @@ def test_a_request_overrides_the_scene(scene: Path) -> None:
     }
 
 
+def test_no_frame_is_rendered_for_a_film_that_it_could_not_be_in(tmp_path: Path) -> None:
+    also = "scene.render.image_settings.exr_codec = 'PIZ'"
+    scene = make_scene(tmp_path / "shot.blend", format="OPEN_EXR", also=also)
+    with pytest.raises(InvalidRequest, match="scene 'Scene' packs OpenEXR with PIZ, which no film can be made of"):
+        settled(scene, format="OPEN_EXR")
+    # What it packs does not matter where it packs none, where no film is made, or where the frames are there.
+    for fields in (
+        {"format": "JPEG"},
+        {"format": "OPEN_EXR", "output": "frames"},
+        {"format": "OPEN_EXR", "output": "video"},
+    ):
+        assert settled(scene, **fields).size == (64, 36)
+
+
 def test_the_version_of_blender_is_part_of_the_render_key(scene: Path) -> None:
     request = JobRequest(file=KEY)
     one, other = (settle(request, scene, blender=blender, device="CPU") for blender in ("4.5.15", "4.5.16"))

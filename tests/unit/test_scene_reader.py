@@ -72,6 +72,13 @@ def test_a_rate_comes_back_as_it_was_typed_in(tmp_path: Path, fps: Fraction | in
     assert rate.limit_denominator(1001) == exact
 
 
+@pytest.mark.parametrize("codec", ["NONE", "PXR24", "ZIP", "PIZ", "RLE", "ZIPS", "DWAA", "DWAB"])
+def test_a_scene_says_how_it_packs_openexr(tmp_path: Path, codec: str) -> None:
+    also = f"scene.render.image_settings.exr_codec = {codec!r}"
+    facts = read_scene(make_scene(tmp_path / "shot.blend", format="OPEN_EXR", also=also))
+    assert facts.pick().exr_codec == codec
+
+
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "OPEN_EXR", "OPEN_EXR_MULTILAYER", "TIFF", "WEBP", "FFMPEG"])
 def test_formats_have_the_names_that_blender_gives_them(tmp_path: Path, name: str) -> None:
     assert read_scene(make_scene(tmp_path / "shot.blend", format=name)).scenes[0].format == name

@@ -20,6 +20,7 @@ class SceneEntry:
         percentage: the scene's own scale of that size.
         engine: Blender's identifier, such as "CYCLES".
         format: Blender's identifier of the image or film it writes, such as "PNG" or "FFMPEG".
+        exr_codec: Blender's identifier of how it packs an OpenEXR, whether it writes one or not.
         camera: the object it renders from, None where none is set.
         crop: xmin, ymin, xmax, ymax as parts of the size, None where the whole picture is rendered.
     """
@@ -33,6 +34,7 @@ class SceneEntry:
     percentage: int
     engine: str
     format: str
+    exr_codec: str = "ZIP"
     camera: str | None = None
     crop: tuple[float, float, float, float] | None = None
 

@@ -15,11 +15,15 @@ from frameloom.model.errors import InvalidRequest, MissingAssets, SceneNotFound
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job, Limits, OutputRef, SceneRef
 from frameloom.model.request import START, START_NO, JobRequest, is_upload, parse_request
+from frameloom.model.scene import SceneEntry
 from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.services import documents, rounds
 from frameloom.services.assets import find_assets, listed
 from frameloom.services.ports import Buckets, Store
 from frameloom.services.scene_reader import check_version, read_scene
+
+# libav 8.1 gives up on PIZ as soon as the picture is noisy: always with whole floats, often with half ones.
+UNFILMED_CODECS = frozenset({"PIZ"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ def settle(request: JobRequest, scene: Path, *, blender: str, device: Device) ->
     facts = read_scene(scene, name=request.file)
     check_version(facts, supported=blender, file=request.file)
     entry = facts.pick(request.scene, request.camera)
+    _check_packing(request, entry)
     frames = request.frame_range()
     if frames is None:
         if entry.frame_end < entry.frame_start:
@@ -79,6 +84,16 @@ def settle(request: JobRequest, scene: Path, *, blender: str, device: Device) ->
         ),
         references=facts.references,
     )
+
+
+def _check_packing(request: JobRequest, entry: SceneEntry) -> None:
+    """Refuse to render frames for a film that nothing here could unpack; frames that exist are tried."""
+    if request.output == "both" and request.format == "OPEN_EXR" and entry.exr_codec in UNFILMED_CODECS:
+        problem = (
+            f"scene {entry.name!r} packs OpenEXR with {entry.exr_codec}, which no film can be made of: "
+            'choose another codec in it, such as ZIP, or ask for output "frames"'
+        )
+        raise InvalidRequest(field="format", problem=problem)
 
 
 def _unless_cpu(device: Device) -> Device | None:

@@ -33,6 +33,8 @@ _FORMATS = {
     22: "TIFF", 23: "OPEN_EXR", 24: "FFMPEG", 26: "CINEON", 27: "DPX", 28: "OPEN_EXR_MULTILAYER",
     30: "JPEG2000", 35: "WEBP",
 }  # fmt: skip
+# R_IMF_EXR_CODEC_*, from 0: what render.image_settings.exr_codec calls them.
+_EXR_CODECS = ("NONE", "PXR24", "ZIP", "PIZ", "RLE", "ZIPS", "B44", "B44A", "DWAA", "DWAB")
 
 
 def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> SceneFacts:
@@ -147,6 +149,7 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
         percentage=setting(b"size"),
         engine=_text(setting(b"engine")),
         format=_FORMATS.get(setting(b"im_format", b"imtype"), "UNKNOWN"),
+        exr_codec=dict(enumerate(_EXR_CODECS)).get(setting(b"im_format", b"exr_codec"), "UNKNOWN"),
         camera=_pointed_name(scene, b"camera"),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
     )

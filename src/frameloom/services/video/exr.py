@@ -14,6 +14,8 @@ CURVE = "iec61966_2_1"
 _CHANNELS, _LENGTH_BYTES = b"channels\0chlist\0", 4
 # The one channel of a grey image as Blender calls it, and as libav knows it.
 _VALUE, _LUMA = b"V\0", b"Y\0"
+# A header's word for the codec that libav knows for part of what is packed with it.
+_PIZ = b"compression\0compression\0\1\0\0\0\4"
 
 
 def decode_exr(exr: bytes) -> VideoFrame:
@@ -27,6 +29,8 @@ def decode_exr(exr: bytes) -> VideoFrame:
     except PixelsInvalidError as error:
         if isinstance(error.__cause__, av.error.PatchWelcomeError):
             raise PixelsInvalidError("it has neither the channels R, G and B nor V alone, which is grey") from error
+        if _PIZ in exr:
+            raise PixelsInvalidError(f"{error}: libav cannot unpack every PIZ; pack it with ZIP, say") from error
         raise
 
 
