@@ -123,7 +123,7 @@ def spoiled(data: bytes) -> bytes:
     for at in range(len(data) - 8, 0, -1):
         line, length = struct.unpack_from("<II", data, at)
         if line < RENDERED[1] and at + 8 + length == len(data):
-            return data[: at + 8] + b"\xff" * length
+            return data[: at + 8] + bytes([0xFF] * length)
     raise AssertionError("no block ends where the file does")
 
 
