@@ -1,109 +1,65 @@
-"""What a job costs its orchestrator as it grows: events, bytes of state and requests, counted on the emulator.
+"""What a job asks of AWS is what benchmarks/operations.py says, counted on the emulator as it stands on the wire.
 
-A worker that answers at once stands for the fleet, so that what is counted is the orchestrator's alone.
+A worker that answers at once stands for the fleet, so that what is counted is the orchestrator's alone. Larger jobs:
+`python -m benchmarks.orchestrator`.
 """
 
-import json
-import threading
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from frameloom.local.farm import LocalFarm
-from frameloom.model import keys
-from frameloom.model.messages import ChunkMessage, ChunkResult
-from frameloom.model.status import JobStatus
-from frameloom.services import documents
-from tests.e2e.rig import Rig
-from tests.scenes import make_scene
+from benchmarks.instant_farm import Asked, InstantFarm, Run
+from benchmarks.operations import Requests, parent_events
+from benchmarks.orchestrator import expected, functions_without_logs
+from frameloom.services import rounds
 
 # Step Functions ends an execution at 25,000 events and refuses a state of 256 KiB: far below either at any size.
 EVENTS = 100
 STATE = 32 * 1024
-SIZES = (10, 60, 210)
+# More than VerifyFrames reads of the results; what a listing of more than a page costs, tests/unit/test_operations.py
+# counts.
+SIZES = (20, 100)
 
 
 @pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    calls = tmp_path_factory.mktemp("scale") / "calls"
-    with LocalFarm(workers=0, record=calls) as farm:
-        yield Rig(farm, calls)
+def counted() -> Iterator[dict[int, tuple[Run, Asked]]]:
+    with InstantFarm(counts=True) as farm:
+        yield {size: farm.count(size) for size in SIZES}
 
 
-@contextmanager
-def answering(rig: Rig) -> Iterator[None]:
-    """Answer every chunk at once, as a worker does whose frames take no time."""
-    over = threading.Event()
+@pytest.mark.parametrize("size", SIZES)
+class TestAJobOfAnySizeAsksWhatTheFormulaSays:
+    def test_of_states_and_events(self, counted: dict[int, tuple[Run, Asked]], size: int) -> None:
+        run, _ = counted[size]
+        assert run.status == "SUCCEEDED"
+        assert run.transitions == expected(size).transitions
+        assert len(run.events) == expected(size).parent_events
 
-    def answer() -> None:
-        while not over.is_set():
-            received = rig.sqs.receive_message(
-                QueueUrl=rig.stack.chunk_queue, MaxNumberOfMessages=10, WaitTimeSeconds=1
-            )
-            for sent in received.get("Messages", []):
-                _render(rig, ChunkMessage.model_validate_json(sent["Body"]))
-                rig.sqs.delete_message(QueueUrl=rig.stack.chunk_queue, ReceiptHandle=sent["ReceiptHandle"])
+    def test_of_functions(self, counted: dict[int, tuple[Run, Asked]], size: int) -> None:
+        _, asked = counted[size]
+        calls = {name: count for (_, name), count in asked.others.items() if name.endswith("Function")}
+        wanted = expected(size).lambda_calls
+        # An instant worker ships no log, and these jobs make no film.
+        assert calls == {name: count for name, count in wanted.items() if count and name != "CollectLogsFunction"}
 
-    thread = threading.Thread(target=answer)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    def test_of_requests_to_s3(self, counted: dict[int, tuple[Run, Asked]], size: int) -> None:
+        _, asked = counted[size]
+        assert asked.s3["functions"] == functions_without_logs(expected(size))
+        # The emulator writes a Map's manifest and no results.
+        assert asked.s3["service"] == Requests(gets=expected(size).service.gets, puts=1)
 
-
-def _render(rig: Rig, message: ChunkMessage) -> None:
-    frames = message.frame_range()
-    for frame in frames:
-        key = keys.frame_key(message.output.prefix, frame, message.settings.format)
-        rig.store.put(message.output.bucket, key, b"image")
-    result = ChunkResult(
-        chunk_id=message.chunk_id, frames=message.frames, worker="w", attempt=0, rendered=len(frames), seconds=1
-    )
-    where = keys.result_key(message.job_id, message.chunk_id, attempt=message.attempt, worker="w")
-    documents.write(rig.store, rig.stack.buckets.logs, where, result.to_json())
-    rig.states.send_task_success(taskToken=message.task_token, output="{}")
+    def test_of_messages(self, counted: dict[int, tuple[Run, Asked]], size: int) -> None:
+        _, asked = counted[size]
+        assert asked.others["service", "SendMessage"] == expected(size).sqs["Step Functions: SendMessage"]
 
 
-def history(rig: Rig, job_id: str) -> list[dict[str, Any]]:
-    """Return the events of the job's own execution; those of a Map's children are in executions of their own."""
-    pages = rig.states.get_paginator("get_execution_history").paginate(executionArn=rig.jobs._arn(job_id))
-    return [event for page in pages for event in page["events"]]
+def test_neither_state_nor_history_grows_with_the_job(counted: dict[int, tuple[Run, Asked]]) -> None:
+    small, large = (counted[size][0] for size in SIZES)
+    assert len(small.events) == len(large.events)
+    # A digit more in a count.
+    assert abs(large.state_bytes - small.state_bytes) < 10
+    assert large.state_bytes < expected(SIZES[-1]).state_bytes < STATE
 
 
-def largest_state(events: list[dict[str, Any]]) -> int:
-    """Return the bytes of the largest input or output of a state."""
-    details = [found for event in events for name, found in event.items() if name.endswith("EventDetails")]
-    return max(len(found.get(name, "").encode()) for found in details for name in ("input", "output"))
-
-
-def requests(rig: Rig, since: int) -> Counter[str]:
-    """Return how many calls of S3 the functions have made since a line of the record, by method."""
-    mine = rig.farm.environment["AWS_ACCESS_KEY_ID"]
-    calls = [json.loads(line) for line in rig.calls.read_text().splitlines()[since:]]
-    return Counter(call["method"] for call in calls if call["service"] == "s3" and call["principal"] != mine)
-
-
-def test_a_job_costs_its_orchestrator_no_more_than_in_proportion_to_its_chunks(rig: Rig, tmp_path: Path) -> None:
-    counted: dict[int, Counter[str]] = {}
-    for size in SIZES:
-        rig.upload_quietly(make_scene(tmp_path / f"of{size}.blend", frames=(1, size)), f"of{size}.blend")
-        since = len(rig.calls.read_text().splitlines())
-        with answering(rig):
-            job_id = rig.start(file=f"of{size}.blend", output="frames", chunk_size=1, max_workers=40)
-            assert rig.end_of(job_id).status is JobStatus.SUCCEEDED
-        assert len(rig.frames(f"of{size}")) == size
-        events = history(rig, job_id)
-        assert len(events) < EVENTS
-        assert largest_state(events) < STATE
-        counted[size] = requests(rig, since)
-    small, middle, large = (counted[size].total() for size in SIZES)
-    assert small > 0
-    first, second = SIZES[1] - SIZES[0], SIZES[2] - SIZES[1]
-    # Listings come in pages, so a few requests more or less are no growth; twice as many a chunk would be.
-    assert (large - middle) / second <= 1.2 * (middle - small) / first + 0.1, counted
+def test_a_job_that_has_every_round_stays_below_a_hundred_events() -> None:
+    assert parent_events(rounds.LAST - rounds.SCOUTS + 1) < EVENTS

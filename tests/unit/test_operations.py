@@ -1,0 +1,130 @@
+"""What a job asks of AWS by the formula, held against the definition and against what lists a folder."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from benchmarks import operations as formula
+from benchmarks.operations import listed, operations, parent_events
+from frameloom.services.documents import RANGE
+from frameloom.services.listing import PAGE, list_between
+from frameloom.services.memory import MemoryStore
+from frameloom.services.ports import StoredObject
+from statemachine.__main__ import DEFINITION, ROOT
+
+Machine = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def machine() -> Machine:
+    loaded: Machine = json.loads((ROOT / DEFINITION).read_text(encoding="utf-8"))
+    return loaded
+
+
+def way(machine: Machine, answers: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the states of a job that goes well; `answers` are those of VerifyFrames, in turn."""
+    told = iter(answers)
+    name: str | None = machine["StartAt"]
+    while name is not None:
+        state = machine["States"][name]
+        yield name, state
+        if name == "NextStep":
+            answer = next(told)
+            name = next(rule["Next"] for rule in state["Choices"] if rule["StringEquals"] == answer)
+        elif name == "AnyChunks":
+            name = state["Choices"][0]["Next"]
+        else:
+            name = state.get("Default") or state.get("Next")
+
+
+def is_distributed(state: dict[str, Any]) -> bool:
+    return bool(state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED")
+
+
+def events(states: Iterator[tuple[str, dict[str, Any]]]) -> int:
+    """Return how many events states leave in a history, by the formula's table."""
+    total = 0
+    for _, state in states:
+        distributed = state["Type"] == "Map" and is_distributed(state)
+        total += formula.EVENTS["DistributedMap" if distributed else state["Type"]]
+    return total
+
+
+@pytest.mark.parametrize(
+    ("answers", "segments"),
+    [
+        (["LogJob"], 0),
+        (["PlanChunks", "LogJob"], 0),
+        (["EncodeSegments"], 1),
+        (["EncodeSegments"], 7),
+        (["PlanChunks", "EncodeSegments"], 40),
+    ],
+)
+def test_a_job_enters_the_states_of_the_definition(machine: Machine, answers: list[str], segments: int) -> None:
+    states = list(way(machine, answers))
+    found = operations(frames=5, chunks=5, segments=segments, rounds=len(answers))
+    item = machine["States"]["EncodeSegments"]["ItemProcessor"]
+    each = list(way(item))
+    assert found.transitions == len(states) + segments * len(each)
+    assert found.parent_events == formula.EXECUTION_EVENTS + events(iter(states)) + segments * (
+        formula.ITEM_EVENTS + events(iter(each))
+    )
+
+
+def test_a_child_enters_one_state_that_waits_for_a_token(machine: Machine) -> None:
+    processor = machine["States"]["RenderChunks"]["ItemProcessor"]
+    ((name, state),) = way(processor)
+    found = operations(frames=50, chunks=10)
+    assert (name,) == formula.EACH_CHUNK
+    assert state["Resource"].endswith(".waitForTaskToken")
+    assert found.child_transitions == 10
+    assert found.children == processor["ProcessorConfig"]["ExecutionType"]
+
+
+class CountingStore(MemoryStore):
+    """A folder of so many frames, which counts the pages of its listings as S3 answers them."""
+
+    def __init__(self, frames: int) -> None:
+        super().__init__()
+        self.frames, self.pages = frames, 0
+
+    def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
+        """Yield what comes after a key; a page is counted as it is begun."""
+        del bucket, prefix
+        keys = [key for key in map(frame_key, range(self.frames)) if key > after]
+        for index, key in enumerate(keys):
+            self.pages += index % PAGE == 0
+            yield StoredObject(key=key, size=1)
+
+
+def frame_key(frame: int) -> str:
+    return f"f/{frame:06d}"
+
+
+@pytest.mark.parametrize("frames", [1, 999, 1000, 1001, 5000, 5001, 10_001, 20_500])
+def test_a_listing_takes_the_pages_that_the_formula_says(frames: int) -> None:
+    store = CountingStore(frames)
+    edges = sorted({0, frames - 1, *range(RANGE, frames, RANGE)})
+    found = list(list_between(store, "bucket", "f/", list(map(frame_key, edges))))
+    assert len(found) == frames
+    assert store.pages == listed(frames)
+
+
+@pytest.mark.parametrize("chunks", [100, 1_000, 10_000, 100_000])
+def test_nothing_grows_faster_than_the_job(chunks: int) -> None:
+    one, ten = (operations(frames=3 * size, chunks=size, workers=10) for size in (chunks, 10 * chunks))
+    for name in ("transitions", "parent_events", "child_events", "state_bytes"):
+        assert getattr(one, name) == getattr(ten, name)
+    for name in ("child_transitions", "s3_puts", "s3_gets", "s3_lists", "sqs_requests"):
+        assert getattr(ten, name) <= 10 * getattr(one, name)
+
+
+def test_rounds_beside_scouts_are_no_job_that_goes_well() -> None:
+    with pytest.raises(ValueError, match="goes well"):
+        operations(frames=1, chunks=1, rounds=3)
+
+
+def test_history_grows_with_a_film_by_its_segments_alone() -> None:
+    assert parent_events(1, 40) - parent_events(1, 39) == 7
