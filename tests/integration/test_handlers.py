@@ -22,13 +22,15 @@ from PIL import Image
 
 from frameloom.aws.store import S3Store
 from frameloom.model import keys
-from frameloom.model.errors import EncodeFailed, FramesMissing, InvalidRequest, SceneNotFound
+from frameloom.model.errors import EncodeFailed, FrameInvalid, FramesMissing, InvalidRequest, SceneNotFound
 from frameloom.model.job import Job
 from frameloom.model.messages import FRAME_RENDERED, ChunkMessage, LogBatch, LogRecord
+from frameloom.model.settings import FrameFormat, RenderSettings
 from frameloom.services import documents, verify, video
 from tests.jobs import S3_BUCKETS as BUCKETS
 from tests.jobs import STARTED, make_job, put_frames, put_result
 from tests.scenes import make_scene
+from tests.unit.exr_images import exr
 
 # Powertools says so of a function that failed: it has nothing to count, and Lambda counts its errors.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
@@ -240,10 +242,27 @@ def png(frame: int, size: tuple[int, int] = (64, 36)) -> bytes:
     return file.getvalue()
 
 
-def film_job(store: S3Store, frames: list[int], **fields: Any) -> Job:
-    job = make_job(store, f"{frames[0]}-{frames[-1]}", buckets=BUCKETS, **fields)
+def jpeg(frame: int) -> bytes:
+    """Return the same as a JPEG."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(png(frame))).save(file, "JPEG")
+    return file.getvalue()
+
+
+def openexr(frame: int) -> bytes:
+    """Return the same in light, of which sRGB makes that grey."""
+    light = ((frame * 10 % 250 / 255 + 0.055) / 1.055) ** 2.4
+    return exr((64, 36), {"R": light, "G": light, "B": light, "A": 1.0})
+
+
+STILLS: dict[FrameFormat, Callable[[int], bytes]] = {"PNG": png, "JPEG": jpeg, "OPEN_EXR": openexr}
+
+
+def film_job(store: S3Store, frames: list[int], image: FrameFormat = "PNG", **fields: Any) -> Job:
+    settings = RenderSettings(blender="4.5.15", format=image)
+    job = make_job(store, f"{frames[0]}-{frames[-1]}", buckets=BUCKETS, settings=settings, **fields)
     for frame in frames:
-        put_frames(store, job, [frame], data=png(frame))
+        put_frames(store, job, [frame], data=STILLS[image](frame))
     return job
 
 
@@ -285,6 +304,20 @@ def test_frames_become_a_film_of_as_many_frames(
     assert greys(tmp_path / "film.mp4") == list(range(3, 20))
     assert film["bytes"] == (tmp_path / "film.mp4").stat().st_size
     assert boto3.client("s3").head_object(Bucket=film["bucket"], Key=film["key"])["ContentType"] == "video/mp4"
+
+
+@pytest.mark.parametrize("image", ["OPEN_EXR", "JPEG"])
+def test_frames_of_every_format_become_a_film(
+    store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: FrameFormat
+) -> None:
+    monkeypatch.setattr(verify, "SEGMENT_FRAMES", 2)
+    job = film_job(store, [3, 4, 5, 6, 7], image)
+    film = make_film(store)
+    store.download(film["bucket"], film["key"], tmp_path / "film.mp4")
+    assert greys(tmp_path / "film.mp4") == [3, 4, 5, 6, 7]
+    put_frames(store, job, [6], data=STILLS[image](6)[:-20])
+    with pytest.raises(FrameInvalid, match="Frame 6"):
+        load("encode_segment")({"job_id": "shot-1", "segment": {"segment": 1, "first": 2, "count": 2}})
 
 
 def test_a_film_with_holes_shows_what_is_there(store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
