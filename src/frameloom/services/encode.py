@@ -2,21 +2,24 @@
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from frameloom.model import keys
 from frameloom.model.errors import EncodeFailed
 from frameloom.model.images import check_image
 from frameloom.model.job import Job, Segment
+from frameloom.model.settings import FrameFormat
 from frameloom.services import documents, video
 from frameloom.services.ports import Buckets, Store
 
-# Frames fetched while one is encoded; each is held compressed: a PNG is at most some 30 MB at 4K.
-FETCH_AHEAD = 8
+# Frames fetched while one is encoded, each of which is held as it is packed: at 4K, a PNG is at most some 30 MB, an
+# OpenEXR of whole floats 100.
+FETCH_AHEAD: Mapping[FrameFormat, int] = MappingProxyType({"PNG": 8, "JPEG": 8, "OPEN_EXR": 3})
 
 
 def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> 
     frames = documents.film_frames(store, buckets, job_id).slice(segment.first, segment.count)
     if not frames:
         raise EncodeFailed(problem=f"segment {segment.segment} holds no frames")
-    images = fetch_ahead(frames, lambda frame: _frame(store, job, frame))
+    images = fetch_ahead(frames, lambda frame: _frame(store, job, frame), ahead=FETCH_AHEAD[job.settings.format])
     key = keys.segment_key(job_id, segment.segment)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "segment.mp4")
@@ -38,9 +41,7 @@ def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> 
     return {"bucket": buckets.logs, "key": key, "frames": count}
 
 
-def fetch_ahead(
-    frames: Iterable[int], fetch: Callable[[int], bytes], *, ahead: int = FETCH_AHEAD
-) -> Iterator[tuple[int, bytes]]:
+def fetch_ahead(frames: Iterable[int], fetch: Callable[[int], bytes], *, ahead: int) -> Iterator[tuple[int, bytes]]:
     """Yield each frame with its bytes, in order, while the next ones are on their way."""
     with ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="fetch") as pool:
         waiting: deque[tuple[int, Future[bytes]]] = deque()
