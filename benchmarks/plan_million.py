@@ -1,24 +1,28 @@
-"""Plans a million frames as PlanChunks does, in a process of its own: seconds of CPU, and the most memory that it held.
+"""Plans a million frames as PlanChunks does, in a process of its own: what it takes of time and of memory.
 
-python -m benchmarks.plan_million [--present none|half] [--chunk-size N] [--workers N]
+python -m benchmarks.plan_million [--present none|tenth|half|most] [--latency MS] [--chunk-size N] [--workers N]
 
-What S3 takes to list the frames that are there is not in it: a page for each thousand of them.
+What is there boto3 lists over HTTP, a thousand frames a call, from a process that answers each call after --latency.
+That is not S3, of which 60 ms are assumed.
 """
 
 import argparse
 import json
-import random
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+import boto3
 
 from benchmarks.fleet import Row
+from frameloom.aws.clients import CONFIG
+from frameloom.aws.store import S3Store
 from frameloom.model import keys
 from frameloom.model.frames import MAX_FRAMES
-from frameloom.model.job import Job
 from frameloom.model.timings import Timings
 from frameloom.services.memory import MemoryStore
 from frameloom.services.plan import plan
@@ -28,20 +32,34 @@ from frameloom.services.rounds import FIRST
 BUCKETS = Buckets(scenes="scenes", frames="frames", logs="logs")
 
 
-class ListedStore(MemoryStore):
-    """A store whose frames exist in its listing alone: what S3 holds is not in the function's memory."""
+# What part of all frames is there; of most, one in a thousand is missing.
+PARTS = {"none": 0.0, "tenth": 0.1, "half": 0.5, "most": 0.999}
 
-    def __init__(self, job: Job, present: float) -> None:
+
+class ListedStore(MemoryStore):
+    """A store that lists frames over HTTP, and has all else in memory."""
+
+    def __init__(self, port: int) -> None:
         super().__init__()
-        source = random.Random(1)  # noqa: S311  nothing here is secret
-        self._job, self._there = job, bytearray(source.random() < present for _ in range(MAX_FRAMES))
+        nobody = boto3.Session("nobody", "nothing", region_name="eu-central-1")
+        self._listed = S3Store(nobody.client("s3", config=CONFIG, endpoint_url=f"http://127.0.0.1:{port}"))
 
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
-        """Yield the frames that are there, as S3 would list them."""
-        del bucket, prefix, after
-        for frame, there in enumerate(self._there):
-            if there:
-                yield StoredObject(key=self._job.frame_key(frame), size=1)
+        """Yield the frames that are there."""
+        return self._listed.list(bucket, prefix, after=after)
+
+
+@contextmanager
+def listed_store(prefix: str, part: float, latency: float) -> Iterator[ListedStore]:
+    """Yield a store in which `part` of a million frames lie below `prefix`, and a call takes `latency` seconds."""
+    command = [sys.executable, "-m", "benchmarks.slow_s3", prefix, str(part), str(latency)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            if server.stdout is None:
+                raise SystemExit("nobody says where to list")
+            yield ListedStore(int(server.stdout.readline()))
+        finally:
+            server.kill()
 
 
 def most_memory() -> float:
@@ -60,29 +78,26 @@ def most_memory() -> float:
 def main() -> None:
     """Print what the plan took, as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plan_million", description=__doc__)
-    parser.add_argument("--present", choices=["none", "half"], default="none", help="frames that are rendered already")
+    parser.add_argument("--present", choices=PARTS, default="none", help="frames that are rendered already")
+    parser.add_argument("--latency", type=float, default=60, help="milliseconds that a call to list takes (60)")
     parser.add_argument("--chunk-size", type=int, help="as the request may ask for")
     parser.add_argument("--workers", type=int, default=10_000, help="the job's max_workers")
     arguments = parser.parse_args()
     job = Row(frames=MAX_FRAMES, workers=arguments.workers).job()
     job = job.model_copy(update={"chunk_size": arguments.chunk_size})
-    store = ListedStore(job, 0.5 if arguments.present == "half" else 0.0)
     known = Timings(start=2.0, frames={str(frame): 60.0 for frame in range(0, MAX_FRAMES, 10_000)})
-    for key, document in (
-        (keys.manifest_key(job.job_id), job.to_json()),
-        (keys.timings_key(job.outputs.prefix), known.to_json()),
-    ):
-        store.put(BUCKETS.logs, key, json.dumps(document).encode())
-    begun = time.process_time()
-    planned = plan(job.job_id, FIRST, store=store, buckets=BUCKETS)
-    json.dump(_figures(store, planned, time.process_time() - begun), sys.stdout)
-
-
-def _figures(store: MemoryStore, planned: dict[str, Any], seconds: float) -> dict[str, Any]:
-    size = len(store.get(planned["bucket"], planned["key"]) or b"")
-    # Linux counts in KiB.
-    most = most_memory()
-    return {"cpu_seconds": round(seconds, 1), "mib": round(most), "chunks": planned["count"], "list_bytes": size}
+    with listed_store(job.outputs.prefix, PARTS[arguments.present], arguments.latency / 1000) as store:
+        for key, document in (
+            (keys.manifest_key(job.job_id), job.to_json()),
+            (keys.timings_key(job.outputs.prefix), known.to_json()),
+        ):
+            store.put(BUCKETS.logs, key, json.dumps(document).encode())
+        begun, spent = time.monotonic(), time.process_time()
+        planned = plan(job.job_id, FIRST, store=store, buckets=BUCKETS)
+        seconds, spent = time.monotonic() - begun, time.process_time() - spent
+        listed = store.get(planned["bucket"], planned["key"]) or b""
+    figures = {"seconds": round(seconds, 1), "cpu_seconds": round(spent, 1), "mib": round(most_memory())}
+    json.dump({**figures, "chunks": planned["count"], "list_bytes": len(listed)}, sys.stdout)
 
 
 if __name__ == "__main__":

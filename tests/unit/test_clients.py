@@ -1,13 +1,9 @@
-"""What all clients of AWS have in common: how long silence may hold a worker up, and how times are read."""
+"""How long a service that says nothing may hold a worker up."""
 
 from datetime import timedelta
 from typing import Any
 
-import pytest
-from botocore.utils import parse_timestamp
-
-from frameloom.aws import clients
-from frameloom.aws.clients import HASTY, read_time
+from frameloom.aws.clients import HASTY
 from worker.config import WorkerConfig
 
 # botocore waits up to a second before its first retry in the mode `standard`, and twice as long before each next one.
@@ -25,27 +21,3 @@ def test_a_renewal_and_a_beat_that_nobody_answers_take_less_than_a_beat_together
     config = WorkerConfig.from_environment(needed)
     assert HASTY.retries["mode"] == "standard"  # type: ignore[attr-defined]
     assert timedelta(seconds=2 * silence(HASTY)) < config.beat
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        "2026-11-25T09:00:00.000Z",
-        "2026-11-25T09:00:00+01:00",
-        "Wed, 25 Nov 2026 09:00:00 GMT",
-        "2026-11-25",
-        1_795_600_000,
-        1_795_600_000.25,
-        "1795600000",
-    ],
-)
-def test_times_are_read_as_botocore_reads_them(written: Any) -> None:
-    assert read_time(written) == parse_timestamp(written)
-
-
-def test_times_of_a_listing_are_read_without_what_botocore_takes_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Any) -> None:
-        raise AssertionError("botocore was asked")
-
-    monkeypatch.setattr(clients, "parse_timestamp", refuse)
-    assert read_time("2026-11-25T09:00:00.000Z").hour == 9

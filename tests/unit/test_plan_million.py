@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[2]
     ("arguments", "chunks"),
     [
         pytest.param([], range(50_000, 200_000), id="nothing there"),
-        pytest.param(["--present", "half"], range(50_000, 200_000), id="every second one there, at random"),
+        pytest.param(
+            ["--present", "tenth", "--latency", "0"], range(50_000, 200_000), id="every tenth one there, at random"
+        ),
         pytest.param(["--chunk-size", "1"], range(1_000_000, 1_000_001), id="a chunk each"),
         pytest.param(["--workers", "1"], range(1_000, 100_000), id="one worker"),
     ],

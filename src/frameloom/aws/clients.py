@@ -1,14 +1,11 @@
 """AWS clients, made when first asked for: importing the farm reads no environment and opens no connection."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import cache
 from typing import Any
 
 import boto3
-import botocore.session
 from botocore.config import Config
-from botocore.utils import parse_timestamp
 
 # Adaptive: a throttled farm slows down instead of failing. The pool serves the threads that fetch and upload.
 CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=32, connect_timeout=10)
@@ -24,28 +21,6 @@ BRIEF = Config(
 @cache
 def client(service: str, config: Config = CONFIG) -> Any:
     """Return the process's client of a service; boto3's own settings say which endpoint and account."""
-    if boto3.DEFAULT_SESSION is None:
-        boto3.setup_default_session(botocore_session=new_session())
     # The stubs have an overload for each service, and none for whichever it may be.
     make: Callable[..., Any] = boto3.client
     return make(service, config=config)
-
-
-def new_session() -> botocore.session.Session:
-    """Return a session whose clients read times quickly: each key of a listing has one, and nobody looks at it."""
-    session = botocore.session.get_session()
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_time)
-    return session
-
-
-def read_time(value: Any) -> datetime:
-    """Return a time as AWS writes it.
-
-    S3's by Python's own parser: botocore's takes 70 % of the 50 ms of processor that a listing's answer takes.
-    """
-    try:
-        found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        found = None
-    # One without its time zone, or none that Python knows, is for botocore to make sense of.
-    return parse_timestamp(value) if found is None or found.tzinfo is None else found

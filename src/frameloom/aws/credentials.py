@@ -7,10 +7,10 @@ lives for weeks, on a machine whose keys another program rotates, would go on wi
 from typing import Any, cast
 
 import boto3
+import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError
 
-from frameloom.aws.clients import new_session
 from frameloom.aws.outages import REFUSED_KEYS
 
 # What S3 makes of them in its answer to HEAD, which has no body.
@@ -19,7 +19,7 @@ _WORDLESS = "400"
 
 def renew_refused_credentials() -> None:
     """Have all clients that this process makes from now on look for their credentials again when they are refused."""
-    session = new_session()
+    session = botocore.session.get_session()
     chain: CredentialResolver = session.get_component("credential_provider")
     renewer = _Renewer(CredentialResolver(list(chain.providers)))
     chain.insert_before(str(chain.providers[0].METHOD), renewer)

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from frameloom.aws.clients import client
+from frameloom.aws.listings import read_listings
 from frameloom.aws.parts import in_parts
 from frameloom.services.ports import Parts, StoredObject
 
@@ -24,6 +25,7 @@ class S3Store:
 
     def __init__(self, s3: Any = None) -> None:
         self._s3 = client("s3") if s3 is None else s3
+        read_listings(self._s3)
 
     def get(self, bucket: str, key: str) -> bytes | None:
         """Return an object's bytes, None where there is no such key."""

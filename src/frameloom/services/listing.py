@@ -13,8 +13,8 @@ from frameloom.services.ports import Store, StoredObject
 
 # Keys in one answer of S3's.
 PAGE = 1000
-# Calls at once. More would only wait for the processor; a client keeps twice as many connections (aws/clients.py).
-AT_ONCE = 16
+# Calls at once. More would only wait for the processor; a client keeps four times as many connections.
+AT_ONCE = 8
 # Ranges listed or waiting to be: what is in memory ahead of the reader.
 _AHEAD = 2 * AT_ONCE
 
