@@ -69,7 +69,7 @@ class Asked:
     @classmethod
     def of(cls, lines: list[str]) -> Self:
         """Return what lines of the emulator's record come to."""
-        s3: dict[str, Requests] = {who: Requests() for who in ("functions", "workers", "service")}
+        s3: dict[str, Requests] = {who: Requests() for who in ("functions", "logs", "workers", "service")}
         others: Counter[tuple[str, str]] = Counter()
         for call in map(json.loads, lines):
             who = _who(call["principal"])
@@ -91,11 +91,12 @@ class InstantFarm:
 
     Args:
         counts: whether every call is written down, which costs the emulator a little.
+        worker: what answers.
     """
 
-    def __init__(self, *, counts: bool) -> None:
+    def __init__(self, *, counts: bool, worker: tuple[str, ...] = COMMAND) -> None:
         self._parts = ExitStack()
-        self._counts, self._renders = counts, 0
+        self._counts, self._worker, self._renders = counts, worker, 0
 
     def __enter__(self) -> Self:
         """Start it, and upload a scene."""
@@ -103,7 +104,7 @@ class InstantFarm:
             folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
             self._calls = folder / "calls"
             record = self._calls if self._counts else None
-            self.farm = parts.enter_context(LocalFarm(workers=1, worker_command=COMMAND, record=record))
+            self.farm = parts.enter_context(LocalFarm(workers=1, worker_command=self._worker, record=record))
             self._states, s3 = (client(self.farm.environment, name) for name in ("stepfunctions", "s3"))
             self.machine, self.scenes = (self.farm.outputs[name] for name in ("StateMachineArn", "ScenesBucketName"))
             s3.upload_file(str(SCENE), self.scenes, SCENE.name, ExtraArgs={"Metadata": {START: START_NO}})
@@ -118,24 +119,24 @@ class InstantFarm:
         """Close it."""
         self._parts.close()
 
-    def run(self, chunks: int) -> Run:
-        """Run a job of so many frames, a chunk each, none of which is there yet."""
+    def run(self, chunks: int, *, of: int = 1, output: str = "frames") -> Run:
+        """Run a job of so many chunks of so many frames, none of which is there yet."""
         self._renders += 1
         request = {
             "file": SCENE.name,
-            "frames": f"1-{chunks}",
-            "output": "frames",
-            "chunk_size": 1,
+            "frames": f"1-{chunks * of}",
+            "output": output,
+            "chunk_size": of,
             "max_workers": WORKERS,
             # Another render of the same scene, so that no job finds an earlier one's frames.
             "samples": self._renders,
         }
         return run(self._states, self.machine, request)
 
-    def count(self, chunks: int) -> tuple[Run, Asked]:
+    def count(self, chunks: int, *, of: int = 1, output: str = "frames") -> tuple[Run, Asked]:
         """Run such a job; return what it asked of AWS, too."""
         begin = self._calls.stat().st_size
-        done = self.run(chunks)
+        done = self.run(chunks, of=of, output=output)
 
         def asked() -> Asked | None:
             with self._calls.open("rb") as file:
@@ -201,7 +202,7 @@ def _who(principal: str) -> str | None:
     if principal == WORKER_KEY:
         return "workers"
     if "FunctionRole-" in principal:
-        return "functions"
+        return "logs" if "CollectLogs" in principal else "functions"
     return None if principal == SOMEBODY else "service"
 
 

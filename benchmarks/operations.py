@@ -88,7 +88,8 @@ class Operations:
         children: how these are billed.
         parent_events, child_events: the history of the job's own execution, and of each child: 25,000 at most.
         lambda_calls: by function; of `CollectLogsFunction` at most, a call takes up to a hundred pieces.
-        functions, workers, service: S3 requests of the Lambdas, of the workers, and of Step Functions itself.
+        functions, logs, workers, service: S3 requests of the states' Lambdas, of the one that collects logs (at most),
+            of the workers, and of Step Functions itself.
         sqs: requests by who makes them and the action. An idle worker adds three a minute.
         tokens: calls of the workers to Step Functions, which cost nothing and have a quota.
         state_bytes: the largest input or output of a state, at most.
@@ -101,6 +102,7 @@ class Operations:
     child_events: int
     lambda_calls: Mapping[str, int]
     functions: Requests
+    logs: Requests
     workers: Requests
     service: Requests
     sqs: Mapping[str, int]
@@ -129,7 +131,7 @@ class Operations:
 
     @property
     def _s3(self) -> Requests:
-        return self.functions + self.workers + self.service
+        return self.functions + self.logs + self.workers + self.service
 
 
 def operations(
@@ -182,9 +184,9 @@ def operations(
             _encode(frames, segments, video_bytes),
             _stitch(segments, video_bytes),
             _report(frames, chunks),
-            # CollectLogs stores each piece.
-            Requests(puts=pieces),
         ),
+        # CollectLogs stores each piece.
+        logs=Requests(puts=pieces),
         workers=_workers(frames, chunks, workers, scene_bytes),
         # The list of chunks is read once by its Map; its manifest and one file of results are written.
         service=Requests(gets=1, puts=2).times(rounds),

@@ -42,26 +42,19 @@ class Counted:
         }
 
     def expected(self) -> dict[str, int]:
-        """Return the same by the formula; an instant worker ships no log."""
+        """Return the same by the formula."""
         formula = expected(self.chunks)
         return {
             "transitions": formula.transitions,
             "events": formula.parent_events,
             "SQS sends": formula.sqs["Step Functions: SendMessage"],
-            **_by_kind("functions", functions_without_logs(formula)),
+            **_by_kind("functions", formula.functions),
         }
 
 
 def expected(chunks: int) -> Operations:
     """Return what a job of the instant farm should ask of AWS."""
     return operations(frames=chunks, chunks=chunks, fixed_size=True)
-
-
-def functions_without_logs(formula: Operations) -> Requests:
-    """Return the functions' requests to S3 where workers ship no logs."""
-    functions = formula.functions
-    pieces = formula.lambda_calls["CollectLogsFunction"]
-    return Requests(puts=functions.puts - pieces, gets=functions.gets, lists=functions.lists)
 
 
 def _by_kind(who: str, requests: Requests) -> dict[str, int]:

@@ -4,14 +4,16 @@ A worker that answers at once stands for the fleet, so that what is counted is t
 `python -m benchmarks.orchestrator`.
 """
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.instant_farm import Asked, InstantFarm, Run
-from benchmarks.operations import Requests, parent_events
-from benchmarks.orchestrator import expected, functions_without_logs
+from benchmarks.instant_farm import SCENE, Asked, InstantFarm, Run
+from benchmarks.operations import Requests, operations, parent_events
+from benchmarks.orchestrator import expected
 from frameloom.services import rounds
+from frameloom.services.verify import plan_segments
 
 # Step Functions ends an execution at 25,000 events and refuses a state of 256 KiB: far below either at any size.
 EVENTS = 100
@@ -44,7 +46,7 @@ class TestAJobOfAnySizeAsksWhatTheFormulaSays:
 
     def test_of_requests_to_s3(self, counted: dict[int, tuple[Run, Asked]], size: int) -> None:
         _, asked = counted[size]
-        assert asked.s3["functions"] == functions_without_logs(expected(size))
+        assert asked.s3["functions"] == expected(size).functions
         # The emulator writes a Map's manifest and no results.
         assert asked.s3["service"] == Requests(gets=expected(size).service.gets, puts=1)
 
@@ -63,3 +65,22 @@ def test_neither_state_nor_history_grows_with_the_job(counted: dict[int, tuple[R
 
 def test_a_job_that_has_every_round_stays_below_a_hundred_events() -> None:
     assert parent_events(rounds.LAST - rounds.SCOUTS + 1) < EVENTS
+
+
+def test_a_whole_worker_and_a_film_ask_what_the_formula_says() -> None:
+    chunks, frames = 8, 24
+    with InstantFarm(counts=True, worker=(sys.executable, "-m", "benchmarks.instant_blender")) as farm:
+        run, asked = farm.count(chunks, of=frames // chunks, output="both")
+    segments = len(plan_segments(frames))
+    scene = SCENE.stat().st_size
+    formula = operations(frames=frames, chunks=chunks, segments=segments, fixed_size=True, scene_bytes=scene)
+    assert run.status == "SUCCEEDED"
+    assert (run.transitions, len(run.events)) == (formula.transitions, formula.parent_events)
+    assert asked.s3["functions"] == formula.functions
+    assert asked.s3["workers"] == formula.workers
+    found = {name: count for (who, name), count in asked.others.items() if who == "workers"}
+    # It ships its log twice a second at most, and before it answers: frames that take no time have no piece each.
+    assert chunks <= found.pop("SendMessage") <= formula.sqs["worker: SendMessage"]
+    wanted = {name.removeprefix("worker: "): count for name, count in formula.sqs.items() if name.startswith("worker")}
+    del wanted["SendMessage"]
+    assert found == {**wanted, **formula.tokens}

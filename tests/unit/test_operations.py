@@ -8,10 +8,12 @@ import pytest
 
 from benchmarks import operations as formula
 from benchmarks.operations import listed, operations, parent_events
+from frameloom.model.frames import MAX_FRAMES
 from frameloom.services.documents import RANGE
 from frameloom.services.listing import PAGE, list_between
 from frameloom.services.memory import MemoryStore
 from frameloom.services.ports import StoredObject
+from frameloom.services.verify import plan_segments
 from statemachine.__main__ import DEFINITION, ROOT
 
 Machine = dict[str, Any]
@@ -124,6 +126,16 @@ def test_nothing_grows_faster_than_the_job(chunks: int) -> None:
 def test_rounds_beside_scouts_are_no_job_that_goes_well() -> None:
     with pytest.raises(ValueError, match="goes well"):
         operations(frames=1, chunks=1, rounds=3)
+
+
+def test_the_longest_film_fits_into_an_execution() -> None:
+    segments = plan_segments(MAX_FRAMES)
+    found = operations(frames=MAX_FRAMES, chunks=MAX_FRAMES, segments=len(segments), rounds=2)
+    told = json.dumps([segment.to_json() for segment in segments], separators=(",", ":"))
+    assert len(told) <= formula.SEGMENT * len(segments)
+    # What Step Functions takes of a history and of a state.
+    assert found.parent_events < 25_000
+    assert found.state_bytes < 256 * 1024
 
 
 def test_history_grows_with_a_film_by_its_segments_alone() -> None:

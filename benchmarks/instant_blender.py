@@ -1,0 +1,52 @@
+"""A whole worker whose Blender renders at once: `python -m benchmarks.instant_blender`, what the farm asks of a worker.
+
+All but Blender is the product's own, so what it asks of AWS is what a worker asks.
+"""
+
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+from frameloom.model.settings import RenderSettings
+from worker import __main__ as worker
+from worker import supervisor
+from worker.blender import Blender, Rendered
+
+SECONDS = 0.001
+SIZE = 64
+
+
+class InstantBlender(Blender):
+    """Has any scene open, and the same image for each of its frames."""
+
+    def start(self) -> None:
+        """Start nothing."""
+
+    def open(self, scene: Path, settings: RenderSettings, *, name: str, complete: bool = True) -> str | None:
+        """Open nothing; nothing has a network."""
+        del scene, settings, name, complete
+        return None
+
+    def render(self, frame: int, path: Path) -> Rendered:
+        """Write an image."""
+        path.write_bytes(image())
+        return Rendered(frame=frame, path=path, size=None, depth=8, seconds=SECONDS)
+
+
+def image() -> bytes:
+    """Return a small grey PNG, eight bits a channel."""
+    header = struct.pack(">IIBBBBB", SIZE, SIZE, 8, 2, 0, 0, 0)
+    row = b"\0" + b"\x80" * 3 * SIZE
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * SIZE)), (b"IEND", b""))
+    packed = (struct.pack(">I", len(data)) + kind + data + _sum_of(kind + data) for kind, data in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def _sum_of(data: bytes) -> bytes:
+    return struct.pack(">I", zlib.crc32(data))
+
+
+if __name__ == "__main__":
+    setattr(supervisor, "Blender", InstantBlender)  # noqa: B010  mypy takes a class for no variable
+    sys.exit(worker.main())
