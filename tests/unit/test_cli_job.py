@@ -243,6 +243,11 @@ def test_a_sequence_makes_the_video_of_frames_that_exist(terminal: Terminal, mon
     assert {path.read_bytes() for path in frames_folder().iterdir()} == {png()}
 
 
+def test_a_sequence_is_of_frames_in_the_format_that_is_named(terminal: Terminal) -> None:
+    terminal.run("sequence", "shot.blend", "--out", "out", "--format", "jpeg", "--on-missing", "stitch")
+    assert terminal.farm.job().settings.format == "JPEG"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_cancels_the_job_keeps_what_is_whole_and_closes_the_farm(
     terminal: Terminal, number: signal.Signals

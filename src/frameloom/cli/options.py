@@ -51,7 +51,7 @@ Engine = Annotated[
 ]
 Format = Annotated[
     str | None,
-    typer.Option(metavar="FORMAT", help="PNG, OPEN_EXR or JPEG.", rich_help_panel=LOOKS),
+    typer.Option(metavar="FORMAT", help="PNG, OPEN_EXR or JPEG.  [default: PNG]", rich_help_panel=LOOKS),
 ]
 
 Out = Annotated[

@@ -10,6 +10,7 @@ EXAMPLES = examples(
     "frameloom sequence shot.blend",
     "frameloom sequence shot.blend --frames 1-50 --fps 12 --quality 28",
     "frameloom sequence shot.blend --on-missing stitch",
+    "frameloom sequence shot.blend --format OPEN_EXR",
 )
 
 
@@ -25,6 +26,7 @@ def sequence(
     resolution: options.Resolution = None,
     samples: options.Samples = None,
     engine: options.Engine = None,
+    format: options.Format = None,  # noqa: A002  the option's name
     out: options.Out = Path(),
     fps: options.Fps = None,
     quality: options.Quality = None,
@@ -55,6 +57,7 @@ def sequence(
                     "resolution_percentage": resolution,
                     "samples": samples,
                     "engine": engine,
+                    "format": format,
                     "output": "video",
                     "fps": fps,
                     "video.quality": quality,
