@@ -18,9 +18,8 @@ from frameloom.services.verify import plan_segments
 # Step Functions ends an execution at 25,000 events and refuses a state of 256 KiB: far below either at any size.
 EVENTS = 100
 STATE = 32 * 1024
-# More than VerifyFrames reads of the results; what a listing of more than a page costs, tests/unit/test_operations.py
-# counts.
-SIZES = (20, 100)
+# More than VerifyFrames reads of the results, and more than a listing has on a page.
+SIZES = (100, 1_001)
 
 
 @pytest.fixture(scope="module")
