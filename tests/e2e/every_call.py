@@ -95,18 +95,22 @@ def _submit(rig: Rig, **request: Any) -> dict[str, Any]:
 
 
 def _a_frame_that_went_away(rig: Rig) -> None:
-    """Delete a frame, and encode and stitch the film that it was part of once more."""
+    """Delete a frame, spoil and then delete a segment, and encode and stitch the film of them once more."""
     execution = rig.run(file=f"{FOLDER}film.blend", frames="1-2")
     (frame, *_) = rig.frame_writes(f"{FOLDER}film")
     rig.s3.delete_object(Bucket=rig.stack.buckets.frames, Key=frame)
-    segment = {"segment": 0, "first": 0, "count": 2}
-    for state, event, error in (
-        ("EncodeSegment", {"segment": segment}, "EncodeFailed"),
-        ("StitchVideo", {}, "EncodeFailed"),
-        ("VerifyFrames", {"round": 2}, "FramesMissing"),
-    ):
+    part = {"Bucket": rig.stack.buckets.logs, "Key": keys.segment_key(execution.job_id, 0)}
+
+    def fails(state: str, error: str, **event: Any) -> None:
         answer = _invoke(rig, _function(rig, state), {"job_id": execution.job_id, **event})
         assert answer["errorType"] == error, answer
+
+    fails("EncodeSegment", "EncodeFailed", segment={"segment": 0, "first": 0, "count": 2})
+    rig.s3.put_object(**part, Body=b"no film")
+    fails("StitchVideo", "EncodeFailed")
+    rig.s3.delete_object(**part)
+    fails("StitchVideo", "EncodeFailed")
+    fails("VerifyFrames", "FramesMissing", round=2)
 
 
 def _a_scene_that_went_away(rig: Rig, tiny: Path) -> None:
