@@ -140,3 +140,22 @@ def test_the_longest_film_fits_into_an_execution() -> None:
 
 def test_history_grows_with_a_film_by_its_segments_alone() -> None:
     assert parent_events(1, 40) - parent_events(1, 39) == 7
+
+
+@pytest.mark.parametrize("frames", [400, 1_000])
+@pytest.mark.parametrize("scouts", [0, 1])
+@pytest.mark.parametrize("segments", [0, 4])
+def test_the_sums_are_those_of_the_architecture_page(frames: int, scouts: int, segments: int) -> None:
+    chunks, workers, film = frames // 4, 3, int(segments > 0)
+    found = operations(frames=frames, chunks=chunks, segments=segments, rounds=1 + scouts, workers=workers)
+    assert found.transitions == 10 + 6 * scouts + film * (2 + segments)
+    assert found.parent_events == 41 + 22 * scouts + film * (9 + 7 * segments)
+    assert (found.child_transitions, found.child_events) == (chunks, 8)
+    assert found.state_bytes == 4096 + 48 * segments
+    assert sum(found.lambda_calls.values()) == 4 + 2 * scouts + film * (1 + segments) + frames + chunks
+    assert found.s3_puts == 6 + 2 * frames + 2 * chunks + 4 * scouts + film * (4 + segments)
+    film_gets = film * (2 + frames + 4 * segments)
+    assert found.s3_gets == 21 + frames + chunks + 2 * workers + 7 * scouts + film_gets
+    # A page of each, however little is on it.
+    assert found.s3_lists == 1 + 2 + 2 + 3 * scouts
+    assert found.sqs_requests == 4 * chunks + 3 * (frames + chunks)
