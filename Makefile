@@ -45,10 +45,11 @@ format: env  ## Bring the code into shape.
 definition: env  ## Write the state machine's ASL and its picture anew from statemachine/definition.py.
 	$(RUN)/python -m statemachine
 
-bench: env  ## Time the farm against plain Blender and against others, and what one worker costs; takes some minutes.
+bench: env  ## Time the farm against plain Blender and against others, what one worker costs, and what jobs do as they grow; takes some minutes.
 	$(RUN)/python -m benchmarks
 	$(RUN)/python -m benchmarks.worker
 	$(RUN)/python -m benchmarks.others
+	$(RUN)/python -m benchmarks.orchestrator
 
 fuzz: env  ## Feed damaged requests, messages and scenes to what reads them: EXAMPLES=5000, then SECONDS=60 of each.
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(RUN)/pytest --timeout=0 tests/fuzz/test_fuzz.py
