@@ -45,7 +45,7 @@ format: env  ## Bring the code into shape.
 definition: env  ## Write the state machine's ASL and its picture anew from statemachine/definition.py.
 	$(RUN)/python -m statemachine
 
-bench: env  ## Time the farm against plain Blender and against others, what one worker costs, and what jobs do as they grow; takes some minutes.
+bench: env  ## Time the farm against plain Blender, others and plain moto, and what one worker costs; takes some minutes.
 	$(RUN)/python -m benchmarks
 	$(RUN)/python -m benchmarks.worker
 	$(RUN)/python -m benchmarks.others

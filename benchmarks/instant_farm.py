@@ -119,31 +119,31 @@ class InstantFarm:
         """Close it."""
         self._parts.close()
 
-    def run(self, chunks: int, *, of: int = 1, output: str = "frames") -> Run:
-        """Run a job of so many chunks of so many frames, none of which is there yet."""
+    def run(self, frames: int, *, of: int | None = 1, workers: int = WORKERS, output: str = "frames") -> Run:
+        """Run a job of so many frames, none of which is there yet, in chunks `of` so many or as the farm sizes them."""
         self._renders += 1
         request = {
             "file": SCENE.name,
-            "frames": f"1-{chunks * of}",
+            "frames": f"1-{frames}",
             "output": output,
-            "chunk_size": of,
-            "max_workers": WORKERS,
+            "max_workers": workers,
             # Another render of the same scene, so that no job finds an earlier one's frames.
             "samples": self._renders,
         }
-        return run(self._states, self.machine, request)
+        return run(self._states, self.machine, request if of is None else request | {"chunk_size": of})
 
-    def count(self, chunks: int, *, of: int = 1, output: str = "frames") -> tuple[Run, Asked]:
+    def count(self, frames: int, **request: Any) -> tuple[Run, Asked]:
         """Run such a job; return what it asked of AWS, too."""
         begin = self._calls.stat().st_size
-        done = self.run(chunks, of=of, output=output)
+        done = self.run(frames, **request)
 
         def asked() -> Asked | None:
             with self._calls.open("rb") as file:
                 file.seek(begin)
                 found = Asked.of(file.read().decode().splitlines())
             # A worker's last act is not waited for by anybody.
-            return found if found.others["workers", "DeleteMessage"] >= chunks else None
+            sent, deleted = (found.others[of] for of in (("service", "SendMessage"), ("workers", "DeleteMessage")))
+            return found if deleted >= sent else None
 
         return done, until(asked, "the worker to have deleted its last message")
 

@@ -66,13 +66,19 @@ def test_a_job_that_has_every_round_stays_below_a_hundred_events() -> None:
     assert parent_events(rounds.LAST - rounds.SCOUTS + 1) < EVENTS
 
 
-def test_a_whole_worker_and_a_film_ask_what_the_formula_says() -> None:
-    chunks, frames = 8, 24
+def test_a_whole_worker_scouts_and_a_film_ask_what_the_formula_says() -> None:
+    frames = 100
     with InstantFarm(counts=True, worker=(sys.executable, "-m", "benchmarks.instant_blender")) as farm:
-        run, asked = farm.count(chunks, of=frames // chunks, output="both")
-    segments = len(plan_segments(frames))
-    scene = SCENE.stat().st_size
-    formula = operations(frames=frames, chunks=chunks, segments=segments, fixed_size=True, scene_bytes=scene)
+        run, asked = farm.count(frames, of=None, workers=5, output="both")
+    # The farm sizes them by what the worker measures.
+    chunks = asked.others["service", "SendMessage"]
+    formula = operations(
+        frames=frames,
+        chunks=chunks,
+        segments=len(plan_segments(frames)),
+        rounds=2,
+        scene_bytes=SCENE.stat().st_size,
+    )
     assert run.status == "SUCCEEDED"
     assert (run.transitions, len(run.events)) == (formula.transitions, formula.parent_events)
     assert asked.s3["functions"] == formula.functions
@@ -80,6 +86,10 @@ def test_a_whole_worker_and_a_film_ask_what_the_formula_says() -> None:
     found = {name: count for (who, name), count in asked.others.items() if who == "workers"}
     # It ships its log twice a second at most, and before it answers: frames that take no time have no piece each.
     assert chunks <= found.pop("SendMessage") <= formula.sqs["worker: SendMessage"]
-    wanted = {name.removeprefix("worker: "): count for name, count in formula.sqs.items() if name.startswith("worker")}
-    del wanted["SendMessage"]
-    assert found == {**wanted, **formula.tokens}
+    # And it asks again where nothing has come for 20 seconds.
+    assert found.pop("ReceiveMessage") >= chunks
+    assert found == {
+        "ChangeMessageVisibility": formula.sqs["worker: ChangeMessageVisibility"],
+        "DeleteMessage": formula.sqs["worker: DeleteMessage"],
+        **formula.tokens,
+    }
