@@ -43,7 +43,7 @@ class Rendered:
     """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time.
 
     `depth` is the bits of a channel that it should have, `flat` the one colour of all its pixels, `problem` what makes
-    it unfit to be stored (worker.look).
+    it unfit to be stored (worker.look); where it is `left` to be looked at, nobody has (worker.exr).
     """
 
     frame: int
@@ -53,6 +53,7 @@ class Rendered:
     seconds: float
     flat: str | None = None
     problem: str | None = None
+    left: bool = False
 
 
 class Blender:
@@ -159,6 +160,7 @@ class Blender:
             seconds=answer["seconds"],
             flat=answer["flat"],
             problem=answer["problem"],
+            left=answer["left"],
         )
 
     def kill(self) -> None:

@@ -1,7 +1,7 @@
 """The child process: holds Blender, reads commands as JSON lines and answers each with one.
 
     {"do": "open", "path", "name", "settings", "complete"} -> {"size": [w, h] or null}
-    {"do": "render", "frame", "path"}         -> {"size", "depth", "seconds", "flat", "problem"} (worker.look)
+    {"do": "render", "frame", "path"}         -> {"size", "depth", "seconds", "flat", "problem", "left"} (worker.look)
     either                                    -> {"error": <name>, "facts": {...}}
     any answer but an error                   -> and {"network": why this process has one, null where it has none}
 
@@ -105,6 +105,7 @@ class Session:
             "seconds": seconds,
             "flat": seen.flat,
             "problem": seen.problem,
+            "left": seen.left,
         }
 
 

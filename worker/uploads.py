@@ -61,15 +61,28 @@ class Uploads:
             if facts is not None and facts.bit_depth < rendered.depth:
                 problem = f"it has {facts.bit_depth} bits a channel, not {rendered.depth}"
                 raise FrameInvalid(frame=rendered.frame, problem=problem)
-            if rendered.problem is not None:
-                raise FrameInvalid(frame=rendered.frame, problem=rendered.problem)
-            if rendered.flat is not None:
-                self._doubts.settle(message, rendered.frame, rendered.flat)
+            flat, unfit = _seen(data) if rendered.left else (rendered.flat, rendered.problem)
+            if unfit is not None:
+                raise FrameInvalid(frame=rendered.frame, problem=unfit)
+            if flat is not None:
+                self._doubts.settle(message, rendered.frame, flat)
             self._store.put(
                 message.output.bucket, _key(message, rendered.frame), data, content_type=_TYPES[file_format]
             )
         finally:
             rendered.path.unlink(missing_ok=True)
+
+
+def _seen(data: bytes) -> tuple[str | None, str | None]:
+    """Return the one colour of an OpenEXR that Blender left to be looked at, and what makes it unfit."""
+    # It takes numpy: 25 MB that a worker does without until there is such a frame.
+    from worker.exr import Layout, see  # noqa: PLC0415
+
+    layout = Layout.of(data)
+    if layout is None:
+        return None, "its pixels cannot be unpacked"
+    seen = see(data, layout)
+    return seen.flat, seen.problem
 
 
 def _key(message: ChunkMessage, frame: int) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from PIL import Image
 
 from tests.integration.test_worker import PREFIX, Farm
 from tests.scenes import make_scene
+from worker import exr
 from worker.blender import Blender, Rendered
 
 
@@ -146,6 +148,27 @@ def test_a_scene_that_is_of_one_colour_throughout_costs_one_more_attempt(farm: F
     assert (farm.answers.failed["attempt-0"][0], farm.frames()) == ("FrameInvalid", [])
     attempt(farm, empty, 1)
     assert farm.answers.succeeded["attempt-1"]["rendered"] == 3
+
+
+def test_an_openexr_is_looked_at_while_the_next_frame_renders_and_before_its_chunk_is_answered(
+    farm: Farm, hidden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render, see, begun, looked = Blender.render, exr.see, threading.Event(), []
+
+    def note(blender: Blender, frame: int, path: Path) -> Rendered:
+        if frame == 3:
+            begun.set()
+        return render(blender, frame, path)
+
+    def wait(data: bytes, layout: exr.Layout) -> exr.Seen:
+        looked.append((begun.wait(60), len(farm.answers.succeeded)))
+        return see(data, layout)
+
+    monkeypatch.setattr(Blender, "render", note)
+    monkeypatch.setattr(exr, "see", wait)
+    farm.work(farm.message(hidden, "1,3", format="OPEN_EXR"))
+    assert looked == [(True, 0), (True, 0)]
+    assert farm.answers.succeeded["token"]["rendered"] == 2
 
 
 def test_pixels_that_are_no_numbers_are_counted_and_their_frame_is_never_stored(farm: Farm, broken: Path) -> None:

@@ -84,7 +84,7 @@ def check_jpeg(data: bytes, *, frame: int, size: tuple[int, int] | None = None) 
     return _checked(_read_jpeg, data, frame=frame, size=size)
 
 
-class _NotWholeError(Exception):
+class _NotWholeError(ValueError):
     """The image is not whole; the text says why."""
 
 
@@ -186,7 +186,7 @@ def _read_exr(data: bytes) -> ImageFacts:
     _signed(data, _EXR, "OpenEXR")
     if struct.unpack_from("<I", data, 4)[0] not in _EXR_PLAIN:
         raise _NotWholeError("it is an OpenEXR of another kind than Blender writes")
-    attributes, table = _exr_attributes(data)
+    attributes, table = exr_attributes(data)
     try:
         left, top, right, bottom = struct.unpack("<4i", attributes[b"dataWindow"])
         lines = _EXR_LINES[attributes[b"compression"][0]]
@@ -209,8 +209,12 @@ def _read_exr(data: bytes) -> ImageFacts:
     return ImageFacts(width=right - left + 1, height=bottom - top + 1, bit_depth=max(bits), channels=len(bits))
 
 
-def _exr_attributes(data: bytes) -> tuple[dict[bytes, bytes], int]:
-    """Return the header's attributes and where the table of offsets starts."""
+def exr_attributes(data: bytes) -> tuple[dict[bytes, bytes], int]:
+    """Return the attributes of an OpenEXR's header and where the table of its offsets starts.
+
+    Raises:
+        ValueError, struct.error: it ends early.
+    """
     attributes, at = {}, 8
     while name := _exr_text(data, at):
         at += len(name) + 1
