@@ -156,6 +156,10 @@ BAD_FRAMES = {
     "too wide": (exr((34, 32), light(1, 1, 1)), "34 x 32 pixels, not 32 x 32"),
     "a part of a picture": (exr(SIZE, light(1, 1, 1), display=(64, 64)), "a part of 64 x 64"),
     "layers": (exr(SIZE, {f"ViewLayer.Combined.{name}": 1.0 for name in "RGB"}), "neither the channels R, G and B"),
+    "a header that libav cannot read": (
+        WHOLE.replace(b"chlist", b"chlost"),
+        "Invalid data found .*; Missing channel list",
+    ),
     "depth alone": (exr(SIZE, {"Z": 1.0}), "neither the channels R, G and B"),
 }
 

@@ -26,17 +26,17 @@ from frameloom.services.video.pictures import Pictures
 def encode_segment(frames: Iterable[tuple[int, bytes]], out: Path, options: VideoOptions) -> int:
     """Encode images into one mp4 segment at `out` that decodes on its own; return how many they were.
 
-    `frames` are (frame number, PNG file) in the order of the film, taken one at a time: however many
+    `frames` are (frame number, image file) in the order of the film, taken one at a time: however many
     there are, memory holds one image and what the encoder looks ahead. Picture i is shown at i / fps.
     What iterating `frames` raises is passed on. The same images and options give the same bytes.
 
     Raises:
-        FrameInvalid: an image is not one whole PNG of `options.size`; nothing after it is taken.
+        FrameInvalid: an image is not a whole one of `options.format` and `options.size`; nothing after it is taken.
         EncodeFailed: there is no image, or the encoder or the disk refuses.
     """
     with whole_file(out) as part, _Segment(part, out, options) as segment:
-        for number, png in frames:
-            segment.add(number, png)
+        for number, image in frames:
+            segment.add(number, image)
         segment.finish()
     return segment.frames
 
@@ -67,10 +67,10 @@ class _Segment:
             with suppress(*REFUSALS):
                 self._container.close()
 
-    def add(self, number: int, png: bytes) -> None:
+    def add(self, number: int, image: bytes) -> None:
         """Show frame `number`'s image for the next 1 / fps of a second."""
         with refusals(self._out):
-            picture = self._pictures.picture(number, png)
+            picture = self._pictures.picture(number, image)
         picture.pts, picture.time_base = self.frames, 1 / self._options.fps
         self.frames += 1
         self._encode(picture)

@@ -35,5 +35,8 @@ def decode_exr(exr: bytes) -> VideoFrame:
 
 
 def _as_libav_calls_it(exr: bytes) -> bytes:
-    at = exr.index(_CHANNELS) + len(_CHANNELS) + _LENGTH_BYTES
-    return exr[:at] + _LUMA + exr[at + len(_VALUE) :] if exr.startswith(_VALUE, at) else exr
+    found = exr.find(_CHANNELS)
+    at = found + len(_CHANNELS) + _LENGTH_BYTES
+    if found < 0 or not exr.startswith(_VALUE, at):
+        return exr
+    return exr[:at] + _LUMA + exr[at + len(_VALUE) :]

@@ -18,6 +18,8 @@ from frameloom.services.video.files import reason
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
 
+# Of libav's log: its level, what it speaks of, and the text.
+Line = tuple[int, str, str]
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -39,28 +41,28 @@ def decode(codec: str, data: bytes, options: Mapping[str, str] = NO_OPTIONS) -> 
         try:
             images = decoder.decode(av.Packet(data))
         except av.FFmpegError as error:
-            raise PixelsInvalidError("; ".join([reason(error), *complaints[:1]])) from error
+            raise PixelsInvalidError(reason(error) + "".join(f"; {text}" for text in _words(complaints)[:1])) from error
     if complaints:
-        raise PixelsInvalidError(f"its pixels are damaged ({complaints[0]})")
+        raise PixelsInvalidError(f"its pixels are damaged ({_words(complaints)[0]})")
     if not images:
         raise PixelsInvalidError("it holds no image")
     return images[0]
 
 
 @contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """Yield what libav finds wrong in this thread while the block runs: a list that is complete at the block's end."""
+def _complaints() -> Iterator[list[Line]]:
+    """Yield what libav finds wrong in this thread while the block runs: a list that grows."""
     level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
-    found: list[str] = []
     # Repeated words are those of the image before as well.
     av.logging.set_skip_repeated(False)
     av.logging.set_level(av.logging.ERROR)
     try:
         with av.logging.Capture() as lines:
-            try:
-                yield found
-            finally:
-                found += [text.strip().rstrip(".") for _, _, text in lines]
+            yield lines
     finally:
         av.logging.set_level(level)
         av.logging.set_skip_repeated(skip)
+
+
+def _words(lines: list[Line]) -> list[str]:
+    return [text.strip().rstrip(".") for _, _, text in lines]
