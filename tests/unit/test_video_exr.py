@@ -4,6 +4,7 @@ import contextlib
 import math
 import struct
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
@@ -13,6 +14,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from frameloom.model.errors import FrameInvalid
 from frameloom.services.video import encode_segment
+from frameloom.services.video.exr import decode_exr
+from frameloom.services.video.stills import PixelsInvalidError
 from tests.scenes import render_image
 from tests.unit.exr_images import exr
 from tests.unit.video_images import film, images, pictures, plain, planes
@@ -176,6 +179,22 @@ def test_piz_is_named_where_libav_gives_up_on_it(tmp_path: Path, out: Path) -> N
     whole = render_image(tmp_path / "frame", format="OPEN_EXR", depth="16", codec="PIZ").read_bytes()
     with pytest.raises(FrameInvalid, match="cannot unpack every PIZ"):
         encode_segment([(1, spoiled(whole))], out, film(RENDERED, format="OPEN_EXR"))
+
+
+def test_damage_is_found_by_every_thread(tmp_path: Path) -> None:
+    whole = render_image(tmp_path / "frame", format="OPEN_EXR", depth="16", codec="ZIP").read_bytes()
+    damaged = spoiled(whole)
+
+    def found(_: int) -> bool:
+        decode_exr(whole)
+        try:
+            decode_exr(damaged)
+        except PixelsInvalidError:
+            return True
+        return False
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(found, range(400)))
 
 
 def test_libavs_log_is_as_it_was(out: Path) -> None:

@@ -4,6 +4,7 @@ What it finds wrong it tells its log alone: a block of an OpenEXR that it cannot
 memory, the rest of a JPEG that ends early is grey, and neither is an error or a flag of the image. So its log is read.
 """
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Of libav's log: its level, what it speaks of, and the text.
 Line = tuple[int, str, str]
+# What libav logs at all is set for the process.
+_log = threading.Lock()
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -52,16 +55,17 @@ def decode(codec: str, data: bytes, options: Mapping[str, str] = NO_OPTIONS) -> 
 @contextmanager
 def _complaints() -> Iterator[list[Line]]:
     """Yield what libav finds wrong in this thread while the block runs: a list that grows."""
-    level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
-    # Repeated words are those of the image before as well.
-    av.logging.set_skip_repeated(False)
-    av.logging.set_level(av.logging.ERROR)
-    try:
-        with av.logging.Capture() as lines:
-            yield lines
-    finally:
-        av.logging.set_level(level)
-        av.logging.set_skip_repeated(skip)
+    with _log:
+        level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
+        # Repeated words are those of the image before as well.
+        av.logging.set_skip_repeated(False)
+        av.logging.set_level(av.logging.ERROR)
+        try:
+            with av.logging.Capture() as lines:
+                yield lines
+        finally:
+            av.logging.set_level(level)
+            av.logging.set_skip_repeated(skip)
 
 
 def _words(lines: list[Line]) -> list[str]:
