@@ -81,6 +81,8 @@ def stored(values: dict[str, Any], kind: int = 2) -> bytes:
 def test_pixels_that_are_no_numbers_are_counted_by_channel(kind: int) -> None:
     red, alpha = np.arange(12.0).reshape(3, 4), np.ones((3, 4))
     red[2, 3], red[0, 1], alpha[1, 1] = np.nan, np.inf, -np.inf
+    # The greatest number that there is, which is one.
+    red[1, 0] = np.finfo(np.float16 if kind == 1 else np.float32).max
     data = stored({"R": red, "A": alpha, "G": np.ones((3, 4)), "B": np.ones((3, 4))}, kind)
     assert see(data, layout_of(data)) == Seen(problem="of its 12 pixels some are NaN or infinite (R 2, A 1)")
 
