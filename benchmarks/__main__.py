@@ -1,6 +1,9 @@
-"""Times the local farm against plain Blender on the same frames: whole processes, wall time, in pairs.
+"""Times the local farm against plain Blender on the same frames: whole processes, wall time, in turn.
+
+The farm is started by the command and ends with it, or is up already; both make the film, which plain Blender does not.
 
 python -m benchmarks [--pairs N] [--row NAME]
+python -m benchmarks --scene SHOT.blend --frames 1-8 [--resolution 25 --samples 8] [--pairs N]
 """
 
 import argparse
@@ -11,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +23,18 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
+FRAMELOOM = str(Path(sys.executable).with_name("frameloom"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A comparison: a scene and its frames, from `first` to `last`."""
+    """A comparison: a scene and its frames, from `first` to `last`; `settings`: resolution in percent, and samples."""
 
     name: str
     scene: Path
     first: int
     last: int
+    settings: tuple[int, int] | None = None
 
     @property
     def frames(self) -> int:
@@ -35,76 +42,143 @@ class Row:
         return self.last - self.first + 1
 
     def farm(self, out: Path) -> list[str]:
-        """Return the command that renders on a local farm, started and ended by it."""
-        command = [str(Path(sys.executable).with_name("frameloom")), "render", str(self.scene)]
-        return [*command, "--frames", f"{self.first}-{self.last}", "--out", str(out), "--quiet"]
+        """Return the command that renders on a local farm."""
+        command = [FRAMELOOM, "render", str(self.scene), "--frames", f"{self.first}-{self.last}"]
+        if self.settings is not None:
+            command += ["--resolution", str(self.settings[0]), "--samples", str(self.settings[1])]
+        return [*command, "--out", str(out), "--quiet"]
 
     def plain(self, out: Path) -> list[str]:
         """Return the command that renders in one Blender process."""
-        command = [sys.executable, "-m", "benchmarks.plain_blender"]
-        return [*command, str(self.scene), str(self.first), str(self.last), str(out)]
+        command = [sys.executable, "-m", "benchmarks.plain_blender", str(self.scene)]
+        return [*command, str(self.first), str(self.last), str(out), *map(str, self.settings or ())]
 
 
-def seconds(command: list[str]) -> float:
-    """Run a command to its end and return the wall time that it took."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """Seconds of one run of each: a farm of the command's own, a farm that was up, and plain Blender."""
+
+    own: float
+    up: float
+    plain: float
+
+
+def seconds(command: list[str], home: Path | None = None) -> float:
+    """Run a command to its end and return the wall time it took; `home` is where it looks for a farm that is up."""
     begun = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=_environment(home), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
     taken = time.monotonic() - begun
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     return taken
 
 
-def measure(row: Row, pairs: int) -> list[tuple[float, float]]:
-    """Return the seconds of both sides of each pair; one run of each first warms the disk's cache."""
+@contextmanager
+def farm_up(home: Path) -> Iterator[None]:
+    """Keep a farm up that commands find in `home`, and that has rendered nothing yet."""
+    farm = subprocess.Popen(
+        [FRAMELOOM, "farm", "up"], env=_environment(home), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    )
+    try:
+        if farm.stdout is None or not farm.stdout.readline().startswith("The farm is up"):
+            raise SystemExit("no farm came up")
+        # Its worker and Blender start after it says so; who keeps a farm up has them ready.
+        time.sleep(3)
+        yield
+    finally:
+        farm.terminate()
+        farm.wait()
+
+
+def measure(row: Row, rounds: int, home: Path) -> list[Round]:
+    """Return the seconds of each round; one more of each goes first and warms the disk's cache."""
     taken = []
-    for pair in range(pairs + 1):
+    for number in range(rounds + 1):
         with tempfile.TemporaryDirectory() as folder:
-            farm = seconds(row.farm(Path(folder, "farm")))
+            own = seconds(row.farm(Path(folder, "own")), home)
+            with farm_up(home):
+                up = seconds(row.farm(Path(folder, "up")), home)
             plain = seconds(row.plain(Path(folder, "plain")))
-            rendered = len(list(Path(folder, "farm").rglob("*.png")))
-            if rendered != row.frames or len(list(Path(folder, "plain").glob("*.png"))) != row.frames:
-                raise SystemExit(f"{row.name}: a side did not render its {row.frames} frames")
-        if pair:
-            taken.append((farm, plain))
+            for side in ("own", "up", "plain"):
+                if len(list(Path(folder, side).rglob("*.png"))) != row.frames:
+                    raise SystemExit(f"{row.name}: {side} did not render its {row.frames} frames")
+        if number:
+            taken.append(Round(own=own, up=up, plain=plain))
     return taken
 
 
-def table(results: dict[Row, list[tuple[float, float]]]) -> Table:
-    """Return medians with their spread, and the ratio pair by pair."""
+def table(results: dict[Row, list[Round]]) -> Table:
+    """Return medians with their spread, and ratios round by round."""
     shown = Table(title="Whole-process wall time, seconds: median (least to most)")
-    for column in ("frames", "local farm, film included", "plain Blender", "ratio", "farm's own ms a frame"):
+    for column in ("frames", "own farm", "farm that is up", "plain Blender", "own / plain", "up / plain"):
         shown.add_column(column, justify="left" if column == "frames" else "right")
-    for row, pairs in results.items():
-        farm, plain = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        own = statistics.median([(f - p) / row.frames for f, p in pairs])
-        ratio = _spread([f / p for f, p in pairs])
-        shown.add_row(row.name, _spread(farm), _spread(plain), ratio, f"{own * 1000:.0f}")
+    for row, rounds in results.items():
+        shown.add_row(
+            row.name,
+            _spread([each.own for each in rounds]),
+            _spread([each.up for each in rounds]),
+            _spread([each.plain for each in rounds]),
+            _spread([each.own / each.plain for each in rounds]),
+            _spread([each.up / each.plain for each in rounds]),
+        )
     return shown
+
+
+def _environment(home: Path | None) -> dict[str, str]:
+    return {**os.environ, **({} if home is None else {"FRAMELOOM_HOME": str(home)})}
 
 
 def _spread(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
+def _given_row(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Row:
+    """Return the row of a scene that the command line names."""
+    first, dash, last = (arguments.frames or "").partition("-")
+    if not (dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+        parser.error("--scene takes --frames FIRST-LAST with it, such as 1-8")
+    if (arguments.resolution is None) != (arguments.samples is None):
+        parser.error("--resolution and --samples go together")
+    settings = None if arguments.resolution is None else (arguments.resolution, arguments.samples)
+    said = "" if settings is None else f", {settings[0]} % of its size, {settings[1]} samples"
+    return Row(
+        name=f"{arguments.scene.stem} {arguments.frames}{said}",
+        scene=arguments.scene.resolve(),
+        first=int(first),
+        last=int(last),
+        settings=settings,
+    )
+
+
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=3, help="counted pairs of a row (default 3)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pairs", type=int, default=3, help="counted runs of each side, after one to warm up (3)")
     parser.add_argument("--row", choices=["example", "tiny"], help="only this row")
+    parser.add_argument("--scene", type=Path, help="a scene of yours, in the place of these rows")
+    parser.add_argument("--frames", help="its frames, FIRST-LAST")
+    parser.add_argument("--resolution", type=int, help="in percent of its own; with --samples")
+    parser.add_argument("--samples", type=int, help="of Cycles, for each pixel")
     arguments = parser.parse_args()
-    console = Console(width=130)
+    console = Console(width=150)
     with tempfile.TemporaryDirectory() as folder:
-        tiny = Path(folder, "tiny.blend")
-        seconds([sys.executable, "-m", "benchmarks.tiny_scene", str(tiny)])
-        rows = {
-            "example": Row(name="17 of the example", scene=ROOT / "examples/rolling_ball.blend", first=1, last=17),
-            "tiny": Row(name="100 tiny ones (64x36, one sample)", scene=tiny, first=1, last=100),
-        }
-        chosen = [row for name, row in rows.items() if arguments.row in (None, name)]
-        results = {row: measure(row, arguments.pairs) for row in chosen}
+        if arguments.scene is not None:
+            chosen = [_given_row(arguments, parser)]
+        else:
+            tiny = Path(folder, "tiny.blend")
+            seconds([sys.executable, "-m", "benchmarks.tiny_scene", str(tiny)])
+            rows = {
+                "example": Row(name="17 of the example", scene=ROOT / "examples/rolling_ball.blend", first=1, last=17),
+                "tiny": Row(name="100 tiny ones (64x36, one sample)", scene=tiny, first=1, last=100),
+            }
+            chosen = [row for name, row in rows.items() if arguments.row in (None, name)]
+        results = {row: measure(row, arguments.pairs, Path(folder, "home")) for row in chosen}
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    console.print(f"{machine}, Python {platform.python_version()}, {arguments.pairs} pairs after one to warm up")
+    console.print(f"{machine}, Python {platform.python_version()}, {arguments.pairs} rounds after one to warm up")
     console.print(table(results))
 
 
