@@ -4,7 +4,7 @@ Read `render_job` from top to bottom: it names the states in the order in which 
 how they follow each other. The error names are the classes of `frameloom.model.errors`.
 
 The machine has no TimeoutSeconds of its own. Every state that waits has one, so no job hangs for ever; and an
-execution that times out ends there and then, without LogJob: no report, no word of why.
+execution that times out ends there and then: a rule has its report written, but no frame of it becomes a film.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The states LogJob and LogFailure: write the job's report, whichever way it ended."""
+"""The states LogJob and LogFailure, and the rule JobStopped: write the job's report, whichever way it ended."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from frameloom.aws import wiring
-from frameloom.services.report import report
+from frameloom.model.stopped import Stopped
+from frameloom.services.report import report, report_stopped
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 
@@ -17,10 +18,18 @@ logger, tracer, metrics = Logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take `{"job_id", "started"}`, with `error` on the failed way; return the job's summary.
+    """Take how a job ended and return its summary.
 
-    On the failed way the answer also holds `Error` and `Cause`, which the Fail state shows.
+    A state sends `{"job_id", "started"}`, with `error` on the failed way, where the answer also holds `Error` and
+    `Cause`, which the Fail state shows. Of a job that was stopped from outside, the rule sends what EventBridge tells.
     """
+    summary = _of_stopped(event) if "executionArn" in event else _of_state(event)
+    metrics.add_metric(name=f"Jobs{summary['status'].capitalize()}", unit=MetricUnit.Count, value=1)
+    logger.info("Job ended", extra={"status": summary["status"], "frames": summary["frames"]})
+    return summary
+
+
+def _of_state(event: dict[str, Any]) -> dict[str, Any]:
     logger.append_keys(job=event["job_id"])
     error = event.get("error")
     summary = report(
@@ -31,7 +40,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         store=wiring.store(),
         buckets=wiring.buckets(),
     )
-    name = "JobsFailed" if error else "JobsSucceeded"
-    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    logger.info("Job ended", extra={"status": summary["status"], "frames": summary["frames"]})
     return summary | ({"Error": summary["error"], "Cause": summary["cause"]} if error else {})
+
+
+def _of_stopped(event: dict[str, Any]) -> dict[str, Any]:
+    stopped = Stopped.of_event(event)
+    logger.append_keys(job=stopped.job_id)
+    return report_stopped(stopped, store=wiring.store(), buckets=wiring.buckets())

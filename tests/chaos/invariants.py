@@ -38,7 +38,10 @@ def pixels(rig: Rig, stem: str) -> dict[int, bytes]:
 def of_jobs(
     rig: Rig, jobs: "list[ChaosJob]", canceled: set[str], pictures: Mapping[str, Mapping[int, bytes]]
 ) -> Iterator[str]:
-    """Each job has ended, with a reason; those that succeeded have each frame once, as it would be undisturbed."""
+    """Each job has ended, with a reason; those that succeeded have each frame once, as it would be undisturbed.
+
+    Those that were canceled have a report as well.
+    """
     for job in jobs:
         if job.status is None:
             yield f"{job.job_id} has not ended"
@@ -47,8 +50,16 @@ def of_jobs(
         elif job.status is JobStatus.CANCELED:
             if job.job_id not in canceled:
                 yield f"{job.job_id} was canceled by nobody"
+            yield from _of_a_cancel(rig, job)
         elif not job.error or not job.cause:
             yield f"{job.job_id} failed without a reason"
+
+
+def _of_a_cancel(rig: Rig, job: "ChaosJob") -> Iterator[str]:
+    try:
+        rig.wait_for_report(job.job_id)
+    except AssertionError:
+        yield f"{job.job_id} was canceled and has no report"
 
 
 def _of_a_success(rig: Rig, job: "ChaosJob", expected: Mapping[int, bytes]) -> Iterator[str]:

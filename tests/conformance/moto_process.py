@@ -39,6 +39,7 @@ class Moto:
         )
         self.states: Any = None
         self._queue: Any = None
+        self._events: Any = None
         self._store: Any = None
         self._queue_url = ""
 
@@ -48,9 +49,9 @@ class Moto:
         address = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
         # An error of the server must be seen, not tried again.
         once = Config(retries={"max_attempts": 0}, max_pool_connections=20)
-        self.states, self._queue, self._store = (
+        self.states, self._queue, self._store, self._events = (
             boto3.client(name, endpoint_url=address, region_name="us-east-1", config=once)
-            for name in ("stepfunctions", "sqs", "s3")
+            for name in ("stepfunctions", "sqs", "s3", "events")
         )
         self._store.create_bucket(Bucket=_BUCKET)
         return self
@@ -97,9 +98,10 @@ class Moto:
         processor = _processor(item, ProcessorConfig={"Mode": "INLINE"})
         return _ending({"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor}, fields)
 
-    def machine(self, states: States) -> str:
-        """Create a machine that starts with the first of `states` and return its ARN."""
-        definition = json.dumps({"StartAt": next(iter(states)), "States": states})
+    def machine(self, states: States, *, limit: int | None = None) -> str:
+        """Create a machine that starts with the first of `states`, may take `limit` seconds, and return its ARN."""
+        limits = {} if limit is None else {"TimeoutSeconds": limit}
+        definition = json.dumps({"StartAt": next(iter(states)), "States": states, **limits})
         name = uuid.uuid4().hex
         return str(self.states.create_state_machine(name=name, definition=definition, roleArn=_ROLE)["stateMachineArn"])
 
@@ -114,6 +116,17 @@ class Moto:
         self._store.put_object(Bucket=_BUCKET, Key=key, Body=json.dumps(list(range(items))))
         data = {"plan": {"bucket": _BUCKET, "key": key}, "limits": {"workers": workers, "heartbeat": 30, "timeout": 60}}
         return self.start({"Many": self.many_stored(item, **fields), **(after or {})}, data)
+
+    def start_heard(self, states: States, data: States | None = None, *, limit: int | None = None) -> str:
+        """Do as `start`, and have a rule put what EventBridge hears of it into the queue."""
+        machine, name = self.machine(states, limit=limit), uuid.uuid4().hex
+        names = ["QueueArn"]
+        queue = self._queue.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=names)["Attributes"]
+        pattern = {"source": ["aws.states"], "detail": {"stateMachineArn": [machine]}}
+        self._events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+        self._events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue["QueueArn"]}])
+        started = self.states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(data or {}))
+        return str(started["executionArn"])
 
     def message(self, *, within: float = 10) -> dict[str, Any]:
         """Return the next message that a task sent; an empty one where none comes in `within` seconds."""

@@ -8,6 +8,7 @@ import pytest
 from frameloom.model.job import Segment
 from frameloom.model.messages import ChunkMessage, LogBatch
 from frameloom.model.request import parse_request
+from frameloom.model.stopped import Stopped
 from tests.conformance.asl_checks import every_state
 from tests.conformance.toolbox import ROOT
 
@@ -33,8 +34,8 @@ def bodies(name: str) -> list[str]:
     return [record["body"] for record in event(name)["Records"]]
 
 
-def test_each_function_and_each_way_to_start_a_job_has_one() -> None:
-    assert sorted(path.stem for path in EVENTS.iterdir()) == sorted([*FUNCTIONS, *WAYS_TO_START])
+def test_each_function_and_each_way_to_start_or_stop_a_job_has_one() -> None:
+    assert sorted(path.stem for path in EVENTS.iterdir()) == sorted([*FUNCTIONS, *WAYS_TO_START, "job_stopped"])
 
 
 @pytest.mark.parametrize("name", [*WAYS_TO_START, "submit_job"])
@@ -63,3 +64,7 @@ def test_the_job_and_its_segment_can_be_read() -> None:
 def test_the_queued_ones_hold_messages_of_ours() -> None:
     assert [ChunkMessage.read(json.loads(body)).chunk_id for body in bodies("fail_lost_chunk")] == ["1-000002"]
     assert [len(LogBatch.read(json.loads(body)).records) for body in bodies("collect_logs")] == [2, 1]
+
+
+def test_a_job_that_was_stopped_can_be_read() -> None:
+    assert Stopped.of_event(event("job_stopped")).started.isoformat() == "2026-11-23T10:15:00+00:00"

@@ -245,6 +245,57 @@ def test_canary_an_execution_cannot_be_stopped_as_soon_as_it_is_started(plain: M
     assert plain.end(execution, within=0.5)["status"] != "ABORTED"
 
 
+# --- What EventBridge hears
+
+
+def heard(moto: Moto, number: int) -> list[Any]:
+    """Return so many events, in the order in which they are told."""
+    events = [moto.message() for _ in range(number)]
+    return sorted(events, key=lambda event: event["detail"]["stopDate"] or 0)
+
+
+def test_eventbridge_hears_of_an_execution_that_is_stopped_and_why(mended: Moto) -> None:
+    execution = mended.start_heard({"Wait": {"Type": "Wait", "Seconds": 60, "End": True}}, {"file": "shot.blend"})
+    mended.states.stop_execution(executionArn=execution, error="Canceled", cause="Not needed any more.")
+    started, stopped = heard(mended, 2)
+    assert (started["detail"]["status"], started["detail"]["stopDate"]) == ("RUNNING", None)
+    assert stopped["source"] == "aws.states"
+    assert stopped["detail-type"] == "Step Functions Execution Status Change"
+    assert stopped["resources"] == [execution]
+    now = mended.now(execution)
+    assert stopped["detail"] == {
+        "executionArn": execution,
+        "stateMachineArn": now["stateMachineArn"],
+        "name": now["name"],
+        "status": "ABORTED",
+        "startDate": started["detail"]["startDate"],
+        "stopDate": stopped["detail"]["stopDate"],
+        "input": '{"file": "shot.blend"}',
+        "output": None,
+        "inputDetails": {"included": True},
+        "outputDetails": None,
+        "error": "Canceled",
+        "cause": "Not needed any more.",
+    }
+    for name in ("startDate", "stopDate"):
+        # Milliseconds, which the two round differently; the emulator's execution ends a moment after it was stopped.
+        assert abs(stopped["detail"][name] / 1000 - now[name].timestamp()) < 1
+    assert mended.message(within=0.2) == {}
+
+
+def test_eventbridge_hears_of_an_execution_that_times_out_once(mended: Moto) -> None:
+    execution = mended.start_heard({"Wait": {"Type": "Wait", "Seconds": 60, "End": True}}, limit=1)
+    _, ended = heard(mended, 2)
+    assert (ended["detail"]["status"], ended["detail"]["executionArn"]) == ("TIMED_OUT", execution)
+    assert mended.now(execution)["status"] == "TIMED_OUT"
+    assert mended.message(within=0.2) == {}
+
+
+def test_canary_eventbridge_hears_nothing_of_executions(plain: Moto) -> None:
+    plain.output(plain.start_heard({"Done": {"Type": "Succeed"}}))
+    assert plain.message(within=0.2) == {}
+
+
 # --- Names, times and errors of executions
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from frameloom.local.template import local_template
 from frameloom.model.report import FrameCounts, ObjectRef, Summary
 from frameloom.model.status import JobStatus
 from tests.conformance.farm_template import of_type, references, resources, statements, template
@@ -14,6 +15,7 @@ from tests.conformance.toolbox import ROOT
 QUEUES = of_type("AWS::SQS::Queue")
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 RULES = of_type("AWS::Events::Rule")
+STOPPED = resources["LogJobFunction"]["Properties"]["Events"]["JobStopped"]["Properties"]
 TOPIC = {"Ref": "NotificationTopic"}
 UNDELIVERED = {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
 
@@ -31,25 +33,23 @@ class TestDeadLetters:
 
     def test_every_target_of_every_rule_has_one_and_gives_up_within_an_hour(self) -> None:
         upload = resources["RenderJob"]["Properties"]["Events"]["SceneUploaded"]["Properties"]
-        targets = [upload, *(target for rule in RULES.values() for target in rule["Targets"])]
-        assert len(targets) == 3
+        targets = [upload, STOPPED, *(target for rule in RULES.values() for target in rule["Targets"])]
+        assert len(targets) == 4
         for target in targets:
             assert target["DeadLetterConfig"] == {"Arn": UNDELIVERED}
             assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == 3600
 
-    def test_the_function_that_may_be_called_asynchronously_has_one(self) -> None:
-        assert resources["SubmitJobFunction"]["Properties"]["DeadLetterQueue"] == {
-            "Type": "SQS",
-            "TargetArn": UNDELIVERED,
-        }
-        (statement,) = (each for each in statements("SubmitJobFunctionRole") if each["Sid"] == "KeepWhatFails")
+    @pytest.mark.parametrize("function", ["SubmitJobFunction", "LogJobFunction"])
+    def test_a_function_that_may_be_called_asynchronously_has_one(self, function: str) -> None:
+        assert resources[function]["Properties"]["DeadLetterQueue"] == {"Type": "SQS", "TargetArn": UNDELIVERED}
+        (statement,) = (each for each in statements(f"{function}Role") if each["Sid"] == "KeepWhatFails")
         assert (statement["Action"], statement["Resource"]) == ("sqs:SendMessage", UNDELIVERED)
 
     def test_only_our_rules_may_put_events_there(self) -> None:
         policy = resources["UndeliveredQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
         (allowed,) = (statement for statement in policy if statement["Effect"] == "Allow")
         assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
-        rules = {"RenderJobSceneUploaded", *RULES}
+        rules = {"RenderJobSceneUploaded", "LogJobFunctionJobStopped", *RULES}
         assert set(references(allowed["Condition"]["ArnEquals"]["aws:SourceArn"])) == rules
 
 
@@ -125,6 +125,37 @@ class TestAlarms:
         assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
         source = (ROOT / "functions/collect_logs/app.py").read_text(encoding="utf-8")
         assert f'add_metric(name="{metric["MetricName"]}"' in source
+
+
+class TestStoppedJobs:
+    """A job in which no state runs any more gets its report by a rule."""
+
+    @pytest.fixture(scope="class")
+    def transformed(self) -> dict[str, Any]:
+        """Return the resources that SAM makes."""
+        made: dict[str, Any] = local_template(ROOT / "template.yaml", {}, leave_out=())["Resources"]
+        return made
+
+    def test_the_rule_hears_of_the_ends_that_no_state_sees_of_this_machine_alone(self) -> None:
+        assert STOPPED["Pattern"] == {
+            "source": ["aws.states"],
+            "detail-type": ["Step Functions Execution Status Change"],
+            "detail": {"stateMachineArn": [{"Ref": "RenderJob"}], "status": ["ABORTED", "TIMED_OUT"]},
+        }
+
+    def test_it_may_call_that_one_function_and_no_other_rule_may(self, transformed: dict[str, Any]) -> None:
+        rights = [each["Properties"] for each in transformed.values() if each["Type"] == "AWS::Lambda::Permission"]
+        assert rights == [
+            {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": {"Ref": "LogJobFunction"},
+                "Principal": "events.amazonaws.com",
+                "SourceArn": {"Fn::GetAtt": ["LogJobFunctionJobStopped", "Arn"]},
+            }
+        ]
+
+    def test_it_sends_what_its_function_reads(self) -> None:
+        assert STOPPED["InputPath"] == "$.detail"
 
 
 class TestAnnouncements:

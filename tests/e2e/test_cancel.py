@@ -35,7 +35,8 @@ def by_the_command_line(rig: Rig, job_id: str) -> None:
     del rig
     command = [FRAMELOOM, "cancel", job_id, "--reason", "wrong camera", "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert json.loads(ran.stdout) == [{"job_id": job_id, "status": "canceled"}]
+    (answer,) = json.loads(ran.stdout)
+    assert (answer["job_id"], answer["status"]) == (job_id, "canceled")
 
 
 @pytest.mark.usefixtures("home")
@@ -91,6 +92,13 @@ def test_a_canceled_job_that_starts_again_renders_only_what_is_missing(rig: Rig,
     rig.wait_for_log(job_id, "Chunk given up")
     kept = rig.frame_writes("redriven")
     assert 3 <= len(kept) < 8
+    summary = rig.wait_for_report(job_id)["summary"]
+    assert (summary["status"], summary["error"], summary["cause"]) == ("canceled", "Canceled", "wrong camera")
+    # Of those that were there when it was stopped: a frame that a worker had just rendered came in afterwards.
+    assert 3 <= summary["frames"]["rendered"] <= len(kept)
+    assert summary["frames"]["reused"] == 0
+    told = json.loads(subprocess.run([FRAMELOOM, "status", job_id, "--json"], capture_output=True, check=True).stdout)
+    assert (told["status"], told["report"]) == ("canceled", summary["report"])
     execution = rig.run(**request)
     assert execution.status is JobStatus.SUCCEEDED, execution.cause
     counts = execution.output["frames"]

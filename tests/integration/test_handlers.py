@@ -418,6 +418,14 @@ def test_log_job_says_something_of_an_error_without_a_cause() -> None:
     assert (summary["Error"], summary["Cause"]) == ("States.Timeout", "")
 
 
+def test_log_job_reports_a_job_that_was_stopped(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
+    event = json.loads((FUNCTIONS.parent / "events" / "job_stopped.json").read_text(encoding="utf-8"))
+    summary = load("log_job")(event)
+    assert (summary["status"], summary["cause"]) == ("canceled", event["cause"])
+    assert json.loads(store.get(BUCKETS.logs, summary["report"]["key"]) or b"")["summary"] == summary
+    assert metrics_of(capsys) == {"JobsCanceled": 1}
+
+
 # ── submit_job ──
 
 

@@ -22,6 +22,10 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     return Terminal(capsys, farm)
 
 
+def canceled(job: str) -> str:
+    return f"Job {job} is canceled. Its report: s3://logs/jobs/{job}/report.json"
+
+
 def status(terminal: Terminal, job: str) -> JobStatus:
     execution = terminal.farm.executions.describe(job)
     assert execution is not None
@@ -30,7 +34,7 @@ def status(terminal: Terminal, job: str) -> JobStatus:
 
 def test_a_job_is_canceled_and_others_go_on(terminal: Terminal) -> None:
     ran = terminal.run("cancel", "shot-1", "--reason", "wrong camera")
-    assert (ran.code, ran.out, ran.err) == (0, "Job shot-1 is canceled.\n", "")
+    assert (ran.code, ran.out, ran.err) == (0, f"{canceled('shot-1')}\n", "")
     execution = terminal.farm.executions.describe("shot-1")
     assert execution is not None
     assert (execution.status, execution.cause) == (JobStatus.CANCELED, "wrong camera")
@@ -39,13 +43,13 @@ def test_a_job_is_canceled_and_others_go_on(terminal: Terminal) -> None:
 
 def test_several_are_canceled_at_once_and_one_twice_is_canceled_once(terminal: Terminal) -> None:
     ran = terminal.run("cancel", "shot-1", "shot-2", "shot-1")
-    assert (ran.code, ran.out.splitlines()) == (0, ["Job shot-1 is canceled.", "Job shot-2 is canceled."])
+    assert (ran.code, ran.out.splitlines()) == (0, [canceled("shot-1"), canceled("shot-2")])
 
 
 def test_a_job_that_has_ended_stays_as_it_is(terminal: Terminal) -> None:
     ran = terminal.run("cancel", "shot-1", "shot-3")
     assert ran.code == 1
-    assert ran.out == "Job shot-1 is canceled.\n"
+    assert ran.out == f"{canceled('shot-1')}\n"
     assert ran.err == "frameloom: Job shot-3 has ended before: it succeeded.\n"
     assert status(terminal, "shot-3") is JobStatus.SUCCEEDED
 
@@ -61,11 +65,12 @@ def test_where_one_is_unknown_none_is_canceled(terminal: Terminal) -> None:
     assert status(terminal, "shot-1") is JobStatus.RUNNING
 
 
-def test_json_says_how_each_ended(terminal: Terminal) -> None:
+def test_json_says_how_each_ended_and_where_its_report_is(terminal: Terminal) -> None:
     ran = terminal.run("cancel", "shot-1", "shot-3", "--json")
+    ended = {"shot-1": "canceled", "shot-3": "succeeded"}
     assert json.loads(ran.out) == [
-        {"job_id": "shot-1", "status": "canceled"},
-        {"job_id": "shot-3", "status": "succeeded"},
+        {"job_id": job, "status": status, "report": {"bucket": "logs", "key": f"jobs/{job}/report.json"}}
+        for job, status in ended.items()
     ]
 
 

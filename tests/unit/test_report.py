@@ -1,4 +1,4 @@
-"""LogJob: the report of a job, on the good and on the failed way."""
+"""LogJob: the report of a job, on the good way, on the failed one, and where it was stopped from outside."""
 
 import json
 from collections.abc import Mapping
@@ -9,9 +9,11 @@ import pytest
 
 from frameloom.model.messages import ChunkResult
 from frameloom.model.report import JobReport
+from frameloom.model.stopped import Stopped
 from frameloom.services import documents
 from frameloom.services.memory import MemoryStore
-from frameloom.services.report import MAX_CAUSE, MAX_ERROR, failure, report
+from frameloom.services.plan import plan
+from frameloom.services.report import MAX_CAUSE, MAX_ERROR, failure, report, report_stopped
 from tests.jobs import BUCKETS, STARTED, make_job, put_frames, put_result
 
 NOW = datetime(2026, 11, 23, 6, 1, 30, 500_000, tzinfo=UTC)
@@ -143,3 +145,61 @@ def test_an_error_fits_the_fail_state() -> None:
     name, cause = failure({"Error": "E" * 1000, "Cause": "c" * 100_000}, [])
     assert (len(name), len(cause)) == (MAX_ERROR, MAX_CAUSE)
     assert failure({}, []) == ("States.Runtime", "")
+
+
+def stopped(status: str = "ABORTED", **fields: Any) -> Stopped:
+    """Return what EventBridge tells of shot-1, stopped 90.5 s after it began."""
+    detail = {"name": "shot-1", "status": status, "startDate": 1795413600000, "stopDate": 1795413690500}
+    return Stopped.of_event(detail | {"error": None, "cause": None} | fields)
+
+
+def reported_stopped(store: MemoryStore, what: Stopped) -> JobReport:
+    summary = report_stopped(what, store=store, buckets=BUCKETS)
+    document = JobReport.read(documents.read(store, BUCKETS.logs, "jobs/shot-1/report.json"))
+    assert document.summary.to_json() == summary
+    return document
+
+
+def test_a_canceled_job_says_why_when_and_how_far_it_came(store: MemoryStore) -> None:
+    job = make_job(store, "1-9", chunk_size=4)
+    put_frames(store, job, [1])
+    plan("shot-1", 0, store=store, buckets=BUCKETS)
+    # The one chunk was answered for, the other one was underway.
+    put_frames(store, job, [2, 3, 4, 5, 6])
+    put_result(store, job, "1-000000", "2-5", rendered=4, frame_seconds={str(frame): 1.0 for frame in (2, 3, 4, 5)})
+    document = reported_stopped(store, stopped(error="Canceled", cause="wrong camera"))
+    summary = document.summary.to_json()
+    assert (summary["status"], summary["error"], summary["cause"]) == ("canceled", "Canceled", "wrong camera")
+    assert summary["frames"] == {"total": 9, "rendered": 5, "reused": 1, "missing": 3}
+    assert "video" not in summary
+    assert (document.started, document.ended) == ("2026-11-23T06:00:00+00:00", "2026-11-23T06:01:30.500000+00:00")
+    assert (document.seconds, document.workers) == (90.5, ["worker-1"])
+
+
+def test_a_large_job_that_is_canceled_after_its_scouts_has_rendered_them(store: MemoryStore) -> None:
+    job = make_job(store, "1-1000")
+    plan("shot-1", 0, store=store, buckets=BUCKETS)
+    put_frames(store, job, [1, 501])
+    assert reported_stopped(store, stopped()).summary.frames.rendered == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "ended", "error"), [("ABORTED", "canceled", "Canceled"), ("TIMED_OUT", "failed", "States.Timeout")]
+)
+def test_a_job_that_was_stopped_without_a_word_says_so(store: MemoryStore, status: str, ended: str, error: str) -> None:
+    summary = reported_stopped(store, stopped(status)).summary
+    assert (summary.status, summary.error) == (ended, error)
+    assert summary.cause
+
+
+def test_a_job_that_was_stopped_twice_has_one_report(store: MemoryStore) -> None:
+    job = make_job(store, "1-3")
+    once = reported_stopped(store, stopped())
+    put_frames(store, job, [1])
+    assert reported_stopped(store, stopped()) == once
+
+
+def test_a_report_that_the_job_wrote_itself_stays(store: MemoryStore) -> None:
+    put_frames(store, make_job(store, "1-3"), [1, 2, 3])
+    _, own = reported(store)
+    assert reported_stopped(store, stopped()) == own

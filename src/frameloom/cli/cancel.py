@@ -1,12 +1,13 @@
 """`frameloom cancel`: stop jobs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from frameloom.cli import options
 from frameloom.cli.answers import FAILED, answering, tell_error, tell_json
 from frameloom.cli.sections import examples
+from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.status import JobStatus
 
@@ -29,13 +30,15 @@ def cancel(
 ) -> None:
     """Cancel jobs: their workers stop within half a minute, and what waits in the queue is dropped.
 
-    Finished frames stay, and a job that is started again renders only what is missing. Other jobs go on. A job that has
-    ended stays as it is; the exit code is 1 where one was not to be canceled any more.
+    Finished frames stay, and a job that is started again renders only what is missing. A moment later its report says
+    how far it came. Other jobs go on. A job that has ended stays as it is; the exit code is 1 where one was not to be
+    canceled any more.
     """
     with answering(json=json):
         from frameloom.cli.target import find_farm  # noqa: PLC0415
 
-        executions = find_farm(stack=stack, local=local).executions
+        farm = find_farm(stack=stack, local=local)
+        executions = farm.executions
         # All are looked at before one is stopped.
         for job in jobs:
             if executions.describe(job) is None:
@@ -46,11 +49,15 @@ def cancel(
             after = executions.describe(job)
             ended[job] = JobStatus.CANCELED if after is None else after.status
         if json:
-            tell_json([{"job_id": job, "status": str(status)} for job, status in ended.items()])
+            tell_json([_as_json(job, status, farm.buckets.logs) for job, status in ended.items()])
         for job, status in ended.items():
             if status is not JobStatus.CANCELED:
                 tell_error("Ended", f"Job {job} has ended before: it {status}.", json=False)
             elif not json:
-                typer.echo(f"Job {job} is canceled.")
+                typer.echo(f"Job {job} is canceled. Its report: s3://{farm.buckets.logs}/{keys.report_key(job)}")
         if any(status is not JobStatus.CANCELED for status in ended.values()):
             raise typer.Exit(FAILED)
+
+
+def _as_json(job: str, status: JobStatus, bucket: str) -> dict[str, Any]:
+    return {"job_id": job, "status": str(status), "report": {"bucket": bucket, "key": keys.report_key(job)}}

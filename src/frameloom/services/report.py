@@ -1,4 +1,4 @@
-"""LogJob: write the job's report, on the good and on the failed way."""
+"""LogJob: write the job's report, on the good way, on the failed one, and of a job that was stopped from outside."""
 
 import json
 from collections.abc import Mapping
@@ -6,17 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from frameloom.model import errors, keys
+from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
 from frameloom.model.messages import ChunkResult
 from frameloom.model.report import FrameCounts, JobReport, ObjectRef, Summary
 from frameloom.model.status import JobStatus
-from frameloom.services import documents
+from frameloom.model.stopped import Stopped
+from frameloom.services import documents, rounds
 from frameloom.services.ports import Buckets, Store
 
 # What Step Functions' own words hide: a Map that failed says only that too many of its items did.
 _MAP_FAILED = "States.ExceedToleratedFailureThreshold"
 # The limits of a Fail state's Error and Cause, in characters.
 MAX_ERROR, MAX_CAUSE = 256, 32_768
+# Between them they name every frame that the job had to render; the last one only what of these was still missing.
+_PLANS = (rounds.SCOUTS, rounds.FIRST)
 
 
 def report(
@@ -28,14 +32,45 @@ def report(
         started: when the execution started, ISO 8601.
         error: `{"Error", "Cause"}` on the failed way, None on the good one.
     """
+    status = JobStatus.SUCCEEDED if error is None else JobStatus.FAILED
+    return _write(job_id, status, started=started, ended=now, error=error, store=store, buckets=buckets)
+
+
+def report_stopped(stopped: Stopped, *, store: Store, buckets: Buckets) -> dict[str, Any]:
+    """Write the report of a job in which no state runs any more, and return its summary; one that is there stays."""
+    there = documents.read(store, buckets.logs, keys.report_key(stopped.job_id))
+    if there is not None:
+        # The event came twice, or late: the job was stopped in the moment between its report and its end.
+        return JobReport.model_validate(there).summary.to_json()
+    return _write(
+        stopped.job_id,
+        stopped.status,
+        started=stopped.started.isoformat(),
+        ended=stopped.ended,
+        error={"Error": stopped.error, "Cause": stopped.cause},
+        store=store,
+        buckets=buckets,
+    )
+
+
+def _write(
+    job_id: str,
+    status: JobStatus,
+    *,
+    started: str,
+    ended: datetime,
+    error: Mapping[str, str] | None,
+    store: Store,
+    buckets: Buckets,
+) -> dict[str, Any]:
     job = documents.find_job(store, buckets, job_id)
     chunks = list(documents.chunk_results(store, buckets, job_id))
-    summary = _summary(job_id, job, chunks, error, store=store, buckets=buckets)
+    summary = _summary(job_id, status, job, chunks, error, store=store, buckets=buckets)
     document = JobReport(
         summary=summary,
         started=started,
-        ended=now.isoformat(),
-        seconds=round((now - datetime.fromisoformat(started)).total_seconds(), 3),
+        ended=ended.isoformat(),
+        seconds=round((ended - datetime.fromisoformat(started)).total_seconds(), 3),
         workers=sorted({chunk.worker for chunk in chunks if chunk.worker}),
         chunks=chunks,
     )
@@ -66,6 +101,7 @@ def _message(cause: str) -> str:
 
 def _summary(
     job_id: str,
+    status: JobStatus,
     job: Job | None,
     chunks: list[ChunkResult],
     error: Mapping[str, str] | None,
@@ -76,28 +112,37 @@ def _summary(
     name, cause = (None, None) if error is None else failure(error, chunks)
     base = Summary(
         job_id=job_id,
-        status=JobStatus.SUCCEEDED if error is None else JobStatus.FAILED,
+        status=status,
         report=ObjectRef(bucket=buckets.logs, key=keys.report_key(job_id)),
         error=name,
         cause=cause,
     )
     if job is None:
         return base
+    # A chunk that two workers finished is counted once: by its frames, not by its answers.
+    made = {int(frame) for chunk in chunks for frame in chunk.frame_seconds}
+    if status is JobStatus.CANCELED:
+        # Its chunks were never answered for: what was planned and is there was rendered.
+        made |= _planned(job, store, buckets)
     video = ObjectRef(bucket=job.scene.bucket, key=keys.video_key(job.scene.key))
     return base.model_copy(
         update={
             "scene": job.scene.key,
-            "frames": _counts(job, chunks, store),
+            "frames": _counts(job, made, store),
             "output": ObjectRef(bucket=job.outputs.bucket, key=job.outputs.prefix),
             "video": video if job.films and error is None else None,
         }
     )
 
 
-def _counts(job: Job, chunks: list[ChunkResult], store: Store) -> FrameCounts:
+def _counts(job: Job, made: set[int], store: Store) -> FrameCounts:
     total = len(job.frame_range())
     present = set(documents.present_frames(store, job))
-    # A chunk that two workers finished is counted once: by its frames, not by its answers.
-    made = {int(frame) for chunk in chunks for frame in chunk.frame_seconds}
     rendered = len(made & present)
     return FrameCounts(total=total, rendered=rendered, reused=len(present) - rendered, missing=total - len(present))
+
+
+def _planned(job: Job, store: Store, buckets: Buckets) -> set[int]:
+    """Return the frames that were not there when the job began."""
+    lists = (documents.read(store, buckets.logs, keys.chunks_key(job.job_id, number)) for number in _PLANS)
+    return {frame for chunks in lists for chunk in chunks or [] for frame in FrameRange.parse(chunk["frames"])}

@@ -34,6 +34,9 @@ def describe(execution: Execution, *, store: Store, buckets: Buckets) -> dict[st
     facts |= {name: value for name in ("error", "cause") if (value := getattr(execution, name)) is not None}
     if isinstance(execution.output, dict):
         facts |= {name: execution.output[name] for name in ("video", "report") if name in execution.output}
+    elif execution.status.ended and store.head(buckets.logs, keys.report_key(execution.job_id)) is not None:
+        # What failed or was stopped has no output to name it.
+        facts["report"] = {"bucket": buckets.logs, "key": keys.report_key(execution.job_id)}
     job = documents.find_job(store, buckets, execution.job_id)
     if job is not None:
         done, total = len(documents.present_frames(store, job)), len(job.frame_range())

@@ -24,7 +24,13 @@ from moto.stepfunctions.parser.asl.component.state.fail import state_fail
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.backend import execution
 
-from frameloom.local.mends import stepfunctions_cost, stepfunctions_ends, stepfunctions_maps, stepfunctions_tokens
+from frameloom.local.mends import (
+    stepfunctions_cost,
+    stepfunctions_ends,
+    stepfunctions_events,
+    stepfunctions_maps,
+    stepfunctions_tokens,
+)
 from frameloom.local.mends.patch import replace
 
 # How long StopExecution waits for an execution that has only just been started, in seconds.
@@ -44,6 +50,8 @@ def apply() -> None:
     replace(execution.Execution, "get_start_execution_details", _times_are_texts)
     replace(execution.Execution, "stop", _a_stop_that_stops)
     replace(responses.StepFunctionResponse, "stop_execution", _a_stop_with_its_cause)
+    # Last: what is told is what the mends above have made of it.
+    stepfunctions_events.apply()
 
 
 def _errors_keep_their_names(_original: Any) -> Any:
