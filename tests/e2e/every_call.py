@@ -99,7 +99,7 @@ def _a_frame_that_went_away(rig: Rig) -> None:
     execution = rig.run(file=f"{FOLDER}film.blend", frames="1-2")
     (frame, *_) = rig.frame_writes(f"{FOLDER}film")
     rig.s3.delete_object(Bucket=rig.stack.buckets.frames, Key=frame)
-    part = {"Bucket": rig.stack.buckets.logs, "Key": keys.segment_key(execution.job_id, 0)}
+    part = {"Bucket": rig.stack.buckets.logs, "Key": keys.segment_key(execution.job_id, 0, "mp4")}
 
     def fails(state: str, error: str, **event: Any) -> None:
         answer = _invoke(rig, _function(rig, state), {"job_id": execution.job_id, **event})

@@ -344,7 +344,7 @@ def test_a_film_that_is_shorter_than_its_frames_is_not_kept(store: S3Store) -> N
     load("encode_segment")({"job_id": "shot-1", "segment": {"segment": 0, "first": 0, "count": 2}})
     with pytest.raises(EncodeFailed, match="holds 2 frames instead of 3"):
         load("stitch_video")({"job_id": "shot-1"})
-    assert store.head(BUCKETS.scenes, keys.video_key(job.scene.key)) is None
+    assert store.head(BUCKETS.scenes, keys.video_key(job.scene.key, "mp4")) is None
 
 
 def test_a_segment_of_no_frames_is_an_encode_failed(store: S3Store) -> None:

@@ -119,7 +119,7 @@ class SteppingExecutions(MemoryExecutions):
             self._rendered += 1
         else:
             if job.films:
-                store.put(BUCKETS.scenes, keys.video_key(job.scene.key), VIDEO)
+                store.put(BUCKETS.scenes, keys.video_key(job.scene.key, job.video.container), VIDEO)
             self._end(job_id, None)
 
     def _end(self, job_id: str, error: FarmError | None) -> None:

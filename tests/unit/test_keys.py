@@ -141,8 +141,9 @@ def test_another_request_or_version_has_another_job_id(change: dict[str, Any], v
 
 
 def test_the_film_lies_beside_its_scene() -> None:
-    assert keys.video_key("film/shot.blend") == "film/shot.mp4"
-    assert keys.video_key("a.blend.blend") == "a.blend.mp4"
+    assert keys.video_key("film/shot.blend", "mp4") == "film/shot.mp4"
+    assert keys.video_key("film/shot.blend", "mov") == "film/shot.mov"
+    assert keys.video_key("a.blend.blend", "mp4") == "a.blend.mp4"
 
 
 def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> None:
@@ -151,7 +152,7 @@ def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> N
         keys.assets_key("j"),
         keys.report_key("j"),
         *(keys.chunks_key("j", number) for number in (1, 2)),
-        *(keys.segment_key("j", number) for number in (0, 1)),
+        *(keys.segment_key("j", number, "mp4") for number in (0, 1)),
         *(
             keys.result_key("j", chunk, attempt=attempt, worker=worker)
             for chunk in ("1-000000", "1-000001", "2-000000")
@@ -181,7 +182,8 @@ def test_the_table_of_keys_is_how_keys_are_made() -> None:
     prefix = keys.frames_prefix("film/shot.blend", "<render key>")
     for key in (
         "film/shot.blend",
-        keys.video_key("film/shot.blend"),
+        keys.video_key("film/shot.blend", "mp4"),
+        keys.video_key("film/shot.blend", "mov"),
         keys.frame_key(prefix, 17, "PNG"),
         keys.job_prefix("<job id>"),
     ):

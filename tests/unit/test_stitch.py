@@ -16,7 +16,7 @@ from frameloom.services.video import encode_segment
 from tests.jobs import BUCKETS, make_job
 from tests.unit.video_images import film, images, numbered, numbered_frames, read_number
 
-FILM = (BUCKETS.scenes, keys.video_key("film/shot.blend"))
+FILM = (BUCKETS.scenes, keys.video_key("film/shot.blend", "mp4"))
 OPTIONS = film(numbered(0).size, 24)
 
 
@@ -30,7 +30,7 @@ class Films(MemoryStore):
         for number in range(3):
             path = folder / f"{number}.mp4"
             encode_segment(numbered_frames(7 * number, 7), path, OPTIONS)
-            self.upload(path, BUCKETS.logs, keys.segment_key("shot-1", number))
+            self.upload(path, BUCKETS.logs, keys.segment_key("shot-1", number, "mp4"))
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_what_is_no_whole_film_is_never_there(
     store: Films, tmp_path: Path, segment: bytes | int | None, words: str
 ) -> None:
     store.put(*FILM, b"the film of yesterday")
-    key = keys.segment_key("shot-1", 1)
+    key = keys.segment_key("shot-1", 1, "mp4")
     if segment is None:
         store.delete(BUCKETS.logs, key)
     elif isinstance(segment, bytes):
@@ -91,7 +91,7 @@ def test_what_is_no_whole_film_is_never_there(
 
 
 def test_a_segment_that_is_encoded_anew_meanwhile_is_no_part_of_the_film(store: Films, tmp_path: Path) -> None:
-    read, last = store.read, keys.segment_key("shot-1", 2)
+    read, last = store.read, keys.segment_key("shot-1", 2, "mp4")
     encode_segment(numbered_frames(0, 7), tmp_path / "x.mp4", OPTIONS)
 
     def changed(bucket: str, key: str, *, start: int, length: int, etag: str) -> bytes:

@@ -85,7 +85,7 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
         if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
             request = request.model_copy(update={"max_workers": target.chunks_at_once})
         settled = settle(request, scene, blender=target.blender(), device=target.device())
-        results = Results.of(order.out, request.file)
+        results = Results.of(order.out, request)
         results.check(settled.render_key)
         with make_display(quiet=quiet, json=json) as display:
             errand = Errand(

@@ -70,10 +70,20 @@ Fps = Annotated[
         metavar="RATE", help="The video's frames per second, such as 24 or 30000/1001.", rich_help_panel=RESULTS
     ),
 ]
+Codec = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CODEC",
+        help="h264, h265, av1, or prores, whose film is a .mov and keeps transparency.  [default: h264]",
+        rich_help_panel=RESULTS,
+    ),
+]
 Quality = Annotated[
     str | None,
     typer.Option(
-        metavar="CRF", help="The video's quality: 0 is lossless, 51 the worst.  [default: 18]", rich_help_panel=RESULTS
+        metavar="CRF",
+        help="The video's quality: 0 is lossless, 51 the worst; prores takes none.  [default: 18]",
+        rich_help_panel=RESULTS,
     ),
 ]
 OnMissing = Annotated[

@@ -11,6 +11,7 @@ EXAMPLES = examples(
     "frameloom render shot.blend --frames 1-100 --out out --workers 2",
     "frameloom render shot.blend --frames 1-10:2,15 --resolution 25 --samples 16",
     "frameloom render shot.blend --frames-only --format OPEN_EXR",
+    "frameloom render shot.blend --codec prores",
     "frameloom render shot.blend --stack my-farm --max-workers 50",
     "frameloom render shot.blend --set video.quality=20 --set queue_timeout=600",
 )
@@ -32,6 +33,7 @@ def render(
     out: options.Out = Path(),
     frames_only: options.FramesOnly = False,
     fps: options.Fps = None,
+    codec: options.Codec = None,
     quality: options.Quality = None,
     on_missing: options.OnMissing = None,
     local: options.Local = False,
@@ -45,7 +47,8 @@ def render(
 ) -> None:
     """Render a scene to frames and a video.
 
-    The video goes to DIR/<scene>.mp4, the frames into DIR/<scene>/, the report to DIR/<scene>.report.json.
+    The video goes to DIR/<scene>.mp4, a ProRes to DIR/<scene>.mov, the frames into DIR/<scene>/, the report to
+    DIR/<scene>.report.json.
     What was rendered before, with the same settings of the same scene, is not rendered again. Ctrl-C cancels
     the job and keeps the frames that are there.
     """
@@ -68,6 +71,7 @@ def render(
                     "format": format,
                     "output": "frames" if frames_only else None,
                     "fps": fps,
+                    "video.codec": codec,
                     "video.quality": quality,
                     "on_missing": on_missing,
                     "max_workers": max_workers,

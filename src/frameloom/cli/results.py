@@ -7,6 +7,8 @@ from pathlib import Path
 
 from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest
+from frameloom.model.request import JobRequest
+from frameloom.model.settings import Container
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,16 +17,17 @@ class Results:
 
     out: Path
     stem: str
+    container: Container
 
     @classmethod
-    def of(cls, out: Path, scene: str) -> "Results":
-        """Return the results of a scene by its key."""
-        return cls(out=out, stem=keys.scene_stem(scene.rpartition("/")[2]))
+    def of(cls, out: Path, request: JobRequest) -> "Results":
+        """Return the results of what a request asks for."""
+        return cls(out=out, stem=keys.scene_stem(request.file.rpartition("/")[2]), container=request.video.container)
 
     @property
     def video(self) -> Path:
         """Return the video's path."""
-        return self.out / f"{self.stem}.mp4"
+        return self.out / f"{self.stem}.{self.container}"
 
     @property
     def report(self) -> Path:

@@ -29,6 +29,7 @@ def sequence(
     format: options.Format = None,  # noqa: A002  the option's name
     out: options.Out = Path(),
     fps: options.Fps = None,
+    codec: options.Codec = None,
     quality: options.Quality = None,
     on_missing: options.OnMissing = None,
     local: options.Local = False,
@@ -60,6 +61,7 @@ def sequence(
                     "format": format,
                     "output": "video",
                     "fps": fps,
+                    "video.codec": codec,
                     "video.quality": quality,
                     "on_missing": on_missing,
                 },

@@ -3,7 +3,7 @@
 | what | bucket | key |
 |---|---|---|
 | scene | scenes | `film/shot.blend` |
-| video | scenes | `film/shot.mp4` |
+| video | scenes | `film/shot.mp4`, of ProRes `film/shot.mov` |
 | frame | frames | `film/shot/<render key>/000017.png` |
 | everything about a job | logs | `jobs/<job id>/...` |
 | how long a render's frames take | logs | `jobs/timings/<render key>.json` |
@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from frameloom.model.settings import EXTENSIONS, FrameFormat, RenderSettings
+from frameloom.model.settings import EXTENSIONS, Container, FrameFormat, RenderSettings
 
 
 def scene_stem(scene: str) -> str:
@@ -52,9 +52,9 @@ def frame_key(prefix: str, frame: int, file_format: FrameFormat) -> str:
     return prefix + frame_name(frame, file_format)
 
 
-def video_key(scene: str) -> str:
+def video_key(scene: str, container: Container) -> str:
     """Return the key of a scene's film, beside the scene."""
-    return f"{scene_stem(scene)}.mp4"
+    return f"{scene_stem(scene)}.{container}"
 
 
 def job_prefix(job_id: str) -> str:
@@ -126,9 +126,9 @@ def returned_parts(key: str) -> tuple[str, str]:
     return at, worker
 
 
-def segment_key(job_id: str, segment: int) -> str:
+def segment_key(job_id: str, segment: int, container: Container) -> str:
     """Return the key of one encoded part of the film."""
-    return f"{job_prefix(job_id)}segments/{segment:06d}.mp4"
+    return f"{job_prefix(job_id)}segments/{segment:06d}.{container}"
 
 
 def film_key(job_id: str) -> str:

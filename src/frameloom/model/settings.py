@@ -13,6 +13,12 @@ Device = Literal["CPU", "CUDA", "OPTIX"]
 FrameFormat = Literal["PNG", "OPEN_EXR", "JPEG"]
 EXTENSIONS: dict[FrameFormat, str] = {"PNG": "png", "OPEN_EXR": "exr", "JPEG": "jpg"}
 
+VideoCodec = Literal["h264", "h265", "av1", "prores"]
+# What a film's file is: libav's name for it, and the end of its name.
+Container = Literal["mp4", "mov"]
+CONTAINERS: dict[VideoCodec, Container] = {"h264": "mp4", "h265": "mp4", "av1": "mp4", "prores": "mov"}
+CONTENT_TYPES: dict[Container, str] = {"mp4": "video/mp4", "mov": "video/quicktime"}
+
 # Blender's limit of a data-block's name is 63 bytes (MAX_ID_NAME less its type and end).
 Name = Annotated[str, Field(min_length=1, max_length=63)]
 
@@ -104,13 +110,20 @@ def read_device(text: str) -> Device:
 class VideoSettings(Value):
     """How the frames become a film."""
 
-    codec: Literal["h264", "h265", "av1"] = "h264"
-    # The encoder's constant rate factor: 18 can hardly be told from the frames, 51 is the worst, 0 of h264 lossless.
-    quality: Annotated[Whole, Field(ge=0, le=51)] = 18
+    codec: VideoCodec = "h264"
+    # The encoder's constant rate factor: 51 is the worst, 0 of h264 lossless. None stands for the codec's own.
+    quality: Annotated[Whole, Field(ge=0, le=51)] | None = None
+
+    @property
+    def container(self) -> Container:
+        """Return what the film's file is."""
+        return CONTAINERS[self.codec]
 
     @field_validator("quality")
     @classmethod
-    def _on_the_codecs_scale(cls, quality: int, info: ValidationInfo) -> int:
+    def _on_the_codecs_scale(cls, quality: int | None, info: ValidationInfo) -> int | None:
+        if quality is not None and info.data.get("codec") == "prores":
+            raise ValueError("is not taken with prores, which has one quality: leave it out")
         # SVT-AV1 takes 0 for a factor of its own choice.
         if quality == 0 and info.data.get("codec") == "av1":
             raise ValueError("takes 1 to 51 with av1, which has no lossless film here")

@@ -13,7 +13,7 @@ from frameloom.model import keys
 from frameloom.model.errors import EncodeFailed
 from frameloom.model.images import check_image
 from frameloom.model.job import Job, Segment
-from frameloom.model.settings import FrameFormat
+from frameloom.model.settings import CONTENT_TYPES, FrameFormat
 from frameloom.services import documents, video
 from frameloom.services.ports import Buckets, Store
 
@@ -32,12 +32,13 @@ def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> 
     if not frames:
         raise EncodeFailed(problem=f"segment {segment.segment} holds no frames")
     images = fetch_ahead(frames, lambda frame: _frame(store, job, frame), ahead=FETCH_AHEAD[job.settings.format])
-    key = keys.segment_key(job_id, segment.segment)
+    container = job.video.container
+    key = keys.segment_key(job_id, segment.segment, container)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "segment.mp4")
+        path = Path(folder, f"segment.{container}")
         first, image = next(images)
         count = video.encode_segment(chain([(first, image)], images), path, _options(job, first, image))
-        store.upload(path, buckets.logs, key, content_type="video/mp4")
+        store.upload(path, buckets.logs, key, content_type=CONTENT_TYPES[container])
     return {"bucket": buckets.logs, "key": key, "frames": count}
 
 
@@ -69,4 +70,6 @@ def _options(job: Job, frame: int, image: bytes) -> video.VideoOptions:
         fps=job.rate(),
         size=(facts.width, facts.height),
         format=job.settings.format,
+        # Grey and colours are one channel and three.
+        alpha=facts.channels in {2, 4},
     )

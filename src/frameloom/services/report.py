@@ -124,7 +124,7 @@ def _summary(
     if status is JobStatus.CANCELED:
         # Its chunks were never answered for: what was planned and is there was rendered.
         made |= _planned(job, store, buckets)
-    video = ObjectRef(bucket=job.scene.bucket, key=keys.video_key(job.scene.key))
+    video = ObjectRef(bucket=job.scene.bucket, key=keys.video_key(job.scene.key, job.video.container))
     return base.model_copy(
         update={
             "scene": job.scene.key,

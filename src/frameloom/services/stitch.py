@@ -8,6 +8,8 @@ from typing import Any
 
 from frameloom.model import keys
 from frameloom.model.errors import EncodeFailed
+from frameloom.model.job import Job
+from frameloom.model.settings import CONTENT_TYPES
 from frameloom.services import documents, video
 from frameloom.services.ports import Buckets, StoredObject, StreamStore
 from frameloom.services.streams import PART_BYTES, ObjectReader, ObjectWriter, part_bytes
@@ -27,25 +29,27 @@ def stitch(job_id: str, *, store: StreamStore, buckets: Buckets) -> dict[str, An
     """
     job = documents.load_job(store, buckets, job_id)
     frames = len(documents.film_frames(store, buckets, job_id))
-    key = keys.video_key(job.scene.key)
+    container = job.video.container
+    key = keys.video_key(job.scene.key, container)
     room = video.index_room(frames)
     with ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch") as pool:
-        stored = list(pool.map(lambda key: _stored(store, buckets.logs, key), _segment_keys(job_id, frames)))
+        stored = list(pool.map(lambda key: _stored(store, buckets.logs, key), _segment_keys(job, frames)))
         part = part_bytes(room + sum(segment.size for segment in stored))
         with (
-            store.in_parts(buckets.scenes, key, content_type="video/mp4") as parts,
+            store.in_parts(buckets.scenes, key, content_type=CONTENT_TYPES[container]) as parts,
             # The head has the length of a part beside the index, since S3 takes no shorter ones.
             ObjectWriter(parts, head=room + PART_BYTES, part=part) as film,
         ):
             try:
-                video.join_segments(_opened(store, buckets.logs, stored, pool), film, job.rate(), frames=frames)
+                segments = _opened(store, buckets.logs, stored, pool)
+                video.join_segments(segments, film, job.rate(), frames=frames, kind=container)
             except LookupError as error:
                 raise EncodeFailed(problem=f"a segment went away while the film was made: {error}") from error
     return {"bucket": buckets.scenes, "key": key, "frames": frames, "bytes": film.size}
 
 
-def _segment_keys(job_id: str, frames: int) -> list[str]:
-    return [keys.segment_key(job_id, planned.segment) for planned in plan_segments(frames)]
+def _segment_keys(job: Job, frames: int) -> list[str]:
+    return [keys.segment_key(job.job_id, planned.segment, job.video.container) for planned in plan_segments(frames)]
 
 
 def _stored(store: StreamStore, bucket: str, key: str) -> StoredObject:

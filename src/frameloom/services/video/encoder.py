@@ -24,7 +24,7 @@ from frameloom.services.video.pictures import Pictures
 
 
 def encode_segment(frames: Iterable[tuple[int, bytes]], out: Path, options: VideoOptions) -> int:
-    """Encode images into one mp4 segment at `out` that decodes on its own; return how many they were.
+    """Encode images into one segment at `out` that decodes on its own; return how many they were.
 
     `frames` are (frame number, image file) in the order of the film, taken one at a time: however many
     there are, memory holds one image and what the encoder looks ahead. Picture i is shown at i / fps.
@@ -42,7 +42,7 @@ def encode_segment(frames: Iterable[tuple[int, bytes]], out: Path, options: Vide
 
 
 class _Segment:
-    """The mp4 at `part` that images are added to, `frames` of them so far; `out` is its name in errors."""
+    """The video at `part` that images are added to, `frames` of them so far; `out` is its name in errors."""
 
     def __init__(self, part: Path, out: Path, options: VideoOptions) -> None:
         self._part = part
@@ -56,7 +56,10 @@ class _Segment:
     def __enter__(self) -> Self:
         with refusals(self._out):
             self._container = av.open(
-                url(self._part), "w", format="mp4", container_options=muxer_options(self._options.fps)
+                url(self._part),
+                "w",
+                format=self._options.container,
+                container_options=muxer_options(self._options.fps),
             )
             self._stream = self._add_stream()
         return self

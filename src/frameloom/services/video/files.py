@@ -41,7 +41,7 @@ def whole_file(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Yield the mp4 at `path` and its video.
+    """Yield the mp4 or mov at `path` and its video.
 
     Raises:
         EncodeFailed: there is none, or libav or the disk refuses something in the block.

@@ -9,24 +9,37 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.model.settings import FrameFormat
+from frameloom.model.settings import CONTAINERS, Container, FrameFormat, VideoCodec
 
 # The longest that a player may have to look back for a picture that stands alone.
 GOP_SECONDS = 2
+CRF = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoOptions:
     """A film: `fps` frames per second, `size` (width, height) in pixels of each image, which are in Blender's `format`.
 
-    `quality` is the codec's constant rate factor, 0 to 51 (worst); 0 is lossless with h264, and none of av1's.
+    `quality` is the codec's constant rate factor, 0 to 51 (worst), None for one that can hardly be told from the frames;
+    0 is lossless with h264, none of av1's, and prores has no such factor. `alpha` says whether the images have it.
     """
 
-    codec: str = "h264"
-    quality: int = 18
+    codec: VideoCodec = "h264"
+    quality: int | None = None
     fps: Fraction
     size: tuple[int, int]
     format: FrameFormat = "PNG"
+    alpha: bool = False
+
+    @property
+    def container(self) -> Container:
+        """Return what the film's file is."""
+        return CONTAINERS[self.codec]
+
+    @property
+    def crf(self) -> str:
+        """Return the constant rate factor as libav takes it."""
+        return str(CRF if self.quality is None else self.quality)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +47,13 @@ class Codec:
     """One way to encode: libav's encoder, what it takes, and its options for a film."""
 
     encoder: str
-    pixel_format: str
+    pixel_format: Callable[[VideoOptions], str]
     # Width and height must be multiples of these: those of the pixel format's chroma samples.
     block: tuple[int, int]
     # Threads are part of the bits that come out, so the number is the codec's, never the machine's.
     threads: int
     options: Callable[[VideoOptions], dict[str, str]]
-    # The name of the samples' kind in the mp4, where libav's own choice is not the one that every player takes.
+    # The name of the samples' kind in the file, where libav's own choice is not the one that every player takes.
     tag: str | None = None
     # Width and height that the encoder refuses to go below.
     smallest: tuple[int, int] = (2, 2)
@@ -52,7 +65,7 @@ class Codec:
 def _h264(options: VideoOptions) -> dict[str, str]:
     return {
         "preset": "medium",
-        "crf": str(options.quality),
+        "crf": options.crf,
         "g": str(gop_length(options)),
         "bf": "3",
         # open-gop=0: no picture refers to one before its segment's first.
@@ -65,7 +78,7 @@ def _h264(options: VideoOptions) -> dict[str, str]:
 def _h265(options: VideoOptions) -> dict[str, str]:
     return {
         "preset": "medium",
-        "crf": str(options.quality),
+        "crf": options.crf,
         "g": str(gop_length(options)),
         # open-gop=0: as above. frame-threads: part of the bits, so it is not the machine's to choose; each holds
         # frames. info=0: no text of the encoder's options in the film.
@@ -75,17 +88,32 @@ def _h265(options: VideoOptions) -> dict[str, str]:
 
 def _av1(options: VideoOptions) -> dict[str, str]:
     # SVT-AV1 closes its groups by itself, and its bits do not depend on its threads.
-    return {"preset": "8", "crf": str(options.quality), "g": str(gop_length(options))}
+    return {"preset": "8", "crf": options.crf, "g": str(gop_length(options))}
+
+
+def _prores(options: VideoOptions) -> dict[str, str]:
+    # apl0: as if it were Apple's own, since some programs take no other. Every picture stands alone.
+    profile = {"profile": "4444", "alpha_bits": "16"} if options.alpha else {"profile": "hq"}
+    return profile | {"vendor": "apl0"}
+
+
+def _yuv420(_: VideoOptions) -> str:
+    return "yuv420p"
+
+
+def _ten_bits(options: VideoOptions) -> str:
+    # More colour goes with alpha in ProRes: there is none that has alpha and half of the colour.
+    return "yuva444p10le" if options.alpha else "yuv422p10le"
 
 
 # Six threads: as many as the largest Lambda has processors. x265 and SVT-AV1 have a pool of their own.
 # hvc1: with hev1, libav's choice, Apple's players show nothing.
 CODECS: Mapping[str, Codec] = MappingProxyType(
     {
-        "h264": Codec(encoder="libx264", pixel_format="yuv420p", block=(2, 2), threads=6, options=_h264),
+        "h264": Codec(encoder="libx264", pixel_format=_yuv420, block=(2, 2), threads=6, options=_h264),
         "h265": Codec(
             encoder="libx265",
-            pixel_format="yuv420p",
+            pixel_format=_yuv420,
             block=(2, 2),
             threads=1,
             options=_h265,
@@ -95,8 +123,9 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             reorder=2,
         ),
         "av1": Codec(
-            encoder="libsvtav1", pixel_format="yuv420p", block=(2, 2), threads=1, options=_av1, smallest=(16, 16)
+            encoder="libsvtav1", pixel_format=_yuv420, block=(2, 2), threads=1, options=_av1, smallest=(16, 16)
         ),
+        "prores": Codec(encoder="prores_ks", pixel_format=_ten_bits, block=(2, 2), threads=6, options=_prores),
     }
 )
 
@@ -129,7 +158,7 @@ def pixel_format(options: VideoOptions) -> str:
     Raises:
         EncodeFailed: there is no such codec.
     """
-    return codec_of(options).pixel_format
+    return codec_of(options).pixel_format(options)
 
 
 def coded_size(options: VideoOptions) -> tuple[int, int]:
@@ -153,9 +182,9 @@ def gop_length(options: VideoOptions) -> int:
 
 
 def muxer_options(fps: Fraction) -> dict[str, str]:
-    """Return what the mp4 muxer is opened with for `fps` frames per second.
+    """Return what the muxer is opened with for `fps` frames per second.
 
-    By default mp4 counts the film's length in milliseconds, in which hardly a frame rate fits: the last
+    By default it counts the film's length in milliseconds, in which hardly a frame rate fits: the last
     frame ends too early. So both of its clocks tick a whole number of times a frame, 10,000 times a
     second or more.
     """

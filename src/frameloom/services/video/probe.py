@@ -10,7 +10,7 @@ from frameloom.services.video.files import is_whole, open_video
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
-    """An mp4: `frames` that really decode, `size` (width, height) in pixels, `duration` in seconds."""
+    """An mp4 or mov: `frames` that really decode, `size` (width, height) in pixels, `duration` in seconds."""
 
     frames: int
     fps: Fraction
@@ -24,7 +24,7 @@ def probe(path: Path) -> VideoFacts:
     """Decode the whole video and return what it holds.
 
     Raises:
-        EncodeFailed: it is not an mp4 with a video, or not all of it decodes.
+        EncodeFailed: it is neither with a video, or not all of it decodes.
     """
     with open_video(path) as (container, stream):
         rate, clock, pixels = stream.average_rate, stream.time_base, stream.pix_fmt
@@ -44,7 +44,7 @@ def count_packets(path: Path) -> int:
     """Return how many whole frames are stored in the video, without decoding one.
 
     Raises:
-        EncodeFailed: it is not an mp4 with a video.
+        EncodeFailed: it is neither with a video.
     """
     with open_video(path) as (container, stream):
         return sum(1 for packet in container.demux(stream) if is_whole(packet))
