@@ -1,0 +1,135 @@
+"""docs/scale.md says what benchmarks/costs.py works out, and that by the planner's sizes and the template's figures."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import costs, prices
+from benchmarks.costs import DEFAULT_FLEET, DOCUMENT, MEMORY, ON_DEMAND, SPOT, bill, sqs_requests, total, written
+from benchmarks.fleet import Row
+from benchmarks.quotas import QUOTAS, Quota
+from benchmarks.scale import Case, cut, estimate, given_up, longest_wait
+from frameloom.model.request import MAX_WORKERS, QUEUE_TIMEOUT
+from frameloom.model.timings import Timings
+from frameloom.services.plan import chunk_frames, scouts
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_document_is_what_the_script_writes() -> None:
+    text = (ROOT / DOCUMENT).read_text(encoding="utf-8")
+
+    assert written(text) == text, "run `python -m benchmarks.costs --write`"
+
+
+def test_a_document_without_a_place_for_a_table_is_refused() -> None:
+    with pytest.raises(LookupError, match="minutes"):
+        written("# Scale\n")
+
+
+@pytest.mark.parametrize(
+    ("frames", "workers", "seconds"),
+    [(1, 1, 60.0), (250, 10, 60.0), (250, 1_000, 60.0), (10_000, 10, 60.0), (10_000, 100, 7.3), (50_000, 1_000, 0.1)],
+)
+def test_chunks_are_those_of_the_planner(frames: int, workers: int, seconds: float) -> None:
+    *first, sizes = cut(Case(frames=frames, workers=workers, seconds=seconds))
+
+    job = Row(frames=frames, workers=workers).job()
+    every, known = job.frame_range(), None
+    if first:
+        tried = [frame for scout in scouts(every) for frame in scout]
+        known = Timings(start=2.2, frames={str(frame): seconds for frame in tried})
+        every = every.without(tried)
+    assert list(sizes) == [len(chunk) for chunk in chunk_frames(job, every, known)]
+
+
+def test_a_small_job_costs_what_is_worked_out_by_hand() -> None:
+    job = estimate(Case(frames=6, workers=1))
+    lines = bill(job)
+
+    # Two chunks of three frames, one after another on one worker, and a film of one segment.
+    assert job.sizes == ((3, 3),)
+    assert (job.chunks, job.came, job.segments) == (2, 1, 1)
+    # The first worker after 75 s, Blender in 2.2, twice 180 s and 0.3 for each chunk.
+    assert job.fleet.wall == pytest.approx(75 + 2.2 + 2 * (180 + 0.3))
+    # It is paid from its start, and five minutes beside.
+    assert job.worker_hours == pytest.approx((2.2 + 360.6 + 300) / 3600)
+    assert lines[ON_DEMAND] == pytest.approx(0.17 * 662.8 / 3600)
+    assert lines["EBS"] == pytest.approx(80 * 0.08 / 730 * 662.8 / 3600)
+    # Ten states of one round, three of the film, and two children.
+    assert lines["Step Functions"] == pytest.approx(15 * 0.025 / 1000)
+    # A renewal as each chunk begins, and one for each half minute of the six frames.
+    assert job.beats == 2 + 12
+    # For each chunk sent, received, renewed, deleted; 8 pieces of logs sent, received and deleted; 12 renewals; polls.
+    assert sqs_requests(job) == pytest.approx(2 * 4 + 8 * 3 + 12 + job.wall * (1 / 15 + 0.5))
+    assert total(lines, less=SPOT) - total(lines, less=ON_DEMAND) == pytest.approx(lines[ON_DEMAND] - lines[SPOT])
+
+
+def test_the_fleet_has_time_for_every_frame() -> None:
+    for case in costs.cases():
+        job = estimate(case)
+        assert sum(map(sum, job.sizes)) == case.frames
+        assert job.wall > case.ideal
+        assert job.worker_hours * 3600 > case.frames * case.seconds
+
+
+def test_a_job_that_expects_more_workers_than_there_are_loses_chunks_to_its_patience() -> None:
+    case = Case(frames=20_000, workers=10)
+
+    failed, chunks = given_up(case, 100, QUEUE_TIMEOUT)
+    assert 0 < failed < chunks
+    assert longest_wait(case, 100) > QUEUE_TIMEOUT
+    # With as many as there are, or a day of patience, none is lost.
+    assert given_up(case, 10, QUEUE_TIMEOUT)[0] == 0
+    assert longest_wait(case, 10) == 0
+    assert given_up(case, 100, 24 * 3600)[0] == 0
+
+
+def test_a_chunk_is_tried_twice_before_its_wait_fails_it() -> None:
+    # Three chunks of 3 minutes on one worker, all out at once, at 0, 3 and 6 minutes.
+    case = Case(frames=9, workers=1)
+
+    assert given_up(case, 3, 181) == (0, 3)
+    # The third waits 6 minutes, in two tries: the second begins after 3 or 2, and ends after 6 or 4.
+    assert given_up(case, 3, 130) == (1, 3)
+
+
+@pytest.mark.parametrize("name", MEMORY)
+def test_functions_have_the_memory_of_the_template(name: str) -> None:
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    block = text.partition(f"\n  {name}:\n")[2]
+    own = re.search(r"MemorySize: (\d+)", re.split(r"\n  \w", block)[0])
+    found = own or re.search(r"MemorySize: (\d+)", text.partition("Globals:")[2])
+
+    assert found is not None
+    assert int(found[1]) == MEMORY[name]
+
+
+def test_the_fleet_that_was_told_nothing_is_that_of_the_manifest() -> None:
+    manifest = (ROOT / "cluster/overlays/keda/scaled-job.yaml").read_text(encoding="utf-8")
+
+    assert f"maxReplicaCount: {DEFAULT_FLEET}\n" in manifest
+
+
+def test_the_days_of_the_log_bucket_and_of_messages_are_those_of_the_template() -> None:
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+
+    assert (
+        f"Default: {quota('ours: days').most:.0f}\n" in text.partition("LogRetentionDays:")[2].partition("LogLevel:")[0]
+    )
+    assert f"MessageRetentionPeriod: {quota('SQS: age').most:.0f}\n" in text
+    assert quota("Step Functions: children").most == MAX_WORKERS
+
+
+def test_every_price_and_quota_says_where_it_stands() -> None:
+    for price in prices.PRICES:
+        assert price.dollars > 0
+        assert price.source.startswith("https://")
+    for each in QUOTAS:
+        assert each.source.startswith("https://") or (ROOT / each.source).is_file()
+
+
+def quota(name: str) -> Quota:
+    (found,) = (each for each in QUOTAS if each.name.startswith(name))
+    return found
