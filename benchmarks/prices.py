@@ -6,10 +6,12 @@ those prices are what is commonly quoted, and say so. Nobody here has yet seen a
 
 from dataclasses import dataclass
 
-# The day on which a stored copy of the page was read; it may be older than the price.
+# The day on which a stored copy of the source was read; it may be older than the price.
 READ = "2026-11-25"
 # Hours of a month, as AWS reckons.
 MONTH = 730
+# S3's own page makes its tables as it opens.
+_S3 = "https://devnotes.tech/understanding-aws-s3-pricing-a-complete-cost-breakdown-with-examples"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,33 +46,31 @@ TRANSITION = Price(
 LAMBDA_SECOND = Price(
     dollars=0.0000133334,
     unit="GB-second on arm64",
-    source="https://aws.amazon.com/lambda/pricing/",
+    source="https://cloudchipr.com/blog/aws-lambda-pricing",
     read=READ,
     note="the first 7.5 billion a month",
 )
 LAMBDA_REQUEST = Price(
-    dollars=0.20 / 1_000_000, unit="call", source="https://aws.amazon.com/lambda/pricing/", read=READ
+    dollars=0.20 / 1_000_000, unit="call of a function", source="https://aws.amazon.com/lambda/pricing/"
 )
 S3_PUT = Price(
     dollars=0.005 / 1000,
     unit="PUT, POST or LIST",
-    source="https://aws.amazon.com/s3/pricing/",
+    source=_S3,
     read=READ,
-    note="as quoted by others: the page itself makes its tables as it opens",
 )
 S3_GET = Price(
     dollars=0.0004 / 1000,
     unit="GET or HEAD",
-    source="https://aws.amazon.com/s3/pricing/",
+    source=_S3,
     read=READ,
-    note="as quoted by others",
 )
 S3_MONTH = Price(
     dollars=0.023,
     unit="GB a month, Standard, the first 50 TB",
-    source="https://aws.amazon.com/s3/pricing/",
+    source=_S3,
     read=READ,
-    note="as quoted by others; between S3 and machines of the region nothing is paid for bytes",
+    note="between S3 and machines of the region nothing is paid for bytes",
 )
 SQS_REQUEST = Price(
     dollars=0.40 / 1_000_000,
@@ -110,9 +110,9 @@ DISK_MONTH = Price(dollars=0.08, unit="GB a month of EBS gp3", source="https://a
 CONTROL_PLANE_HOUR = Price(
     dollars=0.10,
     unit="hour of an EKS cluster",
-    source="https://aws.amazon.com/eks/pricing/",
+    source=AUTO_MODE_HOUR.source,
     read=READ,
-    note="as quoted by others; six times as much in extended support, which the template refuses",
+    note="six times as much in extended support, which the template refuses",
 )
 SMALL_NODE_HOUR = Price(
     dollars=0.085 * 1.12,
@@ -128,9 +128,9 @@ NAT_GB = Price(dollars=0.045, unit="GB through a NAT gateway", source="https://a
 OUT_GB = Price(
     dollars=0.09,
     unit="GB out to the internet, the first 10 TB a month",
-    source="https://aws.amazon.com/ec2/pricing/on-demand/",
+    source=_S3,
     read=READ,
-    note="as quoted by others; in no table: who fetches frames pays it",
+    note="in no table: who fetches frames pays it",
 )
 PRICES = (
     ON_DEMAND_HOUR,
