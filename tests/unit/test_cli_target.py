@@ -76,7 +76,9 @@ def no_farm(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a local farm run."""
-    state = FarmState(pid=os.getpid(), endpoint="http://127.0.0.1:1", outputs=OUTPUTS, environment=ENVIRONMENT)
+    state = FarmState(
+        pid=os.getpid(), endpoint="http://127.0.0.1:1", outputs=OUTPUTS, environment=ENVIRONMENT, workers=2
+    )
     monkeypatch.setattr(FarmState, "load", classmethod(lambda _: state))
 
 
@@ -95,7 +97,7 @@ def test_without_a_running_farm_a_command_has_its_own() -> None:
 def test_a_running_farm_is_used() -> None:
     chosen = found()
     assert isinstance(chosen, RunningTarget)
-    assert (chosen.blender(), chosen.device()) == ("4.5.15", "OPTIX")
+    assert (chosen.blender(), chosen.device(), chosen.chunks_at_once) == ("4.5.15", "OPTIX", 4)
     assert chosen.farm().buckets.frames == "frames"
 
 

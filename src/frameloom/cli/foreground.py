@@ -43,15 +43,19 @@ def run(*, workers: int) -> None:
         )
     target = OwnTarget(workers)
     with Interrupts() as interrupts, suppress(KeyboardInterrupt):
-        interrupts.surely(lambda: _serve(target), target.close)
+        interrupts.surely(lambda: _serve(target, workers), target.close)
     print("The farm is down.")
 
 
-def _serve(target: OwnTarget) -> None:
+def _serve(target: OwnTarget, workers: int) -> None:
     target.open(lambda text: print(text, file=sys.stderr))
     running = target.running()
     state = FarmState(
-        pid=os.getpid(), endpoint=running.endpoint, outputs=running.outputs, environment=running.environment
+        pid=os.getpid(),
+        endpoint=running.endpoint,
+        outputs=running.outputs,
+        environment=running.environment,
+        workers=workers,
     )
     state.save()
     try:

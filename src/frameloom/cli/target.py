@@ -81,7 +81,9 @@ def find_running() -> "RunningTarget | None":
     from frameloom.local.state import FarmState  # noqa: PLC0415
 
     state = FarmState.load()
-    return None if state is None else RunningTarget(environment=state.environment, outputs=state.outputs)
+    if state is None:
+        return None
+    return RunningTarget(environment=state.environment, outputs=state.outputs, workers=state.workers)
 
 
 def find_farm(*, stack: str | None, local: bool) -> Farm:
@@ -138,10 +140,10 @@ class RunningTarget:
 
     # Its buckets are gone with it: a folder of frames may hold what it does not.
     keeps_frames = False
-    chunks_at_once = None
 
-    def __init__(self, *, environment: Mapping[str, str], outputs: Mapping[str, str]) -> None:
+    def __init__(self, *, environment: Mapping[str, str], outputs: Mapping[str, str], workers: int | None) -> None:
         self._environment, self._outputs = environment, outputs
+        self.chunks_at_once = _chunks_at_once(workers)
 
     def blender(self) -> str:
         """Return the version of Blender that its workers hold."""
@@ -169,8 +171,7 @@ class OwnTarget:
 
     def __init__(self, workers: int | None) -> None:
         self._workers = WORKERS if workers is None else workers
-        # One in each worker's hands, and one that waits for it.
-        self.chunks_at_once = 2 * self._workers or None
+        self.chunks_at_once = _chunks_at_once(self._workers)
         # One thread starts the farm and ends it, in the order asked for: an interrupt finds it started or not
         # started, never in between, and the main thread is free meanwhile.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="farm")
@@ -224,6 +225,11 @@ class OwnTarget:
     def _end(self) -> None:
         if self._running is not None:
             self._running.close()
+
+
+def _chunks_at_once(workers: int | None) -> int | None:
+    """Return one chunk in each worker's hands and one that waits for it; None of workers who are to come yet."""
+    return 2 * workers if workers else None
 
 
 def _local_farm(environment: Mapping[str, str], outputs: Mapping[str, str]) -> Farm:

@@ -18,12 +18,16 @@ def home() -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FarmState:
-    """A farm that runs in process `pid`: its stack's outputs, and the variables that a client of it needs."""
+    """A farm that runs in process `pid`: its stack's outputs, and the variables that a client of it needs.
+
+    `workers` is how many it has, None where that is not said.
+    """
 
     pid: int
     endpoint: str
     outputs: Mapping[str, str]
     environment: Mapping[str, str]
+    workers: int | None = None
 
     @classmethod
     def load(cls) -> Self | None:
