@@ -49,6 +49,7 @@ bench: env  ## Time the farm against plain Blender, others and plain moto, and w
 	$(RUN)/python -m benchmarks
 	$(RUN)/python -m benchmarks.worker
 	$(RUN)/python -m benchmarks.others
+	$(RUN)/python -m benchmarks.plan_million --present most
 	$(RUN)/python -m benchmarks.orchestrator
 
 fuzz: env  ## Feed damaged requests, messages and scenes to what reads them: EXAMPLES=5000, then SECONDS=60 of each.

@@ -97,7 +97,7 @@ def main() -> None:
         seconds, spent = time.monotonic() - begun, time.process_time() - spent
         listed = store.get(planned["bucket"], planned["key"]) or b""
     figures = {"seconds": round(seconds, 1), "cpu_seconds": round(spent, 1), "mib": round(most_memory())}
-    json.dump({**figures, "chunks": planned["count"], "list_bytes": len(listed)}, sys.stdout)
+    print(json.dumps({**figures, "chunks": planned["count"], "list_bytes": len(listed)}))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from worker.blender import Blender
 # What stands in for Python: it answers the first command and then does what a test wants done.
 CHILD = """#!{python}
 import json, sys, time
-ANSWER = {{"size": None, "depth": 8, "seconds": 0, "network": None, "flat": None, "problem": None}}
+ANSWER = {{"size": None, "depth": 8, "seconds": 0, "network": None, "flat": None, "problem": None,
+          "left": False}}
 sys.stdin.readline()
 print(json.dumps(ANSWER), flush=True)
 sys.stdin.readline()
