@@ -324,8 +324,8 @@ QUOTAS: Sequence[Quota] = (
         raised=False,
         step="a worker renders a chunk",
         used=lambda job: max(map(max, job.sizes)) * job.case.seconds,
-        design="a chunk is sized to an hour, or a quarter of its time; a frame of its own that takes longer than 12 "
-        "hours would be handed out again",
+        design="a chunk is sized to an hour, or a quarter of its time; a frame that by itself takes longer "
+        "than 12 hours loses its worker",
         source=_SQS,
     ),
     Quota(
