@@ -1,12 +1,15 @@
 """A film in each codec that a request may name: what its segments show, in order and on time."""
 
 import os
+import struct
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
+from av.video.frame import VideoFrame
 
+from frameloom.model.errors import EncodeFailed
 from frameloom.services.video import CODECS, encode_segment, probe
 from tests.unit.video_images import (
     film,
@@ -15,27 +18,30 @@ from tests.unit.video_images import (
     numbered,
     numbered_frames,
     pictures,
+    plain,
     planes,
     png,
     psnr,
+    raw_png,
     read_number,
+    rows,
     textured,
     times,
 )
 
 COUNTS = [1, 60, 2, 7]
 FPS = Fraction(30000, 1001)
-NAMES = {"h264": "h264", "h265": "hevc", "av1": "libdav1d"}
+NAMES = {"h264": "h264", "h265": "hevc", "av1": "libdav1d", "prores": "prores"}
 
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_joined_film_decodes_to_its_segments_pictures_in_order_and_on_time(tmp_path: Path, codec: str) -> None:
     options, segments, first = film(numbered(0).size, FPS, codec=codec), [], 0
     for count in COUNTS:
-        segments.append(tmp_path / f"{first}.mp4")
+        segments.append(tmp_path / f"{first}.{options.container}")
         encode_segment(numbered_frames(first, count), segments[-1], options)
         first += count
-    out = tmp_path / "film.mp4"
+    out = tmp_path / f"film.{options.container}"
     join(segments, out, options, frames=first)
     assert [read_number(image) for image in images(out)] == list(range(first))
     assert times(out) == [index / FPS for index in range(first)]
@@ -95,14 +101,70 @@ def test_the_same_images_give_the_same_bytes_whatever_the_number_of_processors(t
 def test_small_and_odd_sizes_can_be_encoded(tmp_path: Path, codec: str, size: tuple[int, int]) -> None:
     out = tmp_path / "film.mp4"
     encode_segment([(i, png(textured(i, size))) for i in range(3)], out, film(size, codec=codec))
-    least = 2 if codec == "h264" else 16
+    least = 16 if codec in {"h265", "av1"} else 2
     assert probe(out).size == tuple(max(least, side + side % 2) for side in size)
 
 
-def test_h265_is_named_as_apples_players_take_it(tmp_path: Path) -> None:
-    out = tmp_path / "film.mp4"
-    options = film(numbered(0).size, codec="h265")
-    encode_segment(numbered_frames(1, 2), tmp_path / "0.mp4", options)
-    join([tmp_path / "0.mp4"], out, options, frames=2)
+@pytest.mark.parametrize(
+    ("codec", "alpha", "kind", "name"),
+    [
+        ("h265", False, b"isom", "hvc1"),
+        ("prores", False, b"qt  ", "apch"),
+        ("prores", True, b"qt  ", "ap4h"),
+    ],
+)
+def test_a_film_is_named_as_apples_players_take_it(
+    tmp_path: Path, *, codec: str, alpha: bool, kind: bytes, name: str
+) -> None:
+    options = film(numbered(0).size, codec=codec, alpha=alpha)
+    segment, out = tmp_path / f"0.{options.container}", tmp_path / f"film.{options.container}"
+    encode_segment(numbered_frames(1, 2), segment, options)
+    join([segment], out, options, frames=2)
+    assert out.read_bytes()[4:12] == b"ftyp" + kind
     with av.open(out) as container:
-        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+        assert container.streams.video[0].codec_context.codec_tag == name
+
+
+def test_prores_keeps_transparency_and_the_colours_beneath_it(tmp_path: Path) -> None:
+    options, out = film((32, 32), codec="prores", alpha=True), tmp_path / "film.mov"
+    images = [
+        plain((32, 32), (200, 100, 50, 255), "RGBA"),
+        plain((32, 32), (200, 100, 50, 64), "RGBA"),
+        plain((32, 32), (200, 100, 50, 0), "RGBA"),
+        raw_png((32, 32), 16, 6, rows((32, 32), struct.pack(">4H", 200 * 257, 100 * 257, 50 * 257, 65_535))),
+        plain((32, 32), (200, 100, 50)),
+    ]
+    encode_segment(list(enumerate(images)), out, options)
+    assert probe(out).pix_fmt == "yuva444p12le"
+    # BT.709's formula gives 1872.6, 1535.6 and 2783.0; the encoder is given ten bits of the twelve.
+    assert {samples(picture)[:3] for picture in pictures(out)} == {(1872, 1536, 2784)}
+    assert [samples(picture)[3] for picture in pictures(out)] == [
+        4095,
+        pytest.approx(64 / 255 * 4095, abs=4),
+        0,
+        4095,
+        4095,
+    ]
+
+
+def samples(picture: VideoFrame) -> tuple[int, ...]:
+    """Return a pixel from the middle of each plane of more than eight bits."""
+    return tuple(struct.unpack_from("<H", bytes(plane), 8 * plane.line_size + 16)[0] for plane in picture.planes)
+
+
+@pytest.mark.parametrize("value", [0, 100, 25_700, 33_333, 65_535])
+def test_prores_keeps_ten_of_sixteen_bits(tmp_path: Path, value: int) -> None:
+    out = tmp_path / "film.mov"
+    grey = raw_png((32, 32), 16, 0, rows((32, 32), struct.pack(">H", value)))
+    encode_segment([(1, grey)], out, film((32, 32), codec="prores"))
+    assert probe(out).pix_fmt == "yuv422p10le"
+    (picture,) = pictures(out)
+    assert samples(picture) == (pytest.approx(64 + 876 * value / 65_535, abs=0.75), 512, 512)
+
+
+def test_prores_of_transparent_and_of_opaque_frames_are_not_joined(tmp_path: Path) -> None:
+    segments = [tmp_path / "0.mov", tmp_path / "1.mov"]
+    for segment, alpha in zip(segments, (False, True), strict=True):
+        encode_segment(numbered_frames(1, 2), segment, film(numbered(0).size, codec="prores", alpha=alpha))
+    with pytest.raises(EncodeFailed, match=r"1\.mov: it was encoded with other options"):
+        join(segments, tmp_path / "film.mov", film(numbered(0).size, codec="prores"), frames=4)

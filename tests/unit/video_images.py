@@ -69,7 +69,7 @@ def join(segments: list[Path], out: Path, options: VideoOptions, *, frames: int)
     """Join segments that are files into a film that is one."""
     with ExitStack() as files, out.open("wb") as film:
         opened = [(path.name, files.enter_context(path.open("rb"))) for path in segments]
-        join_segments(opened, film, options.fps, frames=frames)
+        join_segments(opened, film, options.fps, frames=frames, kind=options.container)
 
 
 def pictures(path: Path) -> list[VideoFrame]:
@@ -97,9 +97,10 @@ def times(path: Path) -> list[Fraction]:
 
 def planes(picture: VideoFrame) -> list[bytes]:
     """Return the pixels of each plane, without what libav pads its rows with."""
+    sample_bytes = -(-picture.format.components[0].bits // 8)
     return [
         b"".join(
-            bytes(memoryview(plane)[row * plane.line_size : row * plane.line_size + plane.width])
+            bytes(memoryview(plane)[row * plane.line_size :][: plane.width * sample_bytes])
             for row in range(plane.height)
         )
         for plane in picture.planes

@@ -20,6 +20,8 @@ from frameloom.services.ports import Buckets, Store
 # Frames fetched while one is encoded, each of which is held as it is packed: at 4K, a PNG is at most some 30 MB, an
 # OpenEXR of whole floats 100.
 FETCH_AHEAD: Mapping[FrameFormat, int] = MappingProxyType({"PNG": 8, "JPEG": 8, "OPEN_EXR": 3})
+# Channels of grey and of colours where one of them is alpha.
+WITH_ALPHA = {2, 4}
 
 
 def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> dict[str, Any]:
@@ -70,6 +72,6 @@ def _options(job: Job, frame: int, image: bytes) -> video.VideoOptions:
         fps=job.rate(),
         size=(facts.width, facts.height),
         format=job.settings.format,
-        # Grey and colours are one channel and three.
-        alpha=facts.channels in {2, 4},
+        # An OpenEXR's colours are times alpha already, and stand before black.
+        alpha=job.settings.format == "PNG" and facts.channels in WITH_ALPHA,
     )

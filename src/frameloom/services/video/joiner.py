@@ -55,7 +55,7 @@ class _Film:
         self._container = container
         self._fps = fps
         self._stream: VideoStream | None = None
-        self._headers: bytes | None = None
+        self._kind: tuple[object, ...] | None = None
         self.frames = 0
 
     def append(self, name: str, file: io.IOBase) -> None:
@@ -99,12 +99,13 @@ class _Film:
 
     def _stream_like(self, source: VideoStream, name: str) -> VideoStream:
         """Return the film's stream, made after the first segment's, which all others must resemble."""
-        headers = source.codec_context.extradata
+        # A ProRes has no headers: what it is each of its pictures says.
+        kind = (source.codec_context.extradata, source.width, source.height, source.pix_fmt)
         if self._stream is None:
             # Opaque: copied as it is, without an encoder of its codec, which AV1 has none of by that name.
             self._stream = self._container.add_stream_from_template(source, opaque=True)
             self._stream.codec_context.codec_tag = source.codec_context.codec_tag
-            self._headers = headers
-        if headers != self._headers:
+            self._kind = kind
+        if kind != self._kind:
             raise EncodeFailed(problem=f"{name}: it was encoded with other options than the segments before it")
         return self._stream

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 
+from av.video.format import VideoFormat
+
 from frameloom.model.errors import EncodeFailed
 from frameloom.model.settings import CONTAINERS, Container, FrameFormat, VideoCodec
 
@@ -20,8 +22,8 @@ CRF = 18
 class VideoOptions:
     """A film: `fps` frames per second, `size` (width, height) in pixels of each image, which are in Blender's `format`.
 
-    `quality` is the codec's constant rate factor, 0 to 51 (worst), None for one that can hardly be told from the frames;
-    0 is lossless with h264, none of av1's, and prores has no such factor. `alpha` says whether the images have it.
+    `quality` is the codec's constant rate factor, 0 to 51 (worst), None for one that can hardly be told from the
+    frames; 0 is lossless with h264, none of av1's, and prores has no such factor. `alpha` says that images have it.
     """
 
     codec: VideoCodec = "h264"
@@ -150,6 +152,15 @@ def encoder_options(options: VideoOptions) -> dict[str, str]:
         EncodeFailed: there is no such codec.
     """
     return codec_of(options).options(options)
+
+
+def keeps_alpha(options: VideoOptions) -> bool:
+    """Return whether the film is transparent where its images are.
+
+    Raises:
+        EncodeFailed: there is no such codec.
+    """
+    return any(component.is_alpha for component in VideoFormat(pixel_format(options)).components)
 
 
 def pixel_format(options: VideoOptions) -> str:

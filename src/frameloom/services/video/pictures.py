@@ -17,7 +17,7 @@ from frameloom.model.images import check_image
 from frameloom.model.settings import FrameFormat
 from frameloom.services.video.exr import decode_exr
 from frameloom.services.video.jpeg import decode_jpeg
-from frameloom.services.video.options import VideoOptions, coded_size, pixel_format
+from frameloom.services.video.options import VideoOptions, coded_size, keeps_alpha, pixel_format
 from frameloom.services.video.png import decode_png
 from frameloom.services.video.stills import PixelsInvalidError
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Rounded, not cut, from every pixel and not from every second; bitexact: alike on every processor.
 SCALER = "flags=bicubic+accurate_rnd+full_chroma_inp+bitexact"
+# libav's scaler takes 65,280 for the white of 16 bits: 256 times that of eight.
+WHITE = 65_280 / 65_535
 # Colours that are not times alpha yet; those of an OpenEXR are, so without alpha they stand before black.
 WITH_ALPHA = {"rgba", "rgba64be", "ya8", "ya16be", "pal8"}
 DECODERS: Mapping[FrameFormat, Callable[[bytes], VideoFrame]] = MappingProxyType(
@@ -41,7 +43,9 @@ class Pictures:
         self._graphs: dict[str, Graph] = {}
 
     def picture(self, frame: int, data: bytes) -> VideoFrame:
-        """Return the picture that an image holds: transparency over black, odd sizes made even; no time stamp.
+        """Return the picture that an image holds, without a time stamp.
+
+        Odd sizes are made even, and transparency stands over black where the film has none.
 
         Raises:
             FrameInvalid: naming `frame`; it is not one whole image of the film's format and size.
@@ -77,10 +81,15 @@ def _conversion(pixels: str, options: VideoOptions) -> Graph:
     if pixels.startswith("grayf"):
         # libav's scaler takes floats of grey for limited range, whatever it is told.
         filters.append(("mergeplanes", f"format={pixels.replace('gray', 'gbrp')}"))
-    # Planar RGB at full range in between, since that is what all of these filters take.
-    filters += [("scale", SCALER), ("format", f"gbr{'a' if alpha else ''}p{'16le' if deep else ''}")]
-    if alpha:
+    # Planar RGB at full range in between, since that is what all of these filters take. In 16 bits, too, where alpha is
+    # kept: from 255 of eight bits libav makes 1,020 of ten.
+    kept = keeps_alpha(options)
+    filters += [("scale", SCALER), ("format", f"gbr{'a' if alpha else ''}p{'16le' if deep or kept else ''}")]
+    if alpha and not kept:
         filters.append(("premultiply", "inplace=1"))
+    if deep:
+        # Else white would be 236 in a film and not 235.
+        filters.append(("colorlevels", ":".join(f"{colour}omax={WHITE}" for colour in "rgb")))
     if (across, down) != (width, height):
         filters.append(("pad", f"{across}:{down}"))
         filters.append(("fillborders", f"right={across - width}:bottom={down - height}:mode=smear"))
