@@ -21,9 +21,10 @@ MAX_WORKERS = 10_000
 # event then starts nothing. (EventBridge cannot ask for a suffix and against a prefix of one key.)
 START, START_NO = "frameloom-start", "no"
 
-# Seconds: a queue may be long while the fleet grows from nothing; a chunk may hold many slow frames.
-QUEUE_TIMEOUT = 4 * 3600
-CHUNK_TIMEOUT = 12 * 3600
+# Seconds: a fleet grows from nothing, is shared with other jobs, and may have a tenth of the workers that a job would
+# keep busy, with an hour of work to a chunk. The rest of a chunk's time is for its frames, which may be many and slow.
+QUEUE_TIMEOUT = 24 * 3600
+CHUNK_TIMEOUT = 36 * 3600
 LONGEST_TIMEOUT = 7 * 24 * 3600
 # Seconds of silence that Blender is allowed. Cycles of 4.5 tells of its progress every 24 seconds or so, but Blender 5
 # says one line a frame: longer than any frame that is worth waiting for, since none that renders may be killed.
