@@ -15,6 +15,10 @@ from frameloom.model.settings import CONTAINERS, Container, FrameFormat, VideoCo
 
 # The longest that a player may have to look back for a picture that stands alone.
 GOP_SECONDS = 2
+# Pixels of the largest pictures of which an encoder holds as many as it likes, and how many it may hold of larger ones,
+# to see what comes: so many that it encodes 4K in less than 1 GB. See docs/decisions/0010 for what that costs.
+LARGE = 2560 * 1440
+LOOKAHEAD_4K = 8
 CRF = 18
 
 
@@ -65,6 +69,9 @@ class Codec:
 
 
 def _h264(options: VideoOptions) -> dict[str, str]:
+    ahead = lookahead(options)
+    # Each thread holds pictures too; two are as many as the function's processors.
+    held = "" if ahead is None else f":rc-lookahead={ahead}:sync-lookahead=0:threads=2"
     return {
         "preset": "medium",
         "crf": options.crf,
@@ -73,24 +80,27 @@ def _h264(options: VideoOptions) -> dict[str, str]:
         # open-gop=0: no picture refers to one before its segment's first.
         # stitchable=1: headers depend on the options alone, so that every segment's are the same.
         # cpu-independent=1: the same bits on every processor.
-        "x264-params": "open-gop=0:stitchable=1:cpu-independent=1",
+        "x264-params": f"open-gop=0:stitchable=1:cpu-independent=1{held}",
     }
 
 
 def _h265(options: VideoOptions) -> dict[str, str]:
+    # x265 takes 33 MiB for each 4K picture that it holds.
+    held = "" if lookahead(options) is None else ":rc-lookahead=3:bframes=2:ref=2:frame-threads=1"
     return {
         "preset": "medium",
         "crf": options.crf,
         "g": str(gop_length(options)),
         # open-gop=0: as above. frame-threads: part of the bits, so it is not the machine's to choose; each holds
         # frames. info=0: no text of the encoder's options in the film.
-        "x265-params": "open-gop=0:bframes=4:b-pyramid=1:frame-threads=2:info=0:log-level=none",
+        "x265-params": f"open-gop=0:bframes=4:b-pyramid=1:frame-threads=2:info=0:log-level=none{held}",
     }
 
 
 def _av1(options: VideoOptions) -> dict[str, str]:
-    # SVT-AV1 closes its groups by itself, and its bits do not depend on its threads.
-    return {"preset": "8", "crf": options.crf, "g": str(gop_length(options))}
+    # SVT-AV1 closes its groups by itself, and its bits do not depend on its threads, each of which holds pictures.
+    held = {} if lookahead(options) is None else {"svtav1-params": "lookahead=0:lp=1:hierarchical-levels=3"}
+    return {"preset": "8", "crf": options.crf, "g": str(gop_length(options)), **held}
 
 
 def _prores(options: VideoOptions) -> dict[str, str]:
@@ -190,6 +200,12 @@ def coded_size(options: VideoOptions) -> tuple[int, int]:
 def gop_length(options: VideoOptions) -> int:
     """Return the most frames from one key frame to the next, at least one."""
     return max(1, round(GOP_SECONDS * options.fps))
+
+
+def lookahead(options: VideoOptions) -> int | None:
+    """Return how many pictures the encoder may hold to see what comes, None for as many as it likes."""
+    pixels = options.size[0] * options.size[1]
+    return None if pixels <= LARGE else max(1, LOOKAHEAD_4K * 3840 * 2160 // pixels)
 
 
 def muxer_options(fps: Fraction) -> dict[str, str]:
