@@ -197,6 +197,36 @@ def test_damage_is_found_by_every_thread(tmp_path: Path) -> None:
         assert all(pool.map(found, range(400)))
 
 
+@pytest.mark.parametrize("floats", [False, True], ids=["half", "float"])
+@pytest.mark.parametrize(
+    ("colour", "seen"),
+    [
+        # As in a PNG: what is half covered by white is white, and half there.
+        (light(0.5, 0.09, 0, 0.5), (255, 118, 0, 128)),
+        (light(0.18, 0.09, 0, 1), (118, 85, 0, 255)),
+        (light(0, 0, 0, 0), (0, 0, 0, 0)),
+        (light(0.18, 0.09, 0), (118, 85, 0, 255)),
+        ({"V": 0.18}, (118, 118, 118, 255)),
+    ],
+)
+def test_a_film_with_transparency_keeps_that_of_light(
+    tmp_path: Path, colour: Mapping[str, float], seen: tuple[int, ...], *, floats: bool
+) -> None:
+    out = tmp_path / "segment.mov"
+    options = film(SIZE, codec="prores", format="OPEN_EXR", alpha=True)
+    encode_segment([(1, exr(SIZE, colour, floats=floats))], out, options)
+    picture = pictures(out)[0].reformat(format="rgba64le", src_colorspace="ITU709", src_color_range="MPEG")
+    found = struct.unpack_from("<4H", bytes(picture.planes[0]), 13 * picture.planes[0].line_size + 13 * 8)
+    assert [value / 257 for value in found] == pytest.approx(seen, abs=3)
+
+
+def test_a_frame_whose_transparency_libav_loses_is_named_and_not_left_out(tmp_path: Path) -> None:
+    frame = render_image(tmp_path / "frame", format="OPEN_EXR", depth="32", codec="DWAA").read_bytes()
+    options = film(RENDERED, codec="prores", format="OPEN_EXR", alpha=True)
+    with pytest.raises(FrameInvalid, match="loses the alpha of whole floats"):
+        encode_segment([(1, frame)], tmp_path / "segment.mov", options)
+
+
 def test_libavs_log_is_as_it_was(out: Path) -> None:
     av.logging.set_level(None)
     av.logging.set_skip_repeated(True)

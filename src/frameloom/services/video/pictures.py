@@ -15,7 +15,7 @@ from av.video.frame import PictureType, VideoFrame
 from frameloom.model.errors import FrameInvalid
 from frameloom.model.images import check_image
 from frameloom.model.settings import FrameFormat
-from frameloom.services.video.exr import decode_exr
+from frameloom.services.video.exr import CURVE, check_alpha, decode_exr
 from frameloom.services.video.jpeg import decode_jpeg
 from frameloom.services.video.options import VideoOptions, coded_size, keeps_alpha, pixel_format
 from frameloom.services.video.png import decode_png
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 SCALER = "flags=bicubic+accurate_rnd+full_chroma_inp+bitexact"
 # libav's scaler takes 65,280 for the white of 16 bits: 256 times that of eight.
 WHITE = 65_280 / 65_535
-# Colours that are not times alpha yet; those of an OpenEXR are, so without alpha they stand before black.
+# Colours that are not times alpha yet. Those of light are: without alpha, they stand before black.
 WITH_ALPHA = {"rgba", "rgba64be", "ya8", "ya16be", "pal8"}
+LIGHT = {"gbrapf16le", "gbrapf32le", "gbrpf16le", "gbrpf32le", "grayf16le", "grayf32le"}
 DECODERS: Mapping[FrameFormat, Callable[[bytes], VideoFrame]] = MappingProxyType(
     {"PNG": decode_png, "OPEN_EXR": decode_exr, "JPEG": decode_jpeg}
 )
@@ -53,6 +54,8 @@ class Pictures:
         check_image(data, format=self._options.format, frame=frame, size=self._options.size)
         try:
             image = DECODERS[self._options.format](data)
+            if keeps_alpha(self._options):
+                check_alpha(data, image)
         except PixelsInvalidError as error:
             raise FrameInvalid(frame=frame, problem=str(error)) from error
         if (image.width, image.height) != self._options.size:
@@ -74,19 +77,24 @@ def _conversion(pixels: str, options: VideoOptions) -> Graph:
     """Return the filters that turn an image with `pixels` (libav's name) into a picture of the film."""
     (width, height), (across, down) = options.size, coded_size(options)
     alpha, deep = pixels in WITH_ALPHA, any(channel.bits > 8 for channel in VideoFormat(pixels).components)
+    light = pixels in LIGHT
     # A JPEG's colours are BT.601's.
     space = "bt470bg" if pixels.startswith("yuv") else "gbr"
     source = f"video_size={width}x{height}:pix_fmt={pixels}:time_base=1/1:colorspace={space}:range=pc"
-    filters = [("buffer", f"{source}:alpha_mode=straight" if alpha else source)]
+    filters = [("buffer", f"{source}:alpha_mode={'premultiplied' if light else 'straight'}")]
     if pixels.startswith("grayf"):
         # libav's scaler takes floats of grey for limited range, whatever it is told.
         filters.append(("mergeplanes", f"format={pixels.replace('gray', 'gbrp')}"))
     # Planar RGB at full range in between, since that is what all of these filters take. In 16 bits, too, where alpha is
     # kept: from 255 of eight bits libav makes 1,020 of ten.
     kept = keeps_alpha(options)
-    filters += [("scale", SCALER), ("format", f"gbr{'a' if alpha else ''}p{'16le' if deep or kept else ''}")]
+    filters += [("scale", SCALER), ("format", f"gbr{'a' if alpha or kept else ''}p{'16le' if deep or kept else ''}")]
     if alpha and not kept:
         filters.append(("premultiply", "inplace=1"))
+    if light and kept:
+        filters.append(("unpremultiply", "inplace=1"))
+    if light:
+        filters.append(("lutrgb", ":".join(f"{colour}='{CURVE}'" for colour in "rgb")))
     if deep:
         # Else white would be 236 in a film and not 235.
         filters.append(("colorlevels", ":".join(f"{colour}omax={WHITE}" for colour in "rgb")))

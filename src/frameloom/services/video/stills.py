@@ -5,9 +5,8 @@ memory, the rest of a JPEG that ends early is grey, and neither is an error or a
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 import av
@@ -23,14 +22,13 @@ if TYPE_CHECKING:
 Line = tuple[int, str, str]
 # What libav logs at all is set for the process.
 _log = threading.Lock()
-NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 
 class PixelsInvalidError(ValueError):
     """What is wrong with an image's pixels, as the end of a sentence."""
 
 
-def decode(codec: str, data: bytes, options: Mapping[str, str] = NO_OPTIONS) -> VideoFrame:
+def decode(codec: str, data: bytes) -> VideoFrame:
     """Return the image in a whole file, as libav's `codec` decodes it.
 
     Raises:
@@ -39,7 +37,7 @@ def decode(codec: str, data: bytes, options: Mapping[str, str] = NO_OPTIONS) -> 
     # A new decoder for each image: one that is used again may draw an image over the one before it. One thread, since
     # those of others have a log of their own.
     decoder = cast("VideoCodecContext", av.CodecContext.create(codec, "r"))
-    decoder.options, decoder.thread_count = dict(options), 1
+    decoder.thread_count = 1
     with _complaints() as complaints:
         try:
             images = decoder.decode(av.Packet(data))
