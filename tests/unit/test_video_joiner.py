@@ -296,3 +296,15 @@ def test_a_segment_that_goes_away_is_an_error_of_whoever_reads_it(tmp_path: Path
     segment = Gone((tmp_path / "0.mp4").read_bytes())
     with pytest.raises(LookupError, match="it went away"):
         join_segments([("0.mp4", segment)], io.BytesIO(), FPS, frames=30)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
+def test_a_film_of_pictures_so_large_that_few_are_held_is_joined_too(tmp_path: Path, out: Path, codec: str) -> None:
+    options, image = film((2576, 1440), FPS, codec=codec), png(numbered(5).resize((2576, 1440)))
+    dark = png(numbered(0).resize((2576, 1440)))
+    segments = [tmp_path / f"{count}.mp4" for count in (7, 1)]
+    encode_segment([(1, dark)] * 6 + [(7, image)], segments[0], options)
+    encode_segment([(8, dark)], segments[1], options)
+    join(segments, out, options, frames=8)
+    assert [read_number(shown.resize((160, 48))) for shown in images(out)] == [0, 0, 0, 0, 0, 0, 5, 0]
+    assert times(out) == [index / FPS for index in range(8)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from frameloom.model.errors import EncodeFailed
 from frameloom.model.settings import VideoSettings
 from frameloom.services import video
-from frameloom.services.video.options import gop_length, muxer_options
+from frameloom.services.video.options import gop_length, lookahead, muxer_options
 from tests.unit.video_images import film
 
 RATES = st.fractions(min_value=1, max_value=1000, max_denominator=1001)
@@ -56,3 +56,20 @@ def test_the_files_clocks_tick_a_whole_number_of_times_a_frame(fps: Fraction) ->
 def test_options_do_not_change() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         film((64, 48)).quality = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("size", "pictures"),
+    [((1920, 1080), None), ((2560, 1440), None), ((3200, 1800), 11), ((3840, 2160), 8), ((7680, 4320), 2)],
+)
+def test_of_large_pictures_the_encoder_holds_fewer(size: tuple[int, int], pictures: int | None) -> None:
+    assert lookahead(film(size)) == pictures
+
+
+@pytest.mark.parametrize(
+    ("codec", "held"), [("h264", "rc-lookahead=8"), ("h265", "rc-lookahead=3"), ("av1", "lookahead=0")]
+)
+def test_small_films_are_encoded_as_ever_and_large_ones_in_less_memory(codec: str, held: str) -> None:
+    small, large = (str(video.encoder_options(film(size, codec=codec))) for size in ((1920, 1080), (3840, 2160)))
+    assert "lookahead" not in small
+    assert held in large

@@ -2,24 +2,23 @@
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from frameloom.model import keys
 from frameloom.model.errors import EncodeFailed
 from frameloom.model.images import check_image
 from frameloom.model.job import Job, Segment
-from frameloom.model.settings import CONTENT_TYPES, FrameFormat
+from frameloom.model.settings import CONTENT_TYPES
 from frameloom.services import documents, video
 from frameloom.services.ports import Buckets, Store
 
-# Frames fetched while one is encoded, each of which is held as it is packed: at 4K, a PNG is at most some 30 MB, an
-# OpenEXR of whole floats 100.
-FETCH_AHEAD: Mapping[FrameFormat, int] = MappingProxyType({"PNG": 8, "JPEG": 8, "OPEN_EXR": 3})
+# Frames that are fetched while one is encoded, and bytes that they may be: at 4K a PNG is up to 30 MB, an OpenEXR of
+# whole floats 100.
+FETCH_AHEAD, FETCH_BYTES = 8, 48 * 1024 * 1024
 # Channels of grey and of colours where one of them is alpha.
 WITH_ALPHA = {2, 4}
 
@@ -27,13 +26,13 @@ WITH_ALPHA = {2, 4}
 def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> dict[str, Any]:
     """Encode one segment of the film; return where it is and its length in frames.
 
-    Frames stream from S3 into the encoder: memory holds FETCH_AHEAD of them, the disk only the segment.
+    Frames stream from S3 into the encoder: memory holds a few of them, the disk only the segment.
     """
     job = documents.load_job(store, buckets, job_id)
     frames = documents.film_frames(store, buckets, job_id).slice(segment.first, segment.count)
     if not frames:
         raise EncodeFailed(problem=f"segment {segment.segment} holds no frames")
-    images = fetch_ahead(frames, lambda frame: _frame(store, job, frame), ahead=FETCH_AHEAD[job.settings.format])
+    images = fetch_ahead(frames, lambda frame: _frame(store, job, frame))
     container = job.video.container
     key = keys.segment_key(job_id, segment.segment, container)
     with tempfile.TemporaryDirectory() as folder:
@@ -44,14 +43,22 @@ def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> 
     return {"bucket": buckets.logs, "key": key, "frames": count}
 
 
-def fetch_ahead(frames: Iterable[int], fetch: Callable[[int], bytes], *, ahead: int) -> Iterator[tuple[int, bytes]]:
-    """Yield each frame with its bytes, in order, while the next ones are on their way."""
+def fetch_ahead(
+    frames: Iterable[int], fetch: Callable[[int], bytes], *, ahead: int = FETCH_AHEAD, room: int = FETCH_BYTES
+) -> Iterator[tuple[int, bytes]]:
+    """Yield each frame with its bytes, in order, while the next ones are on their way: `ahead`, if there is room.
+
+    How large they are the largest one so far tells; one is fetched ahead in any case.
+    """
+    allowed, largest = 1, 0
     with ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="fetch") as pool:
         waiting: deque[tuple[int, Future[bytes]]] = deque()
         for frame in frames:
             waiting.append((frame, pool.submit(fetch, frame)))
-            if len(waiting) == ahead:
+            while len(waiting) > allowed:
                 number, image = waiting.popleft()
+                largest = max(1, largest, len(image.result()))
+                allowed = max(1, min(ahead, room // largest))
                 yield number, image.result()
         for number, image in waiting:
             yield number, image.result()
