@@ -96,10 +96,10 @@ def _submit(rig: Rig, **request: Any) -> dict[str, Any]:
 
 def _a_frame_that_went_away(rig: Rig) -> None:
     """Delete a frame, spoil and then delete a segment, and encode and stitch the film of them once more."""
-    execution = rig.run(file=f"{FOLDER}film.blend", frames="1-2")
+    execution = rig.run(file=f"{FOLDER}film.blend", frames="1-2", video={"codec": "prores"})
     (frame, *_) = rig.frame_writes(f"{FOLDER}film")
     rig.s3.delete_object(Bucket=rig.stack.buckets.frames, Key=frame)
-    part = {"Bucket": rig.stack.buckets.logs, "Key": keys.segment_key(execution.job_id, 0, "mp4")}
+    part = {"Bucket": rig.stack.buckets.logs, "Key": keys.segment_key(execution.job_id, 0, "mov")}
 
     def fails(state: str, error: str, **event: Any) -> None:
         answer = _invoke(rig, _function(rig, state), {"job_id": execution.job_id, **event})

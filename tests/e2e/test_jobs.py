@@ -16,25 +16,33 @@ from frameloom.model.status import JobStatus
 from frameloom.services import video
 from tests.e2e.conftest import LEASE_SECONDS
 from tests.e2e.rig import Rig, wait
+from tests.scenes import make_scene
+from tests.unit.video_images import pictures, sample
 
 
 def test_a_console_input_of_digit_strings_becomes_a_film(rig: Rig, tiny: Path, tmp_path: Path) -> None:
     rig.upload_quietly(tiny, "console.blend")
-    execution = rig.run(file="console.blend", start="1", end="5")
+    execution = rig.run(file="console.blend", start="1", end="5", video={"codec": "av1", "quality": "30"})
     assert execution.status is JobStatus.SUCCEEDED, execution.cause
     assert execution.output["frames"] == {"total": 5, "rendered": 5, "reused": 0, "missing": 0}
-    film = tmp_path / "film.mp4"
-    rig.store.download(rig.stack.buckets.scenes, "console.mp4", film)
-    facts = video.probe(film)
-    assert (facts.frames, facts.fps, facts.size) == (5, Fraction(24), (64, 36))
+    facts = facts_of(rig, "console.mp4", tmp_path)
+    assert (facts.codec, facts.frames, facts.fps, facts.size) == ("libdav1d", 5, Fraction(24), (64, 36))
     assert rig.queue_is_empty()
 
 
-def test_an_upload_starts_a_job_with_the_scenes_own_frames(rig: Rig, tiny: Path) -> None:
+def test_an_upload_starts_a_job_with_the_scenes_own_frames(rig: Rig, tiny: Path, tmp_path: Path) -> None:
     execution = rig.end_of(started_by(rig, lambda: rig.upload(tiny, "film/uploaded.blend")))
     assert execution.status is JobStatus.SUCCEEDED, execution.cause
     assert rig.frames("film/uploaded") == [1, 2, 3, 4, 5]
-    assert rig.store.head(rig.stack.buckets.scenes, "film/uploaded.mp4") is not None
+    facts = facts_of(rig, "film/uploaded.mp4", tmp_path)
+    assert (facts.codec, facts.frames, facts.duration) == ("h264", 5, Fraction(5, 24))
+
+
+def facts_of(rig: Rig, film: str, folder: Path) -> video.VideoFacts:
+    """Decode a film that lies beside its scene."""
+    path = folder / Path(film).name
+    rig.store.download(rig.stack.buckets.scenes, film, path)
+    return video.probe(path)
 
 
 def started_by(rig: Rig, action: Callable[[], None]) -> str:
@@ -54,13 +62,22 @@ def test_an_uploads_metadata_overrides_the_scene(rig: Rig, tiny: Path) -> None:
     assert rig.store.head(rig.stack.buckets.scenes, "metadata.mp4") is None
 
 
-def test_a_job_that_runs_again_renders_nothing(rig: Rig, tiny: Path) -> None:
-    rig.upload_quietly(tiny, "again.blend")
-    assert rig.run(file="again.blend").status is JobStatus.SUCCEEDED
+def test_a_job_that_runs_again_with_another_codec_renders_nothing(rig: Rig, tmp_path: Path) -> None:
+    transparent = "scene.render.film_transparent = True"
+    rig.upload_quietly(make_scene(tmp_path / "again.blend", frames=(1, 5), also=transparent), "again.blend")
+    execution = rig.run(file="again.blend", video={"codec": "h265"})
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
     written = rig.frame_writes("again")
-    execution = rig.run(file="again.blend")
+    execution = rig.run(file="again.blend", video={"codec": "prores"})
     assert execution.output["frames"] == {"total": 5, "rendered": 0, "reused": 5, "missing": 0}
     assert rig.frame_writes("again") == written
+    # The film of the job before stays beside this one, which has the transparency of its frames.
+    assert execution.output["video"]["key"] == "again.mov"
+    facts = {name: facts_of(rig, name, tmp_path) for name in ("again.mp4", "again.mov")}
+    assert [facts[name].codec for name in facts] == ["hevc", "prores"]
+    assert {(each.frames, each.fps, each.duration) for each in facts.values()} == {(5, Fraction(24), Fraction(5, 24))}
+    assert {sample(picture, plane=3, x=0, y=0) for picture in pictures(tmp_path / "again.mov")} == {0}
+    assert {sample(picture, plane=3, x=32, y=18) for picture in pictures(tmp_path / "again.mov")} == {4095}
 
 
 def test_a_job_that_overlaps_an_earlier_one_renders_only_the_rest(rig: Rig, tiny: Path) -> None:

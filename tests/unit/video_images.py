@@ -107,6 +107,12 @@ def planes(picture: VideoFrame) -> list[bytes]:
     ]
 
 
+def sample(picture: VideoFrame, *, plane: int, x: int, y: int) -> int:
+    """Return a value of a picture that has more than eight bits of each."""
+    pixels = picture.planes[plane]
+    return int.from_bytes(memoryview(pixels)[y * pixels.line_size + 2 * x :][:2], "little")
+
+
 def psnr(one: Image.Image, other: Image.Image) -> float:
     """Return the peak signal-to-noise ratio in decibels, infinite for images that are the same."""
     bands = ImageStat.Stat(ImageChops.difference(one, other)).rms
