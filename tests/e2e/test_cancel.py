@@ -39,6 +39,14 @@ def by_the_command_line(rig: Rig, job_id: str) -> None:
     assert (answer["job_id"], answer["status"]) == (job_id, "canceled")
 
 
+def started_again(job_id: str) -> str:
+    """Start a job again by the command line and return the new one's id."""
+    command = [FRAMELOOM, "retry", job_id, "--json"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    again: str = json.loads(ran.stdout)["job_id"]
+    return again
+
+
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("cancel", [by_the_console, by_the_command_line])
 def test_a_job_that_is_canceled_stops_and_another_one_goes_on_untouched(
@@ -99,7 +107,7 @@ def test_a_canceled_job_that_starts_again_renders_only_what_is_missing(rig: Rig,
     assert summary["frames"]["reused"] == 0
     told = json.loads(subprocess.run([FRAMELOOM, "status", job_id, "--json"], capture_output=True, check=True).stdout)
     assert (told["status"], told["report"]) == ("canceled", summary["report"])
-    execution = rig.run(**request)
+    execution = rig.end_of(started_again(job_id))
     assert execution.status is JobStatus.SUCCEEDED, execution.cause
     counts = execution.output["frames"]
     assert counts == {"total": 8, "rendered": 8 - len(kept), "reused": len(kept), "missing": 0}

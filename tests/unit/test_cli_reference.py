@@ -17,6 +17,7 @@ COMMANDS = (
     "status",
     "logs",
     "cancel",
+    "retry",
     "farm",
     "farm up",
     "farm down",

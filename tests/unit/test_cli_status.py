@@ -87,6 +87,12 @@ def test_a_job_that_failed_is_shown_with_why(terminal: Terminal) -> None:
     assert "video" not in lines
 
 
+def test_a_job_without_output_is_shown_with_its_report_once_that_is_there(terminal: Terminal) -> None:
+    assert "report" not in terminal.run("status", "shot-old").out
+    terminal.farm.store.put("logs", "jobs/shot-old/report.json", b"{}")
+    assert "report   s3://logs/jobs/shot-old/report.json" in terminal.run("status", "shot-old").out
+
+
 def test_a_job_is_shown_as_json(terminal: Terminal) -> None:
     document = json.loads(terminal.run("status", "shot-old", "--json").out)
     assert (document["job_id"], document["error"]) == ("shot-old", "NoCamera")

@@ -167,9 +167,9 @@ def test_a_canceled_job_says_why_when_and_how_far_it_came(store: MemoryStore) ->
     # The one chunk was answered for, the other one was underway.
     put_frames(store, job, [2, 3, 4, 5, 6])
     put_result(store, job, "1-000000", "2-5", rendered=4, frame_seconds={str(frame): 1.0 for frame in (2, 3, 4, 5)})
-    document = reported_stopped(store, stopped(error="Canceled", cause="wrong camera"))
+    document = reported_stopped(store, stopped(error="Retouched", cause="wrong camera"))
     summary = document.summary.to_json()
-    assert (summary["status"], summary["error"], summary["cause"]) == ("canceled", "Canceled", "wrong camera")
+    assert (summary["status"], summary["error"], summary["cause"]) == ("canceled", "Retouched", "wrong camera")
     assert summary["frames"] == {"total": 9, "rendered": 5, "reused": 1, "missing": 3}
     assert "video" not in summary
     assert (document.started, document.ended) == ("2026-11-23T06:00:00+00:00", "2026-11-23T06:01:30.500000+00:00")

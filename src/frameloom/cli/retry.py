@@ -1,0 +1,61 @@
+"""`frameloom retry`: start a job again that failed or was canceled."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from frameloom.cli import options
+from frameloom.cli.answers import answering, tell_json
+from frameloom.cli.sections import examples
+from frameloom.model import keys
+from frameloom.model.errors import InvalidRequest
+from frameloom.model.request import parse_request
+from frameloom.model.status import JobStatus
+from frameloom.services.ports import Execution
+
+EXAMPLES = examples(
+    "frameloom retry shot-20261123-101500-a1b2c3",
+    "frameloom retry shot-20261123-101500-a1b2c3 --stack my-farm --json",
+)
+
+_RETRIED = (JobStatus.FAILED, JobStatus.CANCELED)
+
+
+def retry(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="A job's id, as `frameloom status` lists them.")],
+    *,
+    local: options.Local = False,
+    stack: options.StackName = None,
+    json: options.Json = False,
+) -> None:
+    """Start a job again that failed or was canceled.
+
+    That is a new job of the same request, which renders only what is missing; a scene that was uploaded anew since is
+    rendered as it is now, all of it. A job that runs or has succeeded is refused. It does not wait for the new job,
+    whose id it prints.
+    """
+    with answering(json=json):
+        from frameloom.cli.target import find_farm  # noqa: PLC0415
+
+        executions = find_farm(stack=stack, local=local).executions
+        before = _retried(executions.describe(job), job)
+        # Refused here as it was there, where no other start would help.
+        scene = parse_request(before.input).file
+        again = keys.new_job_id(scene, datetime.now(UTC), secrets.token_hex(3))
+        executions.start(again, before.input)
+        if json:
+            tell_json({"job_id": again, "retries": job})
+        else:
+            typer.echo(f"Job {again} renders what job {job} left.")
+
+
+def _retried(execution: Execution | None, job: str) -> Execution:
+    if execution is None:
+        raise InvalidRequest(field="JOB", problem=f"the farm knows of no job {job!r}")
+    if not execution.status.ended:
+        raise InvalidRequest(field="JOB", problem=f"job {job} has not ended; `frameloom cancel` ends it")
+    if execution.status not in _RETRIED:
+        raise InvalidRequest(field="JOB", problem=f"job {job} has {execution.status}: it left nothing to render")
+    return execution

@@ -1,0 +1,69 @@
+"""`frameloom retry`, on a farm in memory."""
+
+import json
+
+import pytest
+
+from frameloom.model.status import JobStatus
+from frameloom.services.memory import MemoryExecutions
+from tests.unit.cli_farm import MemoryFarm, Terminal
+
+REQUEST = {"file": "film/shot.blend", "frames": "1-8", "chunk_size": 2}
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal whose farm has a job for each way to end, one that runs, and one of an impossible request."""
+    farm = MemoryFarm(image=b"")
+    # Jobs that stand still, whoever looks.
+    farm.executions = MemoryExecutions()  # type: ignore[assignment]
+    monkeypatch.setattr("frameloom.cli.target.find_farm", lambda **_: farm.farm())
+    for job in ("failed", "canceled", "succeeded", "running"):
+        farm.executions.start(job, REQUEST)
+    farm.executions.start("impossible", {"file": "film/shot.blend", "frames": "8-1"})
+    for job in ("failed", "impossible"):
+        farm.executions.end(job, JobStatus.FAILED)
+    farm.executions.end("canceled", JobStatus.CANCELED)
+    farm.executions.end("succeeded", JobStatus.SUCCEEDED)
+    return Terminal(capsys, farm)
+
+
+def jobs(terminal: Terminal) -> set[str]:
+    return {execution.job_id for execution in terminal.farm.executions.list(limit=100)}
+
+
+@pytest.mark.parametrize("job", ["failed", "canceled"])
+def test_a_job_that_did_not_succeed_is_started_again_as_another_of_the_same_request(
+    terminal: Terminal, job: str
+) -> None:
+    before = jobs(terminal)
+    ran = terminal.run("retry", job)
+    (again,) = jobs(terminal) - before
+    assert (ran.code, ran.out, ran.err) == (0, f"Job {again} renders what job {job} left.\n", "")
+    execution = terminal.farm.executions.describe(again)
+    assert execution is not None
+    assert (execution.status, execution.input) == (JobStatus.RUNNING, REQUEST)
+    assert again.startswith("shot-")
+
+
+def test_json_names_both_jobs(terminal: Terminal) -> None:
+    before = jobs(terminal)
+    document = json.loads(terminal.run("retry", "failed", "--json").out)
+    assert document == {"job_id": (jobs(terminal) - before).pop(), "retries": "failed"}
+
+
+@pytest.mark.parametrize(
+    ("job", "problem"),
+    [
+        ("running", "JOB: job running has not ended; `frameloom cancel` ends it."),
+        ("succeeded", "JOB: job succeeded has succeeded: it left nothing to render."),
+        ("else", "JOB: the farm knows of no job 'else'."),
+        ("impossible", "frames: "),
+    ],
+)
+def test_what_is_not_to_be_started_again_is_refused_with_why(terminal: Terminal, job: str, problem: str) -> None:
+    before = jobs(terminal)
+    ran = terminal.run("retry", job)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"frameloom: {problem}")
+    assert jobs(terminal) == before
