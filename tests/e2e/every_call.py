@@ -13,8 +13,10 @@ import psutil
 
 from frameloom.model import keys
 from frameloom.model.messages import ChunkMessage
+from frameloom.model.settings import CONTAINERS, VideoCodec
 from frameloom.model.status import JobStatus
 from frameloom.services import documents
+from frameloom.services.ports import Execution
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene, render_image
 
@@ -28,6 +30,8 @@ def make_every_call(rig: Rig, tiny: Path, slow: Path) -> None:
     _a_scene_and_its_texture(rig)
     _what_is_not_there(rig)
     _submitted_jobs(rig)
+    for codec in ("h264", "prores"):
+        _a_segment_that_went_away(rig, codec)
     _a_frame_that_went_away(rig)
     _a_chunk_that_came_back(rig, slow)
     _a_worker_in_trouble(rig, slow)
@@ -94,23 +98,33 @@ def _submit(rig: Rig, **request: Any) -> dict[str, Any]:
     return _invoke(rig, rig.farm.outputs["SubmitJobFunctionName"], request)
 
 
+def _a_segment_that_went_away(rig: Rig, codec: VideoCodec) -> None:
+    """Make a film, spoil and then delete a segment of it, and stitch it once more."""
+    execution = rig.run(file=f"{FOLDER}film.blend", frames="1-2", video={"codec": codec})
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    part = {
+        "Bucket": rig.stack.buckets.logs,
+        "Key": keys.segment_key(execution.job_id, 0, CONTAINERS[codec]),
+    }
+    assert rig.store.head(part["Bucket"], part["Key"]) is not None
+    rig.s3.put_object(**part, Body=b"no film")
+    _fails(rig, execution, "StitchVideo", "EncodeFailed")
+    rig.s3.delete_object(**part)
+    _fails(rig, execution, "StitchVideo", "EncodeFailed")
+
+
 def _a_frame_that_went_away(rig: Rig) -> None:
-    """Delete a frame, spoil and then delete a segment, and encode and stitch the film of them once more."""
-    execution = rig.run(file=f"{FOLDER}film.blend", frames="1-2", video={"codec": "prores"})
+    """Delete a frame, and encode the film of it once more."""
+    execution = rig.run(file=f"{FOLDER}film.blend", frames="1-2")
     (frame, *_) = rig.frame_writes(f"{FOLDER}film")
     rig.s3.delete_object(Bucket=rig.stack.buckets.frames, Key=frame)
-    part = {"Bucket": rig.stack.buckets.logs, "Key": keys.segment_key(execution.job_id, 0, "mov")}
+    _fails(rig, execution, "EncodeSegment", "EncodeFailed", segment={"segment": 0, "first": 0, "count": 2})
+    _fails(rig, execution, "VerifyFrames", "FramesMissing", round=2)
 
-    def fails(state: str, error: str, **event: Any) -> None:
-        answer = _invoke(rig, _function(rig, state), {"job_id": execution.job_id, **event})
-        assert answer["errorType"] == error, answer
 
-    fails("EncodeSegment", "EncodeFailed", segment={"segment": 0, "first": 0, "count": 2})
-    rig.s3.put_object(**part, Body=b"no film")
-    fails("StitchVideo", "EncodeFailed")
-    rig.s3.delete_object(**part)
-    fails("StitchVideo", "EncodeFailed")
-    fails("VerifyFrames", "FramesMissing", round=2)
+def _fails(rig: Rig, execution: Execution, state: str, error: str, **event: Any) -> None:
+    answer = _invoke(rig, _function(rig, state), {"job_id": execution.job_id, **event})
+    assert answer["errorType"] == error, answer
 
 
 def _a_scene_that_went_away(rig: Rig, tiny: Path) -> None:
