@@ -74,6 +74,9 @@ def test_a_job_that_runs_again_renders_nothing(rig: Rig, tmp_path: Path) -> None
     assert rig.frame_writes("again") == written
     # The film of the job before stays beside this one, which has the transparency of its frames.
     assert execution.output["video"]["key"] == "again.mov"
+    buckets = rig.stack.buckets
+    for bucket, key in [(buckets.scenes, "again.mov"), (buckets.logs, keys.segment_key(execution.job_id, 0, "mov"))]:
+        assert rig.s3.head_object(Bucket=bucket, Key=key)["ContentType"] == "video/quicktime"
     facts = {name: facts_of(rig, name, tmp_path) for name in ("again.mp4", "again.mov")}
     assert [facts[name].codec for name in facts] == ["hevc", "prores"]
     assert {(each.frames, each.fps, each.duration) for each in facts.values()} == {(5, Fraction(24), Fraction(5, 24))}

@@ -95,6 +95,18 @@ def test_the_job_asks_for_what_the_options_say(terminal: Terminal) -> None:
     assert (job.limits.max_workers, job.limits.queue_timeout, job.chunk_size) == (7, 60, 2)
 
 
+@pytest.mark.parametrize("asked", ["--codec prores", "--set video.codec=prores"])
+def test_a_prores_comes_as_a_mov_and_leaves_the_earlier_film_alone(terminal: Terminal, asked: str) -> None:
+    Path("out").mkdir()
+    Path("out/shot.mp4").write_bytes(b"the film of yesterday")
+    ran = terminal.run("render", "shot.blend", "--out", "out", *asked.split())
+    assert ran.code == 0, ran
+    assert terminal.farm.job().video.codec == "prores"
+    assert "  video   out/shot.mov" in ran.out.splitlines()
+    assert Path("out/shot.mov").read_bytes() == VIDEO
+    assert Path("out/shot.mp4").read_bytes() == b"the film of yesterday"
+
+
 def test_negative_frames_are_given_as_they_are(terminal: Terminal) -> None:
     assert terminal.run("render", "shot.blend", "--out", "out", "--start", "-5", "--end", "-3").code == 0
     assert {path.name for path in frames_folder().iterdir()} == {"-00005.png", "-00004.png", "-00003.png"}

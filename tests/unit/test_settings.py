@@ -111,6 +111,13 @@ def test_impossible_films_are_refused_by_name(field: str, value: object) -> None
     assert caught.value.facts["field"] == field
 
 
+def test_prores_has_one_quality() -> None:
+    with pytest.raises(InvalidRequest, match="prores, which has one quality: leave it out"):
+        VideoSettings.read({"codec": "prores", "quality": 18})
+    settings = VideoSettings.read({"codec": "prores"})
+    assert VideoSettings.read(settings.to_json()) == settings
+
+
 def test_av1_takes_no_quality_that_its_encoder_would_not_keep_to() -> None:
     with pytest.raises(InvalidRequest, match="1 to 51 with av1"):
         VideoSettings.read({"codec": "av1", "quality": 0})

@@ -29,8 +29,12 @@ def test_every_codec_that_a_request_may_name_can_be_encoded() -> None:
     assert set(get_args(VideoSettings.model_fields["codec"].annotation)) == set(video.CODECS)
 
 
+def test_a_film_without_a_quality_has_one_that_can_hardly_be_told_from_the_frames() -> None:
+    assert video.encoder_options(film((64, 48)))["crf"] == "18"
+
+
 def test_an_unknown_codec_is_refused_by_name() -> None:
-    with pytest.raises(EncodeFailed, match=r"'vp9' is not one of h264, h265, av1"):
+    with pytest.raises(EncodeFailed, match=r"'vp9' is not one of h264, h265, av1, prores"):
         video.encoder_options(film((64, 48), codec="vp9"))
 
 
