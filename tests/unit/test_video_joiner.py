@@ -255,12 +255,19 @@ class Full(io.BytesIO):
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
-        self.error = error
+        self.error, self.refused = error, False
 
     def write(self, data: "ReadableBuffer") -> int:
         if self.tell() > 35_000:
+            self.refused = True
             raise self.error
         return super().write(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        # As a file does that still has something to write.
+        if self.refused:
+            raise self.error
+        return super().seek(offset, whence)
 
 
 def test_a_full_disk_is_an_encoding_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

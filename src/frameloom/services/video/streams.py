@@ -23,7 +23,7 @@ def reading(file: io.IOBase, name: str) -> Iterator[tuple[InputContainer, VideoS
     Raises:
         EncodeFailed: there is none, or libav or a disk refuses something in the block.
     """
-    with _told(file, name) as told, av.open(told, format="mp4", buffer_size=BUFFER_BYTES) as container:
+    with _refusals(name), av.open(_File(file), format="mp4", buffer_size=BUFFER_BYTES) as container:
         if not container.streams.video:
             raise EncodeFailed(problem=f"{name}: there is no video in it")
         yield container, container.streams.video[0]
@@ -36,62 +36,49 @@ def writing(file: io.IOBase, name: str, *, kind: str, options: Mapping[str, str]
     Raises:
         EncodeFailed: libav or a disk refuses something in the block.
     """
-    with _told(file, name) as told:
+    passed = _File(file)
+    with _refusals(name):
         container = cast(
             "OutputContainer",
-            av.open(told, "w", format=kind, container_options=dict(options), buffer_size=BUFFER_BYTES),
+            av.open(passed, "w", format=kind, container_options=dict(options), buffer_size=BUFFER_BYTES),
         )
         try:
             yield container
         except BaseException:
             # Nobody wants the file any more, and an error on closing it would only hide the one that is under way.
-            told.let_go()
+            passed.let_go()
             with suppress(Exception):
                 container.close()
             raise
         container.close()
 
 
-class _Told:
-    """A file as libav takes it, which keeps the first error that it raised: libav tells of one, not of which."""
+class _File:
+    """A file as libav takes it, which can be let go of."""
 
     def __init__(self, file: io.IOBase) -> None:
-        self._file = file
-        self.error: Exception | None = None
+        self._file: Any = file
 
     def let_go(self) -> None:
         """Have whatever else is written go nowhere."""
         self._file = io.BytesIO()
 
     def read(self, size: int) -> Any:
-        return self._call("read", size)
+        return self._file.read(size)
 
     def write(self, data: bytes) -> Any:
-        return self._call("write", data)
+        return self._file.write(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> Any:
-        return self._call("seek", offset, whence)
+        return self._file.seek(offset, whence)
 
     def tell(self) -> Any:
-        return self._call("tell")
-
-    def _call(self, method: str, *arguments: Any) -> Any:
-        try:
-            return getattr(self._file, method)(*arguments)
-        except Exception as error:
-            self.error = self.error or error
-            raise
+        return self._file.tell()
 
 
 @contextmanager
-def _told(file: io.IOBase, name: str) -> Iterator[_Told]:
-    told = _Told(file)
+def _refusals(name: str) -> Iterator[None]:
     try:
-        yield told
-    except Exception as error:
-        cause = told.error or error
-        if isinstance(cause, REFUSALS):
-            raise EncodeFailed(problem=f"{name}: {reason(cause)}") from error
-        if cause is error:
-            raise
-        raise cause from error
+        yield
+    except REFUSALS as error:
+        raise EncodeFailed(problem=f"{name}: {reason(error)}") from error
