@@ -103,7 +103,7 @@ class StackTarget:
     """The farm of a CloudFormation stack."""
 
     keeps_frames = True
-    chunks_at_once = None
+    chunks_at_once: int | None = None
 
     def __init__(self, name: str) -> None:
         self._name = name
