@@ -15,11 +15,11 @@ from frameloom.model.settings import CONTAINERS, Container, FrameFormat, VideoCo
 
 # The longest that a player may have to look back for a picture that stands alone.
 GOP_SECONDS = 2
+CRF = 18
 # Pixels of the largest pictures of which an encoder holds as many as it likes, and how many it may hold of larger ones,
 # to see what comes: so many that it encodes 4K in less than 1 GB. See docs/decisions/0010 for what that costs.
 LARGE = 2560 * 1440
 LOOKAHEAD_4K = 8
-CRF = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def _h265(options: VideoOptions) -> dict[str, str]:
 
 def _av1(options: VideoOptions) -> dict[str, str]:
     # SVT-AV1 closes its groups by itself, and its bits do not depend on its threads, each of which holds pictures.
-    held = {} if lookahead(options) is None else {"svtav1-params": "lookahead=0:lp=1:hierarchical-levels=3"}
+    held = {} if lookahead(options) is None else {"svtav1-params": "lookahead=0:lp=1:hierarchical-levels=3:enable-tf=0"}
     return {"preset": "8", "crf": options.crf, "g": str(gop_length(options)), **held}
 
 
