@@ -25,7 +25,7 @@ from frameloom.model import keys
 from frameloom.model.errors import EncodeFailed, FrameInvalid, FramesMissing, InvalidRequest, SceneNotFound
 from frameloom.model.job import Job
 from frameloom.model.messages import FRAME_RENDERED, ChunkMessage, LogBatch, LogRecord
-from frameloom.model.settings import FrameFormat, RenderSettings
+from frameloom.model.settings import FrameFormat, RenderSettings, VideoSettings
 from frameloom.services import documents, verify, video
 from tests.jobs import S3_BUCKETS as BUCKETS
 from tests.jobs import STARTED, make_job, put_frames, put_result
@@ -318,6 +318,19 @@ def test_frames_of_every_format_become_a_film(
     put_frames(store, job, [6], data=STILLS[image](6)[:-20])
     with pytest.raises(FrameInvalid, match="Frame 6"):
         load("encode_segment")({"job_id": "shot-1", "segment": {"segment": 1, "first": 2, "count": 2}})
+
+
+def test_a_film_that_can_keeps_the_transparency_of_light(store: S3Store, tmp_path: Path) -> None:
+    import av  # noqa: PLC0415  heavy
+
+    job = film_job(store, [1, 2], "OPEN_EXR", video=VideoSettings(codec="prores"))
+    put_frames(store, job, [1, 2], data=exr((64, 36), {"R": 0.1, "G": 0.1, "B": 0.1, "A": 0.5}))
+    film = make_film(store)
+    assert film["key"] == "film/shot.mov"
+    store.download(film["bucket"], film["key"], tmp_path / "film.mov")
+    with av.open(str(tmp_path / "film.mov")) as shown:
+        alphas = [picture.to_ndarray(format="rgba")[20, 20, 3] for picture in shown.decode(video=0)]
+    assert alphas == [128, 128]
 
 
 def test_a_film_with_holes_shows_what_is_there(store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

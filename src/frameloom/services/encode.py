@@ -79,6 +79,5 @@ def _options(job: Job, frame: int, image: bytes) -> video.VideoOptions:
         fps=job.rate(),
         size=(facts.width, facts.height),
         format=job.settings.format,
-        # An OpenEXR's colours are times alpha already, and stand before black.
-        alpha=job.settings.format == "PNG" and facts.channels in WITH_ALPHA,
+        alpha=facts.channels in WITH_ALPHA,
     )
