@@ -1,6 +1,6 @@
 """Objects in a bucket as files: one read in ranges, another written in parts. Neither lies in memory or on a disk.
 
-Both are as large as S3 allows; what they hold of it does not grow with its size, but for parts beyond 78 GiB.
+Both are as large as S3 allows; what they hold of it does not grow with its size, but for parts beyond 77 GiB.
 """
 
 import io
