@@ -134,7 +134,7 @@ class TestTheChoiceOfACluster:
     @pytest.mark.parametrize("choice", CHOICES)
     def test_nothing_refers_to_what_is_not_there(self, choice: str) -> None:
         found = there(given(Cluster=choice, ClusterName="ours" if choice == "existing" else ""))
-        known = found | set(PARAMETERS) | {"SharedLayer", "RenderJobSceneUploaded"}
+        known = found | set(PARAMETERS) | {"SharedLayer", "RenderJobSceneUploaded", "LogJobFunctionJobStopped"}
         for name in found:
             section = resources.get(name) or OUTPUTS[name]
             used = {each for each in references(chosen(section, Cluster=choice)) if not each.startswith("AWS::")}
