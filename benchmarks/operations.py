@@ -33,12 +33,10 @@ EACH_SEGMENT = ("EncodeSegment",)
 EACH_CHUNK = ("RenderChunk",)
 
 # Events in an execution's history, by the type of state. Of each: entered, exited; of a task also scheduled, started,
-# succeeded; of a Map started, succeeded, and its run started, succeeded where that is a distributed one.
-EVENTS = {"Choice": 2, "Pass": 2, "Succeed": 2, "Task": 5, "Map": 4, "DistributedMap": 6}
+# succeeded; of a Map, which is a distributed one, started, succeeded, and its run started, succeeded.
+EVENTS = {"Choice": 2, "Pass": 2, "Succeed": 2, "Task": 5, "Map": 6}
 # One that waits for a token was also submitted.
 TOKEN_EVENTS = EVENTS["Task"] + 1
-# An item of an inline Map: started, succeeded.
-ITEM_EVENTS = 2
 # An execution: started, succeeded.
 EXECUTION_EVENTS = 2
 TYPES = {
@@ -47,7 +45,7 @@ TYPES = {
     "NextStep": "Choice",
     "NextRound": "Pass",
     "Done": "Succeed",
-    "RenderChunks": "DistributedMap",
+    "RenderChunks": "Map",
     "EncodeSegments": "Map",
 }
 
@@ -56,10 +54,8 @@ SCOUTS = 3
 TRANSFER = 8 * 1024 * 1024
 # A worker's lease of 120 seconds is renewed four times.
 BEAT = timedelta(seconds=30)
-# Bytes of the state beside the film's segments: names and settings, where a scene's key has the 1,024 of S3's longest.
+# Bytes of the state: names and settings, where a scene's key has the 1,024 of S3's longest.
 STATE = 4096
-# Bytes of the longest segment in it: {"segment":1999,"first":999500,"count":500} and a comma.
-SEGMENT = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +79,11 @@ class Operations:
     """What a job asks of AWS.
 
     Attributes:
-        transitions: states that the job's own execution enters, those of the inline Map's items too.
-        child_transitions: states that the distributed Map's children enter, all together.
+        transitions: states that the job's own execution enters.
+        child_transitions: states that the Maps' children enter, all together.
         children: how these are billed.
-        parent_events, child_events: the history of the job's own execution, and of each child: 25,000 at most.
+        parent_events, child_events: the history of the job's own execution, and of a chunk's child, which is longer
+            than a segment's: 25,000 at most.
         lambda_calls: by function; of `CollectLogsFunction` at most, a call takes up to a hundred pieces.
         functions, logs, workers, service: S3 requests of the states' Lambdas, of the one that collects logs (at most),
             of the workers, and of Step Functions itself.
@@ -162,25 +159,26 @@ def operations(
     # A worker ships its log twice a second at most, and before it answers. A frame ends and the next one begins within
     # one piece; the first begins in a piece of its own.
     pieces = frames + chunks
+    films = segments > 0
     beats = 1 + math.floor(chunk_seconds / BEAT.total_seconds())
     return Operations(
-        transitions=_entered(rounds, segments),
-        child_transitions=chunks * len(EACH_CHUNK),
-        parent_events=parent_events(rounds, segments),
+        transitions=_entered(rounds, films=films),
+        child_transitions=chunks * len(EACH_CHUNK) + segments * len(EACH_SEGMENT),
+        parent_events=parent_events(rounds, films=films),
         child_events=EXECUTION_EVENTS + TOKEN_EVENTS,
         lambda_calls={
             "PrepareJobFunction": 1,
             "PlanChunksFunction": rounds,
             "VerifyFramesFunction": rounds,
             "EncodeSegmentFunction": segments,
-            "StitchVideoFunction": 1 if segments else 0,
+            "StitchVideoFunction": 1 if films else 0,
             "LogJobFunction": 1,
             "CollectLogsFunction": pieces,
         },
         functions=_sum(
             _prepare(scene_bytes),
             _plan(rounds, fixed_size=fixed_size),
-            _verify(frames, chunks, rounds, films=segments > 0),
+            _verify(frames, chunks, rounds, films=films),
             _encode(frames, segments, video_bytes),
             _stitch(segments, video_bytes),
             _report(frames, chunks),
@@ -188,8 +186,8 @@ def operations(
         # CollectLogs stores each piece.
         logs=Requests(puts=pieces),
         workers=_workers(frames, chunks, workers, scene_bytes),
-        # The list of chunks is read once by its Map; its manifest and one file of results are written.
-        service=Requests(gets=1, puts=2).times(rounds),
+        # A list of chunks or segments is read once by its Map; its manifest and one file of results are written.
+        service=Requests(gets=1, puts=2).times(rounds + films),
         sqs={
             "Step Functions: SendMessage": chunks,
             "worker: ReceiveMessage": chunks,
@@ -202,19 +200,18 @@ def operations(
             "Lambda: DeleteMessageBatch": pieces,
         },
         tokens={"SendTaskHeartbeat": chunks * beats, "SendTaskSuccess": chunks},
-        state_bytes=STATE + SEGMENT * segments,
+        state_bytes=STATE,
     )
 
 
-def parent_events(rounds: int, segments: int = 0) -> int:
-    """Return the length of the job's own history after so many rounds: whatever its frames and chunks."""
+def parent_events(rounds: int, *, films: bool = False) -> int:
+    """Return the length of the job's own history after so many rounds: whatever its frames, chunks and segments."""
     return (
         EXECUTION_EVENTS
         + _events(ONCE)
         + _events(EACH_ROUND) * rounds
         + _events(BETWEEN_ROUNDS) * (rounds - 1)
-        + (_events(FILM) if segments else 0)
-        + (_events(EACH_SEGMENT) + ITEM_EVENTS) * segments
+        + (_events(FILM) if films else 0)
     )
 
 
@@ -227,14 +224,8 @@ def listed(objects: int) -> int:
     return 1 + sum(-((begin - end) // PAGE) for begin, end in itertools.pairwise(edges))
 
 
-def _entered(rounds: int, segments: int) -> int:
-    return (
-        len(ONCE)
-        + len(EACH_ROUND) * rounds
-        + len(BETWEEN_ROUNDS) * (rounds - 1)
-        + (len(FILM) if segments else 0)
-        + len(EACH_SEGMENT) * segments
-    )
+def _entered(rounds: int, *, films: bool) -> int:
+    return len(ONCE) + len(EACH_ROUND) * rounds + len(BETWEEN_ROUNDS) * (rounds - 1) + (len(FILM) if films else 0)
 
 
 def _events(states: Iterable[str]) -> int:
@@ -259,8 +250,8 @@ def _verify(frames: int, chunks: int, rounds: int, *, films: bool) -> Requests:
         Requests(gets=1 + min(results, SAMPLE) + 1, lists=listed(present) + _pages(results), puts=1)
         for present, results in done
     )
-    # The list of the film's frames.
-    return _sum(*rounds_requests, Requests(puts=1 if films else 0))
+    # The lists of the film's frames and of its segments.
+    return _sum(*rounds_requests, Requests(puts=2 if films else 0))
 
 
 def _encode(frames: int, segments: int, video_bytes: int) -> Requests:

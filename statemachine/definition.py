@@ -46,7 +46,7 @@ SHORT, LONG = 360, 960
 # Seconds that a job waits for the bus to take its announcement.
 BUS = 60
 
-# Step Functions runs at most 40 iterations of an inline Map at once.
+# Of an account's thousand Lambdas at once a film takes no more; it is cut by the same number.
 ENCODERS = 40
 
 JOB_ID = {"job_id.$": "$$.Execution.Name"}
@@ -218,26 +218,32 @@ def _render_chunks() -> ItemMap:
         asl={
             "Label": "RenderChunks",
             "MaxConcurrencyPath": "$.limits.max_workers",
-            "ItemReader": {
-                "Resource": S3_GET,
-                "ReaderConfig": {"InputType": "JSON"},
-                "Parameters": {"Bucket.$": "$.plan.bucket", "Key.$": "$.plan.key"},
-            },
-            # Thousands of answers would not fit into the state's 256 KiB.
-            "ResultWriter": {
-                "Resource": S3_PUT,
-                "Parameters": {
-                    "Bucket": "${LogBucketName}",
-                    "Prefix.$": "States.Format('jobs/{}/map', $$.Execution.Name)",
-                },
-            },
+            **_stored("$.plan"),
         },
         result_path=None,
     )
 
 
 def _encode_segments() -> ItemMap:
-    """Return the inline Map: one Lambda for each segment of the film."""
+    """Return the distributed Map: one Lambda and one child execution for each segment of the film.
+
+    The first segment that fails ends it, and AWS's own words then hide why; so the child leaves that in S3 before.
+    """
+    segment_failed = ErrorFrom(
+        "SegmentFailed",
+        comment="The film cannot be made: no other segment is waited for.",
+        error_path="$.error.Error",
+        cause_path="$.error.Cause",
+    )
+    # Not by EncodeSegment itself: it cannot say that it died, or ran out of time.
+    log_failure = _lambda(
+        "LogSegmentFailure",
+        "Keep why the segment failed, for the job's report.",
+        function="LogJobFunction",
+        payload={"job_id.$": "$.job_id", "segment.$": "$.segment", "error.$": "$.error"},
+        timeout=LONG,
+        result_path=None,
+    )
     segment = _lambda(
         "EncodeSegment",
         "Encode one segment of the film.",
@@ -245,16 +251,41 @@ def _encode_segments() -> ItemMap:
         timeout=LONG,
         output_path="$.Payload",
     )
+    segment.add_catch(Catch(log_failure, error_equals=["States.ALL"], result_path="$.error"))
+    log_failure.add_catch(Catch(segment_failed, error_equals=["States.ALL"], result_path=None))
+    log_failure.next(segment_failed)
     return ItemMap(
         "EncodeSegments",
         comment="Encode the film's segments side by side.",
         first=segment,
-        processor={"Mode": "INLINE"},
+        # STANDARD: an EXPRESS child ends after five minutes, and a segment of 4K takes longer.
+        processor={"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
         item_selector={"job_id.$": "$.job_id", "segment.$": "$$.Map.Item.Value"},
-        items_path="$.verified.segments",
+        asl={"Label": "EncodeSegments", **_stored("$.verified.segments")},
         max_concurrency=ENCODERS,
         result_path=None,
     )
+
+
+def _stored(items: str) -> dict[str, Any]:
+    """Return where a distributed Map's items are, and where what becomes of them goes: S3 in place of the state.
+
+    Thousands of either would not fit into its 256 KiB.
+    """
+    return {
+        "ItemReader": {
+            "Resource": S3_GET,
+            "ReaderConfig": {"InputType": "JSON"},
+            "Parameters": {"Bucket.$": f"{items}.bucket", "Key.$": f"{items}.key"},
+        },
+        "ResultWriter": {
+            "Resource": S3_PUT,
+            "Parameters": {
+                "Bucket": "${LogBucketName}",
+                "Prefix.$": "States.Format('jobs/{}/map', $$.Execution.Name)",
+            },
+        },
+    }
 
 
 def _announcement(state: str, comment: str) -> EventTask:

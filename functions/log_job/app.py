@@ -1,4 +1,7 @@
-"""The states LogJob and LogFailure, and the rule JobStopped: write the job's report, whichever way it ended."""
+"""The states LogJob and LogFailure, and the rule JobStopped: write the job's report, whichever way it ended.
+
+LogSegmentFailure too, which keeps for that report why a segment of the film could not be encoded.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +11,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from frameloom.aws import wiring
+from frameloom.model.job import Segment
 from frameloom.model.stopped import Stopped
+from frameloom.services import documents
 from frameloom.services.report import report, report_stopped
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
@@ -18,15 +23,27 @@ logger, tracer, metrics = Logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take how a job ended and return its summary.
+    """Take how a job ended and return its summary; or keep how a segment of its film did, and return nothing.
 
     A state sends `{"job_id", "started"}`, with `error` on the failed way, where the answer also holds `Error` and
     `Cause`, which the Fail state shows. Of a job that was stopped from outside, the rule sends what EventBridge tells.
+    Of a segment a state sends `{"job_id", "segment", "error"}`.
     """
+    if "segment" in event:
+        _keep_segment_failure(event)
+        return {}
     summary = _of_stopped(event) if "executionArn" in event else _of_state(event)
     metrics.add_metric(name=f"Jobs{summary['status'].capitalize()}", unit=MetricUnit.Count, value=1)
     logger.info("Job ended", extra={"status": summary["status"], "frames": summary["frames"]})
     return summary
+
+
+def _keep_segment_failure(event: dict[str, Any]) -> None:
+    logger.append_keys(job=event["job_id"])
+    segment, error = Segment.model_validate(event["segment"]), event["error"]
+    documents.write_segment_failure(wiring.store(), wiring.buckets(), event["job_id"], segment, error)
+    metrics.add_metric(name="SegmentsFailed", unit=MetricUnit.Count, value=1)
+    logger.info("Segment failed", extra={"segment": segment.segment, "error": error["Error"]})
 
 
 def _of_state(event: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ logger, tracer, metrics = Logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take `{"job_id", "round"}`, return the next state and the film's segments."""
+    """Take `{"job_id", "round"}`, return the next state and where the list of the film's segments is."""
     logger.append_keys(job=event["job_id"])
     verified = verify(event["job_id"], event["round"], store=wiring.store(), buckets=wiring.buckets())
     metrics.add_metric(name="FramesMissing", unit=MetricUnit.Count, value=verified["missing"])

@@ -15,7 +15,7 @@ from tests.conformance.toolbox import ROOT
 EVENTS = ROOT / "events"
 FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 WAYS_TO_START = ["start_console", "start_upload", "start_full"]
-# Each function that a state calls, and that state; log_job's second state only adds the error.
+# Each event, and the state that sends it; log_job's first state leaves out the error.
 STATES = {
     "prepare_job": "PrepareJob",
     "plan_chunks": "PlanChunks",
@@ -23,6 +23,7 @@ STATES = {
     "encode_segment": "EncodeSegment",
     "stitch_video": "StitchVideo",
     "log_job": "LogFailure",
+    "segment_failed": "LogSegmentFailure",
 }
 
 
@@ -35,7 +36,9 @@ def bodies(name: str) -> list[str]:
 
 
 def test_each_function_and_each_way_to_start_or_stop_a_job_has_one() -> None:
-    assert sorted(path.stem for path in EVENTS.iterdir()) == sorted([*FUNCTIONS, *WAYS_TO_START, "job_stopped"])
+    assert sorted(path.stem for path in EVENTS.iterdir()) == sorted(
+        [*FUNCTIONS, *WAYS_TO_START, "job_stopped", "segment_failed"]
+    )
 
 
 @pytest.mark.parametrize("name", [*WAYS_TO_START, "submit_job"])
@@ -48,12 +51,12 @@ def test_the_full_request_shows_every_field_but_those_that_another_takes_the_pla
     assert set(type(request).model_fields) - set(event("start_full")) == {"start", "end", "step", "blender"}
 
 
-@pytest.mark.parametrize(("function", "state"), STATES.items())
-def test_it_has_the_fields_that_its_state_sends(function: str, state: str) -> None:
+@pytest.mark.parametrize(("name", "state"), STATES.items())
+def test_it_has_the_fields_that_its_state_sends(name: str, state: str) -> None:
     machine = json.loads((ROOT / "statemachine/render_job.asl.json").read_text(encoding="utf-8"))
     (task,) = (placed.state for placed in every_state(machine) if placed.name == state)
-    sent = {name.removesuffix(".$") for name in task["Parameters"]["Payload"]}
-    assert set(event(function)) == sent
+    sent = {field.removesuffix(".$") for field in task["Parameters"]["Payload"]}
+    assert set(event(name)) == sent
 
 
 def test_the_job_and_its_segment_can_be_read() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from frameloom.model.errors import AttemptFailed, ChunkLost, FarmError, FarmUnavailable, JobImpossible, names
+from frameloom.services.verify import AT_ONCE
 from statemachine import mermaid
 from statemachine.__main__ import DEFINITION, ROOT, main
 from statemachine.emit import document
@@ -77,7 +78,7 @@ class TestTheValidators:
 
 
 def _reader_in_an_inline_map(states: dict[str, Any]) -> None:
-    states["EncodeSegments"]["ItemReader"] = states["RenderChunks"]["ItemReader"]
+    states["EncodeSegments"]["ItemProcessor"]["ProcessorConfig"] = {"Mode": "INLINE"}
 
 
 def _slow_heartbeat(states: dict[str, Any]) -> None:
@@ -183,7 +184,7 @@ class TestWhatBecomesOfErrors:
 
     def test_every_lambda_sits_out_the_faults_of_lambda_itself(self, machine: Machine) -> None:
         lambdas = [state for state in all_states(machine).values() if "lambda" in state.get("Resource", "")]
-        assert len(lambdas) == 7
+        assert len(lambdas) == 8
         for state in lambdas:
             assert _retries(state, "Lambda.TooManyRequestsException") == 5
             assert _retries(state, "Lambda.ServiceException") == 5
@@ -218,12 +219,37 @@ class TestAnnouncements:
             assert (entry["Detail.$"], entry["EventBusName"]) == ("$", "default")
 
 
+def test_whatever_ends_a_segment_is_kept_before_it_ends_the_film(machine: Machine) -> None:
+    states = machine["States"]["EncodeSegments"]["ItemProcessor"]["States"]
+    (catch,) = states["EncodeSegment"]["Catch"]
+    assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "LogSegmentFailure")
+    log_failure = states["LogSegmentFailure"]
+    assert log_failure["Parameters"]["Payload"]["error.$"] == catch["ResultPath"]
+    # It fails as the segment did, whatever becomes of the note.
+    (other,) = log_failure["Catch"]
+    assert log_failure["Next"] == other["Next"] == "SegmentFailed"
+    assert log_failure["ResultPath"] is other["ResultPath"] is None
+    assert states["SegmentFailed"]["ErrorPath"] == f"{catch['ResultPath']}.Error"
+    assert states["SegmentFailed"]["CausePath"] == f"{catch['ResultPath']}.Cause"
+
+
+def test_the_first_segment_that_fails_ends_the_film(machine: Machine) -> None:
+    """So StitchVideo joins what this job has encoded, and nothing that an earlier one of its name left."""
+    tolerated = {"ToleratedFailureCount", "ToleratedFailurePercentage"}
+    tolerated |= {f"{name}Path" for name in tolerated}
+    assert not tolerated & machine["States"]["EncodeSegments"].keys()
+
+
 def test_an_upload_that_starts_no_job_ends_after_three_states(machine: Machine) -> None:
     states = machine["States"]
     assert states["PrepareJob"]["Next"] == "AnyJob"
     (choice,) = states["AnyJob"]["Choices"]
     assert (choice["Variable"], choice["IsPresent"]) == ("$.skipped", True)
     assert states[choice["Next"]]["Type"] == "Succeed"
+
+
+def test_a_film_is_cut_for_as_many_encoders_as_there_are(machine: Machine) -> None:
+    assert machine["States"]["EncodeSegments"]["MaxConcurrency"] == AT_ONCE
 
 
 def test_an_answer_that_nobody_knows_fails_the_job(machine: Machine) -> None:

@@ -91,6 +91,21 @@ def test_a_job_that_overlaps_an_earlier_one_renders_only_the_rest(rig: Rig, tiny
     assert execution.output["frames"] == {"total": 4, "rendered": 2, "reused": 2, "missing": 0}
 
 
+def test_a_film_that_cannot_be_made_fails_in_the_words_of_the_segment_that_failed(rig: Rig, tiny: Path) -> None:
+    rig.upload_quietly(tiny, "spoilt.blend")
+    assert rig.run(file="spoilt.blend", frames="1-2", output="frames").status is JobStatus.SUCCEEDED
+    [_, frame] = rig.frame_writes("spoilt")
+    rig.s3.put_object(Bucket=rig.stack.buckets.frames, Key=frame, Body=b"no image")
+    job_id = rig.start(file="spoilt.blend", frames="1-2", output="video")
+    execution = rig.end_of(job_id)
+    # The distributed Map's own words are that a threshold was exceeded.
+    assert (execution.status, execution.error) == (JobStatus.FAILED, "FrameInvalid")
+    assert str(execution.cause).startswith("Frame 2 is not fit to be stored")
+    summary = rig.report(job_id)["summary"]
+    assert (summary["error"], summary["cause"]) == (execution.error, execution.cause)
+    assert rig.store.head(rig.stack.buckets.scenes, "spoilt.mp4") is None
+
+
 def test_an_edited_scene_never_meets_old_frames(rig: Rig, tiny: Path, steady: Path) -> None:
     rig.upload_quietly(tiny, "edited.blend")
     rig.run(file="edited.blend", frames="1", output="frames")

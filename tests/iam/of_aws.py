@@ -69,9 +69,10 @@ def _running_machines(stack: Stack) -> Iterator[Request]:
         # Step Functions guide, "IAM policies for using Distributed Map states": the machine starts itself, and
         # follows what it started. A child's execution stands below the Map's label; a redrive runs children anew.
         yield from _each(role, "states", ["StartExecution"], machine, why="a Map's children")
-        for execution in (f"{name}:child", f"{name}/RenderChunks:child"):
+        for execution in (f"{name}:child", f"{name}/RenderChunks:child", f"{name}/EncodeSegments:child"):
             yield from _each(role, "states", ["DescribeExecution", "StopExecution"], execution, why="a Map's children")
-        yield from _each(role, "states", ["RedriveExecution"], f"{name}/RenderChunks:child", why="a redrive")
+        for label in ("RenderChunks", "EncodeSegments"):
+            yield from _each(role, "states", ["RedriveExecution"], f"{name}/{label}:child", why="a redrive")
         # As above, for a ResultWriter: what is large goes up in parts.
         written = f"{stack.arn('LogBucket')}/jobs/job/map/run/SUCCEEDED_0.json"
         parts = ["PutObject", "GetObject", "ListMultipartUploadParts", "AbortMultipartUpload"]

@@ -225,7 +225,7 @@ def test_verify_frames_counts_past_a_thousand(store: S3Store, capsys: pytest.Cap
         "next": "PlanChunks",
         "round": 2,
         "missing": 1,
-        "segments": [],
+        "segments": None,
     }
     assert metrics_of(capsys) == {"FramesMissing": 1}
     with pytest.raises(FramesMissing, match=r"^1 of 1100 frames are missing: 1100\."):
@@ -266,12 +266,20 @@ def film_job(store: S3Store, frames: list[int], image: FrameFormat = "PNG", **fi
     return job
 
 
+def settle_film(store: S3Store) -> list[dict[str, int]]:
+    """Have VerifyFrames write the list of segments, and return it as EncodeSegments reads it."""
+    listed = load("verify_frames")({"job_id": "shot-1", "round": 2})["segments"]
+    segments: list[dict[str, int]] = documents.read(store, listed["bucket"], listed["key"])
+    assert len(segments) == listed["count"]
+    return segments
+
+
 def make_film(store: S3Store) -> dict[str, Any]:
     """Do what the state machine does from VerifyFrames on."""
-    verified = load("verify_frames")({"job_id": "shot-1", "round": 2})
+    segments = settle_film(store)
     encode = load("encode_segment")
-    encoded = [encode({"job_id": "shot-1", "segment": segment}) for segment in reversed(verified["segments"])]
-    assert [part["frames"] for part in reversed(encoded)] == [segment["count"] for segment in verified["segments"]]
+    encoded = [encode({"job_id": "shot-1", "segment": segment}) for segment in reversed(segments)]
+    assert [part["frames"] for part in reversed(encoded)] == [segment["count"] for segment in segments]
     assert all(store.head(part["bucket"], part["key"]) is not None for part in encoded)
     return load("stitch_video")({"job_id": "shot-1"})
 
@@ -372,8 +380,7 @@ def test_frames_that_another_job_adds_meanwhile_are_not_in_the_film(
 ) -> None:
     monkeypatch.setattr(verify, "SEGMENT_FRAMES", 2)
     job = film_job(store, [1, 3, 5, 7], on_missing="stitch")
-    verified = load("verify_frames")({"job_id": "shot-1", "round": 2})
-    first, second = verified["segments"]
+    first, second = settle_film(store)
     load("encode_segment")({"job_id": "shot-1", "segment": first})
     put_frames(store, job, [2], data=png(2))
     load("encode_segment")({"job_id": "shot-1", "segment": second})
@@ -429,6 +436,21 @@ def test_log_job_says_something_of_an_error_without_a_cause() -> None:
         {"job_id": "shot-1", "started": STARTED, "error": {"Error": "States.Timeout", "Cause": None}}
     )
     assert (summary["Error"], summary["Cause"]) == ("States.Timeout", "")
+
+
+def test_log_job_says_why_a_segment_failed_where_its_map_does_not(
+    store: S3Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = json.loads((FUNCTIONS.parent / "events" / "segment_failed.json").read_text(encoding="utf-8"))
+    make_job(store, "1-3", buckets=BUCKETS, job_id=event["job_id"])
+    assert load("log_job")(event) == {}
+    assert metrics_of(capsys) == {"SegmentsFailed": 1}
+    hidden = {
+        "Error": "States.ExceedToleratedFailureThreshold",
+        "Cause": "The tolerated failure threshold was exceeded",
+    }
+    summary = load("log_job")({"job_id": event["job_id"], "started": STARTED, "error": hidden})
+    assert (summary["Error"], summary["Cause"]) == ("FrameInvalid", "Frame 7 is not fit to be stored: it is cut off.")
 
 
 def test_log_job_reports_a_job_that_was_stopped(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.instant_farm import SCENE, Asked, InstantFarm, Run
 from benchmarks.operations import Requests, operations, parent_events
 from benchmarks.orchestrator import expected
+from frameloom.model.frames import MAX_FRAMES
 from frameloom.services import rounds
 from frameloom.services.verify import plan_segments
 
@@ -20,6 +21,8 @@ EVENTS = 100
 STATE = 32 * 1024
 # More than VerifyFrames reads of the results, and more than a listing has on a page.
 SIZES = (100, 1_001)
+# Films of one segment and of three.
+FILMS = (100, 300)
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +65,26 @@ def test_neither_state_nor_history_grows_with_the_job(counted: dict[int, tuple[R
     assert large.state_bytes < expected(SIZES[-1]).state_bytes < STATE
 
 
-def test_a_job_that_has_every_round_stays_below_a_hundred_events() -> None:
-    assert parent_events(rounds.LAST - rounds.SCOUTS + 1) < EVENTS
+def test_a_job_of_any_size_that_has_every_round_and_a_film_stays_below_a_hundred_events() -> None:
+    assert parent_events(rounds.LAST - rounds.SCOUTS + 1, films=True) < EVENTS
+    segments = len(plan_segments(MAX_FRAMES))
+    longest = operations(frames=MAX_FRAMES, chunks=MAX_FRAMES, segments=segments, rounds=2)
+    assert longest.parent_events < EVENTS
+    assert longest.state_bytes < STATE
 
 
-def test_a_whole_worker_scouts_and_a_film_ask_what_the_formula_says() -> None:
-    frames = 100
+@pytest.fixture(scope="module")
+def films() -> Iterator[dict[int, tuple[Run, Asked]]]:
+    """A whole worker, scouts and a film, of one segment and of several."""
     with InstantFarm(counts=True, worker=(sys.executable, "-m", "benchmarks.instant_blender")) as farm:
-        run, asked = farm.count(frames, of=None, workers=5, output="both")
+        yield {frames: farm.count(frames, of=None, workers=5, output="both") for frames in FILMS}
+
+
+@pytest.mark.parametrize("frames", FILMS)
+def test_a_whole_worker_scouts_and_a_film_ask_what_the_formula_says(
+    films: dict[int, tuple[Run, Asked]], frames: int
+) -> None:
+    run, asked = films[frames]
     # The farm sizes them by what the worker measures.
     chunks = asked.others["service", "SendMessage"]
     formula = operations(
@@ -77,11 +92,16 @@ def test_a_whole_worker_scouts_and_a_film_ask_what_the_formula_says() -> None:
         chunks=chunks,
         segments=len(plan_segments(frames)),
         rounds=2,
+        # It keeps the scene that it fetched for the first.
+        workers=1 if frames == FILMS[0] else 0,
         scene_bytes=SCENE.stat().st_size,
     )
     assert run.status == "SUCCEEDED"
     assert (run.transitions, len(run.events)) == (formula.transitions, formula.parent_events)
+    assert asked.others["service", "EncodeSegmentFunction"] == formula.lambda_calls["EncodeSegmentFunction"]
     assert asked.s3["functions"] == formula.functions
+    # The emulator writes each Map's manifest and no results.
+    assert asked.s3["service"] == Requests(gets=formula.service.gets, puts=formula.service.puts // 2)
     assert asked.s3["workers"] == formula.workers
     found = {name: count for (who, name), count in asked.others.items() if who == "workers"}
     # It ships its log twice a second at most, and before it answers: frames that take no time have no piece each.
@@ -93,3 +113,11 @@ def test_a_whole_worker_scouts_and_a_film_ask_what_the_formula_says() -> None:
         "DeleteMessage": formula.sqs["worker: DeleteMessage"],
         **formula.tokens,
     }
+
+
+def test_neither_state_nor_history_grows_with_the_film(films: dict[int, tuple[Run, Asked]]) -> None:
+    short, long = (films[frames][0] for frames in FILMS)
+    assert len(short.events) == len(long.events) < EVENTS
+    # Digits of some counts: of chunks, segments, frames and the film's bytes.
+    assert abs(long.state_bytes - short.state_bytes) < 10
+    assert long.state_bytes < STATE

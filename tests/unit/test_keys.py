@@ -152,6 +152,9 @@ def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> N
         keys.assets_key("j"),
         keys.report_key("j"),
         *(keys.chunks_key("j", number) for number in (1, 2)),
+        keys.film_key("j"),
+        keys.segments_key("j"),
+        keys.segment_failure_key("j"),
         *(keys.segment_key("j", number, "mp4") for number in (0, 1)),
         *(
             keys.result_key("j", chunk, attempt=attempt, worker=worker)

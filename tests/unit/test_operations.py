@@ -1,14 +1,13 @@
 """What a job asks of AWS by the formula, held against the definition and against what lists a folder."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from benchmarks import operations as formula
-from benchmarks.operations import listed, operations, parent_events
-from frameloom.model.frames import MAX_FRAMES
+from benchmarks.operations import listed, operations
 from frameloom.services.documents import RANGE
 from frameloom.services.listing import PAGE, list_between
 from frameloom.services.memory import MemoryStore
@@ -41,17 +40,9 @@ def way(machine: Machine, answers: Sequence[str] = ()) -> Iterator[tuple[str, di
             name = state.get("Default") or state.get("Next")
 
 
-def is_distributed(state: dict[str, Any]) -> bool:
-    return bool(state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED")
-
-
-def events(states: Iterator[tuple[str, dict[str, Any]]]) -> int:
+def events(states: Iterable[tuple[str, dict[str, Any]]]) -> int:
     """Return how many events states leave in a history, by the formula's table."""
-    total = 0
-    for _, state in states:
-        distributed = state["Type"] == "Map" and is_distributed(state)
-        total += formula.EVENTS["DistributedMap" if distributed else state["Type"]]
-    return total
+    return sum(formula.EVENTS[state["Type"]] for _, state in states)
 
 
 @pytest.mark.parametrize(
@@ -67,22 +58,22 @@ def events(states: Iterator[tuple[str, dict[str, Any]]]) -> int:
 def test_a_job_enters_the_states_of_the_definition(machine: Machine, answers: list[str], segments: int) -> None:
     states = list(way(machine, answers))
     found = operations(frames=5, chunks=5, segments=segments, rounds=len(answers))
-    item = machine["States"]["EncodeSegments"]["ItemProcessor"]
-    each = list(way(item))
-    assert found.transitions == len(states) + segments * len(each)
-    assert found.parent_events == formula.EXECUTION_EVENTS + events(iter(states)) + segments * (
-        formula.ITEM_EVENTS + events(iter(each))
-    )
+    assert found.transitions == len(states)
+    assert found.parent_events == formula.EXECUTION_EVENTS + events(states)
 
 
-def test_a_child_enters_one_state_that_waits_for_a_token(machine: Machine) -> None:
-    processor = machine["States"]["RenderChunks"]["ItemProcessor"]
-    ((name, state),) = way(processor)
-    found = operations(frames=50, chunks=10)
-    assert (name,) == formula.EACH_CHUNK
-    assert state["Resource"].endswith(".waitForTaskToken")
-    assert found.child_transitions == 10
-    assert found.children == processor["ProcessorConfig"]["ExecutionType"]
+def test_a_child_enters_one_state_that_waits_for_a_token_or_for_a_function(machine: Machine) -> None:
+    maps = [machine["States"][name]["ItemProcessor"] for name in ("RenderChunks", "EncodeSegments")]
+    ((chunk, waits),), ((segment, encodes),) = (list(way(processor)) for processor in maps)
+    found = operations(frames=50, chunks=10, segments=3)
+    assert ((chunk,), (segment,)) == (formula.EACH_CHUNK, formula.EACH_SEGMENT)
+    assert waits["Resource"].endswith(".waitForTaskToken")
+    assert encodes["Resource"].endswith(":lambda:invoke")
+    assert found.child_transitions == 10 + 3
+    for processor in maps:
+        # Neither's items are in the job's own history and state.
+        config = processor["ProcessorConfig"]
+        assert (config["Mode"], config["ExecutionType"]) == ("DISTRIBUTED", found.children)
 
 
 class CountingStore(MemoryStore):
@@ -116,7 +107,10 @@ def test_a_listing_takes_the_pages_that_the_formula_says(frames: int) -> None:
 
 @pytest.mark.parametrize("chunks", [100, 1_000, 10_000, 100_000])
 def test_nothing_grows_faster_than_the_job(chunks: int) -> None:
-    one, ten = (operations(frames=3 * size, chunks=size, workers=10) for size in (chunks, 10 * chunks))
+    one, ten = (
+        operations(frames=3 * size, chunks=size, segments=len(plan_segments(3 * size)), workers=10)
+        for size in (chunks, 10 * chunks)
+    )
     for name in ("transitions", "parent_events", "child_events", "state_bytes"):
         assert getattr(one, name) == getattr(ten, name)
     for name in ("child_transitions", "s3_puts", "s3_gets", "s3_lists", "sqs_requests"):
@@ -128,33 +122,19 @@ def test_rounds_beside_scouts_are_no_job_that_goes_well() -> None:
         operations(frames=1, chunks=1, rounds=3)
 
 
-def test_the_longest_film_fits_into_an_execution() -> None:
-    segments = plan_segments(MAX_FRAMES)
-    found = operations(frames=MAX_FRAMES, chunks=MAX_FRAMES, segments=len(segments), rounds=2)
-    told = json.dumps([segment.to_json() for segment in segments], separators=(",", ":"))
-    assert len(told) <= formula.SEGMENT * len(segments)
-    # What Step Functions takes of a history and of a state.
-    assert found.parent_events < 25_000
-    assert found.state_bytes < 256 * 1024
-
-
-def test_history_grows_with_a_film_by_its_segments_alone() -> None:
-    assert parent_events(1, 40) - parent_events(1, 39) == 7
-
-
 @pytest.mark.parametrize("frames", [400, 1_000])
 @pytest.mark.parametrize("scouts", [0, 1])
 @pytest.mark.parametrize("segments", [0, 4])
 def test_the_sums_are_those_of_the_architecture_page(frames: int, scouts: int, segments: int) -> None:
     chunks, workers, film = frames // 4, 3, int(segments > 0)
     found = operations(frames=frames, chunks=chunks, segments=segments, rounds=1 + scouts, workers=workers)
-    assert found.transitions == 10 + 6 * scouts + film * (2 + segments)
-    assert found.parent_events == 41 + 22 * scouts + film * (9 + 7 * segments)
-    assert (found.child_transitions, found.child_events) == (chunks, 8)
-    assert found.state_bytes == 4096 + 48 * segments
+    assert found.transitions == 10 + 6 * scouts + 2 * film
+    assert found.parent_events == 41 + 22 * scouts + 11 * film
+    assert (found.child_transitions, found.child_events) == (chunks + segments, 8)
+    assert found.state_bytes == 4096
     assert sum(found.lambda_calls.values()) == 4 + 2 * scouts + film * (1 + segments) + frames + chunks
-    assert found.s3_puts == 6 + 2 * frames + 2 * chunks + 4 * scouts + film * (4 + segments)
-    film_gets = film * (2 + frames + 4 * segments)
+    assert found.s3_puts == 6 + 2 * frames + 2 * chunks + 4 * scouts + film * (7 + segments)
+    film_gets = film * (3 + frames + 4 * segments)
     assert found.s3_gets == 21 + frames + chunks + 2 * workers + 8 * scouts + film_gets
     # A page of each, however little is on it.
     assert found.s3_lists == 1 + 2 + 2 + 3 * scouts

@@ -136,6 +136,19 @@ def test_a_map_that_failed_without_a_word_of_its_chunks_is_told_as_it_is() -> No
     assert failure(MAP_FAILED, []) == (MAP_FAILED["Error"], MAP_FAILED["Cause"])
 
 
+@pytest.mark.parametrize("error", ["FrameInvalid", "Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"])
+def test_a_films_map_that_failed_is_told_as_the_segment_that_ended_it(error: str) -> None:
+    # A chunk that failed once and then rendered has nothing to do with it.
+    chunks = [failed_chunk("1-000002", "RenderCrashed", "Blender failed")]
+    segment = {"Error": error, "Cause": '{"errorMessage": "what it says"}'}
+    assert failure(MAP_FAILED, chunks, segment) == (error, "what it says")
+
+
+def test_another_error_is_not_blamed_on_a_segment() -> None:
+    told = {"Error": "States.Timeout", "Cause": "StitchVideo"}
+    assert failure(told, [], {"Error": "FrameInvalid", "Cause": "Frame 7"}) == ("States.Timeout", "StitchVideo")
+
+
 def test_another_error_is_not_blamed_on_a_chunk() -> None:
     chunks = [failed_chunk("1-000001", "RenderCrashed", "Blender failed")]
     assert failure({"Error": "EncodeFailed", "Cause": "no space"}, chunks) == ("EncodeFailed", "no space")

@@ -131,6 +131,16 @@ def segment_key(job_id: str, segment: int, container: Container) -> str:
     return f"{job_prefix(job_id)}segments/{segment:06d}.{container}"
 
 
+def segments_key(job_id: str) -> str:
+    """Return the key of the list of the film's segments, which the distributed Map reads."""
+    return f"{job_prefix(job_id)}segments.json"
+
+
+def segment_failure_key(job_id: str) -> str:
+    """Return the key of what ended the encoding of the film: the Map itself does not say."""
+    return f"{job_prefix(job_id)}segments/failed.json"
+
+
 def film_key(job_id: str) -> str:
     """Return the key of the list of the film's frames, settled before the first segment is encoded."""
     return f"{job_prefix(job_id)}film.json"

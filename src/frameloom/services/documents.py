@@ -2,13 +2,13 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from frameloom.model import keys
 from frameloom.model.frames import FrameRange
-from frameloom.model.job import Job
+from frameloom.model.job import Job, Segment
 from frameloom.model.messages import ChunkResult
 from frameloom.services.listing import AT_ONCE, list_between
 from frameloom.services.ports import Buckets, Store
@@ -75,6 +75,19 @@ def film_frames(store: Store, buckets: Buckets, job_id: str) -> FrameRange:
     if document is None:
         raise LookupError(f"job {job_id!r} has no film to make: bucket {buckets.logs!r} holds no list of its frames")
     return FrameRange.parse(document["frames"])
+
+
+def write_segment_failure(
+    store: Store, buckets: Buckets, job_id: str, segment: Segment, error: Mapping[str, str]
+) -> None:
+    """Keep why a segment could not be encoded, in Step Functions' own words."""
+    write(store, buckets.logs, keys.segment_failure_key(job_id), {"segment": segment.segment, **error})
+
+
+def segment_failure(store: Store, buckets: Buckets, job_id: str) -> Mapping[str, str] | None:
+    """Return why a segment of the film could not be encoded, as `{"Error", "Cause"}`; None where none failed."""
+    document: Mapping[str, str] | None = read(store, buckets.logs, keys.segment_failure_key(job_id))
+    return document
 
 
 def chunk_results(store: Store, buckets: Buckets, job_id: str) -> Iterator[ChunkResult]:

@@ -78,8 +78,16 @@ def _write(
     return summary.to_json()
 
 
-def failure(error: Mapping[str, str], chunks: list[ChunkResult]) -> tuple[str, str]:
-    """Return a failure's name and what a person can do with: the chunk's own where the Map hides it."""
+def failure(
+    error: Mapping[str, str], chunks: list[ChunkResult], segment: Mapping[str, str] | None = None
+) -> tuple[str, str]:
+    """Return a failure's name and what a person can do with: the chunk's or the segment's own where the Map hides it.
+
+    Args:
+        segment: why a segment of the film failed, where one did: then it was the film's Map.
+    """
+    if segment is not None and error.get("Error") == _MAP_FAILED:
+        error = segment
     name, cause = error.get("Error") or "States.Runtime", error.get("Cause") or ""
     failed = [chunk for chunk in chunks if chunk.error]
     if name == _MAP_FAILED and failed:
@@ -109,7 +117,9 @@ def _summary(
     store: Store,
     buckets: Buckets,
 ) -> Summary:
-    name, cause = (None, None) if error is None else failure(error, chunks)
+    name, cause = (None, None)
+    if error is not None:
+        name, cause = failure(error, chunks, documents.segment_failure(store, buckets, job_id))
     base = Summary(
         job_id=job_id,
         status=status,

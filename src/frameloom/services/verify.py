@@ -4,6 +4,7 @@ import itertools
 import math
 from typing import Any
 
+from frameloom.model import keys
 from frameloom.model.errors import FramesMissing
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job, Segment
@@ -21,7 +22,9 @@ NAMED_FRAMES = 200
 
 
 def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets) -> dict[str, Any]:
-    """Return the next state, the next round's number, the film's segments and how many frames are missing.
+    """Return the next state, the next round's number, how many frames are missing, and of a film where its list is.
+
+    The list names the film's segments.
 
     Raises:
         FramesMissing: the rounds are used up and the job does not allow holes, or its scouts came to nothing.
@@ -34,13 +37,14 @@ def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets) ->
     if round_number == rounds.SCOUTS and not present and (failures := _failures(job, missing, store, buckets)):
         raise _missing(job, missing, f"Tried first, {_tried(failures)} did not render. {_said(failures)}")
     if missing and job.renders and round_number < rounds.LAST:
-        return _next("PlanChunks", round_number, missing, segments=[])
+        return _next("PlanChunks", round_number, missing)
     if missing and (job.on_missing == "fail" or not present):
         raise _missing(job, missing, _reason(job, missing, store, buckets))
     if not job.films:
-        return _next("LogJob", round_number, missing, segments=[])
+        return _next("LogJob", round_number, missing)
     documents.write_film(store, buckets, job_id, FrameRange.of(present))
-    return _next("EncodeSegments", round_number, missing, segments=plan_segments(len(present)))
+    segments = _write_segments(job_id, plan_segments(len(present)), store=store, buckets=buckets)
+    return _next("EncodeSegments", round_number, missing, segments=segments)
 
 
 def plan_segments(frames: int) -> list[Segment]:
@@ -53,13 +57,17 @@ def plan_segments(frames: int) -> list[Segment]:
     ]
 
 
-def _next(state: str, round_number: int, missing: FrameRange, *, segments: list[Segment]) -> dict[str, Any]:
-    return {
-        "next": state,
-        "round": round_number + 1,
-        "missing": len(missing),
-        "segments": [segment.to_json() for segment in segments],
-    }
+def _write_segments(job_id: str, segments: list[Segment], *, store: Store, buckets: Buckets) -> dict[str, Any]:
+    """Write the list that EncodeSegments reads, since a state has no room for that of a long film; say where it is."""
+    key = keys.segments_key(job_id)
+    documents.write(store, buckets.logs, key, [segment.to_json() for segment in segments])
+    return {"bucket": buckets.logs, "key": key, "count": len(segments)}
+
+
+def _next(
+    state: str, round_number: int, missing: FrameRange, *, segments: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    return {"next": state, "round": round_number + 1, "missing": len(missing), "segments": segments}
 
 
 def _named(missing: FrameRange) -> str:
