@@ -54,7 +54,7 @@ class _Segment:
         self.frames = 0
 
     def __enter__(self) -> Self:
-        with refusals(self._out):
+        with refusals(self._out.name):
             self._container = av.open(
                 url(self._part),
                 "w",
@@ -72,7 +72,7 @@ class _Segment:
 
     def add(self, number: int, image: bytes) -> None:
         """Show frame `number`'s image for the next 1 / fps of a second."""
-        with refusals(self._out):
+        with refusals(self._out.name):
             picture = self._pictures.picture(number, image)
         picture.pts, picture.time_base = self.frames, 1 / self._options.fps
         self.frames += 1
@@ -83,11 +83,11 @@ class _Segment:
         if not self.frames:
             raise EncodeFailed(problem="there are no frames")
         self._encode(None)
-        with refusals(self._out):
+        with refusals(self._out.name):
             self._container.close()
 
     def _encode(self, picture: VideoFrame | None) -> None:
-        with refusals(self._out):
+        with refusals(self._out.name):
             for packet in self._stream.encode(picture):
                 if self._reorder is not None:
                     packet.dts, packet.time_base = self._stored - self._reorder, 1 / self._options.fps

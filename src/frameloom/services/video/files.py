@@ -32,7 +32,7 @@ def whole_file(out: Path) -> Iterator[Path]:
     part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     try:
         yield part
-        with refusals(out):
+        with refusals(out.name):
             part.replace(out)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -46,10 +46,19 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     Raises:
         EncodeFailed: there is none, or libav or the disk refuses something in the block.
     """
-    with refusals(path), av.open(url(path), format="mp4") as container:
-        if not container.streams.video:
-            raise EncodeFailed(problem=f"{path.name}: there is no video in it")
-        yield container, container.streams.video[0]
+    with refusals(path.name), av.open(url(path), format="mp4") as container:
+        yield container, video_in(container, path.name)
+
+
+def video_in(container: InputContainer, name: str) -> VideoStream:
+    """Return the video that a file, `name` in errors, holds.
+
+    Raises:
+        EncodeFailed: there is none.
+    """
+    if not container.streams.video:
+        raise EncodeFailed(problem=f"{name}: there is no video in it")
+    return container.streams.video[0]
 
 
 def is_whole(packet: "Packet[VideoStream]") -> bool:
@@ -62,8 +71,8 @@ def is_whole(packet: "Packet[VideoStream]") -> bool:
 
 
 @contextmanager
-def refusals(path: Path) -> Iterator[None]:
-    """Turn whatever libav or the disk refuses in the block into an error about `path`.
+def refusals(name: str) -> Iterator[None]:
+    """Turn whatever libav or the disk refuses in the block into an error about the file of this name.
 
     Raises:
         EncodeFailed: they refused.
@@ -71,7 +80,7 @@ def refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except REFUSALS as error:
-        raise EncodeFailed(problem=f"{path.name}: {reason(error)}") from error
+        raise EncodeFailed(problem=f"{name}: {reason(error)}") from error
 
 
 def reason(error: Exception) -> str:

@@ -9,8 +9,7 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.video.stream import VideoStream
 
-from frameloom.model.errors import EncodeFailed
-from frameloom.services.video.files import REFUSALS, reason
+from frameloom.services.video.files import refusals, video_in
 
 # What libav reads and writes at once.
 BUFFER_BYTES = 256 * 1024
@@ -23,10 +22,8 @@ def reading(file: io.IOBase, name: str) -> Iterator[tuple[InputContainer, VideoS
     Raises:
         EncodeFailed: there is none, or libav or a disk refuses something in the block.
     """
-    with _refusals(name), av.open(_File(file), format="mp4", buffer_size=BUFFER_BYTES) as container:
-        if not container.streams.video:
-            raise EncodeFailed(problem=f"{name}: there is no video in it")
-        yield container, container.streams.video[0]
+    with refusals(name), av.open(_File(file), format="mp4", buffer_size=BUFFER_BYTES) as container:
+        yield container, video_in(container, name)
 
 
 @contextmanager
@@ -37,7 +34,7 @@ def writing(file: io.IOBase, name: str, *, kind: str, options: Mapping[str, str]
         EncodeFailed: libav or a disk refuses something in the block.
     """
     passed = _File(file)
-    with _refusals(name):
+    with refusals(name):
         container = cast(
             "OutputContainer",
             av.open(passed, "w", format=kind, container_options=dict(options), buffer_size=BUFFER_BYTES),
@@ -74,11 +71,3 @@ class _File:
 
     def tell(self) -> Any:
         return self._file.tell()
-
-
-@contextmanager
-def _refusals(name: str) -> Iterator[None]:
-    try:
-        yield
-    except REFUSALS as error:
-        raise EncodeFailed(problem=f"{name}: {reason(error)}") from error
