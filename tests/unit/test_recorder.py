@@ -18,7 +18,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def answer(file: Path, environ: dict[str, Any], *, status: str = "200 OK") -> tuple[dict[str, Any], bytes]:
-    """Have a call answered and written down; return the line, and the body that the application could read."""
+    """Have a call answered and written down; return the line (empty if none), and the body that could be read."""
     read: list[bytes] = []
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -29,7 +29,7 @@ def answer(file: Path, environ: dict[str, Any], *, status: str = "200 OK") -> tu
     body = environ.pop("body", b"")
     call = {"CONTENT_LENGTH": str(len(body)), "wsgi.input": BytesIO(body), **environ}
     assert Recorder(application, file)(call, lambda *_: None) == [b"answer"]
-    line: dict[str, Any] = json.loads(file.read_text().splitlines()[-1])
+    line: dict[str, Any] = json.loads(file.read_text() or "{}")
     return line, read[0]
 
 
@@ -52,3 +52,10 @@ def test_the_bytes_of_an_object_are_left_alone(file: Path) -> None:
 def test_a_call_that_nobody_signed_is_written_down_as_nobodys(file: Path) -> None:
     line, _ = answer(file, {"REQUEST_METHOD": "GET", "RAW_URI": "/moto-api"})
     assert (line["principal"], line["service"]) == ("", "")
+
+
+@pytest.mark.parametrize("arrived", [b"", b'{"QueueUrl": "q'])
+def test_a_call_whose_caller_was_killed_while_it_sent_is_none(file: Path, arrived: bytes) -> None:
+    asked = {"REQUEST_METHOD": "POST", "RAW_URI": "/", "HTTP_X_AMZ_TARGET": "AmazonSQS.ChangeMessageVisibility"}
+    line, read = answer(file, {**asked, "CONTENT_LENGTH": "48", "body": arrived})
+    assert (line, read) == ({}, arrived)

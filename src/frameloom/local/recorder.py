@@ -30,8 +30,10 @@ class Recorder:
         self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Have the call answered, and write it down."""
+        """Have the call answered, and write it down if all of it arrived: a caller may be killed while it sends."""
         line = _line(environ)
+        if line is None:
+            return self._application(environ, start_response)
 
         def start(status: str, *args: Any) -> Any:
             line["status"] = int(status.split(maxsplit=1)[0])
@@ -42,7 +44,10 @@ class Recorder:
         return answer
 
 
-def _line(environ: dict[str, Any]) -> dict[str, Any]:
+def _line(environ: dict[str, Any]) -> dict[str, Any] | None:
+    body = _parameters(environ)
+    if body is None:
+        return None
     signature = _SIGNATURE.search(environ.get("HTTP_AUTHORIZATION", ""))
     headers = {
         name.removeprefix("HTTP_").replace("_", "-").lower(): value
@@ -56,15 +61,16 @@ def _line(environ: dict[str, Any]) -> dict[str, Any]:
         "uri": environ["RAW_URI"],
         "host": environ.get("HTTP_HOST", ""),
         "headers": {name: value for name, value in headers.items() if name not in _LEFT_OUT},
-        "body": _parameters(environ),
+        "body": body,
     }
 
 
-def _parameters(environ: dict[str, Any]) -> str:
-    """Return the body of a call that has its parameters there, and leave it to be read once more."""
+def _parameters(environ: dict[str, Any]) -> str | None:
+    """Return the body of a call that has its parameters there (None if it is cut), and leave it to be read again."""
     is_json = "HTTP_X_AMZ_TARGET" in environ
     if not is_json and "x-www-form-urlencoded" not in environ.get("CONTENT_TYPE", ""):
         return ""
-    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    body: bytes = environ["wsgi.input"].read(length)
     environ["wsgi.input"] = BytesIO(body)
-    return body.decode()
+    return body.decode() if len(body) == length else None
