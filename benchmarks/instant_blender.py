@@ -28,8 +28,9 @@ class InstantBlender(Blender):
         del scene, settings, name, complete
         return None
 
-    def render(self, frame: int, path: Path) -> Rendered:
+    def render(self, frame: int, path: Path, *, run: range | None = None) -> Rendered:
         """Write an image."""
+        del run
         path.write_bytes(image())
         return Rendered(frame=frame, path=path, size=None, depth=8, seconds=SECONDS)
 

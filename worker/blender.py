@@ -76,6 +76,8 @@ class Blender:
         self._held: Opened | None = None
         self._trusted = False
         self._killed = False
+        # Whether Blender waits, within a render, for the next frame of a run.
+        self._in_run = False
 
     @property
     def pid(self) -> int | None:
@@ -125,6 +127,8 @@ class Blender:
             FarmError: what Blender found wrong with the scene.
             ChildGone: Blender was killed.
         """
+        if self._in_run:
+            self.close()
         if self._held == (scene, settings, complete) and self._process is not None and self._process.poll() is None:
             return None
         if self._trusted:
@@ -138,15 +142,22 @@ class Blender:
         network: str | None = answer["network"]
         return network
 
-    def render(self, frame: int, path: Path) -> Rendered:
+    def render(self, frame: int, path: Path, *, run: range | None = None) -> Rendered:
         """Render a frame of the open scene to `path`.
+
+        Args:
+            run: frames that are asked for one after the other, this one among them. Blender keeps the scene evaluated
+                from one to the next, and is ended by `open` where somebody stops in the middle of them.
 
         Raises:
             AttemptFailed: Blender failed or died, or hung and was killed.
             ChildGone: Blender was killed by `kill`.
         """
+        run = run or range(frame, frame + 1)
+        command = {"do": "render", "frame": frame, "path": str(path), "last": run[-1], "step": run.step}
+        self._in_run = frame != run[-1]
         try:
-            answer = self._ask({"do": "render", "frame": frame, "path": str(path)}, frame=frame)
+            answer = self._ask(command, frame=frame)
         except (ChildGone, FarmError):
             # Blender may have been ended in the middle of writing it.
             path.unlink(missing_ok=True)
@@ -190,6 +201,7 @@ class Blender:
             raise self._end(frame)
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
+            self._in_run = False
             kind = by_name(answer["error"]) or RenderCrashed
             raise kind(**answer["facts"])
         return answer
@@ -272,6 +284,7 @@ class Blender:
         # Blender clears its own up as it ends, which it is not left the time for.
         shutil.rmtree(self._scratch / "tmp", ignore_errors=True)
         self._process, self._held, self._reader = None, None, None
+        self._in_run = False
         self._words.clear()
 
     def _listen(self, process: subprocess.Popen[str]) -> None:

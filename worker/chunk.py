@@ -1,6 +1,6 @@
 """Renders one chunk: scene, frames, uploads; knows nothing of queues and tokens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from frameloom.model import keys
 from frameloom.model.errors import BlenderMismatch, FarmError, FrameInvalid, WorkerFailed
+from frameloom.model.frames import FrameRange
 from frameloom.model.messages import FRAME_RENDERED, ChunkMessage
 from worker.blender import Blender, ChildGone
 from worker.log import LogShipper
@@ -81,17 +82,16 @@ class ChunkRenderer:
             self.log.warning("Blender has a network here", problem=network)
         there = present.result()
         outcome.reused = len(there)
-        for frame in frames:
-            if frame in there:
-                continue
-            if ended():
-                return
-            self.log.info("Frame rendering", frame=frame)
-            name = keys.frame_name(frame, message.settings.format)
-            rendered = self.blender.render(frame, self.scratch / name)
-            sent[frame] = self.uploads.send(message, rendered), rendered.seconds
-            self.log.info(FRAME_RENDERED, frame=frame, seconds=rendered.seconds)
-            self._settle(sent, outcome, left=UPLOADS_BEHIND)
+        for run in _runs(frame for frame in frames if frame not in there):
+            for frame in run:
+                if ended():
+                    return
+                self.log.info("Frame rendering", frame=frame)
+                name = keys.frame_name(frame, message.settings.format)
+                rendered = self.blender.render(frame, self.scratch / name, run=run)
+                sent[frame] = self.uploads.send(message, rendered), rendered.seconds
+                self.log.info(FRAME_RENDERED, frame=frame, seconds=rendered.seconds)
+                self._settle(sent, outcome, left=UPLOADS_BEHIND)
 
     def _settle(self, sent: dict[int, tuple[Future[None], float]], outcome: Outcome, *, left: int) -> None:
         """Wait until at most `left` uploads are under way; the first that failed is the chunk's error."""
@@ -104,3 +104,11 @@ class ChunkRenderer:
                 outcome.error = outcome.error or error
             except Exception as error:  # noqa: BLE001  as above
                 outcome.error = outcome.error or WorkerFailed(where=f"the upload of frame {frame}", problem=str(error))
+
+
+def _runs(frames: Iterable[int]) -> Iterator[range]:
+    """Yield frames that Blender can render as one animation: none has frames below 0, each is one of its own."""
+    for span in FrameRange.of(frames).spans:
+        yield from (range(frame, frame + 1) for frame in span if frame < 0)
+        if rest := [frame for frame in span if frame >= 0]:
+            yield range(rest[0], span.stop, span.step)

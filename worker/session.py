@@ -1,9 +1,14 @@
 """The child process: holds Blender, reads commands as JSON lines and answers each with one.
 
     {"do": "open", "path", "name", "settings", "complete"} -> {"size": [w, h] or null}
-    {"do": "render", "frame", "path"}         -> {"size", "depth", "seconds", "flat", "problem", "left"} (worker.look)
+    {"do": "render", "frame", "path", "last", "step"}
+                                              -> {"size", "depth", "seconds", "flat", "problem", "left"} (worker.look)
     either                                    -> {"error": <name>, "facts": {...}}
     any answer but an error                   -> and {"network": why this process has one, null where it has none}
+
+A command to render says which frames will be asked for after its own, to `last` in steps of `step`: Blender renders
+them as one animation (worker.animation), each when its command has come. It can be taken out of one in no other way
+than by its end.
 
 It has no AWS credentials and, where the kernel allows it, no network (`worker.seclusion`). It ends when its
 standard input does, or with its parent. Blender prints to standard output, so the answers go to a copy of it that
@@ -15,15 +20,15 @@ import json
 import os
 import signal
 import sys
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 import bpy
 
-from frameloom.model.errors import FarmError, MissingAssets, NoCamera, OutOfMemory, RenderCrashed, SceneUnreadable
+from frameloom.model.errors import FarmError, MissingAssets, RenderCrashed, SceneUnreadable
 from frameloom.model.settings import RenderSettings
-from worker.look import look
+from worker.animation import Animation, said
 from worker.missing import missing_files
 from worker.scene_setup import expected_size, set_up
 
@@ -38,79 +43,54 @@ def main(*, network: str | None) -> None:
     """
     answers = _private_stdout()
     _die_with_parent()
-    session = Session()
-    for line in sys.stdin:
-        try:
-            answer = session.do(json.loads(line)) | {"network": network}
-        except FarmError as error:
-            answer = {"error": type(error).__name__, "facts": error.facts}
-        answers.write(json.dumps(answer) + "\n")
+
+    def answer(fields: dict[str, Any]) -> None:
+        answers.write(json.dumps(fields) + "\n")
         answers.flush()
+
+    commands: Iterator[dict[str, Any]] = map(json.loads, sys.stdin)
+    session = Session(commands, lambda fields: answer(fields | {"network": network}))
+    for command in commands:
+        try:
+            session.do(command)
+        except FarmError as error:
+            answer({"error": type(error).__name__, "facts": error.facts})
     sys.stderr.flush()
     # bpy may hang for ever when the interpreter ends in the ordinary way.
     os._exit(0)
 
 
 class Session:
-    """One Blender with at most one scene open."""
+    """One Blender with at most one scene open; `answer` takes what each of the `commands` comes to."""
 
-    def __init__(self) -> None:
+    def __init__(self, commands: Iterator[dict[str, Any]], answer: Callable[[dict[str, Any]], None]) -> None:
+        self._commands = commands
+        self._answer = answer
         self._scene: bpy.types.Scene | None = None
-        self._name = ""
 
-    def do(self, command: dict[str, Any]) -> dict[str, Any]:
-        """Carry a command out and return its answer."""
+    def do(self, command: dict[str, Any]) -> None:
+        """Carry a command out, and those to render that belong to it."""
         if command["do"] == "open":
             settings = RenderSettings.model_validate(command["settings"])
-            return self.open(Path(command["path"]), settings, name=command["name"], complete=command["complete"])
-        return self.render(int(command["frame"]), Path(command["path"]))
+            self.open(Path(command["path"]), settings, name=command["name"], complete=command["complete"])
+        elif self._scene is None:
+            raise RenderCrashed(where=f"frame {command['frame']}", problem="no scene is open")
+        else:
+            Animation(self._scene, commands=self._commands, answer=self._answer).render(command)
 
-    def open(self, path: Path, settings: RenderSettings, *, name: str, complete: bool) -> dict[str, Any]:
+    def open(self, path: Path, settings: RenderSettings, *, name: str, complete: bool) -> None:
         """Open a scene, run its scripts only where the job trusts them, and set it up for the job."""
         # A file that does not open leaves what was there before, and that would render.
-        self._scene, self._name = None, name
+        self._scene = None
         try:
             bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=settings.trust_scripts is True)
         except RuntimeError as error:
-            raise SceneUnreadable(file=name, problem=_said(error)) from error
+            raise SceneUnreadable(file=name, problem=said(error)) from error
         if complete and (missing := missing_files()):
             # PrepareJob has looked already, in the file and in the bucket; this is Blender's own word.
             raise MissingAssets(file=name, assets=", ".join(missing)[:1000])
         self._scene = set_up(settings, file=name)
-        return {"size": expected_size(self._scene)}
-
-    def render(self, frame: int, path: Path) -> dict[str, Any]:
-        """Render one frame of the open scene to a file."""
-        scene = self._scene
-        if scene is None:
-            raise RenderCrashed(where=f"frame {frame}", problem="no scene is open")
-        begun = time.monotonic()
-        scene.render.filepath = str(path)
-        try:
-            scene.frame_set(frame)
-            if scene.camera is None:
-                raise NoCamera(file=self._name, scene=scene.name)
-            outcome = bpy.ops.render.render(write_still=True, scene=scene.name)
-        except RuntimeError as error:
-            said = _said(error)
-            kind = OutOfMemory if "out of memory" in said.lower() else RenderCrashed
-            raise kind(where=f"frame {frame}", problem=said) from error
-        if "FINISHED" not in outcome or not path.exists():
-            raise RenderCrashed(where=f"frame {frame}", problem="Blender wrote no image")
-        seen = look(path, scene.render.image_settings.file_format)
-        seconds = round(time.monotonic() - begun, 3)
-        return {
-            "size": expected_size(scene),
-            "depth": int(scene.render.image_settings.color_depth),
-            "seconds": seconds,
-            "flat": seen.flat,
-            "problem": seen.problem,
-            "left": seen.left,
-        }
-
-
-def _said(error: RuntimeError) -> str:
-    return " ".join(str(error).removeprefix("Error: ").split())[:500]
+        self._answer({"size": expected_size(self._scene)})
 
 
 def _private_stdout() -> TextIO:

@@ -371,8 +371,8 @@ def test_half_an_image_is_never_stored(farm: Farm, scene: Path, monkeypatch: pyt
     """A disk that fills up: Blender calls the frame finished, and its file is cut."""
     render = Blender.render
 
-    def cut(blender: Blender, frame: int, path: Path) -> Rendered:
-        rendered = render(blender, frame, path)
+    def cut(blender: Blender, frame: int, path: Path, *, run: range) -> Rendered:
+        rendered = render(blender, frame, path, run=run)
         if frame == 2:
             path.write_bytes(path.read_bytes()[:-20])
         return rendered
@@ -390,8 +390,8 @@ def test_a_frame_of_too_few_bits_is_never_stored(
     """As Blender would say it of a scene of 16 bits, whose file has 8 of them."""
     render = Blender.render
 
-    def deeper(blender: Blender, frame: int, path: Path) -> Rendered:
-        rendered = render(blender, frame, path)
+    def deeper(blender: Blender, frame: int, path: Path, *, run: range) -> Rendered:
+        rendered = render(blender, frame, path, run=run)
         assert rendered.depth == 8
         return replace(rendered, depth=depth)
 

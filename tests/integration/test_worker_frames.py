@@ -133,9 +133,9 @@ def test_another_process_of_blender_renders_what_was_doubted(
     render = Blender.render
     pids: list[int | None] = []
 
-    def note(blender: Blender, frame: int, path: Path) -> Rendered:
+    def note(blender: Blender, frame: int, path: Path, *, run: range) -> Rendered:
         pids.append(blender.pid)
-        return render(blender, frame, path)
+        return render(blender, frame, path, run=run)
 
     monkeypatch.setattr(Blender, "render", note)
     farm.work(farm.message(hidden, "2", token="first"), farm.message(hidden, "2", token="second"))
@@ -155,10 +155,10 @@ def test_an_openexr_is_looked_at_while_the_next_frame_renders_and_before_its_chu
 ) -> None:
     render, see, begun, looked = Blender.render, exr.see, threading.Event(), []
 
-    def note(blender: Blender, frame: int, path: Path) -> Rendered:
+    def note(blender: Blender, frame: int, path: Path, *, run: range) -> Rendered:
         if frame == 3:
             begun.set()
-        return render(blender, frame, path)
+        return render(blender, frame, path, run=run)
 
     def wait(data: bytes, layout: exr.Layout) -> exr.Seen:
         looked.append((begun.wait(60), len(farm.answers.succeeded)))

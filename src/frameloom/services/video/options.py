@@ -86,7 +86,7 @@ def _h264(options: VideoOptions) -> dict[str, str]:
 
 def _h265(options: VideoOptions) -> dict[str, str]:
     # x265 takes 33 MiB for each 4K picture that it holds.
-    held = "" if lookahead(options) is None else ":rc-lookahead=3:bframes=2:ref=2:frame-threads=1"
+    held = "" if lookahead(options) is None else ":rc-lookahead=2:bframes=1:ref=2:frame-threads=1"
     return {
         "preset": "medium",
         "crf": options.crf,

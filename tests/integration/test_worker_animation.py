@@ -1,0 +1,122 @@
+"""Frames that follow each other are rendered as one animation of Blender's, and can be had alone all the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from frameloom.model.errors import RenderCrashed
+from frameloom.model.settings import RenderSettings
+from tests.integration.test_worker import Farm
+from tests.scenes import make_scene
+from worker.blender import Blender
+
+TRUSTED = RenderSettings(trust_scripts=True)
+# Says each time that the scene is evaluated for a frame.
+EVALUATIONS = """
+import bpy
+def speak(scene, *_):
+    open({path!r}, "a").write(f"{{scene.frame_current}} ")
+bpy.app.handlers.frame_change_post.append(speak)
+"""
+NO_CAMERA_AT_3 = """
+import bpy
+def cut(scene, *_):
+    if scene.frame_current == 3:
+        bpy.data.objects.remove(scene.camera)
+bpy.app.handlers.render_pre.append(cut)
+"""
+
+
+@pytest.fixture
+def blender(tmp_path: Path) -> Iterator[Blender]:
+    blender = Blender(scratch=tmp_path / "scratch")
+    yield blender
+    blender.close()
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene whose own frames are none of those that a job asks for."""
+    return make_scene(tmp_path_factory.mktemp("scene") / "shot.blend", frames=(100, 110), step=3)
+
+
+def pixels(path: Path) -> bytes:
+    return Image.open(path).tobytes()
+
+
+def test_the_scene_is_evaluated_once_for_each_frame(blender: Blender, tmp_path: Path) -> None:
+    said, path = tmp_path / "said", tmp_path / "frame.png"
+    blender.open(make_scene(tmp_path / "shot.blend", script=EVALUATIONS.format(path=str(said))), TRUSTED, name="shot")
+    said.write_text("")
+    for frame in (2, 4, 6):
+        blender.render(frame, path, run=range(2, 9, 2))
+    assert said.read_text().split() == ["2", "4", "6"]
+
+
+def test_a_frame_is_the_same_in_an_animation_and_alone(blender: Blender, scene: Path, tmp_path: Path) -> None:
+    blender.open(scene, RenderSettings(), name="shot")
+    for frame in (0, 1, 2):
+        blender.render(frame, tmp_path / f"run-{frame}.png", run=range(3))
+    for frame in (2, 0, 1):
+        blender.render(frame, tmp_path / f"alone-{frame}.png")
+    together, alone = ([pixels(tmp_path / f"{how}-{frame}.png") for frame in range(3)] for how in ("run", "alone"))
+    assert together == alone
+    assert len(set(together)) == 3
+
+
+def test_frames_come_when_they_are_asked_for_and_no_sooner(blender: Blender, scene: Path, tmp_path: Path) -> None:
+    heard: list[str] = []
+    blender.tell = lambda line, _: heard.append(line)
+    blender.open(scene, RenderSettings(), name="shot")
+    blender.render(1, tmp_path / "1.png", run=range(1, 3))
+    # What it prints as it starts on a frame is there before what it prints at the end of one.
+    assert not any(line.startswith("Fra:2 ") for line in heard)
+    blender.render(2, tmp_path / "2.png", run=range(1, 3))
+    assert any(line.startswith("Fra:2 ") for line in heard)
+
+
+def test_whoever_stops_in_the_middle_gets_another_blender(blender: Blender, scene: Path, tmp_path: Path) -> None:
+    blender.open(scene, RenderSettings(), name="shot")
+    first = blender.pid
+    blender.render(1, tmp_path / "1.png", run=range(1, 4))
+    blender.open(scene, RenderSettings(), name="shot")
+    assert blender.pid not in (None, first)
+    second = blender.pid
+    assert blender.render(7, tmp_path / "7.png", run=range(7, 8)).frame == 7
+    blender.open(scene, RenderSettings(), name="shot")
+    assert blender.pid == second
+
+
+def test_a_frame_that_fails_in_an_animation_is_named_and_blender_can_be_asked_again(
+    blender: Blender, tmp_path: Path
+) -> None:
+    scene = make_scene(tmp_path / "shot.blend", script=NO_CAMERA_AT_3)
+    blender.open(scene, TRUSTED, name="shot")
+    run, pid = range(2, 6), blender.pid
+    assert blender.render(2, tmp_path / "2.png", run=run).frame == 2
+    with pytest.raises(RenderCrashed, match=r"frame 3\b.*[Cc]amera"):
+        blender.render(3, tmp_path / "3.png", run=run)
+    assert blender.pid == pid
+    with pytest.raises(RenderCrashed, match=r"frame 4\b"):
+        blender.render(4, tmp_path / "4.png")
+    assert not (tmp_path / "3.png").exists()
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "OPEN_EXR"])
+def test_a_chunk_of_any_frames_is_rendered_whole(tmp_path: Path, scene: Path, file_format: str) -> None:
+    farm = Farm(tmp_path)
+    ending = {"PNG": "png", "JPEG": "jpg", "OPEN_EXR": "exr"}[file_format]
+    farm.work(farm.message(scene, "-2-1,5-9:2,20", format=file_format))
+    assert farm.answers.succeeded["token"]["rendered"] == 8
+    names = ["-00001", "-00002", "000000", "000001", "000005", "000007", "000009", "000020"]
+    assert farm.frames() == [f"{name}.{ending}" for name in names]
+
+
+def test_frames_on_both_sides_of_one_that_is_there_are_rendered_and_it_is_not(tmp_path: Path, scene: Path) -> None:
+    farm = Farm(tmp_path)
+    farm.work(farm.message(scene, "3", token="earlier"), farm.message(scene, "1-6", token="whole"))
+    answer = farm.answers.succeeded["whole"]
+    assert (answer["rendered"], answer["reused"]) == (5, 1)
+    assert len({farm.pixels(name) for name in farm.frames()}) == 6

@@ -1,0 +1,121 @@
+"""Renders frames one after the other as one animation, as `blender -a` does: the scene is evaluated once for each.
+
+A render of its own for each frame evaluates it three times: as the frame is set, for the render, and once more as
+Blender leaves the render. On a scene of 240 objects without modifiers that took 0.1 s of a frame's 1.4.
+"""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import bpy
+
+from frameloom.model.errors import OutOfMemory, RenderCrashed
+from worker.look import look
+from worker.scene_setup import expected_size
+
+Command = dict[str, Any]
+Answer = dict[str, Any]
+
+
+class Animation:
+    """The frames of a scene from a command's on, each of them written when its own command has come.
+
+    Args:
+        commands: those that follow; Blender waits for the next within the render, and can end it in no other way than
+            with its process.
+        answer: takes what there is to say of each frame, as soon as it is written.
+    """
+
+    def __init__(
+        self, scene: bpy.types.Scene, *, commands: Iterator[Command], answer: Callable[[Answer], None]
+    ) -> None:
+        self._scene = scene
+        self._commands = commands
+        self._answer = answer
+
+    def render(self, command: Command) -> None:
+        """Render from `command`'s frame to the last that it says will be asked for.
+
+        Raises:
+            AttemptFailed: Blender failed at a frame, which has no answer; none is asked for after it.
+        """
+        self._asked: Command | None = command
+        self._begun = time.monotonic()
+        bpy.app.handlers.render_write.append(self._written)
+        problem = "Blender wrote no image"
+        try:
+            if command["frame"] >= 0:
+                self._animate(command)
+            else:
+                self._still(command)
+        except RuntimeError as error:
+            problem = said(error)
+        finally:
+            bpy.app.handlers.render_write.remove(self._written)
+        if self._asked is not None:
+            kind = OutOfMemory if "out of memory" in problem.lower() else RenderCrashed
+            raise kind(where=f"frame {self._asked['frame']}", problem=problem)
+
+    def _animate(self, command: Command) -> None:
+        scene = self._scene
+        scene.frame_start, scene.frame_end, scene.frame_step = command["frame"], command["last"], command["step"]
+        # The child's own folder, on the disk that the frame is to lie on.
+        scene.render.filepath = os.path.join(bpy.app.tempdir, "######")  # noqa: PTH118  Blender takes a prefix
+        bpy.ops.render.render(animation=True, scene=scene.name)
+
+    def _still(self, command: Command) -> None:
+        """Render one frame that no animation of Blender's can have: they begin at 0."""
+        scene = self._scene
+        scene.render.filepath = command["path"]
+        scene.frame_set(command["frame"])
+        bpy.ops.render.render(write_still=True, scene=scene.name)
+
+    def _written(self, scene: bpy.types.Scene, *_: object) -> None:
+        """Answer for the frame that has just been written, and wait until the next is asked for."""
+        asked = self._asked
+        # One scene may have another rendered, in a strip say; a script may render on its own.
+        if asked is None or scene != self._scene or scene.frame_current != asked["frame"]:
+            return
+        try:
+            self._answer(self._seen(asked))
+            self._asked = None if asked["frame"] == asked["last"] else self._next(asked)
+        except Exception:  # noqa: BLE001  Blender would go on with the next frame
+            traceback.print_exc()
+            _end(1)
+        self._begun = time.monotonic()
+
+    def _seen(self, asked: Command) -> Answer:
+        scene, path = self._scene, Path(asked["path"])
+        if asked["frame"] >= 0:
+            Path(scene.render.frame_path(frame=asked["frame"])).replace(path)
+        seen = look(path, scene.render.image_settings.file_format)
+        return {
+            "size": expected_size(scene),
+            "depth": int(scene.render.image_settings.color_depth),
+            "seconds": round(time.monotonic() - self._begun, 3),
+            "flat": seen.flat,
+            "problem": seen.problem,
+            "left": seen.left,
+        }
+
+    def _next(self, asked: Command) -> Command:
+        command = next(self._commands, None)
+        if command is None or command.get("frame") != asked["frame"] + asked["step"]:
+            # Nobody wants the rest.
+            _end(0)
+        return command
+
+
+def _end(code: int) -> NoReturn:
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def said(error: RuntimeError) -> str:
+    """Return what Blender says of an error, in one line."""
+    return " ".join(str(error).removeprefix("Error: ").split())[:500]
