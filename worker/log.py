@@ -17,7 +17,7 @@ from frameloom.model.messages import LogBatch, LogRecord
 Level = Literal["debug", "info", "warning", "error"]
 
 # Shipped as it goes: with a machine that is gone, at most this many seconds of a log are.
-SHIP_EVERY = 0.5
+SHIP_EVERY = 1.0
 # An SQS message holds 1 MiB; a record of Blender's last words may be some kilobytes.
 RECORDS_PER_BATCH = 100
 # While the log queue does not answer, the newest lines are kept.

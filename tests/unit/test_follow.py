@@ -239,6 +239,18 @@ def test_the_pauses_grow_from_a_fifth_of_a_second_to_two_seconds() -> None:
     assert farm.pauses[-1] == 2.0
 
 
+def test_what_takes_long_is_looked_at_seldom_and_its_last_frame_often() -> None:
+    slow = [step for frame in (1, 2, 3) for step in [*[nothing] * 5, put(frame)]]
+    farm = farm_with(*slow, *[nothing] * 5, end, frames="1-4")
+    rates = [snapshot.rate for snapshot in farm.follow()]
+    # Until the first frame nobody knows how long one takes.
+    assert set(farm.pauses[:6]) == {0.2}
+    assert farm.pauses[6] == pytest.approx(0.5 / (rates[6] or 0))
+    assert farm.pauses[6] > 0.5
+    # Three of four are there: what comes next may be the end.
+    assert max(farm.pauses[18:]) < 0.25
+
+
 def put_log(store: MemoryStore, worker: str, part: str, *messages: str) -> None:
     lines = [
         LogRecord(time=f"2026-11-23T06:00:{part}", level="info", message=message, worker=worker, frame=1)

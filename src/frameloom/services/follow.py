@@ -14,8 +14,9 @@ from frameloom.model.messages import LogRecord
 from frameloom.services import documents
 from frameloom.services.ports import Buckets, Execution, Executions, Store
 
-# Seconds between two looks: short at first, then at most this share of the time that has gone by.
-QUICKEST, SLOWEST, PATIENCE = 0.2, 2.0, 0.01
+# Seconds between two looks: short at first, then at most this share of the time that has gone by, or of what a frame
+# takes while several are to come. Looking is work too, which one machine would rather spend on rendering.
+QUICKEST, SLOWEST, PATIENCE, PATIENCE_FOR_FRAMES = 0.2, 2.0, 0.01, 0.5
 # The shares of the time that looking may take, and reading the workers' logs, which are only for show.
 LOOKING, READING = 0.08, 0.02
 # Frames per second are those of the last minute, or of the last ten frames where they took longer.
@@ -76,13 +77,13 @@ def follow(
             if reading.due() or ended:
                 with reading:
                     logs.read()
-            snapshot = _snapshot(execution, frames, logs, seconds=clock() - began)
-            yield snapshot
+            yield _snapshot(execution, frames, logs, seconds=clock() - began)
             if ended:
                 return
         elif clock() - began > STARTS_WITHIN:
             raise FarmUnavailable(problem=f"The farm knows of no job {job_id!r}.")
-        pause(max(looking.rest, min(SLOWEST, max(QUICKEST, PATIENCE * (clock() - began)))))
+        patience = max(PATIENCE * (clock() - began), 0.0 if frames is None else frames.patience())
+        pause(max(looking.rest, min(SLOWEST, max(QUICKEST, patience))))
 
 
 def _snapshot(execution: Execution, frames: "_Frames | None", logs: "_Logs", *, seconds: float) -> Snapshot:
@@ -181,6 +182,11 @@ class _Frames:
             return None
         since, before = self._arrivals[0]
         return (self.done - before) / (self._looked - since) if self.done > before else None
+
+    def patience(self) -> float:
+        """Return how long a look may be put off while more than one frame is to come, and so the end is not near."""
+        rate = self.rate()
+        return PATIENCE_FOR_FRAMES / rate if rate is not None and self.total - self.done > 1 else 0.0
 
     def _planned(self) -> int | None:
         """Return how many frames the plan left out since they were there; None before there is a plan."""
