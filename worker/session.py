@@ -67,6 +67,7 @@ class Session:
         self._commands = commands
         self._answer = answer
         self._scene: bpy.types.Scene | None = None
+        self._shown: bpy.types.Scene = bpy.context.scene
 
     def do(self, command: dict[str, Any]) -> None:
         """Carry a command out, and those to render that belong to it."""
@@ -76,7 +77,7 @@ class Session:
         elif self._scene is None:
             raise RenderCrashed(where=f"frame {command['frame']}", problem="no scene is open")
         else:
-            Animation(self._scene, commands=self._commands, answer=self._answer).render(command)
+            Animation(self._scene, shown=self._shown, commands=self._commands, answer=self._answer).render(command)
 
     def open(self, path: Path, settings: RenderSettings, *, name: str, complete: bool) -> None:
         """Open a scene, run its scripts only where the job trusts them, and set it up for the job."""
@@ -90,6 +91,8 @@ class Session:
             # PrepareJob has looked already, in the file and in the bucket; this is Blender's own word.
             raise MissingAssets(file=name, assets=", ".join(missing)[:1000])
         self._scene = set_up(settings, file=name)
+        # Scripts may look for their scene where it would be.
+        self._shown = bpy.context.scene if settings.trust_scripts else bpy.data.scenes.new("nothing")
         self._answer({"size": expected_size(self._scene)})
 
 

@@ -1,5 +1,7 @@
 """Frames that follow each other are rendered as one animation of Blender's, and can be had alone all the same."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,25 @@ import bpy
 def speak(scene, *_):
     open({path!r}, "a").write(f"{{scene.frame_current}} ")
 bpy.app.handlers.frame_change_post.append(speak)
+"""
+# A child of the worker, but for its pipes: says which scene is evaluated while it renders three frames of one that is not
+# trusted.
+LISTENING = """
+import sys
+from pathlib import Path
+import bpy
+from frameloom.model.settings import RenderSettings
+from worker.session import Session
+scene, folder = sys.argv[1:]
+frames = [{"do": "render", "frame": frame, "path": f"{folder}/{frame}.png", "last": 6, "step": 2} for frame in (2, 4, 6)]
+commands, answers, evaluated = iter(frames), [], []
+session = Session(commands, answers.append)
+session.open(Path(scene), RenderSettings(), name="shot", complete=True)
+for moment in ("frame_change_post", "depsgraph_update_post"):
+    getattr(bpy.app.handlers, moment).append(lambda scene, _: evaluated.append(scene.name))
+session.do(next(commands))
+assert len(answers) == 4, answers
+print("evaluated", *(name for name in evaluated if name != "nothing"), file=sys.stderr)
 """
 NO_CAMERA_AT_3 = """
 import bpy
@@ -54,6 +75,12 @@ def test_the_scene_is_evaluated_once_for_each_frame(blender: Blender, tmp_path: 
     for frame in (2, 4, 6):
         blender.render(frame, path, run=range(2, 9, 2))
     assert said.read_text().split() == ["2", "4", "6"]
+
+
+def test_no_screen_is_kept_up_to_date(scene: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LISTENING, str(scene), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert "evaluated Scene Scene Scene\n" in done.stderr
 
 
 def test_a_frame_is_the_same_in_an_animation_and_alone(blender: Blender, scene: Path, tmp_path: Path) -> None:
