@@ -57,11 +57,10 @@ class Animation:
         bpy.app.handlers.render_write.append(self._written)
         problem = "Blender wrote no image"
         try:
-            with bpy.context.temp_override(scene=self._shown, view_layer=self._shown.view_layers[0]):
-                if command["frame"] >= 0:
-                    self._animate(command)
-                else:
-                    self._still(command)
+            if command["frame"] >= 0:
+                self._animate(command)
+            else:
+                self._still(command)
         except RuntimeError as error:
             problem = said(error)
         finally:
@@ -75,7 +74,8 @@ class Animation:
         scene.frame_start, scene.frame_end, scene.frame_step = command["frame"], command["last"], command["step"]
         # The child's own folder, on the disk that the frame is to lie on.
         scene.render.filepath = os.path.join(bpy.app.tempdir, "######")  # noqa: PTH118  Blender takes a prefix
-        bpy.ops.render.render(animation=True, scene=scene.name)
+        with bpy.context.temp_override(scene=self._shown, view_layer=self._shown.view_layers[0]):
+            bpy.ops.render.render(animation=True, scene=scene.name)
 
     def _still(self, command: Command) -> None:
         """Render one frame that no animation of Blender's can have: they begin at 0."""

@@ -23,16 +23,16 @@ def speak(scene, *_):
     open({path!r}, "a").write(f"{{scene.frame_current}} ")
 bpy.app.handlers.frame_change_post.append(speak)
 """
-# A child of the worker, but for its pipes: says which scene is evaluated while it renders three frames of one that is not
-# trusted.
+# A child of the worker, but for its pipes: says what is evaluated while it renders frames of a scene that is not trusted.
 LISTENING = """
-import sys
+import os, sys
 from pathlib import Path
 import bpy
 from frameloom.model.settings import RenderSettings
 from worker.session import Session
 scene, folder = sys.argv[1:]
-frames = [{"do": "render", "frame": frame, "path": f"{folder}/{frame}.png", "last": 6, "step": 2} for frame in (2, 4, 6)]
+run = {"do": "render", "last": 6, "step": 2}
+frames = [run | {"frame": frame, "path": f"{folder}/{frame}.png"} for frame in (2, 4, 6)]
 commands, answers, evaluated = iter(frames), [], []
 session = Session(commands, answers.append)
 session.open(Path(scene), RenderSettings(), name="shot", complete=True)
@@ -40,7 +40,8 @@ for moment in ("frame_change_post", "depsgraph_update_post"):
     getattr(bpy.app.handlers, moment).append(lambda scene, _: evaluated.append(scene.name))
 session.do(next(commands))
 assert len(answers) == 4, answers
-print("evaluated", *(name for name in evaluated if name != "nothing"), file=sys.stderr)
+print("evaluated", *(name for name in evaluated if name != "nothing"), file=sys.stderr, flush=True)
+os._exit(0)
 """
 NO_CAMERA_AT_3 = """
 import bpy
