@@ -23,7 +23,7 @@ def speak(scene, *_):
     open({path!r}, "a").write(f"{{scene.frame_current}} ")
 bpy.app.handlers.frame_change_post.append(speak)
 """
-# A child of the worker, but for its pipes: says what is evaluated while it renders frames of a scene that is not trusted.
+# A child of the worker, but for its pipes: says what is evaluated while it renders a scene that is not trusted.
 LISTENING = """
 import os, sys
 from pathlib import Path
