@@ -16,11 +16,11 @@ from tests.scenes import make_scene
 from worker.blender import Blender
 
 TRUSTED = RenderSettings(trust_scripts=True)
-# Says each time that the scene is evaluated for a frame.
+# Says each time that the scene is evaluated for a frame, and what is on the screen.
 EVALUATIONS = """
 import bpy
 def speak(scene, *_):
-    open({path!r}, "a").write(f"{{scene.frame_current}} ")
+    open({path!r}, "a").write(f"{{bpy.context.scene.name}}:{{scene.frame_current}} ")
 bpy.app.handlers.frame_change_post.append(speak)
 """
 # A child of the worker, but for its pipes: says what is evaluated while it renders a scene that is not trusted.
@@ -69,13 +69,15 @@ def pixels(path: Path) -> bytes:
     return Image.open(path).tobytes()
 
 
-def test_the_scene_is_evaluated_once_for_each_frame(blender: Blender, tmp_path: Path) -> None:
+def test_the_scene_is_evaluated_once_for_each_frame_and_is_where_its_scripts_look_for_it(
+    blender: Blender, tmp_path: Path
+) -> None:
     said, path = tmp_path / "said", tmp_path / "frame.png"
     blender.open(make_scene(tmp_path / "shot.blend", script=EVALUATIONS.format(path=str(said))), TRUSTED, name="shot")
     said.write_text("")
     for frame in (2, 4, 6):
         blender.render(frame, path, run=range(2, 9, 2))
-    assert said.read_text().split() == ["2", "4", "6"]
+    assert said.read_text().split() == ["Scene:2", "Scene:4", "Scene:6"]
 
 
 def test_no_screen_is_kept_up_to_date(scene: Path, tmp_path: Path) -> None:
