@@ -3,7 +3,7 @@
 The farm is started by the command and ends with it, or is up already; both make the film, which plain Blender does not.
 
 python -m benchmarks [--pairs N] [--row NAME]
-python -m benchmarks --scene SHOT.blend --frames 1-8 [--resolution 25 --samples 8] [--pairs N]
+python -m benchmarks --scene SHOT.blend --frames 1-8 [--resolution 25 --samples 8] [--workers N] [--pairs N]
 """
 
 import argparse
@@ -28,21 +28,29 @@ FRAMELOOM = str(Path(sys.executable).with_name("frameloom"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A comparison: a scene and its frames, from `first` to `last`; `settings`: resolution in percent, and samples."""
+    """A comparison: a scene and its frames, from `first` to `last`, on a farm of so many `workers`.
+
+    `settings`: resolution in percent, and samples.
+    """
 
     name: str
     scene: Path
     first: int
     last: int
     settings: tuple[int, int] | None = None
+    workers: int = 1
 
     @property
     def frames(self) -> int:
         """How many frames each side renders."""
         return self.last - self.first + 1
 
-    def farm(self, out: Path) -> list[str]:
-        """Return the command that renders on a local farm."""
+    def own(self, out: Path) -> list[str]:
+        """Return the command that renders on a farm of its own."""
+        return [*self.up(out), "--workers", str(self.workers)]
+
+    def up(self, out: Path) -> list[str]:
+        """Return the command that renders on a farm that is up."""
         command = [FRAMELOOM, "render", str(self.scene), "--frames", f"{self.first}-{self.last}"]
         if self.settings is not None:
             command += ["--resolution", str(self.settings[0]), "--samples", str(self.settings[1])]
@@ -76,10 +84,14 @@ def seconds(command: list[str], home: Path | None = None) -> float:
 
 
 @contextmanager
-def farm_up(home: Path) -> Iterator[None]:
+def farm_up(home: Path, workers: int) -> Iterator[None]:
     """Keep a farm up that commands find in `home`, and that has rendered nothing yet."""
     farm = subprocess.Popen(
-        [FRAMELOOM, "farm", "up"], env=_environment(home), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+        [FRAMELOOM, "farm", "up", "--workers", str(workers)],
+        env=_environment(home),
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
     )
     try:
         if farm.stdout is None or not farm.stdout.readline().startswith("The farm is up"):
@@ -97,9 +109,9 @@ def measure(row: Row, rounds: int, home: Path) -> list[Round]:
     taken = []
     for number in range(rounds + 1):
         with tempfile.TemporaryDirectory() as folder:
-            own = seconds(row.farm(Path(folder, "own")), home)
-            with farm_up(home):
-                up = seconds(row.farm(Path(folder, "up")), home)
+            own = seconds(row.own(Path(folder, "own")), home)
+            with farm_up(home, row.workers):
+                up = seconds(row.up(Path(folder, "up")), home)
             plain = seconds(row.plain(Path(folder, "plain")))
             for side in ("own", "up", "plain"):
                 if len(list(Path(folder, side).rglob("*.png"))) != row.frames:
@@ -144,12 +156,17 @@ def _given_row(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -
     settings = None if arguments.resolution is None else (arguments.resolution, arguments.samples)
     said = "" if settings is None else f", {settings[0]} % of its size, {settings[1]} samples"
     return Row(
-        name=f"{arguments.scene.stem} {arguments.frames}{said}",
+        name=f"{arguments.scene.stem} {arguments.frames}{said}{_of(arguments.workers)}",
         scene=arguments.scene.resolve(),
         first=int(first),
         last=int(last),
         settings=settings,
+        workers=arguments.workers,
     )
+
+
+def _of(workers: int) -> str:
+    return "" if workers == 1 else f", {workers} workers"
 
 
 def main() -> None:
@@ -158,9 +175,10 @@ def main() -> None:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pairs", type=int, default=3, help="counted runs of each side, after one to warm up (3)")
-    parser.add_argument("--row", choices=["example", "tiny"], help="only this row")
+    parser.add_argument("--row", choices=["example", "tiny", "idle"], help="only this row")
     parser.add_argument("--scene", type=Path, help="a scene of yours, in the place of these rows")
     parser.add_argument("--frames", help="its frames, FIRST-LAST")
+    parser.add_argument("--workers", type=int, default=1, help="of the farm that renders it (1)")
     parser.add_argument("--resolution", type=int, help="in percent of its own; with --samples")
     parser.add_argument("--samples", type=int, help="of Cycles, for each pixel")
     arguments = parser.parse_args()
@@ -169,11 +187,16 @@ def main() -> None:
         if arguments.scene is not None:
             chosen = [_given_row(arguments, parser)]
         else:
-            tiny = Path(folder, "tiny.blend")
-            seconds([sys.executable, "-m", "benchmarks.tiny_scene", str(tiny)])
+            tiny, idle = (Path(folder, f"{kind}.blend") for kind in ("tiny", "idle"))
+            for scene in (tiny, idle):
+                seconds([sys.executable, "-m", "benchmarks.scenes", scene.stem, str(scene)])
+            cores = os.cpu_count() or 1
             rows = {
                 "example": Row(name="17 of the example", scene=ROOT / "examples/rolling_ball.blend", first=1, last=17),
                 "tiny": Row(name="100 tiny ones (64x36, one sample)", scene=tiny, first=1, last=100),
+                "idle": Row(
+                    name=f"24 that keep one core busy{_of(cores)}", scene=idle, first=1, last=24, workers=cores
+                ),
             }
             chosen = [row for name, row in rows.items() if arguments.row in (None, name)]
         results = {row: measure(row, arguments.pairs, Path(folder, "home")) for row in chosen}

@@ -40,11 +40,11 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, openjd(Path(folder)) as open_job:
         scene = Path(folder, "tiny.blend")
-        seconds([sys.executable, "-m", "benchmarks.tiny_scene", str(scene)])
+        seconds([sys.executable, "-m", "benchmarks.scenes", "tiny", str(scene)])
         row = Row(name="tiny", scene=scene, first=1, last=arguments.frames)
         sides: dict[str, Callable[[Path], float]] = {
             "plain Blender, one process": lambda out: seconds(row.plain(out)),
-            "Frameloom, a farm for this job": lambda out: seconds(row.farm(out)),
+            "Frameloom, a farm for this job": lambda out: seconds(row.own(out)),
             "openjd run, Blender kept open": lambda out: open_job(row, out),
             "a Blender for each frame": lambda out: one_by_one(row, out),
         }

@@ -110,7 +110,7 @@ def main() -> None:
         shown.add_column(column)
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "tiny.blend")
-        subprocess.run([sys.executable, "-m", "benchmarks.tiny_scene", str(scene)], cwd=ROOT, check=True, stdout=-3)
+        subprocess.run([sys.executable, "-m", "benchmarks.scenes", "tiny", str(scene)], cwd=ROOT, check=True, stdout=-3)
         with LocalFarm(workers=1) as farm:
             bench = Bench(farm)
             bench.store.upload(scene, bench.stack.buckets.scenes, "tiny.blend", metadata={"frameloom-start": "no"})
