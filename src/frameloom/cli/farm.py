@@ -36,7 +36,12 @@ def farm(context: typer.Context) -> None:
 @app.command(cls=SectionedCommand, epilog=UP_EXAMPLES)
 def up(
     *,
-    workers: Annotated[int, typer.Option(metavar="N", min=0, help="How many workers it has.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="How many workers it has: more than one helps where frames leave cores idle."
+        ),
+    ] = 1,
 ) -> None:
     """Run a farm until Ctrl-C, and say how it is reached.
 

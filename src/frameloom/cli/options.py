@@ -101,7 +101,14 @@ StackName = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Workers of the farm that is started on this machine.", rich_help_panel=FARM),
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Workers of the farm that is started on this machine. One takes every core that Blender can use; "
+        "more help where a scene's frames leave cores idle, and take as much memory each.",
+        show_default="1",
+        rich_help_panel=FARM,
+    ),
 ]
 MaxWorkers = Annotated[
     str | None,
