@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -54,7 +55,6 @@ class Animation:
         """
         self._asked: Command | None = command
         self._begun = time.monotonic()
-        bpy.app.handlers.render_write.append(self._written)
         problem = "Blender wrote no image"
         try:
             if command["frame"] >= 0:
@@ -63,18 +63,26 @@ class Animation:
                 self._still(command)
         except RuntimeError as error:
             problem = said(error)
-        finally:
-            bpy.app.handlers.render_write.remove(self._written)
         if self._asked is not None:
             kind = OutOfMemory if "out of memory" in problem.lower() else RenderCrashed
             raise kind(where=f"frame {self._asked['frame']}", problem=problem)
 
     def _animate(self, command: Command) -> None:
         scene = self._scene
+        own = scene.frame_start, scene.frame_end, scene.frame_step
+
+        def give_back(*_: object) -> None:
+            # Blender knows by now which frames to render; the scene's drivers may go by its own range.
+            scene.frame_start, scene.frame_end, scene.frame_step = own
+
         scene.frame_start, scene.frame_end, scene.frame_step = command["frame"], command["last"], command["step"]
         # The child's own folder, on the disk that the frame is to lie on.
         scene.render.filepath = os.path.join(bpy.app.tempdir, "######")  # noqa: PTH118  Blender takes a prefix
-        with bpy.context.temp_override(scene=self._shown, view_layer=self._shown.view_layers[0]):
+        with (
+            bpy.context.temp_override(scene=self._shown, view_layer=self._shown.view_layers[0]),
+            _handling(bpy.app.handlers.render_init, give_back),
+            _handling(bpy.app.handlers.render_write, self._written),
+        ):
             bpy.ops.render.render(animation=True, scene=scene.name)
 
     def _still(self, command: Command) -> None:
@@ -82,7 +90,8 @@ class Animation:
         scene = self._scene
         scene.render.filepath = command["path"]
         scene.frame_set(command["frame"])
-        bpy.ops.render.render(write_still=True, scene=scene.name)
+        with _handling(bpy.app.handlers.render_write, self._written):
+            bpy.ops.render.render(write_still=True, scene=scene.name)
 
     def _written(self, scene: bpy.types.Scene, *_: object) -> None:
         """Answer for the frame that has just been written, and wait until the next is asked for."""
@@ -118,6 +127,18 @@ class Animation:
             # Nobody wants the rest.
             _end(0)
         return command
+
+
+@contextmanager
+def _handling(moment: list[Callable[..., None]], handler: Callable[..., None]) -> Iterator[None]:
+    """Have Blender call `handler` at a moment, and no longer."""
+    moment.append(handler)
+    try:
+        yield
+    finally:
+        # A script may have taken all of them away.
+        with suppress(ValueError):
+            moment.remove(handler)
 
 
 def _end(code: int) -> NoReturn:

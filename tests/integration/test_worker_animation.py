@@ -43,6 +43,14 @@ assert len(answers) == 4, answers
 print("evaluated", *(name for name in evaluated if name != "nothing"), file=sys.stderr, flush=True)
 os._exit(0)
 """
+# The cube is where it would be without, as long as the scene ends where it did.
+DRIVEN = """
+driver = bpy.data.objects["Cube"].driver_add("location", 0).driver
+end = driver.variables.new()
+end.name, end.type = "end", "SINGLE_PROP"
+end.targets[0].id_type, end.targets[0].id, end.targets[0].data_path = "SCENE", scene, "frame_end"
+driver.expression = "end - 110"
+"""
 NO_CAMERA_AT_3 = """
 import bpy
 def cut(scene, *_):
@@ -152,3 +160,13 @@ def test_frames_on_both_sides_of_one_that_is_there_are_rendered_and_it_is_not(tm
     answer = farm.answers.succeeded["whole"]
     assert (answer["rendered"], answer["reused"]) == (5, 1)
     assert len({farm.pixels(name) for name in farm.frames()}) == 6
+
+
+def test_the_scene_keeps_its_own_range_which_drivers_may_go_by(blender: Blender, scene: Path, tmp_path: Path) -> None:
+    driven = make_scene(tmp_path / "driven.blend", frames=(100, 110), step=3, also=DRIVEN)
+    for name, file in (("free", scene), ("driven", driven)):
+        blender.open(file, RenderSettings(), name=name)
+        for frame in (1, 2):
+            blender.render(frame, tmp_path / f"{name}-{frame}.png", run=range(1, 3))
+    for frame in (1, 2):
+        assert pixels(tmp_path / f"driven-{frame}.png") == pixels(tmp_path / f"free-{frame}.png")
