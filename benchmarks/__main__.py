@@ -28,9 +28,9 @@ FRAMELOOM = str(Path(sys.executable).with_name("frameloom"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A comparison: a scene and its frames, from `first` to `last`, on a farm of so many `workers`.
+    """A comparison: a scene and its frames, from `first` to `last`.
 
-    `settings`: resolution in percent, and samples.
+    `settings`: resolution in percent, and samples; `workers`: of the farm, None for as many as that likes.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Row:
     first: int
     last: int
     settings: tuple[int, int] | None = None
-    workers: int = 1
+    workers: int | None = None
 
     @property
     def frames(self) -> int:
@@ -47,7 +47,7 @@ class Row:
 
     def own(self, out: Path) -> list[str]:
         """Return the command that renders on a farm of its own."""
-        return [*self.up(out), "--workers", str(self.workers)]
+        return [*self.up(out), *_workers(self.workers)]
 
     def up(self, out: Path) -> list[str]:
         """Return the command that renders on a farm that is up."""
@@ -84,10 +84,10 @@ def seconds(command: list[str], home: Path | None = None) -> float:
 
 
 @contextmanager
-def farm_up(home: Path, workers: int) -> Iterator[None]:
+def farm_up(home: Path, workers: int | None) -> Iterator[None]:
     """Keep a farm up that commands find in `home`, and that has rendered nothing yet."""
     farm = subprocess.Popen(
-        [FRAMELOOM, "farm", "up", "--workers", str(workers)],
+        [FRAMELOOM, "farm", "up", *_workers(workers)],
         env=_environment(home),
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
@@ -165,8 +165,12 @@ def _given_row(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -
     )
 
 
-def _of(workers: int) -> str:
-    return "" if workers == 1 else f", {workers} workers"
+def _of(workers: int | None) -> str:
+    return "" if workers is None else f", {workers} workers"
+
+
+def _workers(number: int | None) -> list[str]:
+    return [] if number is None else ["--workers", str(number)]
 
 
 def main() -> None:
@@ -178,7 +182,7 @@ def main() -> None:
     parser.add_argument("--row", choices=["example", "tiny", "idle"], help="only this row")
     parser.add_argument("--scene", type=Path, help="a scene of yours, in the place of these rows")
     parser.add_argument("--frames", help="its frames, FIRST-LAST")
-    parser.add_argument("--workers", type=int, default=1, help="of the farm that renders it (1)")
+    parser.add_argument("--workers", type=int, help="of the farm that renders it (what the farm takes)")
     parser.add_argument("--resolution", type=int, help="in percent of its own; with --samples")
     parser.add_argument("--samples", type=int, help="of Cycles, for each pixel")
     arguments = parser.parse_args()
@@ -190,13 +194,10 @@ def main() -> None:
             tiny, idle = (Path(folder, f"{kind}.blend") for kind in ("tiny", "idle"))
             for scene in (tiny, idle):
                 seconds([sys.executable, "-m", "benchmarks.scenes", scene.stem, str(scene)])
-            cores = os.cpu_count() or 1
             rows = {
                 "example": Row(name="17 of the example", scene=ROOT / "examples/rolling_ball.blend", first=1, last=17),
                 "tiny": Row(name="100 tiny ones (64x36, one sample)", scene=tiny, first=1, last=100),
-                "idle": Row(
-                    name=f"24 that keep one core busy{_of(cores)}", scene=idle, first=1, last=24, workers=cores
-                ),
+                "idle": Row(name="50 that keep one core busy", scene=idle, first=1, last=50),
             }
             chosen = [row for name, row in rows.items() if arguments.row in (None, name)]
         results = {row: measure(row, arguments.pairs, Path(folder, "home")) for row in chosen}

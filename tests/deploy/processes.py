@@ -24,6 +24,7 @@ def kept_running(
     logs.mkdir()
     order = {
         "count": 1,
+        "most": 1,
         "command": command,
         "cwd": str(folder),
         "logs": str(logs),

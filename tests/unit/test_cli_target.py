@@ -36,8 +36,8 @@ class MemoryLocalFarm:
     starting: Callable[[], None]
     environment, outputs, endpoint = ENVIRONMENT, OUTPUTS, "http://127.0.0.1:1"
 
-    def __init__(self, *, workers: int, parameters: Mapping[str, str], log: Callable[[str], None]) -> None:
-        self.workers, self.parameters, self.log = workers, parameters, log
+    def __init__(self, *, workers: int, most: int, parameters: Mapping[str, str], log: Callable[[str], None]) -> None:
+        self.workers, self.most, self.parameters, self.log = workers, most, parameters, log
         self.events: list[str] = []
         type(self).made.append(self)
 
@@ -86,11 +86,13 @@ def found(**options: Any) -> target.Target:
     return find_target(**({"stack": None, "local": False, "workers": None} | options))
 
 
-def test_without_a_running_farm_a_command_has_its_own() -> None:
+def test_without_a_running_farm_a_command_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("frameloom.cli.target.most_workers", lambda: 4)
     assert isinstance(found(), OwnTarget)
     assert isinstance(found(local=True, workers=3), OwnTarget)
-    # One chunk in each worker's hands, one that waits for it; of no workers, none is said.
-    assert [found(local=True, workers=workers).chunks_at_once for workers in (3, None, 0)] == [6, 2, None]
+    # One chunk in each worker's hands, one that waits for it; of no workers, none is said. Where their number is left
+    # to the farm, of all that it may come to have.
+    assert [found(local=True, workers=workers).chunks_at_once for workers in (3, None, 0)] == [6, 8, None]
 
 
 @pytest.mark.usefixtures("running")
@@ -132,9 +134,21 @@ def test_a_farm_of_ones_own_starts_when_it_is_opened_and_ends_when_it_is_closed(
     own.open(print)
     assert own.farm().buckets.scenes == "scenes"
     (farm,) = farms
-    assert farm.workers == 3
+    assert (farm.workers, farm.most) == (3, 3)
     own.close()
     assert farm.events == ["started", "closed"]
+
+
+def test_a_farm_that_is_left_to_itself_begins_with_one_worker_and_may_take_more(
+    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("frameloom.cli.target.most_workers", lambda: 4)
+    own = OwnTarget(None)
+    own.open(print)
+    own.farm()
+    own.close()
+    (farm,) = farms
+    assert (farm.workers, farm.most) == (1, 4)
 
 
 def test_opening_a_farm_waits_for_nothing_and_closing_it_for_its_start(

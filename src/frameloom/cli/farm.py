@@ -37,11 +37,14 @@ def farm(context: typer.Context) -> None:
 def up(
     *,
     workers: Annotated[
-        int,
+        int | None,
         typer.Option(
-            metavar="N", min=0, help="How many workers it has: more than one helps where frames leave cores idle."
+            metavar="N",
+            min=0,
+            help="How many workers it has.",
+            show_default="one, and more while Blender leaves cores idle",
         ),
-    ] = 1,
+    ] = None,
 ) -> None:
     """Run a farm until Ctrl-C, and say how it is reached.
 

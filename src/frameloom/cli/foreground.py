@@ -29,8 +29,8 @@ SHOWN = {
 }
 
 
-def run(*, workers: int) -> None:
-    """Run a farm until it is interrupted.
+def run(*, workers: int | None) -> None:
+    """Run a farm until it is interrupted; without a number of workers it has as many as its cores have work for.
 
     Raises:
         FarmUnavailable: one is running.
@@ -43,11 +43,11 @@ def run(*, workers: int) -> None:
         )
     target = OwnTarget(workers)
     with Interrupts() as interrupts, suppress(KeyboardInterrupt):
-        interrupts.surely(lambda: _serve(target, workers), target.close)
+        interrupts.surely(lambda: _serve(target), target.close)
     print("The farm is down.")
 
 
-def _serve(target: OwnTarget, workers: int) -> None:
+def _serve(target: OwnTarget) -> None:
     target.open(lambda text: print(text, file=sys.stderr))
     running = target.running()
     state = FarmState(
@@ -55,7 +55,7 @@ def _serve(target: OwnTarget, workers: int) -> None:
         endpoint=running.endpoint,
         outputs=running.outputs,
         environment=running.environment,
-        workers=workers,
+        workers=target.most,
     )
     state.save()
     try:

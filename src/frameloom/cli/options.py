@@ -104,9 +104,8 @@ Workers = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        help="Workers of the farm that is started on this machine. One takes every core that Blender can use; "
-        "more help where a scene's frames leave cores idle, and take as much memory each.",
-        show_default="1",
+        help="Workers of the farm that is started on this machine.",
+        show_default="one, and more while Blender leaves cores idle",
         rich_help_panel=FARM,
     ),
 ]

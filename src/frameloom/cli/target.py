@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from frameloom.local.spare import most_workers
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 from frameloom.model.settings import Device, read_device
 from frameloom.services.ports import Buckets, Executions, Store
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from frameloom.aws.stack import Stack
     from frameloom.local.farm import LocalFarm
 
-# Of a farm of one's own: each renders with all cores, so that one is as fast as several, in less memory.
+# Of a farm of one's own, to begin with: each renders with every core that Blender can use.
 WORKERS = 1
 
 
@@ -171,7 +172,9 @@ class OwnTarget:
 
     def __init__(self, workers: int | None) -> None:
         self._workers = WORKERS if workers is None else workers
-        self.chunks_at_once = _chunks_at_once(self._workers)
+        # How many there may be, where the first leaves cores idle; a number that was asked for stays.
+        self.most = most_workers() if workers is None else workers
+        self.chunks_at_once = _chunks_at_once(self.most)
         # One thread starts the farm and ends it, in the order asked for: an interrupt finds it started or not
         # started, never in between, and the main thread is free meanwhile.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="farm")
@@ -216,6 +219,7 @@ class OwnTarget:
 
         self._running = LocalFarm(
             workers=self._workers,
+            most=self.most,
             # The farm's workers hold what is installed here, whatever the template takes for granted.
             parameters={"BlenderVersion": self.blender(), "CyclesDevice": self.device()},
             log=tell,

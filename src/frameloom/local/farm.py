@@ -44,7 +44,8 @@ class LocalFarm:
     """A farm that lives as long as its `with` block, or as this process, whichever ends first.
 
     Args:
-        workers: how many workers; one renders with all cores already.
+        workers: how many workers; one renders with all cores that Blender can use.
+        most: how many there may be where those leave cores idle; as many, unless said otherwise.
         root: the folder of template.yaml; by default the checkout that this package lies in.
         work_dir: where logs and temporary files go; by default a folder that goes with the farm.
         worker_env: added to the workers' environment, over all else.
@@ -62,6 +63,7 @@ class LocalFarm:
         self,
         *,
         workers: int = 1,
+        most: int | None = None,
         root: Path | None = None,
         work_dir: Path | None = None,
         worker_env: Mapping[str, str] | None = None,
@@ -70,7 +72,8 @@ class LocalFarm:
         record: Path | None = None,
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._count, self._root, self._given_work_dir = workers, root, work_dir
+        self._count, self._most = workers, most or workers
+        self._root, self._given_work_dir = root, work_dir
         self._worker_env, self._parameters = dict(worker_env or {}), dict(parameters or {})
         self._worker_command, self._record, self._log = worker_command, record, log
         self._parts = ExitStack()
@@ -203,6 +206,7 @@ class LocalFarm:
         """Have the fleet start its workers, and return when each has been started once."""
         order = {
             "count": self._count,
+            "most": self._most,
             "command": self._worker_command,
             "cwd": str(root),
             "logs": str(self.work_dir),
@@ -232,6 +236,8 @@ class LocalFarm:
                 if "error" in event:
                     self._start_error = event["error"]
                 elif code is None:
+                    if number > self._count and number not in self._started:
+                        self._log(f"Blender leaves cores idle: worker {number} joins in.")
                     self._started.add(number)
                     self._pids[number] = event["pid"]
                 elif self._pids.get(number) == event["pid"]:

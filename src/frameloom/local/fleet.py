@@ -2,7 +2,8 @@
 
 A process of its own, so that the workers end even where the farm is killed without a chance to end them: its
 standard input is a pipe from the farm, and the end of it is the end of the fleet. The first line of it says what to
-run: `{"count", "command", "cwd", "environment", "logs"}`. On standard output it tells what happens, a line each:
+run: `{"count", "most", "command", "cwd", "environment", "logs"}`. It starts `count` workers, and up to `most` where
+those leave the machine idle (`frameloom.local.spare`). On standard output it tells what happens, a line each:
 `{"worker": 1, "pid": 4711}`, `{"worker": 1, "pid": 4711, "code": -9}`, and `{"worker": 1, "error": "..."}` for one
 that the system cannot start at all.
 
@@ -17,9 +18,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from frameloom.local.spare import Sample, look, worth_another
 
 # How long workers may take to give their messages back, in seconds.
 GRACE = 5.0
@@ -27,6 +31,9 @@ GRACE = 5.0
 # A worker that lived for so many seconds was a good one: its successor starts at once.
 _GOOD_LIFE = 10.0
 _LONGEST_PAUSE = 5.0
+
+# Seconds between two looks at what is spare, and looks that a worker's use of the machine is judged by.
+_LOOK, _LOOKS = 1.0, 4
 
 
 class Fleet:
@@ -37,12 +44,13 @@ class Fleet:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._running: dict[int, subprocess.Popen[bytes]] = {}
-        self._keepers = [threading.Thread(target=self._keep, args=(number,)) for number in range(1, order["count"] + 1)]
+        self._keepers: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start every worker."""
-        for keeper in self._keepers:
-            keeper.start()
+        """Start every worker that there is from the start."""
+        for _ in range(self._order["count"]):
+            self._add()
+        threading.Thread(target=self._grow, daemon=True).start()
 
     def stop(self) -> None:
         """Tell all workers to go, kill those that do not, and return when none is left."""
@@ -59,6 +67,27 @@ class Fleet:
                 _kill_group(process.pid)
         for keeper in self._keepers:
             keeper.join()
+
+    def _add(self) -> None:
+        with self._lock:
+            if not self._stopping.is_set():
+                keeper = threading.Thread(target=self._keep, args=(len(self._keepers) + 1,))
+                self._keepers.append(keeper)
+                keeper.start()
+
+    def _grow(self) -> None:
+        """Add a worker whenever those that there are have left room for one for a while."""
+        looks: deque[Sample] = deque(maxlen=_LOOKS)
+        while len(self._keepers) < self._order["most"] and not self._stopping.wait(_LOOK):
+            with self._lock:
+                running = list(self._running)
+            seen = look(running, at=time.monotonic())
+            if seen is None:
+                return
+            looks.append(seen)
+            if len(looks) == _LOOKS and len(seen.busy) == len(self._keepers) and worth_another(looks[0], seen):
+                self._add()
+                looks.clear()
 
     def _keep(self, number: int) -> None:
         pause = 0.0

@@ -20,7 +20,7 @@ def home() -> Path:
 class FarmState:
     """A farm that runs in process `pid`: its stack's outputs, and the variables that a client of it needs.
 
-    `workers` is how many it has, None where that is not said.
+    `workers` is how many it has or may come to have, None where that is not said.
     """
 
     pid: int

@@ -1,0 +1,96 @@
+"""When a machine has cores to spare for another worker, and how it is looked at."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from frameloom.local.spare import Sample, look, most_workers, worth_another
+
+GIB = 2**30
+# A program with a child that keeps one core busy, as a worker has a Blender.
+WORKER = """
+import subprocess, sys
+subprocess.run([sys.executable, "-c", "while True: pass"])
+"""
+
+
+def after(seconds: float, *, idle: float, busy: dict[int, float], free: int = 16 * GIB, largest: int = GIB) -> bool:
+    """Return whether another worker is worth it where so many cores were idle, and so many busy by Blender."""
+    before = Sample(at=10.0, idle=500.0, free=free, busy=dict.fromkeys(busy, 70.0), largest=largest)
+    now = replace(
+        before,
+        at=before.at + seconds,
+        idle=before.idle + seconds * idle,
+        busy={pid: 70.0 + seconds * cores for pid, cores in busy.items()},
+    )
+    return worth_another(before, now)
+
+
+@pytest.mark.parametrize(
+    ("idle", "busy", "worth"),
+    [
+        (1.0, {1: 1.0}, True),
+        (12.0, {1: 4.0}, True),
+        (4.0, {1: 4.0, 2: 4.0, 3: 4.0}, True),
+        # Another would have less than what the first one takes.
+        (0.2, {1: 1.8}, False),
+        (6.0, {1: 10.0}, False),
+        (0.0, {1: 1.0, 2: 1.0}, False),
+        # One of them has nothing to render.
+        (14.0, {1: 2.0, 2: 0.1}, False),
+        (2.0, {}, False),
+    ],
+)
+def test_another_worker_is_worth_it_where_all_render_and_leave_room_for_one_like_them(
+    idle: float, busy: dict[int, float], *, worth: bool
+) -> None:
+    assert after(3.0, idle=idle, busy=busy) is worth
+
+
+def test_another_worker_takes_as_much_memory_as_the_largest() -> None:
+    assert after(3.0, idle=1.0, busy={1: 1.0}, free=4 * GIB, largest=2 * GIB)
+    assert not after(3.0, idle=1.0, busy={1: 1.0}, free=4 * GIB - 1, largest=2 * GIB)
+
+
+def test_a_blender_that_was_not_there_before_says_nothing_yet() -> None:
+    before = Sample(at=0.0, idle=0.0, free=16 * GIB, busy={1: 0.0})
+    assert not worth_another(before, replace(before, at=3.0, idle=3.0, busy={2: 3.0}))
+    assert not worth_another(before, before)
+
+
+@pytest.fixture
+def worker() -> Iterator[int]:
+    process = subprocess.Popen([sys.executable, "-c", WORKER], start_new_session=True)
+    yield process.pid
+    os.killpg(process.pid, 9)
+    process.wait()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
+def test_what_the_children_of_workers_keep_busy_is_seen(worker: int) -> None:
+    deadline = time.monotonic() + 30
+    while (seen := look([worker], at=0.0)) is None or sum(seen.busy.values()) < 0.2:
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.05)
+    (child,) = seen.busy
+    assert child != worker
+    assert 2**20 < seen.largest < GIB
+    assert seen.free > 0
+    later = look([worker], at=1.0)
+    assert later is not None
+    assert later.busy[child] >= seen.busy[child]
+    assert later.idle >= seen.idle
+
+
+def test_where_nothing_says_what_a_machine_does_nothing_is_spare(tmp_path: Path) -> None:
+    assert look([1], at=0.0, proc=tmp_path) is None
+
+
+def test_no_machine_has_more_workers_than_cores() -> None:
+    assert 1 <= most_workers() <= (os.cpu_count() or 1)
