@@ -156,7 +156,7 @@ def operations(
     """
     if rounds not in (1, 2):
         raise ValueError("a job that goes well has one round, or two where scouts go first")
-    # A worker ships its log twice a second at most, and before it answers. A frame ends and the next one begins within
+    # A worker ships its log once a second at most, and before it answers. A frame ends and the next one begins within
     # one piece; the first begins in a piece of its own.
     pieces = frames + chunks
     films = segments > 0
