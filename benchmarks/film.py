@@ -5,7 +5,7 @@ Segments are encoded from files, each in a process of its own, and stitched out 
 
 python -m benchmarks.film [--frames N] [--pairs N] [--codec CODEC] [--size WxH]
 
-300 frames of 1080p take some minutes, 3,000 (--frames 3000 --pairs 1) half an hour on two cores. An encoder of 4K has
+300 frames of 1080p take two minutes, 3,000 (--frames 3000 --pairs 1) six on two cores. An encoder of 4K has
 shown its peak after 48 frames: --size 3840x2160 --frames 48 --pairs 1.
 """
 
