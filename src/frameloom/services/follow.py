@@ -14,9 +14,9 @@ from frameloom.model.messages import LogRecord
 from frameloom.services import documents
 from frameloom.services.ports import Buckets, Execution, Executions, Store
 
-# Seconds between two looks: short at first, then at most this share of the time that has gone by, or of what a frame
-# takes while several are to come. Looking is work too, which one machine would rather spend on rendering.
-QUICKEST, SLOWEST, PATIENCE, PATIENCE_FOR_FRAMES = 0.2, 2.0, 0.01, 0.5
+# Seconds between two looks: short at first, then at most a share of the time that no frame has come for, or of what a
+# frame takes while several are to come. Looking is work too, which one machine would rather spend on rendering.
+QUICKEST, SLOWEST, PATIENCE, PATIENCE_FOR_FRAMES = 0.2, 2.0, 0.1, 0.5
 # The shares of the time that looking may take, and reading the workers' logs, which are only for show.
 LOOKING, READING = 0.08, 0.02
 # Frames per second are those of the last minute, or of the last ten frames where they took longer.
@@ -60,7 +60,7 @@ def follow(
     Raises:
         FarmUnavailable: the farm knows of no such job.
     """
-    began = clock()
+    began, news = clock(), None
     frames: _Frames | None = None
     logs = _Logs(store, buckets.logs, job_id)
     looking, reading = _Turns(LOOKING, clock), _Turns(READING, clock)
@@ -70,8 +70,9 @@ def follow(
             execution = executions.describe(job_id)
             if frames is None and (job := documents.find_job(store, buckets, job_id)) is not None:
                 frames = _Frames(store, buckets.logs, job)
-            if frames is not None:
-                frames.look(clock())
+            came = frames is not None and frames.look(clock())
+        if news is None or came:
+            news = clock()
         if execution is not None:
             ended = execution.status.ended
             if reading.due() or ended:
@@ -82,7 +83,7 @@ def follow(
                 return
         elif clock() - began > STARTS_WITHIN:
             raise FarmUnavailable(problem=f"The farm knows of no job {job_id!r}.")
-        patience = max(PATIENCE * (clock() - began), 0.0 if frames is None else frames.patience())
+        patience = max(PATIENCE * (clock() - news), 0.0 if frames is None else frames.patience())
         pause(max(looking.rest, min(SLOWEST, max(QUICKEST, patience))))
 
 
@@ -152,7 +153,9 @@ class _Frames:
     def done(self) -> int:
         return len(self._present)
 
-    def look(self, now: float) -> None:
+    def look(self, now: float) -> bool:
+        """Return whether frames have come since the last look."""
+        before = self.done
         if self.reused is None:
             self.reused = self._planned()
         after = self._order[self._whole - 1] if self._whole else ""
@@ -169,6 +172,7 @@ class _Frames:
                 self._arrivals.append((now, self.done))
             while len(self._arrivals) > 1 and self._suffices(self._arrivals[1], now):
                 self._arrivals.popleft()
+        return self.done > before
 
     def _suffices(self, arrival: tuple[float, int], now: float) -> bool:
         return arrival[0] <= now - SPEED_SECONDS and arrival[1] <= self.done - SPEED_FRAMES
