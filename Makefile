@@ -45,11 +45,13 @@ format: env  ## Bring the code into shape.
 definition: env  ## Write the state machine's ASL and its picture anew from statemachine/definition.py.
 	$(RUN)/python -m statemachine
 
-bench: env  ## Time the farm against plain Blender, others and plain moto, and what one worker costs; takes some minutes.
+bench: env  ## Time the farm against plain Blender, others and plain moto, its worker, planner and films: 35 minutes.
 	$(RUN)/python -m benchmarks
 	$(RUN)/python -m benchmarks.worker
 	$(RUN)/python -m benchmarks.others
 	$(RUN)/python -m benchmarks.plan_million --present most
+	$(RUN)/python -m benchmarks.fleet
+	$(RUN)/python -m benchmarks.film
 	$(RUN)/python -m benchmarks.orchestrator
 
 fuzz: env  ## Feed damaged requests, messages and scenes to what reads them: EXAMPLES=5000, then SECONDS=60 of each.
