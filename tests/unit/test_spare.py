@@ -29,7 +29,7 @@ def after(seconds: float, *, idle: float, busy: dict[int, float], free: int = 16
         idle=before.idle + seconds * idle,
         busy={pid: 70.0 + seconds * cores for pid, cores in busy.items()},
     )
-    return worth_another(before, now)
+    return worth_another([before, now])
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,18 @@ def test_another_worker_takes_as_much_memory_as_the_largest() -> None:
 
 def test_a_blender_that_was_not_there_before_says_nothing_yet() -> None:
     before = Sample(at=0.0, idle=0.0, free=16 * GIB, busy={1: 0.0})
-    assert not worth_another(before, replace(before, at=3.0, idle=3.0, busy={2: 3.0}))
-    assert not worth_another(before, before)
+    assert not worth_another([before, replace(before, at=3.0, idle=3.0, busy={2: 3.0})])
+    assert not worth_another([before, before])
+    assert not worth_another([before])
+
+
+def test_a_worker_that_waits_and_then_takes_all_cores_leaves_none() -> None:
+    waits = Sample(at=0.0, idle=0.0, free=16 * GIB, busy={1: 0.0})
+    begins = replace(waits, at=1.0, idle=2.0)
+    renders = replace(waits, at=2.0, idle=2.0, busy={1: 2.0})
+    # Together they look like one core busy and one idle.
+    assert worth_another([waits, renders])
+    assert not worth_another([waits, begins, renders])
 
 
 @pytest.fixture

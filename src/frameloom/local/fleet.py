@@ -85,7 +85,7 @@ class Fleet:
             if seen is None:
                 return
             looks.append(seen)
-            if len(looks) == _LOOKS and len(seen.busy) == len(self._keepers) and worth_another(looks[0], seen):
+            if len(looks) == _LOOKS and len(seen.busy) == len(self._keepers) and worth_another(list(looks)):
                 self._add()
                 looks.clear()
 

@@ -5,9 +5,10 @@ pictures leave most of a machine idle. Read from /proc; where there is none, nob
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -41,8 +42,15 @@ def most_workers() -> int:
     return min(MOST, cores)
 
 
-def worth_another(before: Sample, now: Sample) -> bool:
-    """Return whether, from one look to the other, every worker rendered and left room for another."""
+def worth_another(looks: Sequence[Sample]) -> bool:
+    """Return whether every worker rendered and left room for another, each time from one look to the next.
+
+    On the whole of it would not do: a worker that waits at first and then takes all cores leaves half of them idle.
+    """
+    return len(looks) > 1 and all(_room(before, now) for before, now in pairwise(looks))
+
+
+def _room(before: Sample, now: Sample) -> bool:
     seconds = now.at - before.at
     if seconds <= 0 or not now.busy or now.busy.keys() != before.busy.keys():
         return False
