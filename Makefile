@@ -18,7 +18,8 @@ env-demo:
 	@$(RUN)/python tools/system_libraries.py
 
 env:  ## Make the whole environment: Blender, the farm, and the tools of its developers.
-	@uv=$(UV) && $$uv sync --quiet --locked --all-extras --all-groups
+	@# Compiled at once: the tests start hundreds of processes, and where no bytecode may be written each would compile.
+	@uv=$(UV) && UV_COMPILE_BYTECODE=1 $$uv sync --quiet --locked --all-extras --all-groups
 	@$(RUN)/python tools/system_libraries.py
 
 image:  ## Build the worker's image: BLENDER_VERSION=4.5; with STACK=NAME push it to that stack's repository.

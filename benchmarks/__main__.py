@@ -139,7 +139,9 @@ def table(results: dict[Row, list[Round]]) -> Table:
 
 
 def _environment(home: Path | None) -> dict[str, str]:
-    return {**os.environ, **({} if home is None else {"FRAMELOOM_HOME": str(home)})}
+    # A user's Python keeps what it has compiled; where this variable is set, each process would compile all it imports.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return inherited | ({} if home is None else {"FRAMELOOM_HOME": str(home)})
 
 
 def _spread(values: list[float]) -> str:
