@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from moto.core.config import default_user_config
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from frameloom.local import mends
+from frameloom.local.connections import ConnectionHandler
 from frameloom.local.environment import farm_environment
 from frameloom.local.lambda_host import LambdaHost
 from frameloom.local.recorder import Recorder
@@ -45,7 +46,7 @@ def serve(*, port: int, fd: int | None, work_dir: Path, announce: int, record: P
     app = DomainDispatcherApplication(create_backend_app)
     if record is not None:
         app = Recorder(app, record)
-    server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=_Quiet, fd=fd)
+    server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=ConnectionHandler, fd=fd)
     # Tasks of state machines call the other services through HTTP, on the port that this names.
     answers_on = server.socket.getsockname()[1]
     os.environ["MOTO_PORT"] = str(answers_on)
@@ -65,15 +66,6 @@ def serve(*, port: int, fd: int | None, work_dir: Path, announce: int, record: P
         finally:
             # At once: state machines may still run, in threads that nobody waits for.
             os._exit(0)
-
-
-class _Quiet(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
-    """Answers without a line in the log for each request, and without waiting for more to send."""
-
-    disable_nagle_algorithm = True
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
 
 
 def _end(*_: Any) -> None:
