@@ -124,6 +124,12 @@ print(*sorted({n for n, m in sys.modules.items() if n.startswith('moto.') and ge
     assert services >= {"s3", "sqs", "events", "stepfunctions", "awslambda", "cloudformation", "iam", "logs"}
 
 
+def test_canary_each_service_is_looked_for_in_all_folders_of_descriptions() -> None:
+    program = "from moto.core.utils import create_loader; print(create_loader() is create_loader())"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
+
+
 # ── Lambda ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -81,6 +81,23 @@ def test_a_function_stays_warm(host: LambdaHost, tmp_path: Path) -> None:
     assert first != os.getpid()
 
 
+def test_a_function_that_was_started_has_a_process_for_its_first_call_and_no_second_one(
+    host: LambdaHost, tmp_path: Path
+) -> None:
+    code = "import os\nopen(f'imported-by-{os.getpid()}', 'w')\ndef handler(event, context):\n    return os.getpid()"
+    early = function(tmp_path, code)
+    host.start(early)
+    host.start(early)
+    wait_until(lambda: imported_by(early), "its module is imported")
+    assert value(host.invoke(early, "{}")) == value(host.invoke(early, "{}"))
+    host.start(early)
+    assert imported_by(early) == [value(host.invoke(early, "{}"))]
+
+
+def imported_by(function: Function) -> list[int]:
+    return [int(file.name.rpartition("-")[2]) for file in function.code.glob("imported-by-*")]
+
+
 def test_invocations_at_the_same_time_run_in_processes_of_their_own_up_to_a_limit(
     host: LambdaHost, tmp_path: Path
 ) -> None:

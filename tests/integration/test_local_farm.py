@@ -200,6 +200,12 @@ def test_workers_that_cannot_start_do_not_hold_the_farm_up(tmp_path: Path) -> No
     assert str(tmp_path / "worker-1.log") in heard[0]
 
 
+def test_the_functions_of_a_machine_have_a_process_before_they_are_called(tmp_path: Path) -> None:
+    (tmp_path / "functions.log").touch()
+    with LocalFarm(workers=0, root=MINI_FARM, work_dir=tmp_path):
+        wait_until(lambda: "echo is imported" in (tmp_path / "functions.log").read_text(), "it is started")
+
+
 def test_a_resource_of_a_service_that_no_farm_needed_so_far_is_there_too(tmp_path: Path) -> None:
     (tmp_path / "template.yaml").write_text(
         "Resources: {Stream: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}}\n"

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 from wsgiref.handlers import SimpleHandler
+from wsgiref.headers import Headers
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 
@@ -23,6 +24,7 @@ class ConnectionHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has n
     """Answers the calls of one connection, in a thread of its own and without a line in the log for each."""
 
     protocol_version = "HTTP/1.1"
+    close_connection: bool
     disable_nagle_algorithm = True
     wbufsize = _PACKET
 
@@ -38,8 +40,9 @@ class ConnectionHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has n
         # Where chunks have no end that could be known beforehand, the connection's end is the body's.
         is_chunked = bool(environ.get("wsgi.input_terminated"))
         body = _Body(self.rfile, 0 if is_chunked else int(environ.get("CONTENT_LENGTH") or 0))
-        answer = _Answer(environ["wsgi.input"] if is_chunked else body, self.wfile, sys.stderr, environ)
-        answer.keeps = not is_chunked and not self.close_connection
+        read_from: Any = environ["wsgi.input"] if is_chunked else body
+        answer = _Answer(read_from, self.wfile, sys.stderr, environ)
+        answer.keeps = not (is_chunked or self.close_connection)
         answer.run(self.server.app)
         self.close_connection = not (answer.keeps and body.skip())
 
@@ -79,6 +82,10 @@ class _Answer(SimpleHandler):
     http_version = "1.1"
     # What the process has in its environment is none of the call's.
     os_environ: dict[str, str] = {}  # noqa: RUF012  as the base class has it
+    # Set by the base class, whose types do not say so.
+    environ: dict[str, Any]
+    headers: Headers
+    status: str
     keeps = True
 
     def cleanup_headers(self) -> None:

@@ -65,6 +65,12 @@ class LambdaHost:
             finally:
                 pool.give_back(runtime)
 
+    def start(self, function: Function) -> None:
+        """Start a process of a function that has none, so that its first call finds one."""
+        pool = self._pool(function)
+        if not (pool.idle or pool.busy):
+            pool.give_back(_Runtime(function, self._runtime_environment(function), self._log))
+
     def close(self) -> None:
         """Kill every runtime, whatever it is doing."""
         with self._lock:

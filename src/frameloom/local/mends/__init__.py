@@ -4,7 +4,17 @@ Each has a canary in tests/conformance/test_moto_mends.py that fails once moto n
 """
 
 from frameloom.local.lambda_host import LambdaHost
-from frameloom.local.mends import cloudformation, event_sources, events, lambda_, s3, s3_objects, sqs, stepfunctions
+from frameloom.local.mends import (
+    cloudformation,
+    event_sources,
+    events,
+    first_calls,
+    lambda_,
+    s3,
+    s3_objects,
+    sqs,
+    stepfunctions,
+)
 
 
 def apply(functions: LambdaHost) -> None:
@@ -17,3 +27,4 @@ def apply(functions: LambdaHost) -> None:
     lambda_.apply(functions)
     event_sources.apply()
     stepfunctions.apply()
+    first_calls.apply(functions)

@@ -34,10 +34,10 @@ def _runs_on(functions: LambdaHost) -> Any:
         if kind == "DryRun":
             return b""
         if kind == "Event":
-            call = threading.Thread(target=functions.invoke, args=(_function(self), event or "{}"), daemon=True)
+            call = threading.Thread(target=functions.invoke, args=(described(self), event or "{}"), daemon=True)
             call.start()
             return b""
-        answer = functions.invoke(_function(self), event or "{}")
+        answer = functions.invoke(described(self), event or "{}")
         if answer.failed:
             response_headers["x-amz-function-error"] = "Unhandled"
         return answer.payload.encode()
@@ -61,7 +61,8 @@ def _is_its_arn(layer: Any) -> Any:
     return layer.arn
 
 
-def _function(model: Any) -> Function:
+def described(model: Any) -> Function:
+    """Return one of moto's functions as its host needs it."""
     # template.py has left all code on this machine's disk: a key is a folder's path.
     backend = models.lambda_backends[model.account_id][model.region]
     layers = [Path(backend.layers_versions_by_arn(layer["Arn"]).content["S3Key"]) for layer in model.layers]
