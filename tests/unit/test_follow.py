@@ -244,6 +244,12 @@ def test_the_pauses_grow_from_a_fifth_of_a_second_to_two_seconds() -> None:
     assert farm.pauses[-1] == 2.0
 
 
+def test_the_end_of_a_job_whose_frames_are_all_there_is_seen_soon() -> None:
+    farm = farm_with(nothing, put(*range(1, 18)), nothing, nothing, end)
+    list(farm.follow())
+    assert farm.pauses == [0.2, 0.2, 0.05, 0.05, 0.05]
+
+
 def test_what_takes_long_is_looked_at_seldom_and_its_last_frame_often() -> None:
     slow = [step for frame in (1, 2, 3) for step in [*[nothing] * 5, put(frame)]]
     farm = farm_with(*slow, *[nothing] * 5, end, frames="1-4")

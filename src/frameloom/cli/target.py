@@ -3,7 +3,7 @@
 import importlib.metadata
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -179,6 +179,7 @@ class OwnTarget:
         # started, never in between, and the main thread is free meanwhile.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="farm")
         self._starting: Future[LocalFarm] | None = None
+        self._addressed: Future[Mapping[str, str]] = Future()
         self._running: LocalFarm | None = None
 
     def blender(self) -> str:
@@ -201,14 +202,21 @@ class OwnTarget:
 
     def farm(self) -> Farm:
         """Return the farm once it answers; from here on this process's AWS is that farm's."""
+        wait((self._addressed, self._begun()), return_when=FIRST_COMPLETED)
+        if self._addressed.done():
+            # The clients, while the farm starts.
+            _turn_to(self._addressed.result())
         running = self.running()
         return _local_farm(running.environment, running.outputs)
 
     def running(self) -> "LocalFarm":
         """Return the farm's processes once it answers."""
+        return self._begun().result()
+
+    def _begun(self) -> "Future[LocalFarm]":
         if self._starting is None:
             raise RuntimeError("open the farm first")
-        return self._starting.result()
+        return self._starting
 
     def close(self) -> None:
         """Take the farm down and wait until nothing of it is left."""
@@ -222,6 +230,7 @@ class OwnTarget:
             most=self.most,
             # The farm's workers hold what is installed here, whatever the template takes for granted.
             parameters={"BlenderVersion": self.blender(), "CyclesDevice": self.device()},
+            addressed=self._addressed.set_result,
             log=tell,
         )
         return self._running.__enter__()
@@ -239,12 +248,21 @@ def _chunks_at_once(workers: int | None) -> int | None:
 def _local_farm(environment: Mapping[str, str], outputs: Mapping[str, str]) -> Farm:
     from frameloom.aws.stack import stack_of  # noqa: PLC0415
 
+    _turn_to(environment)
+    return _farm(stack_of(dict(outputs), name="local"))
+
+
+def _turn_to(environment: Mapping[str, str]) -> None:
+    """Make a local farm this process's AWS, and its clients."""
+    from frameloom.aws.clients import client  # noqa: PLC0415
+
     # Before the first client is made, which reads them. Nothing of an account may be left: a session token, a
     # profile or another service's endpoint would lead to AWS.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(environment)
-    return _farm(stack_of(dict(outputs), name="local"))
+    for service in ("s3", "stepfunctions"):
+        client(service)
 
 
 def _farm(stack: "Stack") -> Farm:

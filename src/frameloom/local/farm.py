@@ -52,6 +52,7 @@ class LocalFarm:
         parameters: values for the template's parameters, where they are not to be its defaults.
         worker_command: what a worker is, run in `root`.
         record: the file that every call to AWS is written down in; see `frameloom.local.recorder`.
+        addressed: called with `environment` as soon as that is known, while most of the farm is still to start.
         log: called with a sentence when something happens, from any thread.
 
     Attributes:
@@ -70,18 +71,21 @@ class LocalFarm:
         parameters: Mapping[str, str] | None = None,
         worker_command: tuple[str, ...] = (sys.executable, "-m", "worker"),
         record: Path | None = None,
+        addressed: Callable[[Mapping[str, str]], None] = lambda _: None,
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._count, self._most = workers, most or workers
         self._root, self._given_work_dir = root, work_dir
         self._worker_env, self._parameters = dict(worker_env or {}), dict(parameters or {})
         self._worker_command, self._record, self._log = worker_command, record, log
+        self._addressed = addressed
         self._parts = ExitStack()
         self._closing = threading.Event()
         self._told = threading.Condition()
         self._started: set[int] = set()
         self._start_error = ""
         self._pids: dict[int, int] = {}
+        self._surroundings: dict[str, str] = {}
         self.work_dir = Path()
         self.endpoint = ""
         self.outputs: dict[str, str] = {}
@@ -124,12 +128,15 @@ class LocalFarm:
 
     def _start(self) -> None:
         root = (self._root or find_root()).resolve()
+        # Once: another thread may turn this process to the farm meanwhile.
+        self._surroundings = without_aws(os.environ)
         with self._timed("template"):
             template = cached_template(root / TEMPLATE, self._parameters, folder=state.home() / "cache")
         self._make_work_dir()
         started = time.perf_counter()
         emulator = self._start_emulator(template, started)
         crew = self._start_fleet()
+        self._addressed(self.environment)
         with self._timed("stack"):
             # The client, while the emulator starts as well; its first call then waits until that is up.
             from frameloom.local.deploy import deploy  # noqa: PLC0415
@@ -181,7 +188,7 @@ class LocalFarm:
             return subprocess.Popen(
                 # -P: the folder that a user happens to stand in is no place to import from.
                 [sys.executable, "-P", "-m", f"frameloom.local.{module}", *arguments],
-                env={**without_aws(os.environ), **_without_endpoint(self.environment)},
+                env={**self._surroundings, **_without_endpoint(self.environment)},
                 # The leash: it ends when this process does, and so does what reads it.
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -211,7 +218,7 @@ class LocalFarm:
             "cwd": str(root),
             "logs": str(self.work_dir),
             "environment": {
-                **without_aws(os.environ),
+                **self._surroundings,
                 **farm_environment(self.endpoint, key=WORKER_KEY),
                 "TMPDIR": str(self.work_dir / "tmp"),
                 **{name: self.outputs[output] for name, output in WORKER_VARIABLES.items() if output in self.outputs},

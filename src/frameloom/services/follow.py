@@ -17,6 +17,8 @@ from frameloom.services.ports import Buckets, Execution, Executions, Store
 # Seconds between two looks: short at first, then at most a share of the time that no frame has come for, or of what a
 # frame takes while several are to come. Looking is work too, which one machine would rather spend on rendering.
 QUICKEST, SLOWEST, PATIENCE, PATIENCE_FOR_FRAMES = 0.2, 2.0, 0.1, 0.5
+# Once every frame is there nobody renders who could be in want of the time, and the end is near.
+QUICKEST_AT_THE_END = 0.05
 # The shares of the time that looking may take, and reading the workers' logs, which are only for show.
 LOOKING, READING = 0.08, 0.02
 # Frames per second are those of the last minute, or of the last ten frames where they took longer.
@@ -84,7 +86,8 @@ def follow(
         elif clock() - began > STARTS_WITHIN:
             raise FarmUnavailable(problem=f"The farm knows of no job {job_id!r}.")
         patience = max(PATIENCE * (clock() - news), 0.0 if frames is None else frames.patience())
-        pause(max(looking.rest, min(SLOWEST, max(QUICKEST, patience))))
+        quickest = QUICKEST_AT_THE_END if frames is not None and frames.done == frames.total else QUICKEST
+        pause(max(looking.rest, min(SLOWEST, max(quickest, patience))))
 
 
 def _snapshot(execution: Execution, frames: "_Frames | None", logs: "_Logs", *, seconds: float) -> Snapshot:
