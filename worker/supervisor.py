@@ -66,6 +66,7 @@ class Supervisor:
     """One worker: a loop over the chunk queue, until SIGTERM or SIGINT.
 
     Args:
+        blender: closed at the end; one that was started already has loaded so much the earlier.
         folder: where its scenes and frames lie; whoever made it removes it.
         passes: whether an error of AWS is one that passes by itself.
     """
@@ -78,13 +79,14 @@ class Supervisor:
         store: Store,
         tokens: Answers,
         log: LogShipper,
+        blender: Blender,
         folder: Path,
         passes: Callable[[Exception], bool] = lambda _: False,
     ) -> None:
         self._config, self._queue, self._tokens, self._log = config, queue, tokens, log
         self._outages = Outages(passes=passes, log=log)
         self._store = store = LastingStore(store, self._outages)
-        self._blender = Blender(scratch=folder)
+        self._blender = blender
         self._growth = Growth(allowed=config.growth)
         self._uploads = Uploads(store, Doubts(store=store, bucket=config.log_bucket, worker=config.name))
         self._witness = Witness(store=store, bucket=config.log_bucket, worker=config.name, log=log)

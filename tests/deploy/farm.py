@@ -136,7 +136,7 @@ def start(account: Account, outputs: dict[str, str], request: dict[str, Any]) ->
 
 def render(account: Account, scene: Path, *, frames: str, out: Path) -> dict[str, Any]:
     """Have the command line render a scene on the stack, and return what it answers."""
-    command = [sys.executable, "-m", "frameloom.cli", "render", str(scene), "--stack", STACK]
+    command = [sys.executable, "-m", "frameloom", "render", str(scene), "--stack", STACK]
     command += ["--frames", frames, "--out", str(out), "--json"]
     ended = run(command, environment=account.environment)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -174,7 +174,7 @@ def end_of_job(account: Account, outputs: dict[str, str], *, number: int, film: 
 
 def delete(account: Account, *options: str) -> set[tuple[str, str]]:
     """Delete the farm as its user does, and return what is in the account then."""
-    command = [sys.executable, "-m", "frameloom.cli", "farm", "delete", "--stack", STACK, "--yes", *options]
+    command = [sys.executable, "-m", "frameloom", "farm", "delete", "--stack", STACK, "--yes", *options]
     ended = run(command, environment=account.environment)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return inventory(account)

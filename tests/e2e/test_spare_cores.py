@@ -16,7 +16,7 @@ from tests.conformance.toolbox import ROOT
 def test_a_second_worker_joins_in_where_the_first_leaves_a_core_idle(tmp_path: Path) -> None:
     scene, out = tmp_path / "idle.blend", tmp_path / "out"
     subprocess.run([sys.executable, "-m", "benchmarks.scenes", "idle", str(scene)], cwd=ROOT, check=True, stdout=-3)
-    command = [sys.executable, "-m", "frameloom.cli", "render", str(scene), "--frames", "1-40", "--frames-only"]
+    command = [sys.executable, "-m", "frameloom", "render", str(scene), "--frames", "1-40", "--frames-only"]
     done = subprocess.run(
         [*command, "--out", str(out)],
         env={**os.environ, "FRAMELOOM_HOME": str(tmp_path / "home")},

@@ -46,7 +46,7 @@ def farm(home: Path) -> Iterator[subprocess.Popen[str]]:
 
 def start(*words: object, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "frameloom.cli", *map(str, words)],
+        [sys.executable, "-m", "frameloom", *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

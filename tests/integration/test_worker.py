@@ -102,6 +102,7 @@ class Farm:
                 store=self.store,
                 tokens=self.answers,
                 log=log,
+                blender=Blender(scratch=folder.path),
                 folder=folder.path,
             )
             with ThreadPoolExecutor(1) as pool:

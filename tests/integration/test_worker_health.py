@@ -14,6 +14,7 @@ from frameloom.aws.queue import Received
 from frameloom.services.memory import MemoryStore
 from tests.fakes import MemoryAnswers, MemoryQueue
 from worker import health
+from worker.blender import Blender
 from worker.config import WorkerConfig
 from worker.health import LONGEST_SILENCE, Health
 from worker.lease import Lease
@@ -63,6 +64,7 @@ def test_a_worker_tells_at_every_poll(alive: Path, log: LogShipper, tmp_path: Pa
         store=MemoryStore(),
         tokens=MemoryAnswers(),
         log=log,
+        blender=Blender(scratch=tmp_path),
         folder=tmp_path,
     ).run()
     assert told == [True, True]
@@ -122,7 +124,15 @@ def test_the_supervisor_has_its_leases_tell(alive: Path, log: LogShipper, tmp_pa
             return False
 
     queue = Queue(MESSAGE, on_empty=lambda: signal.raise_signal(signal.SIGTERM))
-    Supervisor(config=config, queue=queue, store=MemoryStore(), tokens=Tokens(), log=log, folder=tmp_path).run()
+    Supervisor(
+        config=config,
+        queue=queue,
+        store=MemoryStore(),
+        tokens=Tokens(),
+        log=log,
+        blender=Blender(scratch=tmp_path),
+        folder=tmp_path,
+    ).run()
     assert told == [True]
 
 

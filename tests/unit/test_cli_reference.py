@@ -60,7 +60,7 @@ def test_a_document_that_is_out_of_date_is_found_and_written_anew(
 
 def ended(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "frameloom.cli", *words],
+        [sys.executable, "-X", "importtime", "-m", "frameloom", *words],
         capture_output=True,
         text=True,
         check=False,

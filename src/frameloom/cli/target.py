@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from frameloom.local.spare import most_workers
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
@@ -202,7 +202,8 @@ class OwnTarget:
 
     def farm(self) -> Farm:
         """Return the farm once it answers; from here on this process's AWS is that farm's."""
-        wait((self._addressed, self._begun()), return_when=FIRST_COMPLETED)
+        either: list[Future[Any]] = [self._addressed, self._begun()]
+        wait(either, return_when=FIRST_COMPLETED)
         if self._addressed.done():
             # The clients, while the farm starts.
             _turn_to(self._addressed.result())
