@@ -10,7 +10,6 @@ from pathlib import Path
 
 from frameloom.model.settings import RenderSettings
 from worker import __main__ as worker
-from worker import supervisor
 from worker.blender import Blender, Rendered
 
 SECONDS = 0.001
@@ -49,5 +48,5 @@ def _sum_of(data: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    setattr(supervisor, "Blender", InstantBlender)  # noqa: B010  mypy takes a class for no variable
+    setattr(worker, "Blender", InstantBlender)  # noqa: B010  mypy takes a class for no variable
     sys.exit(worker.main())

@@ -277,8 +277,9 @@ def _report(frames: int, chunks: int) -> Requests:
 
 
 def _workers(frames: int, chunks: int, workers: int, scene_bytes: int) -> Requests:
-    """Each frame is looked for and stored, each chunk's result written; each worker fetches the scene."""
-    return Requests(gets=1, puts=1).times(frames) + Requests(puts=chunks) + _downloaded(scene_bytes).times(workers)
+    """Each chunk's frames are listed and its result written, each frame stored; each worker fetches the scene."""
+    stored = Requests(puts=1).times(frames) + Requests(puts=1, lists=1).times(chunks)
+    return stored + _downloaded(scene_bytes).times(workers)
 
 
 def _downloaded(size: int) -> Requests:

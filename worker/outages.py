@@ -90,7 +90,21 @@ class LastingStore:
 
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
         """Yield what lies below `prefix` in the order of keys, from the first key after `after`."""
-        yield from self._outages.sit_out(lambda: list(self._store.list(bucket, prefix, after=after)))
+        listing: Iterator[StoredObject] | None = None
+
+        def following() -> StoredObject | None:
+            nonlocal listing
+            listing = listing or self._store.list(bucket, prefix, after=after)
+            try:
+                return next(listing, None)
+            except Exception:
+                # It ends with its error; another one begins where it was.
+                listing = None
+                raise
+
+        while (stored := self._outages.sit_out(following)) is not None:
+            after = stored.key
+            yield stored
 
     def download(self, bucket: str, key: str, path: Path, *, version: str | None = None) -> None:
         """Write an object to `path`."""

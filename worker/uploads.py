@@ -8,6 +8,7 @@ from frameloom.model import keys
 from frameloom.model.errors import FrameInvalid
 from frameloom.model.images import check_image
 from frameloom.model.messages import ChunkMessage
+from frameloom.services.listing import list_between
 from frameloom.services.ports import Store
 from worker.blender import Rendered
 from worker.doubts import Doubts
@@ -39,12 +40,10 @@ class Uploads:
         self._pool.shutdown()
 
     def _present(self, message: ChunkMessage, frames: list[int]) -> set[int]:
+        wanted = {_key(message, frame): frame for frame in frames}
         output = message.output
-        return {
-            frame
-            for frame in frames
-            if (found := self._store.head(output.bucket, _key(message, frame))) is not None and found.size > 0
-        }
+        found = list_between(self._store, output.bucket, output.prefix, [min(wanted), max(wanted)])
+        return {wanted[stored.key] for stored in found if stored.key in wanted and stored.size > 0}
 
     def _send(self, message: ChunkMessage, rendered: Rendered) -> None:
         file_format = message.settings.format

@@ -1,7 +1,9 @@
 """Services of AWS that are away for a while: the worker holds on to its chunk, and renders nothing twice."""
 
+import itertools
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,11 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from frameloom.aws.outages import passes
+from frameloom.services.ports import StoredObject
 from tests.fakes import MemoryQueue
 from tests.integration.test_worker import Farm, farm, scene, slow_scene
 from worker import outages
+from worker.log import LogShipper
 from worker.supervisor import Supervisor
 
 __all__ = ["farm", "scene", "slow_scene"]
@@ -59,7 +63,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("fault", FAILS)
-@pytest.mark.parametrize("method", ["put", "head", "download"])
+@pytest.mark.parametrize("method", ["put", "list", "download"])
 def test_a_chunk_outlasts_an_outage_of_s3_without_a_frame_twice(
     farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch, method: str, fault: str
 ) -> None:
@@ -75,6 +79,30 @@ def test_a_chunk_outlasts_an_outage_of_s3_without_a_frame_twice(
     assert told.count("Frame rendered") == 3
     assert "Waiting for AWS" in told
     assert "AWS answers again" in told
+
+
+def test_a_listing_that_breaks_off_goes_on_where_it_was(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = ["a", "b", "c", "d"]
+    for name in names:
+        farm.store.put("frames", name, b"-")
+    whole = farm.store.list
+    begun: list[str] = []
+
+    def breaks_off_after_two(bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
+        begun.append(after)
+        yield from itertools.islice(whole(bucket, prefix, after=after), 2)
+        if len(begun) < 3:
+            raise FAILS["silent"]
+
+    monkeypatch.setattr(farm.store, "list", breaks_off_after_two)
+    with LogShipper(worker="worker-1", send=lambda _: None, folder=tmp_path) as log:
+        outlasting = outages.Outages(passes=passes, log=log)
+        outlasting.waited_for = lambda: True
+        found = [stored.key for stored in outages.LastingStore(farm.store, outlasting).list("frames", "")]
+    assert found == names
+    assert begun == ["", "b", "d"]
 
 
 def test_an_answer_outlasts_an_outage_of_step_functions(
