@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--work-dir", type=Path, required=True, help="where logs and temporary files go")
     parser.add_argument("--warm", default='{"handlers": [], "layers": []}', help="what functions import, as JSON")
     parser.add_argument("--record", type=Path, help="a file that every call is written down in")
+    parser.add_argument("--cache", type=Path, help="a folder for what the next emulator can use")
     parser.add_argument("--every-service", action="store_true", help="have all of AWS, not just what a farm needs")
     arguments = parser.parse_args()
 
@@ -49,6 +50,7 @@ def main() -> None:
         work_dir=arguments.work_dir,
         announce=announce,
         record=arguments.record,
+        cache=arguments.cache,
     )
 
 

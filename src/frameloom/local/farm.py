@@ -165,6 +165,7 @@ class LocalFarm:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
             arguments = ["--work-dir", str(self.work_dir), "--fd", str(listener.fileno())]
+            arguments += ["--cache", str(state.home().resolve() / "cache")]
             arguments += ["--warm", json.dumps(warm_up(template))]
             if needs_every_service(template):
                 arguments.append("--every-service")

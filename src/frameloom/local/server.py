@@ -25,7 +25,9 @@ _LOCALHOST = "127.0.0.1"
 _RECURSION_LIMIT = 1_000_000
 
 
-def serve(*, port: int, fd: int | None, work_dir: Path, announce: int, record: Path | None = None) -> None:
+def serve(
+    *, port: int, fd: int | None, work_dir: Path, announce: int, record: Path | None = None, cache: Path | None = None
+) -> None:
     """Answer on `port` of 127.0.0.1 until told to end, then end this process with all that it started.
 
     Args:
@@ -34,6 +36,7 @@ def serve(*, port: int, fd: int | None, work_dir: Path, announce: int, record: P
         work_dir: for logs and temporary files.
         announce: the file descriptor that the port goes to, as a line, once it answers.
         record: the file that every call is written down in; see `frameloom.local.recorder`.
+        cache: a folder for what the next emulator would otherwise work out again.
     """
     # Flask's tracebacks too, which moto would keep to itself.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -52,7 +55,7 @@ def serve(*, port: int, fd: int | None, work_dir: Path, announce: int, record: P
     os.environ["MOTO_PORT"] = str(answers_on)
     environment = {**farm_environment(f"http://{_LOCALHOST}:{answers_on}"), "TMPDIR": str(work_dir / "tmp")}
     functions = LambdaHost(environment=environment, log=work_dir / "functions.log")
-    mends.apply(functions)
+    mends.apply(functions, cache=cache)
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     threading.Thread(target=_end_with_standard_input, daemon=True).start()

@@ -54,10 +54,10 @@ class FarmState:
             _file().unlink(missing_ok=True)
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a file so that whoever reads it finds all of the text, or what was there before."""
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file so that whoever reads it finds all of the content, or what was there before."""
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
+    unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
     unfinished.replace(file)
 
 

@@ -3,9 +3,12 @@
 Each has a canary in tests/conformance/test_moto_mends.py that fails once moto no longer needs it; moto is pinned.
 """
 
+from pathlib import Path
+
 from frameloom.local.lambda_host import LambdaHost
 from frameloom.local.mends import (
     cloudformation,
+    definitions,
     event_sources,
     events,
     first_calls,
@@ -17,8 +20,15 @@ from frameloom.local.mends import (
 )
 
 
-def apply(functions: LambdaHost) -> None:
-    """Mend the moto of this process, and have its Lambda functions run on `functions`."""
+def apply(functions: LambdaHost, *, cache: Path | None = None) -> None:
+    """Mend the moto of this process.
+
+    Args:
+        functions: what its Lambda functions run on.
+        cache: a folder for what the next process would otherwise work out again.
+    """
+    if cache is not None:
+        definitions.keep_in(cache)
     cloudformation.apply()
     s3.apply()
     s3_objects.apply()

@@ -1,7 +1,6 @@
 """Stacks whose state machines execute, with the definition that the template gives them."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from moto.cloudformation import parsing
 from moto.stepfunctions import models
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from frameloom.local.mends.definitions import filled_in
 from frameloom.local.mends.patch import replace, replace_created
 
 
@@ -33,9 +33,7 @@ def _fills_in_its_definition(original: Any) -> Any:
         if place := properties.get("DefinitionS3Location"):
             # template.py has left it on this machine's disk: the key is its path.
             definition = Path(place["Key"]).read_text(encoding="utf-8")
-        given = properties.get("DefinitionSubstitutions", {})
-        # Once over the text, so that no value is read for names again.
-        filled = re.sub(r"\$\{(\w+)\}", lambda found: str(given.get(found[1], found[0])), definition)
+        filled = filled_in(definition, properties.get("DefinitionSubstitutions", {}))
         properties = {**properties, "DefinitionString": filled}
         machine = original(name, {**resource, "Properties": properties}, *args, **kwargs)
         machine.type = properties.get("StateMachineType", machine.type)
