@@ -14,11 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, RenderHung, by_name
-from frameloom.model.settings import RenderSettings
 from worker.memory import Memory, memory
+
+if TYPE_CHECKING:
+    # What takes a tenth of a second to import, in which Blender can load already.
+    from frameloom.model.settings import RenderSettings
 
 # What of the supervisor's environment Blender may see: nothing that leads to AWS.
 _PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
@@ -31,7 +34,7 @@ _STARVED = ("malloc returns null", "calloc returns null", "bad_alloc", "out of m
 
 
 # What is open: the scene's file, what the job asks for, and whether what it refers to had to be there.
-Opened = tuple[Path, RenderSettings, bool]
+Opened: TypeAlias = "tuple[Path, RenderSettings, bool]"
 
 
 class ChildGone(Exception):
@@ -85,7 +88,7 @@ class Blender:
         return None if self._process is None else self._process.pid
 
     @property
-    def opened(self) -> Opened | None:
+    def opened(self) -> "Opened | None":
         """What is open, None where nothing is."""
         return self._held
 
@@ -113,7 +116,7 @@ class Blender:
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
         self._reader.start()
 
-    def open(self, scene: Path, settings: RenderSettings, *, name: str, complete: bool = True) -> str | None:
+    def open(self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True) -> str | None:
         """Open a scene and set it up, unless it is open already.
 
         Returns:
