@@ -6,7 +6,7 @@ import bpy
 
 from frameloom.model.errors import DeviceMissing, InvalidRequest, NoCamera
 from frameloom.model.settings import Device, RenderSettings
-from worker.cores import usable_cores
+from frameloom.services.cores import usable_cores
 
 # EEVEE's id changed when it was rewritten (4.2) and back again (5.0).
 _EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from frameloom.services.cores import usable_cores
 from tests.scenes import make_scene
-from worker.cores import usable_cores
 
 ROOT = Path(__file__).parents[2]
 ALL = len(os.sched_getaffinity(0))

@@ -20,7 +20,15 @@ subprocess.run([sys.executable, "-c", "while True: pass"])
 """
 
 
-def after(seconds: float, *, idle: float, busy: dict[int, float], free: int = 16 * GIB, largest: int = GIB) -> bool:
+def after(
+    seconds: float,
+    *,
+    idle: float,
+    busy: dict[int, float],
+    free: int = 16 * GIB,
+    largest: int = GIB,
+    cores: int = 16,
+) -> bool:
     """Return whether another worker is worth it where so many cores were idle, and so many busy by Blender."""
     before = Sample(at=10.0, idle=500.0, free=free, busy=dict.fromkeys(busy, 70.0), largest=largest)
     now = replace(
@@ -29,7 +37,7 @@ def after(seconds: float, *, idle: float, busy: dict[int, float], free: int = 16
         idle=before.idle + seconds * idle,
         busy={pid: 70.0 + seconds * cores for pid, cores in busy.items()},
     )
-    return worth_another([before, now])
+    return worth_another([before, now], cores=cores)
 
 
 @pytest.mark.parametrize(
@@ -58,11 +66,16 @@ def test_another_worker_takes_as_much_memory_as_the_largest() -> None:
     assert not after(3.0, idle=1.0, busy={1: 1.0}, free=4 * GIB - 1, largest=2 * GIB)
 
 
+def test_what_a_container_may_not_use_is_not_spare() -> None:
+    assert after(3.0, idle=60.0, busy={1: 2.0}, cores=4)
+    assert not after(3.0, idle=60.0, busy={1: 2.0}, cores=3)
+
+
 def test_a_blender_that_was_not_there_before_says_nothing_yet() -> None:
     before = Sample(at=0.0, idle=0.0, free=16 * GIB, busy={1: 0.0})
-    assert not worth_another([before, replace(before, at=3.0, idle=3.0, busy={2: 3.0})])
-    assert not worth_another([before, before])
-    assert not worth_another([before])
+    assert not worth_another([before, replace(before, at=3.0, idle=3.0, busy={2: 3.0})], cores=16)
+    assert not worth_another([before, before], cores=16)
+    assert not worth_another([before], cores=16)
 
 
 def test_a_worker_that_waits_and_then_takes_all_cores_leaves_none() -> None:
@@ -70,8 +83,8 @@ def test_a_worker_that_waits_and_then_takes_all_cores_leaves_none() -> None:
     begins = replace(waits, at=1.0, idle=2.0)
     renders = replace(waits, at=2.0, idle=2.0, busy={1: 2.0})
     # Together they look like one core busy and one idle.
-    assert worth_another([waits, renders])
-    assert not worth_another([waits, begins, renders])
+    assert worth_another([waits, renders], cores=16)
+    assert not worth_another([waits, begins, renders], cores=16)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from frameloom.local.spare import Sample, look, worth_another
+from frameloom.services.cores import usable_cores
 
 # How long workers may take to give their messages back, in seconds.
 GRACE = 5.0
@@ -78,6 +79,7 @@ class Fleet:
     def _grow(self) -> None:
         """Add a worker whenever those that there are have left room for one for a while."""
         looks: deque[Sample] = deque(maxlen=_LOOKS)
+        cores = usable_cores()
         while len(self._keepers) < self._order["most"] and not self._stopping.wait(_LOOK):
             with self._lock:
                 running = list(self._running)
@@ -85,7 +87,7 @@ class Fleet:
             if seen is None:
                 return
             looks.append(seen)
-            if len(looks) == _LOOKS and len(seen.busy) == len(self._keepers) and worth_another(list(looks)):
+            if len(looks) == _LOOKS and len(seen.busy) == len(self._keepers) and worth_another(looks, cores=cores):
                 self._add()
                 looks.clear()
 

@@ -5,11 +5,13 @@ pictures leave most of a machine idle. Read from /proc; where there is none, nob
 """
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+
+from frameloom.services.cores import usable_cores
 
 PROC = Path("/proc")
 # Of what a Blender keeps busy, the least that must be idle for another to be worth its start.
@@ -38,24 +40,26 @@ class Sample:
 
 def most_workers() -> int:
     """Return how many workers may ever be of use on this machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MOST, cores)
+    return min(MOST, usable_cores())
 
 
-def worth_another(looks: Sequence[Sample]) -> bool:
+def worth_another(looks: Iterable[Sample], *, cores: int) -> bool:
     """Return whether every worker rendered and left room for another, each time from one look to the next.
+
+    `cores` is how many all of them may use: of what else is idle on the machine, a container has nothing.
 
     On the whole of it would not do: a worker that waits at first and then takes all cores leaves half of them idle.
     """
-    return len(looks) > 1 and all(_room(before, now) for before, now in pairwise(looks))
+    steps = list(pairwise(looks))
+    return bool(steps) and all(_room(before, now, cores) for before, now in steps)
 
 
-def _room(before: Sample, now: Sample) -> bool:
+def _room(before: Sample, now: Sample, cores: int) -> bool:
     seconds = now.at - before.at
     if seconds <= 0 or not now.busy or now.busy.keys() != before.busy.keys():
         return False
     busy = [(now.busy[pid] - before.busy[pid]) / seconds for pid in now.busy]
-    idle = (now.idle - before.idle) / seconds
+    idle = min((now.idle - before.idle) / seconds, cores - sum(busy))
     return min(busy) >= WORKING and idle >= ROOM * sum(busy) / len(busy) and now.free >= MEMORY * now.largest + RESERVE
 
 

@@ -1,4 +1,4 @@
-"""How many cores a worker may use: of a large machine, a container has a share, and Blender does not look for it."""
+"""How many cores a process may use: of a large machine, a container has a share, and Blender does not look for it."""
 
 import math
 import os
