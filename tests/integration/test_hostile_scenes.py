@@ -58,13 +58,6 @@ open({path!r}, "w").write(", ".join(said))
 """
 
 
-@pytest.fixture
-def blender(tmp_path: Path) -> Iterator[Blender]:
-    blender = Blender(scratch=tmp_path / "scratch")
-    yield blender
-    blender.close()
-
-
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_scene(tmp_path_factory.mktemp("calm") / "calm.blend")

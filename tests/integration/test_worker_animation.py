@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,13 +57,6 @@ def cut(scene, *_):
         bpy.data.objects.remove(scene.camera)
 bpy.app.handlers.render_pre.append(cut)
 """
-
-
-@pytest.fixture
-def blender(tmp_path: Path) -> Iterator[Blender]:
-    blender = Blender(scratch=tmp_path / "scratch")
-    yield blender
-    blender.close()
 
 
 @pytest.fixture(scope="module")
