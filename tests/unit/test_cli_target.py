@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pytest
 
+from frameloom.aws import clients
 from frameloom.cli import target
 from frameloom.cli.target import OwnTarget, RunningTarget, StackTarget, find_farm, find_target
 from frameloom.local import farm as local_farm
@@ -36,12 +37,22 @@ class MemoryLocalFarm:
     starting: Callable[[], None]
     environment, outputs, endpoint = ENVIRONMENT, OUTPUTS, "http://127.0.0.1:1"
 
-    def __init__(self, *, workers: int, most: int, parameters: Mapping[str, str], log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int,
+        most: int,
+        parameters: Mapping[str, str],
+        addressed: Callable[[Mapping[str, str]], None],
+        log: Callable[[str], None],
+    ) -> None:
         self.workers, self.most, self.parameters, self.log = workers, most, parameters, log
+        self.addressed = addressed
         self.events: list[str] = []
         type(self).made.append(self)
 
     def __enter__(self) -> Self:
+        self.addressed(self.environment)
         type(self).starting()
         self.events.append("started")
         return self
@@ -177,6 +188,36 @@ def test_a_farm_that_does_not_start_says_why(farms: list[MemoryLocalFarm], monke
     own.open(print)
     with pytest.raises(FarmUnavailable, match="No port is free"):
         own.farm()
+    own.close()
+    assert len(farms) == 1
+
+
+def test_a_farm_that_fails_before_it_has_an_address_says_why(
+    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: MemoryLocalFarm) -> None:
+        raise FarmUnavailable(problem="There is no template.")
+
+    monkeypatch.setattr(MemoryLocalFarm, "__enter__", fail)
+    own = OwnTarget(None)
+    own.open(print)
+    with pytest.raises(FarmUnavailable, match="There is no template"):
+        own.farm()
+    own.close()
+    assert len(farms) == 1
+
+
+def test_its_clients_are_made_while_a_farm_starts(
+    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = threading.Event()
+    monkeypatch.setattr(
+        MemoryLocalFarm, "starting", staticmethod(lambda: made.wait(10) or pytest.fail("none was made"))
+    )
+    monkeypatch.setattr(clients, "client", lambda service: made.set() if service == "stepfunctions" else None)
+    own = OwnTarget(None)
+    own.open(print)
+    own.farm()
     own.close()
     assert len(farms) == 1
 
