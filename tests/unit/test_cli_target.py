@@ -211,9 +211,7 @@ def test_its_clients_are_made_while_a_farm_starts(
     farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = threading.Event()
-    monkeypatch.setattr(
-        MemoryLocalFarm, "starting", staticmethod(lambda: made.wait(10) or pytest.fail("none was made"))
-    )
+    monkeypatch.setattr(MemoryLocalFarm, "starting", staticmethod(lambda: made.wait(10) or pytest.fail("no client")))
     monkeypatch.setattr(clients, "client", lambda service: made.set() if service == "stepfunctions" else None)
     own = OwnTarget(None)
     own.open(print)
