@@ -159,7 +159,8 @@ class RunningTarget:
 
     def farm(self) -> Farm:
         """Return the farm; from here on this process's AWS is that farm's."""
-        return _local_farm(self._environment, self._outputs)
+        _turn_to(self._environment)
+        return _local_farm(self._outputs)
 
     def close(self) -> None:
         """Do nothing: it goes on."""
@@ -207,8 +208,7 @@ class OwnTarget:
         if self._addressed.done():
             # The clients, while the farm starts.
             _turn_to(self._addressed.result())
-        running = self.running()
-        return _local_farm(running.environment, running.outputs)
+        return _local_farm(self.running().outputs)
 
     def running(self) -> "LocalFarm":
         """Return the farm's processes once it answers."""
@@ -246,10 +246,9 @@ def _chunks_at_once(workers: int | None) -> int | None:
     return 2 * workers if workers else None
 
 
-def _local_farm(environment: Mapping[str, str], outputs: Mapping[str, str]) -> Farm:
+def _local_farm(outputs: Mapping[str, str]) -> Farm:
     from frameloom.aws.stack import stack_of  # noqa: PLC0415
 
-    _turn_to(environment)
     return _farm(stack_of(dict(outputs), name="local"))
 
 
