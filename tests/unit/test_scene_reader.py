@@ -13,6 +13,7 @@ import zstandard
 from frameloom.model.errors import SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.services.scene_reader import check_version, read_scene
+from frameloom.services.video import probe
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, SEEK_TABLE, as_blender_5_writes, packed, read, small
 
@@ -36,6 +37,25 @@ def test_a_scene_says_its_frames_size_rate_engine_and_camera(tmp_path: Path) -> 
     assert read_scene(path) == SceneFacts(
         file="shot.blend", blender_version=(4, 5), scenes=(entry,), active="Scene", cameras=("Camera",)
     )
+
+
+OWN_FILM = """
+for number, (across, down) in enumerate({pairs}):
+    scene.render.pixel_aspect_x, scene.render.pixel_aspect_y = across, down
+    scene.frame_start = scene.frame_end = 1
+    scene.render.image_settings.file_format, scene.render.ffmpeg.format = "FFMPEG", "MPEG4"
+    scene.render.filepath, scene.render.use_file_extension = {folder!r} + f"/{{number}}.mp4", False
+    bpy.ops.render.render(animation=True)
+    bpy.ops.wm.save_as_mainfile(filepath={folder!r} + f"/{{number}}.blend")
+"""
+
+
+def test_pixels_are_as_wide_for_their_height_as_in_blenders_own_film(tmp_path: Path) -> None:
+    pairs = [(1, 1), (2, 1), (1, 2), (40, 33), (1.46, 1), (1, 1.4587), (5.1239, 3.3007)]
+    make_scene(tmp_path / "last.blend", also=OWN_FILM.format(pairs=pairs, folder=str(tmp_path)))
+    found = [read_scene(tmp_path / f"{number}.blend").pick().pixel_aspect for number in range(len(pairs))]
+    assert found[:5] == [1, 2, Fraction(1, 2), Fraction(40, 33), Fraction(73, 50)]
+    assert found == [probe(tmp_path / f"{number}.mp4").pixel_aspect for number in range(len(pairs))]
 
 
 def test_every_scene_and_camera_is_told_and_which_scene_the_file_opens_with(tmp_path: Path) -> None:

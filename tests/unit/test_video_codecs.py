@@ -43,7 +43,9 @@ def test_a_joined_film_decodes_to_its_segments_pictures_in_order_and_on_time(
     if large:
         # Encoders hold fewer of large pictures, and then put them in another order.
         monkeypatch.setattr("frameloom.services.video.options.LARGE", 0)
-    options, segments, first = film(numbered(0).size, FPS, codec=codec), [], 0
+    # Once with square pixels and once with those of a wide PAL.
+    aspect = Fraction(40, 33) if large else Fraction(1)
+    options, segments, first = film(numbered(0).size, FPS, codec=codec, pixel_aspect=aspect), [], 0
     for count in COUNTS:
         segments.append(tmp_path / f"{first}.{options.container}")
         encode_segment(numbered_frames(first, count), segments[-1], options)
@@ -56,6 +58,7 @@ def test_a_joined_film_decodes_to_its_segments_pictures_in_order_and_on_time(
     assert [planes(picture) for picture in pictures(out)] == apart
     facts = probe(out)
     assert (facts.codec, facts.frames, facts.duration, facts.size) == (NAMES[codec], first, first / FPS, (160, 48))
+    assert (probe(segments[0]).pixel_aspect, facts.pixel_aspect) == (aspect, aspect)
     data = out.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
 

@@ -49,6 +49,8 @@ class Job(Value):
     scene: SceneRef
     frames: str
     fps: str
+    # How wide a pixel is for its height, as a fraction. A job settled by an earlier version has square pixels.
+    pixel_aspect: str = "1"
     settings: RenderSettings
     outputs: OutputRef
     output: Literal["frames", "video", "both"]

@@ -23,6 +23,7 @@ class SceneEntry:
         exr_codec: Blender's identifier of how it packs an OpenEXR, whether it writes one or not.
         camera: the object it renders from, None where none is set.
         crop: xmin, ymin, xmax, ymax as parts of the size, None where the whole picture is rendered.
+        pixel_aspect: how wide a pixel is for its height.
     """
 
     name: str
@@ -37,6 +38,7 @@ class SceneEntry:
     exr_codec: str = "ZIP"
     camera: str | None = None
     crop: tuple[float, float, float, float] | None = None
+    pixel_aspect: Fraction = Fraction(1)
 
     def rendered_size(self, percentage: int | None = None) -> tuple[int, int]:
         """Return the pixels, width and height, of an image at `percentage`, the scene's own when None.

@@ -32,6 +32,7 @@ class Settled:
 
     Attributes:
         fps: frames per second.
+        pixel_aspect: how wide a pixel is for its height.
         references: what the scene refers to outside of itself.
         assets: what of it was found, by its path from the scene's folder; none before it was looked for.
     """
@@ -39,6 +40,7 @@ class Settled:
     digest: str
     frames: FrameRange
     fps: str
+    pixel_aspect: Fraction
     size: tuple[int, int]
     settings: RenderSettings
     references: tuple[Reference, ...] = ()
@@ -78,6 +80,7 @@ def settle(request: JobRequest, scene: Path, *, blender: str, device: Device) ->
         digest=_digest(scene),
         frames=frames,
         fps=request.fps or _own_rate(entry.fps, films=request.output != "frames"),
+        pixel_aspect=entry.pixel_aspect,
         size=entry.rendered_size(request.resolution_percentage),
         settings=request.settings().model_copy(
             update={"blender": blender, "device": _unless_cpu(request.device or device)}
@@ -159,6 +162,7 @@ def prepare(
         ),
         frames=str(settled.frames),
         fps=settled.fps,
+        pixel_aspect=str(settled.pixel_aspect),
         settings=settled.settings,
         outputs=OutputRef(bucket=buckets.frames, prefix=keys.frames_prefix(key, settled.render_key)),
         output=request.output,

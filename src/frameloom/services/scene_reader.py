@@ -36,6 +36,9 @@ _FORMATS = {
 # R_IMF_EXR_CODEC_*, from 0: what render.image_settings.exr_codec calls them.
 _EXR_CODECS = ("NONE", "PXR24", "ZIP", "PIZ", "RLE", "ZIPS", "B44", "B44A", "DWAA", "DWAB")
 
+# The largest number in a pixel aspect that Blender writes into a film.
+_MOST_ASPECT = 255
+
 
 def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> SceneFacts:
     """Return what the .blend file at `path` holds.
@@ -151,6 +154,7 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
         format=_FORMATS.get(setting(b"im_format", b"imtype"), "UNKNOWN"),
         exr_codec=dict(enumerate(_EXR_CODECS)).get(setting(b"im_format", b"exr_codec"), "UNKNOWN"),
         camera=_pointed_name(scene, b"camera"),
+        pixel_aspect=_pixel_aspect(setting(b"xasp"), setting(b"yasp")),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
     )
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
@@ -161,6 +165,20 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
 def _crop(setting: Any) -> tuple[float, float, float, float]:
     left, bottom, right, top = (setting(b"border", side) for side in (b"xmin", b"ymin", b"xmax", b"ymax"))
     return left, bottom, right, top
+
+
+def _pixel_aspect(across: float, down: float) -> Fraction:
+    """Return how wide a pixel is for its height, as Blender writes it into a film: in numbers up to 255.
+
+    Source: writeffmpeg.cc of Blender calls libav's av_d2q(xasp / yasp, 255).
+    """
+    if not (math.isfinite(across) and math.isfinite(down) and across > 0 and down > 0):
+        # Blender itself keeps both between 1 and 200.
+        return Fraction(1)
+    wide = across > down
+    narrow = Fraction(down) / Fraction(across) if wide else Fraction(across) / Fraction(down)
+    limited = narrow.limit_denominator(_MOST_ASPECT) or Fraction(1, _MOST_ASPECT)
+    return 1 / limited if wide else limited
 
 
 def _rate(frames: int, seconds: float) -> Fraction:

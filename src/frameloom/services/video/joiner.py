@@ -100,11 +100,15 @@ class _Film:
     def _stream_like(self, source: VideoStream, name: str) -> VideoStream:
         """Return the film's stream, made after the first segment's, which all others must resemble."""
         # A ProRes has no headers: what it is each of its pictures says.
-        kind = (source.codec_context.extradata, source.width, source.height, source.pix_fmt)
+        aspect = source.sample_aspect_ratio
+        kind = (source.codec_context.extradata, source.width, source.height, source.pix_fmt, aspect)
         if self._stream is None:
             # Opaque: copied as it is, without an encoder of its codec, which AV1 has none of by that name.
             self._stream = self._container.add_stream_from_template(source, opaque=True)
             self._stream.codec_context.codec_tag = source.codec_context.codec_tag
+            if aspect is not None:
+                # AV1's and ProRes' pictures don't say it: it stands in the segment's container alone.
+                self._stream.codec_context.sample_aspect_ratio = aspect
             self._kind = kind
         if kind != self._kind:
             raise EncodeFailed(problem=f"{name}: it was encoded with other options than the segments before it")

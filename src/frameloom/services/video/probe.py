@@ -10,7 +10,10 @@ from frameloom.services.video.files import is_whole, open_video
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
-    """An mp4 or mov: `frames` that really decode, `size` (width, height) in pixels, `duration` in seconds."""
+    """An mp4 or mov: `frames` that really decode, `size` (width, height) in pixels, `duration` in seconds.
+
+    `pixel_aspect` is how wide a pixel is shown for its height.
+    """
 
     frames: int
     fps: Fraction
@@ -18,6 +21,7 @@ class VideoFacts:
     duration: Fraction
     codec: str
     pix_fmt: str
+    pixel_aspect: Fraction = Fraction(1)
 
 
 def probe(path: Path) -> VideoFacts:
@@ -37,6 +41,7 @@ def probe(path: Path) -> VideoFacts:
             duration=(stream.duration or 0) * clock,
             codec=stream.codec_context.name,
             pix_fmt=pixels,
+            pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
         )
 
 
