@@ -181,7 +181,7 @@ def operations(
             _verify(frames, chunks, rounds, films=films),
             _encode(frames, segments, video_bytes),
             _stitch(segments, video_bytes),
-            _report(frames, chunks),
+            _report(frames, chunks, films=films),
         ),
         # CollectLogs stores each piece.
         logs=Requests(puts=pieces),
@@ -262,18 +262,18 @@ def _encode(frames: int, segments: int, video_bytes: int) -> Requests:
 
 
 def _stitch(segments: int, video_bytes: int) -> Requests:
-    """Read the manifest and the film's list; look at each segment and read its blocks; store the film in parts."""
+    """Read the manifest and the film's list, find the film's place, read the segments' blocks, store film and place."""
     if not segments:
         return Requests()
     blocks = segments * max(1, math.ceil(video_bytes / segments / BLOCK_BYTES))
     # The beginning of the upload, its head, the other parts, and its end.
     parts = 3 + math.ceil(max(0, video_bytes - PART_BYTES) / PART_BYTES)
-    return Requests(gets=2 + segments + blocks, puts=parts)
+    return Requests(gets=3 + segments + blocks, lists=1, puts=parts + 1)
 
 
-def _report(frames: int, chunks: int) -> Requests:
-    """Read the manifest and every result, list the frames, and write the report."""
-    return Requests(gets=1 + chunks, lists=_pages(chunks) + listed(frames), puts=1)
+def _report(frames: int, chunks: int, *, films: bool) -> Requests:
+    """Read the manifest, every result and where the film is, list the frames, and write the report."""
+    return Requests(gets=1 + chunks + films, lists=_pages(chunks) + listed(frames), puts=1)
 
 
 def _workers(frames: int, chunks: int, workers: int, scene_bytes: int) -> Requests:

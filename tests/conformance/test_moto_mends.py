@@ -12,6 +12,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from moto.cloudformation.models import Stack as CloudFormationStack
 from moto.core.config import default_user_config
 from moto.events.models import events_backends
 from moto.s3 import notifications
-from moto.s3.models import s3_backends
+from moto.s3.models import S3Backend, s3_backends
 from moto.sqs.models import Message, sqs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -318,6 +319,63 @@ def test_canary_objects_fill_the_memory_and_then_the_descriptors() -> None:
     assert small._value_buffer._rolled is False
     assert large._value_buffer._rolled is True
     assert large._value_buffer.fileno() >= 0, "the file is open"
+
+
+def in_parts(s3: Any, bucket: str, key: str, body: bytes, **condition: str) -> None:
+    """Write an object as an upload in parts, on a condition."""
+    place = {"Bucket": bucket, "Key": key, "UploadId": s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]}
+    tag = s3.upload_part(**place, PartNumber=1, Body=body)["ETag"]
+    s3.complete_multipart_upload(**place, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]}, **condition)
+
+
+def raced(s3: Any, bucket: str, key: str, rounds: int) -> int:
+    """Return how many of two uploads at once that want no object there were let through, in so many rounds."""
+
+    def write(name: str) -> bool:
+        try:
+            in_parts(s3, bucket, name, b"film" * 500_000, IfNoneMatch="*")
+        except s3.exceptions.ClientError as error:
+            assert error.response["Error"]["Code"] == "PreconditionFailed"  # noqa: PT017
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        return sum(sum(pool.map(write, [f"{key}-{number}"] * 2)) for number in range(rounds))
+
+
+@pytest.mark.usefixtures("plain_moto")
+def test_canary_the_end_of_an_upload_in_parts_does_not_ask_what_it_may_replace() -> None:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    in_parts(s3, "bucket", "film.mp4", b"first")
+    in_parts(s3, "bucket", "film.mp4", b"second", IfMatch="another")
+    assert s3.get_object(Bucket="bucket", Key="film.mp4")["Body"].read() == b"second"
+
+
+@pytest.mark.usefixtures("plain_moto")
+def test_canary_two_uploads_that_want_no_object_there_both_find_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    barrier, complete = threading.Barrier(2, timeout=10), S3Backend.complete_multipart_upload
+
+    def together(*args: Any) -> Any:
+        barrier.wait()
+        return complete(*args)
+
+    monkeypatch.setattr(S3Backend, "complete_multipart_upload", together)
+    assert raced(s3, "bucket", "film.mp4", rounds=1) == 2
+
+
+def test_a_conditional_write_replaces_what_it_names_and_one_of_two_finds_the_other(farm: LocalFarm) -> None:
+    s3, bucket = client(farm, "s3"), farm.outputs["ScenesBucketName"]
+    in_parts(s3, bucket, "film.mp4", b"first", IfNoneMatch="*")
+    first = s3.head_object(Bucket=bucket, Key="film.mp4")["ETag"]
+    in_parts(s3, bucket, "film.mp4", b"second", IfMatch=first)
+    for key, code in (("film.mp4", "PreconditionFailed"), ("gone.mp4", "NoSuchKey")):
+        with pytest.raises(s3.exceptions.ClientError, match=code):
+            in_parts(s3, bucket, key, b"third", IfMatch=first)
+    assert s3.get_object(Bucket=bucket, Key="film.mp4")["Body"].read() == b"second"
+    assert raced(s3, bucket, "raced.mp4", rounds=5) == 5
 
 
 def test_large_objects_lie_in_files_that_nobody_holds_open(farm: LocalFarm) -> None:

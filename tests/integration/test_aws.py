@@ -26,7 +26,7 @@ from frameloom.aws.store import ATTEMPTS, S3Store
 from frameloom.model.errors import FarmUnavailable
 from frameloom.model.status import JobStatus
 from frameloom.services.memory import MemoryExecutions, MemoryStore, MemoryTokens
-from frameloom.services.ports import Executions, Store, StreamStore, Tokens
+from frameloom.services.ports import Executions, Store, StreamStore, Taken, Tokens
 
 ROLE = "arn:aws:iam::123456789012:role/render-job"
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:render_job"
@@ -178,6 +178,27 @@ def test_of_an_object_in_parts_nothing_stays_after_an_error(store: StreamStore, 
         raise error
     assert store.get("bucket", "film.mp4") == b"the film of yesterday"
     assert not isinstance(store, S3Store) or no_upload_is_under_way()
+
+
+def test_an_object_in_parts_replaces_the_one_that_it_names_and_no_other(store: StreamStore) -> None:
+    def write(data: bytes, replaces: str | None) -> None:
+        with store.in_parts("bucket", "film.mp4", metadata={"frameloom-film": "x"}, replaces=replaces) as parts:
+            parts.put(1, data)
+
+    write(b"first", None)
+    first = store.head("bucket", "film.mp4")
+    assert first is not None
+    assert first.metadata == {"frameloom-film": "x"}
+    with pytest.raises(Taken):
+        write(b"second", None)
+    write(b"second", first.etag)
+    assert store.get("bucket", "film.mp4") == b"second"
+    if isinstance(store, S3Store):
+        # moto as it is does not ask; tests/conformance/test_moto_mends.py shows it with its mend.
+        assert no_upload_is_under_way()
+    else:
+        with pytest.raises(Taken):
+            write(b"third", first.etag)
 
 
 @pytest.mark.usefixtures("aws")

@@ -34,6 +34,7 @@ class MemoryFarm:
     """
 
     image: bytes
+    video: bytes = VIDEO
     keeps_frames: bool = False
     chunks_at_once: int | None = None
     breaks: FarmError | None = None
@@ -119,7 +120,9 @@ class SteppingExecutions(MemoryExecutions):
             self._rendered += 1
         else:
             if job.films:
-                store.put(BUCKETS.scenes, keys.video_key(job.scene.key, job.video.container), VIDEO)
+                key = keys.video_key(job.scene.key, job.video.container, name=job.film)
+                store.put(BUCKETS.scenes, key, self._farm.video)
+                documents.write_stitched(store, BUCKETS, job_id, {"bucket": BUCKETS.scenes, "key": key})
             self._end(job_id, None)
 
     def _end(self, job_id: str, error: FarmError | None) -> None:

@@ -133,9 +133,9 @@ def test_the_sums_are_those_of_the_architecture_page(frames: int, scouts: int, s
     assert (found.child_transitions, found.child_events) == (chunks + segments, 8)
     assert found.state_bytes == 4096
     assert sum(found.lambda_calls.values()) == 4 + 2 * scouts + film * (1 + segments) + frames + chunks
-    assert found.s3_puts == 6 + 2 * frames + 2 * chunks + 4 * scouts + film * (7 + segments)
-    film_gets = film * (3 + frames + 4 * segments)
+    assert found.s3_puts == 6 + 2 * frames + 2 * chunks + 4 * scouts + film * (8 + segments)
+    film_gets = film * (5 + frames + 4 * segments)
     assert found.s3_gets == 21 + chunks + 2 * workers + 8 * scouts + film_gets
     # A page of each, however little is on it.
-    assert found.s3_lists == 1 + chunks + 2 + 2 + 3 * scouts
+    assert found.s3_lists == 1 + chunks + 2 + 2 + 3 * scouts + film
     assert found.sqs_requests == 4 * chunks + 3 * (frames + chunks)

@@ -44,6 +44,8 @@ def test_a_good_job_is_summed_up_with_what_it_made(store: MemoryStore) -> None:
     job = make_job(store, "1-5")
     put_frames(store, job, [1, 2, 3, 4, 5])
     put_result(store, job, "1-000000", "3-5", rendered=3, frame_seconds={"3": 1.0, "4": 2.0, "5": 1.5})
+    # Its name is what StitchVideo says, whatever the scene is called.
+    documents.write_stitched(store, BUCKETS, "shot-1", {"bucket": "scenes", "key": "film/shot_v002.mp4", "frames": 5})
     summary, document = reported(store)
     assert summary == {
         "job_id": "shot-1",
@@ -51,7 +53,7 @@ def test_a_good_job_is_summed_up_with_what_it_made(store: MemoryStore) -> None:
         "scene": "film/shot.blend",
         "frames": {"total": 5, "rendered": 3, "reused": 2, "missing": 0},
         "output": {"bucket": "frames", "key": job.outputs.prefix},
-        "video": {"bucket": "scenes", "key": "film/shot.mp4"},
+        "video": {"bucket": "scenes", "key": "film/shot_v002.mp4"},
         "report": {"bucket": "logs", "key": "jobs/shot-1/report.json"},
     }
     assert (document.started, document.ended, document.seconds) == (STARTED, "2026-11-23T06:01:30.500000+00:00", 90.5)

@@ -1,14 +1,19 @@
 """StitchVideo: segments in a store become a film in it, which is there whole or not at all."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import pytest
 
 from frameloom.model import keys
 from frameloom.model.errors import EncodeFailed
 from frameloom.model.frames import FrameRange
+from frameloom.model.job import OutputRef
+from frameloom.model.settings import VideoSettings
 from frameloom.services import documents, verify
 from frameloom.services.memory import MemoryStore
 from frameloom.services.stitch import stitch
@@ -49,6 +54,82 @@ def test_segments_become_the_film(store: Films, tmp_path: Path) -> None:
     assert [read_number(image) for image in images(tmp_path / "film.mp4")] == list(range(21))
 
 
+def another(store: Films, name: str, **fields: Any) -> str:
+    """Make the film of another job of the same scene, of the same segments, and return its key."""
+    make_job(store, job_id=name, buckets=BUCKETS, **{"frames": "1-21", **fields})
+    documents.write_film(store, BUCKETS, name, FrameRange.parse("1-21"))
+    for number in range(3):
+        data = store.get(BUCKETS.logs, keys.segment_key("shot-1", number, "mp4"))
+        assert data is not None
+        store.put(BUCKETS.logs, keys.segment_key(name, number, "mp4"), data)
+    return str(stitch(name, store=store, buckets=BUCKETS)["key"])
+
+
+def other_render(render: str) -> dict[str, Any]:
+    return {"outputs": OutputRef(bucket=BUCKETS.frames, prefix=keys.frames_prefix("film/shot.blend", render))}
+
+
+def test_another_film_of_the_scene_gets_the_next_version_and_the_same_one_its_own_name(store: Films) -> None:
+    first = stitch("shot-1", store=store, buckets=BUCKETS)["key"]
+    once = store.get(*FILM)
+    assert [
+        another(store, "smaller", video=VideoSettings(quality=40)),
+        another(store, "small", video=VideoSettings(quality=30)),
+        another(store, "again", video=VideoSettings(quality=40)),
+        another(store, "first-again"),
+        another(store, "larger", **other_render("0123456789abcdef")),
+    ] == ["film/shot_v002.mp4", "film/shot_v003.mp4", "film/shot_v002.mp4", first, "film/shot_v004.mp4"]
+    assert store.get(*FILM) == once
+    assert documents.stitched(store, BUCKETS, "again") == {
+        **stitch("smaller", store=store, buckets=BUCKETS), "key": "film/shot_v002.mp4"
+    }  # fmt: skip
+
+
+def test_other_frames_are_another_film(store: Films) -> None:
+    stitch("shot-1", store=store, buckets=BUCKETS)
+    documents.write_film(store, BUCKETS, "shot-1", FrameRange.parse("1-20,22"))
+    assert stitch("shot-1", store=store, buckets=BUCKETS)["key"] == "film/shot_v002.mp4"
+
+
+def test_what_the_farm_did_not_make_is_never_replaced_and_a_scenes_name_is_left_to_its_film(store: Films) -> None:
+    store.put(*FILM, b"somebody's film")
+    store.put(BUCKETS.scenes, "film/shot_v002.blend", b"the next version of the scene")
+    store.put(BUCKETS.scenes, "film/shot_v007/shot_v009.mp4", b"elsewhere")
+    assert stitch("shot-1", store=store, buckets=BUCKETS)["key"] == "film/shot_v003.mp4"
+    assert store.get(*FILM) == b"somebody's film"
+
+
+def test_a_film_may_have_a_name_of_its_own(store: Films) -> None:
+    assert another(store, "named", film="night") == "film/night.mp4"
+
+
+def test_the_newest_film_has_the_highest_version_even_where_an_earlier_one_is_gone(store: Films) -> None:
+    stitch("shot-1", store=store, buckets=BUCKETS)
+    another(store, "smaller", video=VideoSettings(quality=40))
+    store.delete(*FILM)
+    assert another(store, "large", video=VideoSettings(quality=20)) == "film/shot_v003.mp4"
+
+
+def test_two_films_at_once_never_take_each_others_name(store: Films) -> None:
+    make_job(store, "1-21", job_id="smaller", video=VideoSettings(quality=40), buckets=BUCKETS)
+    barrier, stream = Barrier(2), store.in_parts
+
+    @contextmanager
+    def together(*args: Any, **options: Any) -> Iterator[Any]:
+        # Both have chosen their names by now.
+        with suppress(BrokenBarrierError):
+            barrier.wait(5)
+        with stream(*args, **options) as parts:
+            yield parts
+
+    store.in_parts = together  # type: ignore[method-assign, assignment]
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(lambda: str(stitch("shot-1", store=store, buckets=BUCKETS)["key"]))
+        made = {another(store, "smaller", video=VideoSettings(quality=40)), one.result()}
+        barrier.abort()
+    assert made == {"film/shot.mp4", "film/shot_v002.mp4"}
+
+
 def test_two_at_once_end_in_the_same_film(store: Films) -> None:
     stitch("shot-1", store=store, buckets=BUCKETS)
     once, barrier = store.get(*FILM), Barrier(2)
@@ -76,7 +157,8 @@ def test_two_at_once_end_in_the_same_film(store: Films) -> None:
 def test_what_is_no_whole_film_is_never_there(
     store: Films, tmp_path: Path, segment: bytes | int | None, words: str
 ) -> None:
-    store.put(*FILM, b"the film of yesterday")
+    stitch("shot-1", store=store, buckets=BUCKETS)
+    before = store.get(*FILM)
     key = keys.segment_key("shot-1", 1, "mp4")
     if segment is None:
         store.delete(BUCKETS.logs, key)
@@ -87,7 +169,7 @@ def test_what_is_no_whole_film_is_never_there(
         store.upload(tmp_path / "x.mp4", BUCKETS.logs, key)
     with pytest.raises(EncodeFailed, match=words):
         stitch("shot-1", store=store, buckets=BUCKETS)
-    assert store.get(*FILM) == b"the film of yesterday"
+    assert store.get(*FILM) == before
 
 
 def test_a_segment_that_is_encoded_anew_meanwhile_is_no_part_of_the_film(store: Films, tmp_path: Path) -> None:

@@ -6,24 +6,40 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from frameloom.services.ports import Taken
+
+# Amazon S3 user guide, "How to prevent object overwrites with conditional writes": the condition is not met, another
+# write came between, and what was to be replaced is gone.
+_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+
 
 @contextmanager
-def in_parts(s3: Any, bucket: str, key: str, *, content_type: str) -> Iterator["S3Parts"]:
-    """Store an object of the parts that the block puts, whole, over what was there; none of it on any error.
+def in_parts(
+    s3: Any, bucket: str, key: str, *, content_type: str, metadata: Mapping[str, str], replaces: str | None
+) -> Iterator["S3Parts"]:
+    """Store an object of the parts that the block puts, whole; none of it on any error.
 
     Where the process is killed in between, the bucket's lifecycle takes the parts away.
+
+    Raises:
+        Taken: at the end, where there is an object at `key` that `replaces` does not name.
     """
     place = {"Bucket": bucket, "Key": key}
-    upload = s3.create_multipart_upload(**place, ContentType=content_type, ChecksumAlgorithm="CRC32")
+    upload = s3.create_multipart_upload(
+        **place, ContentType=content_type, Metadata=dict(metadata), ChecksumAlgorithm="CRC32"
+    )
     place["UploadId"] = upload["UploadId"]
     parts = S3Parts(s3, place)
+    condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
     try:
         yield parts
-        s3.complete_multipart_upload(**place, MultipartUpload={"Parts": parts.in_order()})
-    except BaseException:
+        s3.complete_multipart_upload(**place, **condition, MultipartUpload={"Parts": parts.in_order()})
+    except BaseException as error:
         # The first error tells more than another one about what it left; the lifecycle's rule takes that away, too.
         with suppress(ClientError, BotoCoreError):
             s3.abort_multipart_upload(**place)
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in _TAKEN:
+            raise Taken(key) from error
         raise
 
 

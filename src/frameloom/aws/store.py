@@ -63,10 +63,20 @@ class S3Store:
         self._s3.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
 
     def in_parts(
-        self, bucket: str, key: str, *, content_type: str = "application/octet-stream"
+        self,
+        bucket: str,
+        key: str,
+        *,
+        content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
+        replaces: str | None = None,
     ) -> AbstractContextManager[Parts]:
-        """Store an object of the parts that the block puts, whole, over what was there; none of it on any error."""
-        return in_parts(self._s3, bucket, key, content_type=content_type)
+        """Store an object of the parts that the block puts, whole; none of it on any error.
+
+        Raises:
+            Taken: at the end, where there is an object at `key` that `replaces` does not name.
+        """
+        return in_parts(self._s3, bucket, key, content_type=content_type, metadata=metadata or {}, replaces=replaces)
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
         """Return an object without its bytes, None where there is no such key."""

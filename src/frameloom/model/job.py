@@ -56,12 +56,21 @@ class Job(Value):
     output: Literal["frames", "video", "both"]
     on_missing: Literal["fail", "stitch"]
     video: VideoSettings
+    # The film's name beside the scene, where it is not the scene's.
+    film: str | None = None
     chunk_size: int | None = None
     limits: Limits
 
     def frame_range(self) -> FrameRange:
         """Return the job's frames, in order."""
         return FrameRange.parse(self.frames)
+
+    def film_identity(self, frames: FrameRange) -> str:
+        """Return the name of this job's film of `frames`."""
+        render = keys.render_of(self.outputs.prefix)
+        return keys.film_identity(
+            scene=self.scene.key, render=render, frames=str(frames), fps=self.fps, video=self.video
+        )
 
     def rate(self) -> Fraction:
         """Return frames per second."""

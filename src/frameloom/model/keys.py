@@ -3,7 +3,7 @@
 | what | bucket | key |
 |---|---|---|
 | scene | scenes | `film/shot.blend` |
-| video | scenes | `film/shot.mp4`, of ProRes `film/shot.mov` |
+| video | scenes | `film/shot.mp4`, of ProRes `film/shot.mov`; another film beside it `film/shot_v002.mp4` |
 | frame | frames | `film/shot/<render key>/000017.png` |
 | everything about a job | logs | `jobs/<job id>/...` |
 | how long a render's frames take | logs | `jobs/timings/<render key>.json` |
@@ -12,10 +12,13 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from frameloom.model.settings import EXTENSIONS, Container, FrameFormat, RenderSettings
+from frameloom.model.settings import EXTENSIONS, Container, FrameFormat, RenderSettings, VideoSettings
+
+# Of films that come after the first: three digits, and more where there are a thousand.
+_VERSION = re.compile(r"[0-9]{3,9}", re.ASCII)
 
 
 def scene_stem(scene: str) -> str:
@@ -42,6 +45,11 @@ def frames_prefix(scene: str, render: str) -> str:
     return f"{scene_stem(scene)}/{render}/"
 
 
+def render_of(prefix: str) -> str:
+    """Return the render key of the folder of a scene's frames."""
+    return prefix.rstrip("/").rpartition("/")[2]
+
+
 def frame_name(frame: int, file_format: FrameFormat) -> str:
     """Return a frame's file name: its number in six digits, and a sign where it is negative."""
     return f"{frame:06d}.{EXTENSIONS[file_format]}"
@@ -52,9 +60,47 @@ def frame_key(prefix: str, frame: int, file_format: FrameFormat) -> str:
     return prefix + frame_name(frame, file_format)
 
 
-def video_key(scene: str, container: Container) -> str:
-    """Return the key of a scene's film, beside the scene."""
-    return f"{scene_stem(scene)}.{container}"
+def video_stem(scene: str, name: str | None = None) -> str:
+    """Return the key of a scene's film without its ending: beside the scene, and called as it is or `name`."""
+    folder, slash, own = scene_stem(scene).rpartition("/")
+    return folder + slash + (own if name is None else name)
+
+
+def video_key(scene: str, container: Container, *, name: str | None = None) -> str:
+    """Return the key of a scene's first film, beside the scene."""
+    return f"{video_stem(scene, name)}.{container}"
+
+
+def versioned(stem: str, version: int) -> str:
+    """Return a stem with its version: `shot`, `shot_v002`, `shot_v003`."""
+    return stem if version == 1 else f"{version_prefix(stem)}{version:03d}"
+
+
+def version_prefix(stem: str) -> str:
+    """Return what the stems of all versions but the first begin with."""
+    return f"{stem}_v"
+
+
+def version_of(key: str, stem: str, endings: Iterable[str]) -> int | None:
+    """Return the version that a key has of a stem and one of these endings; None for a key that is none of them."""
+    for ending in endings:
+        if key == f"{stem}.{ending}":
+            return 1
+        digits = key.removeprefix(version_prefix(stem)).removesuffix(f".{ending}")
+        if _VERSION.fullmatch(digits) and key == f"{versioned(stem, int(digits))}.{ending}":
+            return int(digits)
+    return None
+
+
+def film_identity(*, scene: str, render: str, frames: str, fps: str, video: VideoSettings | None = None) -> str:
+    """Return a name for a film, or where `video` is None for frames alone: equal names, equal films.
+
+    Args:
+        scene: the scene's key. Films of two scenes are two, however alike they are.
+        frames: those that the film holds, as a range prints itself.
+    """
+    parts = [scene, render, frames, fps, None if video is None else video.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()[:32]
 
 
 def job_prefix(job_id: str) -> str:
@@ -82,7 +128,7 @@ def timings_key(prefix: str) -> str:
 
     Where jobs lie, since it is kept as long as they are; a job of this name has no document of such a key.
     """
-    return f"jobs/timings/{prefix.rstrip('/').rpartition('/')[2]}.json"
+    return f"jobs/timings/{render_of(prefix)}.json"
 
 
 def chunk_id(round_number: int, index: int) -> str:
@@ -144,6 +190,11 @@ def segment_failure_key(job_id: str) -> str:
 def film_key(job_id: str) -> str:
     """Return the key of the list of the film's frames, settled before the first segment is encoded."""
     return f"{job_prefix(job_id)}film.json"
+
+
+def stitched_key(job_id: str) -> str:
+    """Return the key of what StitchVideo answered: where the film is, which it alone decides."""
+    return f"{job_prefix(job_id)}video.json"
 
 
 def report_key(job_id: str) -> str:

@@ -9,12 +9,14 @@ from pydantic import AfterValidator, Field
 
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.frames import FIRST_FRAME, LAST_FRAME, FrameRange
-from frameloom.model.settings import Rate, RenderSettings, VideoSettings, Whole
+from frameloom.model.settings import CONTENT_TYPES, Rate, RenderSettings, VideoSettings, Whole
 
 # S3 allows 1,024 bytes; the frames' folder and names are added to it.
 MAX_FILE_LENGTH = 900
 # Characters of `frames`: more is no longer written by a person, and state machines hand inputs around.
 MAX_FRAMES_LENGTH = 10_000
+# With it in the place of the scene's own, and a version, a film's key is still one that S3 takes.
+MAX_FILM_LENGTH = 100
 MAX_WORKERS = 10_000
 
 # Metadata of a scene object whose uploader starts the job itself, as the command line does: the upload's own
@@ -91,6 +93,18 @@ def _short_enough(frames: str) -> str:
     return frames
 
 
+def _film_name(name: str) -> str:
+    if len(name.encode()) > MAX_FILM_LENGTH:
+        raise ValueError(f"takes at most {MAX_FILM_LENGTH} bytes")
+    if "/" in _plain(name) or name.lower().endswith(tuple(f".{container}" for container in CONTENT_TYPES)):
+        raise ValueError("takes a file's name without folder and ending, such as shot_film")
+    try:
+        scene_file(f"{name}.blend")
+    except ValueError:
+        raise ValueError("takes a file's name, without what nobody can see") from None
+    return name
+
+
 Frame = Annotated[Whole, Field(ge=FIRST_FRAME, le=LAST_FRAME)]
 
 
@@ -101,6 +115,8 @@ class JobRequest(RenderSettings):
     """
 
     file: Annotated[str, AfterValidator(scene_file)]
+    # The film's name beside the scene, without its ending; None stands for the scene's.
+    film: Annotated[str, AfterValidator(_film_name)] | None = None
     frames: Annotated[str, AfterValidator(_short_enough)] | None = None
     start: Frame | None = None
     end: Frame | None = None

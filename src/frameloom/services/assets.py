@@ -33,9 +33,13 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a scene refers to: what is there, by key, and the words for what is not, and for what Blender writes to."""
+    """What a scene refers to: what is there, by key, and the words for what is not, and for what Blender writes to.
+
+    `named` are the keys of all files that it reads, there or not.
+    """
 
     assets: tuple[Asset, ...] = ()
+    named: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
 
@@ -92,7 +96,8 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
                 if reference.library:
                     pending.append((key, _references_of(store, bucket, assets[key])))
     there = tuple(assets[key] for key in sorted(assets))
-    return Found(assets=there, missing=tuple(missing), written=tuple(written))
+    named = frozenset(known - {scene})
+    return Found(assets=there, named=named, missing=tuple(missing), written=tuple(written))
 
 
 def _too_many(scene: str) -> SceneUnreadable:

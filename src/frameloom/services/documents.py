@@ -77,6 +77,17 @@ def film_frames(store: Store, buckets: Buckets, job_id: str) -> FrameRange:
     return FrameRange.parse(document["frames"])
 
 
+def write_stitched(store: Store, buckets: Buckets, job_id: str, stitched: Mapping[str, Any]) -> None:
+    """Keep where StitchVideo has put the film, for the job's report."""
+    write(store, buckets.logs, keys.stitched_key(job_id), stitched)
+
+
+def stitched(store: Store, buckets: Buckets, job_id: str) -> Mapping[str, Any] | None:
+    """Return where the film is, as StitchVideo answered; None before it did."""
+    document: Mapping[str, Any] | None = read(store, buckets.logs, keys.stitched_key(job_id))
+    return document
+
+
 def write_segment_failure(
     store: Store, buckets: Buckets, job_id: str, segment: Segment, error: Mapping[str, str]
 ) -> None:

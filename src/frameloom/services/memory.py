@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from frameloom.model.status import JobStatus
-from frameloom.services.ports import Execution, StoredObject
+from frameloom.services.ports import Execution, StoredObject, Taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +46,27 @@ class MemoryStore:
 
     @contextmanager
     def in_parts(
-        self, bucket: str, key: str, *, content_type: str = "application/octet-stream"
+        self,
+        bucket: str,
+        key: str,
+        *,
+        content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
+        replaces: str | None = None,
     ) -> Iterator["MemoryParts"]:
-        """Store an object of the parts that the block puts, whole, over what was there; none of it on any error."""
+        """Store an object of the parts that the block puts, whole; none of it on any error.
+
+        Raises:
+            Taken: at the end, where there is an object at `key` that `replaces` does not name.
+        """
         parts = MemoryParts()
         yield parts
-        self.put(bucket, key, b"".join(data for _, data in sorted(parts.held.items())), content_type=content_type)
+        data = b"".join(data for _, data in sorted(parts.held.items()))
+        with self._lock:
+            there = self.head(bucket, key)
+            if replaces != (None if there is None else there.etag):
+                raise Taken(key)
+            self._put(bucket, key, data, content_type, metadata)
 
     def put(
         self,
@@ -64,15 +79,18 @@ class MemoryStore:
     ) -> None:
         """Store an object, whole, over what was there."""
         with self._lock:
-            versions = self._objects.setdefault((bucket, key), [])
-            stored = StoredObject(
-                key=key,
-                size=len(data),
-                version=f"v{len(versions) + 1}",
-                etag=hashlib.md5(data, usedforsecurity=False).hexdigest(),
-                metadata=dict(metadata or {}),
-            )
-            versions.append(_Version(stored=stored, data=bytes(data), content_type=content_type))
+            self._put(bucket, key, data, content_type, metadata)
+
+    def _put(self, bucket: str, key: str, data: bytes, content_type: str, metadata: Mapping[str, str] | None) -> None:
+        versions = self._objects.setdefault((bucket, key), [])
+        stored = StoredObject(
+            key=key,
+            size=len(data),
+            version=f"v{len(versions) + 1}",
+            etag=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+            metadata=dict(metadata or {}),
+        )
+        versions.append(_Version(stored=stored, data=bytes(data), content_type=content_type))
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
         """Return an object without its bytes, None where there is no such key."""

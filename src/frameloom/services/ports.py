@@ -54,6 +54,10 @@ class Store(Protocol):
         """Store a file's bytes, whole, over what was there."""
 
 
+class Taken(Exception):
+    """What lies at a key is not what was to be replaced, or something lies there where nothing was to be."""
+
+
 class Parts(Protocol):
     """An object that is being written in parts, which nobody sees before all are there."""
 
@@ -72,9 +76,22 @@ class StreamStore(Store, Protocol):
         """
 
     def in_parts(
-        self, bucket: str, key: str, *, content_type: str = "application/octet-stream"
+        self,
+        bucket: str,
+        key: str,
+        *,
+        content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
+        replaces: str | None = None,
     ) -> AbstractContextManager[Parts]:
-        """Store an object of the parts that the block puts, whole, over what was there; none of it on any error."""
+        """Store an object of the parts that the block puts, whole; none of it on any error.
+
+        Args:
+            replaces: the entity tag of the one object that it may replace; None where there must be none.
+
+        Raises:
+            Taken: at the end, where there is one, or another one.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,6 +168,7 @@ def prepare(
         output=request.output,
         on_missing=request.on_missing,
         video=request.video,
+        film=request.film,
         chunk_size=request.chunk_size,
         limits=Limits.model_validate({name: getattr(request, name) for name in Limits.model_fields}),
     )
@@ -188,10 +189,15 @@ def with_assets(settled: Settled, request: JobRequest, *, store: Store, buckets:
     Raises:
         MissingAssets: some are not there, and the request does not say to render without them.
         SceneUnreadable: a library is none.
-        InvalidRequest: the scene writes files of its own, and the request does not trust it.
+        InvalidRequest: the scene writes files of its own, and the request does not trust it; or it reads what would be
+            its film.
     """
     found = find_assets(store, buckets.scenes, request.file, settled.references)
     found.check(file=request.file, trusted=request.trust_scripts is True)
+    film = keys.video_key(request.file, request.video.container, name=request.film)
+    if request.output != "frames" and film in found.named:
+        problem = f"the film would replace {film!r}, which the scene reads: give the film another name"
+        raise InvalidRequest(field="film", problem=problem)
     if found.missing and request.missing_assets == "fail":
         raise MissingAssets(file=request.file, assets=listed(found.missing))
     folder = posixpath.dirname(request.file)

@@ -134,13 +134,13 @@ def _summary(
     if status is JobStatus.CANCELED:
         # Its chunks were never answered for: what was planned and is there was rendered.
         made |= _planned(job, store, buckets)
-    video = ObjectRef(bucket=job.scene.bucket, key=keys.video_key(job.scene.key, job.video.container))
+    film = documents.stitched(store, buckets, job_id) if job.films and error is None else None
     return base.model_copy(
         update={
             "scene": job.scene.key,
             "frames": _counts(job, made, store),
             "output": ObjectRef(bucket=job.outputs.bucket, key=job.outputs.prefix),
-            "video": video if job.films and error is None else None,
+            "video": None if film is None else ObjectRef(bucket=film["bucket"], key=film["key"]),
         }
     )
 

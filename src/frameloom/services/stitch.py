@@ -11,32 +11,56 @@ from frameloom.model.errors import EncodeFailed
 from frameloom.model.job import Job
 from frameloom.model.settings import CONTENT_TYPES
 from frameloom.services import documents, video
-from frameloom.services.ports import Buckets, StoredObject, StreamStore
+from frameloom.services.films import IDENTITY, Place, find_place
+from frameloom.services.ports import Buckets, StoredObject, StreamStore, Taken
 from frameloom.services.streams import PART_BYTES, ObjectReader, ObjectWriter, part_bytes
 from frameloom.services.verify import plan_segments
 
 # Requests at once, and segments that are opened while one is copied: short ones take no longer than their bytes.
 FETCHERS, SEGMENTS_AHEAD = 8, 4
+# How often another job may be quicker to take the name that was free.
+TRIES = 10
 
 
 def stitch(job_id: str, *, store: StreamStore, buckets: Buckets) -> dict[str, Any]:
     """Join the job's segments by stream copy into the film beside its scene; return where it is.
 
-    The film is there whole or not at all. Run twice, even at once, it leaves the same film.
+    The film is there whole or not at all, and replaces nothing but itself. Run twice, even at once, it leaves the same
+    film.
 
     Raises:
         EncodeFailed: a segment is not there or not whole, or they don't hold the film's frames.
     """
     job = documents.load_job(store, buckets, job_id)
-    frames = len(documents.film_frames(store, buckets, job_id))
+    frames = documents.film_frames(store, buckets, job_id)
+    for _ in range(TRIES):
+        place = find_place(store, job, frames)
+        try:
+            size = _join(job, len(frames), place, store=store, buckets=buckets)
+        except Taken:
+            # Another job's film, or somebody's file, came to lie there meanwhile.
+            continue
+        stitched = {"bucket": buckets.scenes, "key": place.key, "frames": len(frames), "bytes": size}
+        documents.write_stitched(store, buckets, job_id, stitched)
+        return stitched
+    raise EncodeFailed(problem=f"{place.key!r} and what it was called before were taken while it was made")
+
+
+def _join(job: Job, frames: int, place: Place, *, store: StreamStore, buckets: Buckets) -> int:
+    """Put the film at its place and return its size in bytes; raises Taken where that is another's by now."""
     container = job.video.container
-    key = keys.video_key(job.scene.key, container)
     room = video.index_room(frames)
     with ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch") as pool:
         stored = list(pool.map(lambda key: _stored(store, buckets.logs, key), _segment_keys(job, frames)))
         part = part_bytes(room + sum(segment.size for segment in stored))
         with (
-            store.in_parts(buckets.scenes, key, content_type=CONTENT_TYPES[container]) as parts,
+            store.in_parts(
+                buckets.scenes,
+                place.key,
+                content_type=CONTENT_TYPES[container],
+                metadata={IDENTITY: place.identity},
+                replaces=place.replaces,
+            ) as parts,
             # The head has the length of a part beside the index, since S3 takes no shorter ones.
             ObjectWriter(parts, head=room + PART_BYTES, part=part) as film,
         ):
@@ -45,7 +69,7 @@ def stitch(job_id: str, *, store: StreamStore, buckets: Buckets) -> dict[str, An
                 video.join_segments(segments, film, job.rate(), frames=frames, kind=container)
             except LookupError as error:
                 raise EncodeFailed(problem=f"a segment went away while the film was made: {error}") from error
-    return {"bucket": buckets.scenes, "key": key, "frames": frames, "bytes": film.size}
+    return film.size
 
 
 def _segment_keys(job: Job, frames: int) -> list[str]:

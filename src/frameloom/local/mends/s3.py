@@ -1,5 +1,6 @@
 """Buckets with the properties that the template gives them, and events as S3 sends them."""
 
+import contextlib
 import threading
 import time
 import uuid
@@ -7,6 +8,7 @@ from typing import Any
 
 from moto.events.models import events_backends
 from moto.s3 import models, notifications, responses
+from moto.s3.exceptions import MissingKey, PreconditionFailed
 
 from frameloom.local.mends.patch import replace, replace_created
 
@@ -27,6 +29,8 @@ def apply() -> None:
     replace(notifications, "send_event", _waits_for_the_object)
     replace(responses.S3Response, "_key_response", _tells_at_the_end)
     replace(responses.S3Response, "_bucket_response", _tells_at_the_end)
+    replace(responses.S3Response, "_key_response_put", _keeps_its_condition)
+    replace(responses.S3Response, "_key_response_post", _keeps_its_condition)
     replace(notifications, "_send_event_bridge_message", lambda _: _tell_event_bridge)
 
 
@@ -84,6 +88,30 @@ def _tells_at_the_end(original: Any) -> Any:
         for event in held.values():
             notifications.send_event(*event)
         return answer
+
+    return respond
+
+
+_conditional = threading.Lock()
+
+
+def _keeps_its_condition(original: Any) -> Any:
+    """Fact: of two writes that want no object there both may find none, since the look and the write are two steps.
+
+    The end of an upload in parts does not ask for `If-Match` at all.
+    """
+
+    def respond(self: Any, *args: Any, **kwargs: Any) -> Any:
+        wanted = self.headers.get("If-Match")
+        conditional = wanted is not None or self.headers.get("If-None-Match") is not None
+        with _conditional if conditional else contextlib.nullcontext():
+            if wanted is not None and self._get_param("uploadId"):
+                there = self.backend.get_object(self.bucket_name, self.parse_key_name())
+                if there is None:
+                    raise MissingKey
+                if there.etag.strip('"') != wanted.strip('"'):
+                    raise PreconditionFailed("If-Match")
+            return original(self, *args, **kwargs)
 
     return respond
 
