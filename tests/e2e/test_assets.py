@@ -98,7 +98,7 @@ def test_a_linked_library_is_fetched_with_its_scene(rig: Rig, tmp_path: Path) ->
     assert (missing.error, "//../sets/set.blend" in (missing.cause or "")) == ("MissingAssets", True)
     rig.upload_quietly(library, "sets/set.blend")
     missing = render(rig, "film/linked.blend")
-    assert (missing.error, "//textures/wood.png (of sets/set.blend)" in (missing.cause or "")) == (
+    assert (missing.error, "//textures/wood.png (of //../sets/set.blend)" in (missing.cause or "")) == (
         "MissingAssets",
         True,
     )

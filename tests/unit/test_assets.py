@@ -109,7 +109,7 @@ def test_a_library_is_asked_what_it_refers_to_from_its_own_folder(tmp_path: Path
     reference = Reference(path="//../sets/set.blend", library=True)
     there = store()
     there.put("scenes", "sets/set.blend", library)
-    assert find(there, reference).missing == ("//textures/wood.png (of sets/set.blend)",)
+    assert find(there, reference).missing == ("//textures/wood.png (of //../sets/set.blend)",)
     there.put("scenes", "sets/textures/wood.png", b"wood")
     found = find(there, reference)
     assert [asset.key for asset in found.assets] == ["sets/set.blend", "sets/textures/wood.png"]

@@ -1,5 +1,6 @@
 """A job from the command line, on a farm in memory: what lies where, what is said, and what a second run does."""
 
+import errno
 import io
 import json
 import os
@@ -11,13 +12,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from frameloom.cli.request import place_of
 from frameloom.model.errors import FarmUnavailable, FramesMissing
 from frameloom.model.request import START, START_NO
 from frameloom.model.status import JobStatus
 from frameloom.services.upload import DIGEST
 from tests.jobs import BUCKETS
 from tests.scenes import make_scene
-from tests.unit.cli_farm import VIDEO, MemoryFarm, Terminal, files
+from tests.unit.cli_farm import VIDEO, MemoryFarm, Ran, Terminal, files
 
 LOST = FramesMissing(count=4, total=5, frames="2-5", reason="Nobody said why.")
 
@@ -117,11 +119,107 @@ def test_frames_only_makes_no_video(terminal: Terminal) -> None:
     assert ran.code == 0
     assert "video" not in ran.out
     assert not Path("out/shot.mp4").exists()
+    # It keeps no film from its name.
+    assert files(Path("out")) >= {"shot", "shot.frames.report.json"}
+    ran = terminal.run("render", "shot.blend", "--out", "out")
+    assert ran.out.splitlines()[1] == "  video   out/shot.mp4"
+
+
+def outcome(ran: Ran) -> tuple[str | None, str]:
+    """Return where a job's video and report lie, by what it said in JSON."""
+    assert ran.code == 0, ran
+    paths = json.loads(ran.out)["paths"]
+    return paths.get("video"), paths["report"]
+
+
+def test_another_film_gets_the_next_version_and_the_same_one_its_own_name_again(terminal: Terminal) -> None:
+    def render(film: bytes, *words: str) -> tuple[str | None, str]:
+        terminal.farm.video = film
+        return outcome(terminal.run("render", "shot.blend", "--out", "out", "--json", *words))
+
+    first = render(b"five frames")
+    assert first == ("out/shot.mp4", "out/shot.report.json")
+    report = Path(first[1]).read_bytes()
+    assert render(b"one frame", "--frames", "3") == ("out/shot_v002.mp4", "out/shot_v002.report.json")
+    assert render(b"smaller", "--resolution", "50") == ("out/shot_v003.mp4", "out/shot_v003.report.json")
+    assert (Path("out/shot.mp4").read_bytes(), Path(first[1]).read_bytes()) == (b"five frames", report)
+    assert render(b"one frame", "--frames", "3") == ("out/shot_v002.mp4", "out/shot_v002.report.json")
+    # The frames have changed, or the encoder: whoever has seen the first film keeps it.
+    assert render(b"five other frames") == ("out/shot_v004.mp4", "out/shot_v004.report.json")
+    # A film that was moved away has left its report, and comes back to it.
+    Path("out/shot.mp4").rename("seen.mp4")
+    assert render(b"five frames") == first
+    assert Path("seen.mp4").read_bytes() == b"five frames"
+    assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
+
+
+def test_reports_of_frames_have_versions_too(terminal: Terminal) -> None:
+    def render(*words: str) -> tuple[str | None, str]:
+        return outcome(terminal.run("render", "shot.blend", "--out", "out", "--frames-only", "--json", *words))
+
+    assert render("--frames", "1-2") == (None, "out/shot.frames.report.json")
+    assert render("--frames", "3") == (None, "out/shot_v002.frames.report.json")
+    assert render("--frames", "1-2") == (None, "out/shot.frames.report.json")
+
+
+def test_films_of_two_scenes_of_one_name_lie_side_by_side(terminal: Terminal) -> None:
+    for folder, film in (("A", b"film of A"), ("B", b"film of B")):
+        Path(folder).mkdir()
+        make_scene(Path(folder, "shot.blend").absolute(), frames=(1, len(folder + film.decode()[-1])))
+        terminal.farm.video = film
+        terminal.run("render", f"{folder}/shot.blend", "--out", "out")
+    assert Path("out/shot.mp4").read_bytes() == b"film of A"
+    assert Path("out/shot_v002.mp4").read_bytes() == b"film of B"
+    scenes = {stored.key for stored in terminal.farm.store.list(BUCKETS.scenes, "") if stored.key.endswith(".blend")}
+    assert scenes == {place_of(Path("A/shot.blend")), place_of(Path("B/shot.blend"))}
+
+
+@pytest.mark.parametrize("foreign", ["shot.mp4", "shot.report.json"])
+def test_a_file_that_no_farm_made_is_never_replaced(terminal: Terminal, foreign: str) -> None:
+    Path("out").mkdir()
+    Path("out", foreign).write_bytes(b"somebody's")
+    Path("shot_v002.blend").touch()
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--json")
+    # The name of the second version is that of another scene's film.
+    assert outcome(ran) == ("out/shot_v003.mp4", "out/shot_v003.report.json")
+    assert Path("out", foreign).read_bytes() == b"somebody's"
+
+
+def test_a_file_that_comes_while_the_film_is_fetched_is_not_replaced(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def late(source: Path, target: Path) -> None:
+        if not target.exists() and target.name == "shot.mp4":
+            target.write_bytes(b"another command's")
+        link(source, target)
+
+    monkeypatch.setattr("os.link", late)
+    assert outcome(terminal.run("render", "shot.blend", "--out", "out", "--json"))[0] == "out/shot_v002.mp4"
+    assert Path("out/shot.mp4").read_bytes() == b"another command's"
+
+
+def test_a_disk_without_links_will_do(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    for video in ("out/shot.mp4", "out/shot_v002.mp4"):
+        terminal.farm.video = video.encode()
+        assert outcome(terminal.run("render", "shot.blend", "--out", "out", "--json"))[0] == video
+        assert Path(video).read_bytes() == video.encode()
+
+
+def test_a_film_is_called_as_the_request_says(terminal: Terminal) -> None:
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--json", "--set", "film=night")
+    assert outcome(ran) == ("out/night.mp4", "out/night.report.json")
+    assert terminal.farm.job().film == "night"
 
 
 def test_a_scene_is_uploaded_as_one_whose_job_is_started_by_its_uploader(terminal: Terminal) -> None:
     terminal.run("render", "shot.blend", "--out", "out")
-    stored = terminal.farm.store.head(BUCKETS.scenes, "shot.blend")
+    stored = terminal.farm.store.head(BUCKETS.scenes, place_of(Path("shot.blend")))
     assert stored is not None
     assert stored.metadata == {START: START_NO, DIGEST: terminal.farm.job().scene.digest}
 
@@ -208,7 +306,7 @@ def test_a_job_that_fails_says_why_and_keeps_what_it_made(terminal: Terminal) ->
     assert ran.code == 1
     assert ran.err.splitlines()[-1] == f"frameloom: {LOST}"
     assert {path.name for path in frames_folder().iterdir()} == {"000001.png"}
-    assert "  report  out/shot.report.json" in ran.out
+    assert "  report  out/shot.frames.report.json" in ran.out
     assert not Path("out/shot.mp4").exists()
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from frameloom.cli.request import place_of
 from frameloom.model.request import START, START_NO
 from tests.jobs import BUCKETS
 from tests.scenes import make_scene
-from tests.unit.cli_farm import MemoryFarm, Terminal
+from tests.unit.cli_farm import VIDEO, MemoryFarm, Terminal
 from tests.unit.test_cli_job import png
 
 
@@ -26,10 +27,15 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 
 def stored(terminal: Terminal) -> dict[str, str | None]:
-    """Return the version of each object in the scenes bucket."""
+    """Return the version of each object in the scenes bucket, by where it lies from here."""
     store = terminal.farm.store
     heads = (store.head(BUCKETS.scenes, each.key) for each in store.list(BUCKETS.scenes, ""))
-    return {head.key: head.version for head in heads if head is not None}
+    return {head.key.removeprefix(here()): head.version for head in heads if head is not None}
+
+
+def here() -> str:
+    """Return the place in the bucket of all that lies in the current folder."""
+    return place_of(Path("shot.blend")).removesuffix("shot.blend")
 
 
 def frames(terminal: Terminal) -> list[str | None]:
@@ -44,7 +50,7 @@ def test_all_that_a_scene_refers_to_goes_up_beside_it_and_renders_with_it(termin
     assert ran.code == 0, ran.err
     assert stored(terminal) == {"shot.blend": "v1", "sets/set.blend": "v1", "sets/textures/wood.png": "v1"}
     assert terminal.farm.job().scene.assets is not None
-    library = terminal.farm.store.head(BUCKETS.scenes, "sets/set.blend")
+    library = terminal.farm.store.head(BUCKETS.scenes, here() + "sets/set.blend")
     assert library is not None
     assert library.metadata[START] == START_NO
     assert "2 of 2 files" in ran.err
@@ -82,7 +88,7 @@ def test_what_is_neither_here_nor_there_is_refused_before_a_job_starts(terminal:
     Path("sets/textures/wood.png").unlink()
     ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
     assert ran.code == 2
-    assert "not there: //textures/wood.png (of sets/set.blend). " in ran.err
+    assert "not there: //textures/wood.png (of //sets/set.blend). " in ran.err
     assert terminal.farm.executions.list(limit=1) == []
     ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only", "--set", "missing_assets=render")
     assert ran.code == 0, ran.err
@@ -90,16 +96,57 @@ def test_what_is_neither_here_nor_there_is_refused_before_a_job_starts(terminal:
 
 def test_what_is_there_already_need_not_be_here(terminal: Terminal) -> None:
     Path("sets/textures/wood.png").unlink()
-    terminal.farm.store.put(BUCKETS.scenes, "sets/textures/wood.png", b"wood")
+    terminal.farm.store.put(BUCKETS.scenes, here() + "sets/textures/wood.png", b"wood")
     assert terminal.run("render", "shot.blend", "--out", "out", "--frames-only").code == 0
 
 
-def test_a_file_above_the_scenes_folder_asks_for_a_deeper_key(terminal: Terminal) -> None:
+def test_a_file_above_the_scenes_folder_has_a_place_and_a_key_of_ones_own_may_need_more_folders(
+    terminal: Terminal,
+) -> None:
     Path("film").mkdir()
     make_scene(Path("film/shot.blend").absolute(), missing_image="//../wood.png")
     Path("wood.png").write_bytes(b"wood")
     ran = terminal.run("render", "film/shot.blend", "--out", "out", "--frames-only")
+    assert ran.code == 0, ran.err
+    assert stored(terminal) == {"film/shot.blend": "v1", "wood.png": "v1"}
+    ran = terminal.run("render", "film/shot.blend", "--out", "out", "--frames-only", "--set", "file=shot.blend")
     assert (ran.code, "--set file=film/shot.blend" in ran.err) == (2, True)
     ran = terminal.run("render", "film/shot.blend", "--out", "out", "--frames-only", "--set", "file=film/shot.blend")
     assert ran.code == 0, ran.err
-    assert stored(terminal) == {"film/shot.blend": "v1", "wood.png": "v1"}
+    # Without a folder before them, they lie where the request says.
+    assert {"film/shot.blend", "wood.png"} <= {each.key for each in terminal.farm.store.list(BUCKETS.scenes, "")}
+
+
+@pytest.mark.parametrize("words", [(), ("--out", "."), ("--out", "elsewhere/..")])
+def test_a_film_that_would_replace_its_own_footage_is_refused_before_anything_starts(
+    terminal: Terminal, words: tuple[str, ...]
+) -> None:
+    footage(Path("shot.mp4"))
+    ran = terminal.run("render", "shot.blend", *words)
+    assert (ran.code, "'shot.mp4', which the scene reads" in ran.err.replace("elsewhere/../", "")) == (2, True)
+    assert "--out" in ran.err
+    assert (terminal.farm.opened, stored(terminal)) == (0, {})
+    assert Path("shot.mp4").read_bytes() == b"footage"
+
+
+def test_footage_of_a_library_counts_and_frames_alone_replace_none(terminal: Terminal) -> None:
+    make_scene(Path("sets/set.blend").absolute(), missing_image="//../shot.mp4")
+    Path("shot.mp4").write_bytes(b"footage")
+    assert terminal.run("render", "shot.blend").code == 2
+    assert terminal.run("render", "shot.blend", "--frames-only").code == 0
+
+
+def test_with_another_folder_both_the_footage_and_the_film_are_kept_here_and_in_the_bucket(terminal: Terminal) -> None:
+    footage(Path("shot.mp4"))
+    ran = terminal.run("render", "shot.blend", "--out", "out")
+    assert ran.code == 0, ran.err
+    assert (Path("shot.mp4").read_bytes(), Path("out/shot.mp4").read_bytes()) == (b"footage", VIDEO)
+    store = terminal.farm.store
+    assert store.get(BUCKETS.scenes, here() + "shot.mp4") == b"footage"
+    assert store.get(BUCKETS.scenes, here() + "shot_film.mp4") == VIDEO
+
+
+def footage(path: Path) -> None:
+    """Have shot.blend read a film beside it."""
+    make_scene(Path("shot.blend").absolute(), missing_image="//shot.mp4")
+    path.write_bytes(b"footage")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from frameloom.model.frames import FrameRange
-from frameloom.services.fetch import FrameFetcher, fetch_file, offer_frames, whole_file, whole_frames
+from frameloom.services.fetch import FrameFetcher, offer_frames, whole_file, whole_frames
 from frameloom.services.memory import MemoryStore
 
 BUCKET, PREFIX = "frames", "shot/0123456789abcdef/"
@@ -53,12 +53,6 @@ def test_what_was_there_stays_when_writing_fails(tmp_path: Path, error: BaseExce
     with pytest.raises(type(error)):
         write_half()
     assert files(tmp_path) == {"film.mp4": b"old"}
-
-
-def test_an_object_that_is_not_there_leaves_no_file(tmp_path: Path, store: MemoryStore) -> None:
-    with pytest.raises(LookupError):
-        fetch_file(store, BUCKET, "shot.mp4", tmp_path / "shot.mp4")
-    assert files(tmp_path) == {}
 
 
 def test_frames_arrive_under_their_own_names(tmp_path: Path, store: MemoryStore) -> None:

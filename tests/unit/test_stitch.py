@@ -122,7 +122,7 @@ def test_two_films_at_once_never_take_each_others_name(store: Films) -> None:
         with stream(*args, **options) as parts:
             yield parts
 
-    store.in_parts = together  # type: ignore[method-assign, assignment]
+    store.in_parts = together  # type: ignore[method-assign]
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(lambda: str(stitch("shot-1", store=store, buckets=BUCKETS)["key"]))
         made = {another(store, "smaller", video=VideoSettings(quality=40)), one.result()}

@@ -1,12 +1,12 @@
 """Run one job from here: check, reach the farm, upload, start, follow, fetch, and say where it all lies."""
 
-import json as json_format
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,20 @@ import typer
 from frameloom.cli.answers import FAILED, tell_error, tell_json
 from frameloom.cli.display import Display, duration, make_display
 from frameloom.cli.interrupts import Interrupts
-from frameloom.cli.request import build_request, find_scene
+from frameloom.cli.request import apart_from, build_request, find_scene
 from frameloom.cli.results import Results
 from frameloom.cli.target import Farm, Target, find_target
+from frameloom.cli.versions import Kept, keep
 from frameloom.model import keys
 from frameloom.model.job import Job
 from frameloom.model.report import FrameCounts, JobReport
 from frameloom.model.request import START, START_NO, JobRequest
 from frameloom.model.status import JobStatus
 from frameloom.services import documents
-from frameloom.services.fetch import FrameFetcher, fetch_file, offer_frames, whole_file, whole_frames
+from frameloom.services.fetch import FrameFetcher, offer_frames, whole_frames
 from frameloom.services.follow import Snapshot, follow
 from frameloom.services.prepare import Settled, settle, with_assets
-from frameloom.services.upload import DIGEST, upload_assets
+from frameloom.services.upload import DIGEST, find_places, upload_assets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +85,22 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
         target = find_target(stack=order.stack, local=order.local, workers=order.workers)
         if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
             request = request.model_copy(update={"max_workers": target.chunks_at_once})
-        settled = settle(request, scene, blender=target.blender(), device=target.device())
-        results = Results.of(order.out, request)
+        settled = settle(request, scene, blender=target.blender(), device=target.device(), name=scene.name)
+        results = Results.of(order.out, request, scene)
         results.check(settled.render_key)
+        assets = find_places(scene, request.file, settled.references)
+        if request.output != "frames":
+            results.check_against(assets.values())
+            request = apart_from(request, assets)
         with make_display(quiet=quiet, json=json) as display:
             errand = Errand(
-                scene=scene, request=request, settled=settled, results=results, display=display, began=began
+                scene=scene,
+                request=request,
+                settled=settled,
+                assets=assets,
+                results=results,
+                display=display,
+                began=began,
             )
             ending = interrupts.surely(lambda: errand.run(target, interrupts), target.close)
     tell_ending(ending, json=json, quiet=quiet)
@@ -105,9 +116,17 @@ class Errand:
     """A job that was checked and can be brought to a farm."""
 
     def __init__(
-        self, *, scene: Path, request: JobRequest, settled: Settled, results: Results, display: Display, began: float
+        self,
+        *,
+        scene: Path,
+        request: JobRequest,
+        settled: Settled,
+        assets: Mapping[str, Path],
+        results: Results,
+        display: Display,
+        began: float,
     ) -> None:
-        self._scene, self._request, self._settled = scene, request, settled
+        self._scene, self._request, self._settled, self._assets = scene, request, settled, assets
         self._results, self._display, self._began = results, display, began
         self._folder = results.frames(settled.render_key)
         # Frames that are known to lie whole in the folder.
@@ -142,14 +161,7 @@ class Errand:
         Raises:
             MissingAssets: some are neither here nor there.
         """
-        upload_assets(
-            self._scene,
-            self._request.file,
-            self._settled.references,
-            store=farm.store,
-            bucket=farm.buckets.scenes,
-            tell=self._display.say,
-        )
+        upload_assets(self._assets, store=farm.store, bucket=farm.buckets.scenes, tell=self._display.say)
         self._settled = with_assets(self._settled, self._request, store=farm.store, buckets=farm.buckets)
         self._folder = self._results.frames(self._settled.render_key)
 
@@ -203,13 +215,7 @@ class Errand:
         ended = snapshot.execution
         report = documents.read(farm.store, farm.buckets.logs, keys.report_key(ended.job_id))
         summary = None if report is None else JobReport.model_validate(report).summary
-        if report is not None:
-            with whole_file(self._results.report) as partial:
-                partial.write_text(json_format.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
-        video = None if summary is None else summary.video
-        if video is not None:
-            self._display.say("Fetching the video")
-            fetch_file(farm.store, video.bucket, video.key, self._results.video)
+        kept = None if report is None else self._keep(report, snapshot.job, farm)
         error, cause = ended.error, ended.cause
         if ended.status is JobStatus.CANCELED:
             error, cause = "Canceled", f"Job {ended.job_id} was canceled: {ended.cause or 'nobody said why'}"
@@ -221,11 +227,34 @@ class Errand:
             status=ended.status,
             frames=_counts(snapshot) if summary is None else summary.frames,
             seconds=time.monotonic() - self._began,
-            video=self._results.video if video is not None else None,
+            video=None if kept is None else kept.video,
             folder=folder if folder.is_dir() else None,
-            report=self._results.report if report is not None else None,
+            report=None if kept is None else kept.report,
             error=error,
             cause=cause,
+        )
+
+    def _keep(self, report: dict[str, Any], job: Job | None, farm: Farm) -> Kept:
+        """Bring the report and the video of a job that has ended into the output folder."""
+        video = JobReport.model_validate(report).summary.video
+        if video is not None:
+            self._display.say("Fetching the video")
+        return keep(
+            self._results,
+            report,
+            identity=self._identity() if job is None else job.film_identity(job.frame_range()),
+            fetch=None if video is None else partial(farm.store.download, video.bucket, video.key),
+        )
+
+    def _identity(self) -> str:
+        """Return the identity of what was asked for, of a job of which the farm has settled nothing."""
+        request, settled = self._request, self._settled
+        return keys.film_identity(
+            scene=request.file,
+            render=settled.render_key,
+            frames=str(settled.frames),
+            fps=settled.fps,
+            video=None if request.output == "frames" else request.video,
         )
 
 

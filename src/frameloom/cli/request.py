@@ -1,11 +1,17 @@
 """From a command's options to the request of a job."""
 
-from collections.abc import Iterable, Mapping
+import getpass
+import itertools
+import os
+import platform
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest, SceneUnreadable
-from frameloom.model.request import JobRequest
+from frameloom.model.request import MAX_FILM_LENGTH, JobRequest, scene_file
+from frameloom.services.disk import Disk
 
 
 def find_scene(path: Path) -> Path:
@@ -25,7 +31,7 @@ def find_scene(path: Path) -> Path:
 
 
 def build_request(scene: Path, fields: Mapping[str, str | None], settings: Iterable[str] = ()) -> JobRequest:
-    """Return the request for `scene`, which will lie in the scenes bucket under its own name.
+    """Return the request for `scene`, which will lie in the scenes bucket where `place_of` says, or `file`.
 
     Args:
         fields: by the request's names, with a dot before what is nested; None stands for 'not given'.
@@ -42,7 +48,50 @@ def build_request(scene: Path, fields: Mapping[str, str | None], settings: Itera
         if name in given:
             raise InvalidRequest(field=name, problem="is given twice")
         given[name] = value
-    return JobRequest.read(_nested({"file": scene.name} | given))
+    return JobRequest.read(_nested({"file": given.get("file") or place_of(scene)} | given))
+
+
+def place_of(scene: Path) -> str:
+    """Return the key of a scene of this disk: no other file has it, and this one always does.
+
+    Raises:
+        InvalidRequest: its path is none that a key can hold.
+    """
+    disk = Disk.of(scene)
+    key = keys.disk_key(keys.owner(_user(), platform.node()), str(disk.root), disk.key(scene))
+    try:
+        return scene_file(key)
+    except ValueError as error:
+        problem = (
+            f"{str(scene)!r} has no place in the scenes bucket, whose key {error}: name one by "
+            "--set file=film/shot.blend"
+        )
+        raise InvalidRequest(field="SCENE.blend", problem=problem) from None
+
+
+def apart_from(request: JobRequest, assets: Collection[str]) -> JobRequest:
+    """Return the request with another name for the film in the bucket where the scene reads a file of that name.
+
+    In the bucket a film lies beside its scene; here it goes to a folder of its own, under the scene's name.
+    """
+    if request.film is not None or _film_key(request, None) not in assets:
+        return request
+    stem = keys.video_stem(request.file).rpartition("/")[2]
+    stem = stem if len(stem.encode()) < MAX_FILM_LENGTH // 2 else "shot"
+    names = (f"{stem}_film{number}" for number in itertools.chain([""], itertools.count(2)))
+    return request.model_copy(update={"film": next(name for name in names if _film_key(request, name) not in assets)})
+
+
+def _film_key(request: JobRequest, name: str | None) -> str:
+    return keys.video_key(request.file, request.video.container, name=name)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # A container's user need not have a name.
+        return f"uid-{os.getuid()}"
 
 
 def _nested(fields: Mapping[str, str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,29 +11,39 @@ from frameloom.model.errors import InvalidRequest
 from frameloom.model.request import JobRequest
 from frameloom.model.settings import Container
 
+# How the name of a film's report ends, and that of a job without a film, which must not keep a film from its name.
+REPORT, FRAMES_REPORT = "report.json", "frames.report.json"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """The files that a job leaves in the output folder; `stem` is the scene's name without `.blend`."""
+    """The files that a job leaves in the output folder.
+
+    Attributes:
+        scene: the scene's file.
+        stem: the scene's name without `.blend`, in the bucket: what the folder of its frames is called.
+        name: what its film and its report are called, but for their versions.
+    """
 
     out: Path
+    scene: Path
     stem: str
+    name: str
     container: Container
 
     @classmethod
-    def of(cls, out: Path, request: JobRequest) -> "Results":
+    def of(cls, out: Path, request: JobRequest, scene: Path) -> "Results":
         """Return the results of what a request asks for."""
-        return cls(out=out, stem=keys.scene_stem(request.file.rpartition("/")[2]), container=request.video.container)
+        stem = keys.scene_stem(request.file.rpartition("/")[2])
+        return cls(out=out, scene=scene, stem=stem, name=request.film or stem, container=request.video.container)
 
-    @property
-    def video(self) -> Path:
-        """Return the video's path."""
-        return self.out / f"{self.stem}.{self.container}"
+    def video(self, version: int = 1) -> Path:
+        """Return the path of a version of the film."""
+        return self.out / f"{keys.versioned(self.name, version)}.{self.container}"
 
-    @property
-    def report(self) -> Path:
-        """Return the report's path."""
-        return self.out / f"{self.stem}.report.json"
+    def report(self, version: int = 1, *, film: bool = True) -> Path:
+        """Return the path of the report on a version of the film, or on a job that made none."""
+        return self.out / f"{keys.versioned(self.name, version)}.{REPORT if film else FRAMES_REPORT}"
 
     def frames(self, render_key: str) -> Path:
         """Return the folder of the frames of one render; another render's lie beside it."""
@@ -46,9 +57,33 @@ class Results:
         """
         for folder in (self.out, self.frames(render_key)):
             _check_folder(folder)
-        for path in (self.video, self.report):
+        for path in (self.video(), self.report(), self.report(film=False)):
             if path.is_dir():
                 raise InvalidRequest(field="--out", problem=f"{str(path)!r} is a folder, where a file must go")
+
+    def check_against(self, assets: Iterable[Path]) -> None:
+        """Refuse a film that has the place of a file that the scene reads.
+
+        Raises:
+            InvalidRequest: it has.
+        """
+        film = self.video()
+        if any(_same_file(film, asset) for asset in assets):
+            problem = (
+                f"the film would replace {str(film)!r}, which the scene reads: choose another folder by --out, or "
+                "another name by --set film=NAME"
+            )
+            raise InvalidRequest(field="--out", problem=problem)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    # One may not be there yet; two may be there as one, such as by a link or where capitals don't count.
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _check_folder(folder: Path) -> None:

@@ -72,7 +72,7 @@ def look(scene: Path, *, blender: str | None) -> Finding:
     Raises:
         JobImpossible: it cannot be read, or a library cannot.
     """
-    request = build_request(scene, {})
+    request = build_request(scene, {"file": scene.name})
     facts = read_scene(scene)
     disk = Disk.of(scene)
     found = find_assets(disk, "", disk.key(scene), facts.references)

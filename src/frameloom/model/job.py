@@ -66,10 +66,14 @@ class Job(Value):
         return FrameRange.parse(self.frames)
 
     def film_identity(self, frames: FrameRange) -> str:
-        """Return the name of this job's film of `frames`."""
+        """Return the name of this job's film of `frames`, or of the frames where it makes none."""
         render = keys.render_of(self.outputs.prefix)
         return keys.film_identity(
-            scene=self.scene.key, render=render, frames=str(frames), fps=self.fps, video=self.video
+            scene=self.scene.key,
+            render=render,
+            frames=str(frames),
+            fps=self.fps,
+            video=self.video if self.films else None,
         )
 
     def rate(self) -> Fraction:

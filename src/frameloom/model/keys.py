@@ -17,6 +17,7 @@ from datetime import datetime
 
 from frameloom.model.settings import EXTENSIONS, Container, FrameFormat, RenderSettings, VideoSettings
 
+_NAME_TAKES_NOT = re.compile(r"[^A-Za-z0-9._-]+")
 # Of films that come after the first: three digits, and more where there are a thousand.
 _VERSION = re.compile(r"[0-9]{3,9}", re.ASCII)
 
@@ -24,6 +25,25 @@ _VERSION = re.compile(r"[0-9]{3,9}", re.ASCII)
 def scene_stem(scene: str) -> str:
     """Return a scene's key without `.blend`."""
     return scene.removesuffix(".blend")
+
+
+def disk_key(owner: str, root: str, path: str) -> str:
+    """Return the key of a file that lies at `path` below `root` of its owner's disk: the bucket mirrors the disk.
+
+    So what lies beside or above a scene has a place beside or above it, and two files never have the same one.
+
+    Args:
+        root: what is before the path: `/`, or of Windows a drive or a share, which becomes a folder.
+    """
+    drive = _NAME_TAKES_NOT.sub("-", root).strip("-")
+    return "/".join(part for part in (owner, drive, path) if part)
+
+
+def owner(user: str, host: str) -> str:
+    """Return the folder of all that a user of a machine uploads: readable, and unlike that of any other."""
+    machine = host.partition(".")[0].lower()
+    unlike = hashlib.sha256(f"{user}\n{machine}".encode()).hexdigest()[:8]
+    return f"{_NAME_TAKES_NOT.sub('-', user).strip('-.') or 'user'}-{unlike}"
 
 
 def render_key(*, digest: str, settings: RenderSettings, assets: Mapping[str, str] | None = None) -> str:
@@ -217,12 +237,9 @@ def log_part_key(job_id: str, worker: str, part: str) -> str:
     return f"{worker_log_prefix(job_id, worker)}{part}.jsonl"
 
 
-_JOB_ID_TAKES_NOT = re.compile(r"[^A-Za-z0-9._-]+")
-
-
 def job_id(scene: str, suffix: str) -> str:
     """Return an execution's name from a scene's key and something unique, within Step Functions' 80 characters."""
-    stem = _JOB_ID_TAKES_NOT.sub("-", scene_stem(scene).rsplit("/", 1)[-1]).strip("-") or "job"
+    stem = _NAME_TAKES_NOT.sub("-", scene_stem(scene).rsplit("/", 1)[-1]).strip("-") or "job"
     return f"{stem[: 79 - len(suffix)]}-{suffix}"
 
 

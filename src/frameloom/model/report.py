@@ -36,7 +36,10 @@ class Summary(Value):
 
 
 class JobReport(Value):
-    """The report in the log bucket: the summary, and where the time went; seconds of wall time."""
+    """The report in the log bucket: the summary, and where the time went; seconds of wall time.
+
+    `identity` names what the job was to make, in a report that lies in an output folder; the log bucket has none.
+    """
 
     summary: Summary
     started: str
@@ -44,3 +47,4 @@ class JobReport(Value):
     seconds: float
     workers: list[str]
     chunks: list[ChunkResult]
+    identity: str | None = None

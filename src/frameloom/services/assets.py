@@ -1,5 +1,6 @@
 """Find beside a scene, in the scenes bucket, what it refers to."""
 
+import posixpath
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -133,8 +134,9 @@ def _references_of(store: Shelf, bucket: str, library: Asset) -> tuple[Reference
 
 
 def _words(scene: str, file: str, references: Iterable[Reference]) -> dict[str, None]:
-    own = file == scene
-    return dict.fromkeys(reference.path if own else f"{reference.path} (of {file})" for reference in references)
+    # Of a library, as the scene itself would refer to it: keys are long where they mirror a disk.
+    of = "" if file == scene else f" (of //{posixpath.relpath(f'/{file}', f'/{posixpath.dirname(scene)}')})"
+    return dict.fromkeys(f"{reference.path}{of}" for reference in references)
 
 
 def _shortened(name: str) -> str:

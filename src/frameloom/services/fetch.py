@@ -21,31 +21,27 @@ STREAMS = 8
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Give a path to write to; what was written there becomes `path` at the end, and nothing on an error.
+def partial_file(path: Path) -> Iterator[Path]:
+    """Give a path to write to, in the folder of `path`, so that moving what is there to `path` is one step.
 
-    The folder of `path` is made where it is missing.
+    What is there at the end goes away. The folder is made where it is missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder, so that the replacement is one step; the process keeps two of them apart.
+    # The process keeps two of them apart.
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield partial
-        partial.replace(path)
-    except BaseException:
+    finally:
         with suppress(OSError):
             partial.unlink()
-        raise
 
 
-def fetch_file(store: Store, bucket: str, key: str, path: Path) -> None:
-    """Write an object to `path`, whole.
-
-    Raises:
-        LookupError: there is no such object.
-    """
-    with whole_file(path) as partial:
-        store.download(bucket, key, partial)
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a path to write to; what was written there becomes `path` at the end, and nothing on an error."""
+    with partial_file(path) as partial:
+        yield partial
+        partial.replace(path)
 
 
 class FrameFetcher:

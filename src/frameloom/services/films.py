@@ -1,5 +1,6 @@
 """Where a film goes in the scenes bucket: over itself or beside the others, never over anything else."""
 
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -55,7 +56,5 @@ def _beside(store: Store, bucket: str, stem: str) -> Iterator[str]:
 
 
 def _next_version(there: list[StoredObject], films: dict[int, str], scenes: set[int]) -> int:
-    version = max(films, default=1 if there else 0) + 1
-    while version in scenes:
-        version += 1
-    return version
+    after = itertools.count(max(films, default=1 if there else 0) + 1)
+    return next(version for version in after if version not in scenes)

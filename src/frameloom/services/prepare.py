@@ -31,12 +31,14 @@ class Settled:
     """What a request comes to on a given scene.
 
     Attributes:
+        name: what to call the scene in messages.
         fps: frames per second.
         pixel_aspect: how wide a pixel is for its height.
         references: what the scene refers to outside of itself.
         assets: what of it was found, by its path from the scene's folder; none before it was looked for.
     """
 
+    name: str
     digest: str
     frames: FrameRange
     fps: str
@@ -53,20 +55,22 @@ class Settled:
         return keys.render_key(digest=self.digest, settings=self.settings, assets=tags)
 
 
-def settle(request: JobRequest, scene: Path, *, blender: str, device: Device) -> Settled:
+def settle(request: JobRequest, scene: Path, *, blender: str, device: Device, name: str | None = None) -> Settled:
     """Return what `request` comes to on the scene in a file; the command line asks it before it uploads.
 
     Args:
         blender: the version that the farm's workers hold.
         device: what they render on where the request names nothing else.
+        name: what to call the scene in messages; its key when None.
 
     Raises:
         JobImpossible: the scene cannot be read, is too new, lacks its camera, or does not fit the request.
     """
     if request.blender not in (None, blender):
         raise InvalidRequest(field="blender", problem=f"this farm renders with {blender}, not with {request.blender}")
-    facts = read_scene(scene, name=request.file)
-    check_version(facts, supported=blender, file=request.file)
+    name = request.file if name is None else name
+    facts = read_scene(scene, name=name)
+    check_version(facts, supported=blender, file=name)
     entry = facts.pick(request.scene, request.camera)
     _check_packing(request, entry)
     frames = request.frame_range()
@@ -77,6 +81,7 @@ def settle(request: JobRequest, scene: Path, *, blender: str, device: Device) ->
             )
         frames = FrameRange.between(entry.frame_start, entry.frame_end, entry.frame_step)
     return Settled(
+        name=name,
         digest=_digest(scene),
         frames=frames,
         fps=request.fps or _own_rate(entry.fps, films=request.output != "frames"),
@@ -193,13 +198,13 @@ def with_assets(settled: Settled, request: JobRequest, *, store: Store, buckets:
             its film.
     """
     found = find_assets(store, buckets.scenes, request.file, settled.references)
-    found.check(file=request.file, trusted=request.trust_scripts is True)
+    found.check(file=settled.name, trusted=request.trust_scripts is True)
     film = keys.video_key(request.file, request.video.container, name=request.film)
     if request.output != "frames" and film in found.named:
         problem = f"the film would replace {film!r}, which the scene reads: give the film another name"
         raise InvalidRequest(field="film", problem=problem)
     if found.missing and request.missing_assets == "fail":
-        raise MissingAssets(file=request.file, assets=listed(found.missing))
+        raise MissingAssets(file=settled.name, assets=listed(found.missing))
     folder = posixpath.dirname(request.file)
     return replace(settled, assets={posixpath.relpath(f"/{asset.key}", f"/{folder}"): asset for asset in found.assets})
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -19,23 +19,14 @@ DIGEST = "frameloom-digest"
 STREAMS = 8
 
 
-def upload_assets(
-    scene: Path, file: str, references: Iterable[Reference], *, store: Store, bucket: str, tell: Callable[[str], None]
-) -> int:
-    """Upload what a scene refers to and its libraries in turn, beside the scene's key; return how many went up.
+def upload_assets(places: Mapping[str, Path], *, store: Store, bucket: str, tell: Callable[[str], None]) -> int:
+    """Upload what a scene refers to, from its places on this disk, by key; return how many files went up.
 
-    What is there with the same content stays, so a run that was broken off goes on where it was. What is not on
-    this disk is passed over: it may be in the bucket.
+    What is there with the same content stays, so a run that was broken off goes on where it was.
 
     Args:
-        file: the key that the scene has in the bucket, or will have.
         tell: is given a sentence about how far it is.
-
-    Raises:
-        InvalidRequest: a file lies where the bucket has no place, beside that key.
-        SceneUnreadable: a library is none.
     """
-    places = _places(scene, file, references)
     with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="upload") as pool:
         uploads = [pool.submit(_upload, path, key, store, bucket) for key, path in places.items()]
         try:
@@ -49,7 +40,18 @@ def upload_assets(
     return uploaded
 
 
-def _places(scene: Path, file: str, references: Iterable[Reference]) -> dict[str, Path]:
+def find_places(scene: Path, file: str, references: Iterable[Reference]) -> dict[str, Path]:
+    """Return what a scene refers to and its libraries in turn, by the key that each has beside the scene's.
+
+    What is not on this disk is passed over: it may be in the bucket.
+
+    Args:
+        file: the key that the scene has in the bucket, or will have.
+
+    Raises:
+        InvalidRequest: a file lies where the bucket has no place, beside that key.
+        SceneUnreadable: a library is none.
+    """
     disk = Disk.of(scene)
     home = disk.key(scene)
     folder = disk.path(home).parent
