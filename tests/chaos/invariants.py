@@ -72,7 +72,8 @@ def _of_a_success(rig: Rig, job: "ChaosJob", expected: Mapping[int, bytes]) -> I
             yield f"{job.job_id} has another frame {frame} than an undisturbed job"
     if job.request["output"] == "both":
         film = rig.farm.work_dir / "film.mp4"
-        rig.store.download(rig.stack.buckets.scenes, f"{stem}.mp4", film)
+        place = rig.report(job.job_id)["summary"]["video"]
+        rig.store.download(place["bucket"], place["key"], film)
         frames = video.probe(film).frames
         film.unlink()
         if frames != len(expected):

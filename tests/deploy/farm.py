@@ -135,9 +135,9 @@ def start(account: Account, outputs: dict[str, str], request: dict[str, Any]) ->
 
 
 def render(account: Account, scene: Path, *, frames: str, out: Path) -> dict[str, Any]:
-    """Have the command line render a scene on the stack, and return what it answers."""
+    """Have the command line render a scene on the stack, by the key that its upload has, and return what it answers."""
     command = [sys.executable, "-m", "frameloom", "render", str(scene), "--stack", STACK]
-    command += ["--frames", frames, "--out", str(out), "--json"]
+    command += ["--frames", frames, "--out", str(out), "--set", f"file={scene.name}", "--json"]
     ended = run(command, environment=account.environment)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     answer: dict[str, Any] = json.loads(ended.stdout)

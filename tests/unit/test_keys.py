@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from frameloom.model import keys
 from frameloom.model.frames import FIRST_FRAME, LAST_FRAME
-from frameloom.model.settings import EXTENSIONS, FrameFormat, RenderSettings
+from frameloom.model.request import scene_file
+from frameloom.model.settings import EXTENSIONS, FrameFormat, RenderSettings, VideoSettings
 
 formats = st.sampled_from(sorted(EXTENSIONS))
 digests = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -146,6 +147,90 @@ def test_the_film_lies_beside_its_scene() -> None:
     assert keys.video_key("a.blend.blend", "mp4") == "a.blend.mp4"
 
 
+def test_films_that_come_after_the_first_have_a_version() -> None:
+    stem = keys.video_stem("film/shot.blend")
+    assert [keys.versioned(stem, version) for version in (1, 2, 999, 1000)] == [
+        "film/shot",
+        "film/shot_v002",
+        "film/shot_v999",
+        "film/shot_v1000",
+    ]
+    assert keys.video_stem("film/shot.blend", "night") == "film/night"
+    assert keys.video_stem("shot.blend", "night") == "night"
+
+
+@given(st.text(min_size=1, max_size=8), st.integers(1, 10**6), st.sampled_from(["mp4", "report.json"]))
+def test_a_version_is_read_as_it_is_written(stem: str, version: int, ending: str) -> None:
+    key = f"{keys.versioned(stem, version)}.{ending}"
+    assert keys.version_of(key, stem, [ending]) == version
+    assert keys.version_of(key, stem, ["mov"]) is None
+    assert keys.version_of(key, f"{stem}x", [ending]) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["shot_v2.mp4", "shot_v0002.mp4", "shot_v001.mp4", "shot_v002/x.mp4", "shot_v\N{ARABIC-INDIC DIGIT TWO}02.mp4"],
+)
+def test_what_only_looks_like_a_version_is_none(key: str) -> None:
+    assert keys.version_of(key, "shot", ["mp4"]) is None
+
+
+FILM = {"scene": "film/shot.blend", "render": "0" * 16, "frames": "1-12", "fps": "24", "video": VideoSettings()}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scene", "shot.blend"),
+        ("render", "1" * 16),
+        ("frames", "1005"),
+        ("fps", "25"),
+        ("video", VideoSettings(quality=30)),
+        ("video", VideoSettings(codec="h265")),
+        ("video", None),
+    ],
+)
+def test_each_of_what_makes_a_film_changes_its_identity(name: str, value: object) -> None:
+    assert keys.film_identity(**FILM) != keys.film_identity(**{**FILM, name: value})  # type: ignore[arg-type]
+
+
+def test_the_identity_of_a_film_stays_as_it_is() -> None:
+    """Films in S3 are known by it: where it changes, each that is made again gets another version."""
+    assert keys.film_identity(**FILM) == "96a34b095533325e5c5e3db50cd2d9c6"  # type: ignore[arg-type]
+
+
+names = st.text(min_size=1, max_size=6).filter(lambda name: "/" not in name)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(["one", "two"]), names), min_size=2))
+def test_two_files_of_two_disks_never_have_one_key_and_one_file_always_has_the_same(
+    files: list[tuple[str, str, str]],
+) -> None:
+    made = {file: keys.disk_key(keys.owner(*file[:2]), "/", f"home/{file[2]}/shot.blend") for file in files}
+    assert len(set(made.values())) == len(set(files))
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "key"),
+    [
+        ("/", "home/ann/film/shot.blend", "ann-1/home/ann/film/shot.blend"),
+        ("C:\\", "film/shot.blend", "ann-1/C/film/shot.blend"),
+        ("\\\\server\\share\\", "film/shot.blend", "ann-1/server-share/film/shot.blend"),
+    ],
+)
+def test_the_bucket_mirrors_its_owners_disk(root: str, path: str, key: str) -> None:
+    assert keys.disk_key("ann-1", root, path) == key
+
+
+@given(st.text(), st.text())
+def test_an_owner_is_a_folder_that_any_key_may_have(user: str, host: str) -> None:
+    assert scene_file(f"{keys.owner(user, host)}/shot.blend")
+
+
+def test_an_owner_is_the_same_in_every_network_that_names_the_machine() -> None:
+    assert keys.owner("ann", "Moon.local") == keys.owner("ann", "moon.example.org") != keys.owner("ann", "mars")
+
+
 def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> None:
     made = [
         keys.manifest_key("j"),
@@ -155,6 +240,7 @@ def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> N
         keys.film_key("j"),
         keys.segments_key("j"),
         keys.segment_failure_key("j"),
+        keys.stitched_key("j"),
         *(keys.segment_key("j", number, "mp4") for number in (0, 1)),
         *(
             keys.result_key("j", chunk, attempt=attempt, worker=worker)

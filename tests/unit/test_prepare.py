@@ -302,6 +302,32 @@ def test_an_edited_texture_never_meets_old_frames_and_the_same_one_meets_them_ag
     assert wood_again == wood
 
 
+def test_a_film_that_would_replace_what_its_scene_reads_is_refused_and_one_of_another_name_is_not(
+    tmp_path: Path,
+) -> None:
+    farm = Farm(make_scene(tmp_path / "shot.blend", missing_image="//shot.mp4").read_bytes())
+    farm.store.put(BUCKETS.scenes, "film/shot.mp4", b"footage")
+    for fields in ({}, {"output": "video"}, {"missing_assets": "render"}):
+        with pytest.raises(
+            InvalidRequest, match=r"film: the film would replace 'film/shot\.mp4', which the scene reads"
+        ):
+            farm.prepare({"file": KEY, **fields})
+    assert farm.wrote_nothing()
+    for number, fields in enumerate(({"film": "night"}, {"output": "frames"}, {"video": {"codec": "prores"}})):
+        farm.prepare({"file": KEY, **fields}, job_id=f"shot-{number}")
+    assert farm.job("shot-0").film == "night"
+
+
+def test_what_a_library_reads_is_not_replaced_by_the_film_either(tmp_path: Path) -> None:
+    library = make_scene(tmp_path / "set.blend", missing_image="//../film/shot.mp4")
+    scene = make_scene(tmp_path / "shot.blend", camera=False, library=library, library_path="//../sets/set.blend")
+    farm = Farm(scene.read_bytes())
+    farm.store.put(BUCKETS.scenes, "sets/set.blend", library.read_bytes())
+    farm.store.put(BUCKETS.scenes, "film/shot.mp4", b"footage")
+    with pytest.raises(InvalidRequest, match="film"):
+        farm.prepare({"file": KEY})
+
+
 def test_a_folder_that_moves_whole_keeps_the_render_key(textured: Farm) -> None:
     textured.store.put(BUCKETS.scenes, "film/textures/wood.png", b"wood")
     textured.store.put(BUCKETS.scenes, "archive/2026/textures/wood.png", b"wood")

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.frames import FIRST_FRAME, LAST_FRAME, MAX_FRAMES, FrameRange
-from frameloom.model.request import MAX_FILE_LENGTH, MAX_FRAMES_LENGTH, JobRequest, is_upload, parse_request
+from frameloom.model.request import (
+    MAX_FILE_LENGTH,
+    MAX_FILM_LENGTH,
+    MAX_FRAMES_LENGTH,
+    JobRequest,
+    is_upload,
+    parse_request,
+)
 from frameloom.model.settings import EXTENSIONS
 
 
@@ -362,7 +369,14 @@ def test_the_longest_key_of_a_scene_leaves_room_for_those_of_its_frames() -> Non
         assert refused({"file": f"{longest}{letter}.blend"}).facts["field"] == "file"
         prefix = keys.frames_prefix(file, "0" * 16)
         made = [keys.frame_key(prefix, FIRST_FRAME, file_format) for file_format in EXTENSIONS]
-        assert all(len(key.encode()) <= 1024 for key in [*made, keys.video_key(file, "mp4")])
+        film = f"{keys.versioned(keys.video_stem(file, 'x' * MAX_FILM_LENGTH), 1000)}.mp4"
+        assert all(len(key.encode()) <= 1024 for key in [*made, keys.video_key(file, "mp4"), film])
+
+
+@pytest.mark.parametrize("film", ["", "night.mp4", "night.MOV", "a/b", "..", "%2e%2e%2fnight", "a\nb", "x" * 101])
+def test_a_films_name_is_a_files_without_folder_and_ending(film: str) -> None:
+    assert refused({"file": "shot.blend", "film": film}).facts["field"] == "film"
+    assert parse_request({"file": "shot.blend", "film": "shot 010.client-night"}).film == "shot 010.client-night"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def film_identity(*, scene: str, render: str, frames: str, fps: str, video: Vide
         scene: the scene's key. Films of two scenes are two, however alike they are.
         frames: those that the film holds, as a range prints itself.
     """
-    parts = [scene, render, frames, fps, None if video is None else video.model_dump(mode="json")]
+    parts = [scene, render, frames, fps, None if video is None else video.to_json()]
     return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()[:32]
 
 
