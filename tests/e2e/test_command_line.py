@@ -15,6 +15,7 @@ import pytest
 
 from frameloom.services import video
 from tests.e2e.rig import wait
+from tests.scenes import make_scene
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/rolling_ball.blend"
@@ -70,6 +71,32 @@ def test_a_second_run_renders_only_what_is_missing(frameloom: CommandLine, tiny:
     second = frameloom.run("render", tiny, "--frames", "1-5")
     assert second["frames"] == {"total": 5, "rendered": 2, "reused": 3, "missing": 0}
     assert video.probe(Path(second["paths"]["video"])).frames == 5
+
+
+def test_films_of_other_frames_and_of_other_scenes_of_one_name_lie_beside_the_first(
+    frameloom: CommandLine, tmp_path: Path
+) -> None:
+    def render(folder: str, frames: str) -> str:
+        film = Path(frameloom.run("render", tmp_path / folder / "shot.blend", "--frames", frames)["paths"]["video"])
+        made[film.name] = video.probe(film).frames
+        return film.name
+
+    made: dict[str, int] = {}
+    for folder, samples in (("A", 1), ("B", 2)):
+        (tmp_path / folder).mkdir()
+        make_scene(tmp_path / folder / "shot.blend", samples=samples, size=(32, 18 * samples))
+    assert [render("A", "1-3"), render("A", "1005"), render("B", "1-2"), render("A", "1-3")] == [
+        "shot.mp4",
+        "shot_v002.mp4",
+        "shot_v003.mp4",
+        "shot.mp4",
+    ]
+    assert made == {"shot.mp4": 3, "shot_v002.mp4": 1, "shot_v003.mp4": 2}
+    assert {path.name for path in frameloom.out.glob("*.report.json")} == {
+        "shot.report.json",
+        "shot_v002.report.json",
+        "shot_v003.report.json",
+    }
 
 
 def test_a_sequence_is_made_of_frames_that_exist(frameloom: CommandLine, tiny: Path) -> None:

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from PIL import Image
 
+from frameloom.cli.request import place_of
 from frameloom.local.state import FarmState
 from tests.e2e.rig import wait
 from tests.e2e.test_command_line import CommandLine
@@ -63,12 +64,14 @@ def test_an_upload_that_was_killed_goes_on_where_it_was_and_each_file_goes_up_on
     assert state is not None
     s3, bucket = boto3.client("s3", endpoint_url=state.endpoint), state.outputs["ScenesBucketName"]
 
+    folder = place_of(scene).removesuffix("shot.blend")
+
     def there() -> list[str]:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+        return [found["Key"].removeprefix(folder) for page in pages for found in page.get("Contents", [])]
 
     def versions() -> dict[str, str]:
-        return {key: s3.head_object(Bucket=bucket, Key=key)["VersionId"] for key in there()}
+        return {key: s3.head_object(Bucket=bucket, Key=folder + key)["VersionId"] for key in there()}
 
     first = frameloom.start("render", scene, "--frames", "1", "--frames-only", "--out", frameloom.out)
     wait(there, "the first file")

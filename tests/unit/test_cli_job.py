@@ -211,6 +211,18 @@ def test_a_disk_without_links_will_do(terminal: Terminal, monkeypatch: pytest.Mo
         assert Path(video).read_bytes() == video.encode()
 
 
+@pytest.mark.parametrize("folder", ["x" * 200, "back\\slash", "..."])
+def test_a_scene_whose_path_no_key_can_hold_is_refused_with_a_way_out(terminal: Terminal, folder: str) -> None:
+    deep = Path(*[folder] * (5 if folder[0] == "x" else 1))
+    deep.mkdir(parents=True)
+    scene = Path("shot.blend").rename(deep / "shot.blend")
+    ran = terminal.run("render", scene, "--out", "out")
+    assert (ran.code, "--set file=film/shot.blend" in ran.err, len(ran.err.splitlines())) == (2, True, 1)
+    assert terminal.farm.opened == 0
+    assert terminal.run("render", scene, "--out", "out", "--set", "file=film/shot.blend").code == 0
+    assert terminal.farm.job().scene.key == "film/shot.blend"
+
+
 def test_a_film_is_called_as_the_request_says(terminal: Terminal) -> None:
     ran = terminal.run("render", "shot.blend", "--out", "out", "--json", "--set", "film=night")
     assert outcome(ran) == ("out/night.mp4", "out/night.report.json")

@@ -6,6 +6,7 @@ import pytest
 
 from frameloom.aws.queue import Depth
 from frameloom.cli import overview
+from frameloom.model.job import SceneRef
 from frameloom.model.status import JobStatus
 from tests.jobs import make_job, put_frames
 from tests.unit.cli_farm import MemoryFarm, Terminal
@@ -53,6 +54,23 @@ def test_the_queue_and_the_newest_jobs_are_shown(terminal: Terminal) -> None:
     }
     assert any("shot-now" in job and "0 of 1,600" in job and job.endswith("film/shot.blend") for job in jobs)
     assert any("shot-done" in job and "17 of 17" in job for job in jobs)
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("shot.blend", "shot.blend"),
+        ("film/shot.blend", "film/shot.blend"),
+        ("ann-1/home/ann/film/shot.blend", ".../film/shot.blend"),
+    ],
+)
+def test_a_scene_is_shown_with_the_folder_that_it_is_in(terminal: Terminal, key: str, shown: str) -> None:
+    terminal.farm.executions.start("shot-deep", {})
+    scene = SceneRef(bucket="scenes", key=key, digest="")
+    make_job(terminal.farm.store, "1-2", job_id="shot-deep", scene=scene)
+    (line,) = [line for line in terminal.run("status").out.splitlines() if line.startswith("shot-deep")]
+    assert line.split()[-1] == shown
+    assert key in terminal.run("status", "shot-deep").out
 
 
 def test_as_many_jobs_are_shown_as_asked_for(terminal: Terminal) -> None:

@@ -35,7 +35,10 @@ def show_farm(farm: Farm, *, limit: int, json: bool) -> None:
         console.print("Jobs: none yet")
         return
     rows = [("JOB", "STATUS", "FRAMES", "STARTED", "SCENE")]
-    rows += [(job["job_id"], job["status"], _frames(job), _when(job["started"]), job.get("scene", "")) for job in jobs]
+    rows += [
+        (job["job_id"], job["status"], _frames(job), _when(job["started"]), _short(job.get("scene", "")))
+        for job in jobs
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         # By hand, since a table that is too wide for its terminal cuts a job's id, which is to be copied.
@@ -81,6 +84,12 @@ def show_job(farm: Farm, job_id: str, *, json: bool) -> None:
 def _frames(job: Mapping[str, Any]) -> str:
     frames = job.get("frames")
     return "" if frames is None else f"{frames['done']:,} of {frames['total']:,}"
+
+
+def _short(scene: str) -> str:
+    """Return a scene's key with the folder that it is in; one job alone is shown with the whole of it."""
+    *above, folder, name = ["", *scene.split("/")]
+    return f".../{folder}/{name}" if len(above) > 1 else scene
 
 
 def _place(place: Mapping[str, str] | None) -> str | None:

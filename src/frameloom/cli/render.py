@@ -48,7 +48,7 @@ def render(
     """Render a scene to frames and a video.
 
     The video goes to DIR/<scene>.mp4, a ProRes to DIR/<scene>.mov, the frames into DIR/<scene>/, the report to
-    DIR/<scene>.report.json.
+    DIR/<scene>.report.json. Another video of the scene gets the next version, DIR/<scene>_v002.mp4, with its report.
     What was rendered before, with the same settings of the same scene, is not rendered again. Ctrl-C cancels
     the job and keeps the frames that are there.
     """
