@@ -172,6 +172,7 @@ def test_films_of_two_scenes_of_one_name_lie_side_by_side(terminal: Terminal) ->
     assert Path("out/shot_v002.mp4").read_bytes() == b"film of B"
     scenes = {stored.key for stored in terminal.farm.store.list(BUCKETS.scenes, "") if stored.key.endswith(".blend")}
     assert scenes == {place_of(Path("A/shot.blend")), place_of(Path("B/shot.blend"))}
+    assert len(scenes) == 2
 
 
 @pytest.mark.parametrize("foreign", ["shot.mp4", "shot.report.json"])
