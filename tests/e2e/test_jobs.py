@@ -51,11 +51,12 @@ def test_films_of_other_frames_and_settings_lie_beside_the_first_in_the_scenes_s
         facts = facts_of(rig, film, tmp_path)
         made[film] = (facts.frames, facts.size, facts.fps, facts.pixel_aspect)
         rig.s3.put_object(Bucket=rig.stack.buckets.scenes, Key="wide/shot_v002.mp4", Body=b"somebody's")
+    shape = Fraction(40, 33)
     assert made == {
-        "wide/shot.mp4": (3, (64, 36), 24, Fraction(40, 33)),
-        "wide/shot_v003.mp4": (1, (64, 36), 24, Fraction(40, 33)),
-        "wide/shot_v004.mp4": (3, (32, 18), 24, Fraction(40, 33)),
-        "wide/shot_v005.mp4": (3, (64, 36), 12, Fraction(40, 33)),
+        "wide/shot.mp4": (3, (64, 36), Fraction(24), shape),
+        "wide/shot_v003.mp4": (1, (64, 36), Fraction(24), shape),
+        "wide/shot_v004.mp4": (3, (32, 18), Fraction(24), shape),
+        "wide/shot_v005.mp4": (3, (64, 36), Fraction(12), shape),
     }
     assert film == "wide/shot.mp4"
     assert rig.store.get(rig.stack.buckets.scenes, "wide/shot_v002.mp4") == b"somebody's"

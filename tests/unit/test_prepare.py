@@ -307,13 +307,13 @@ def test_a_film_that_would_replace_what_its_scene_reads_is_refused_and_one_of_an
 ) -> None:
     farm = Farm(make_scene(tmp_path / "shot.blend", missing_image="//shot.mp4").read_bytes())
     farm.store.put(BUCKETS.scenes, "film/shot.mp4", b"footage")
-    for fields in ({}, {"output": "video"}, {"missing_assets": "render"}):
-        with pytest.raises(
-            InvalidRequest, match=r"film: the film would replace 'film/shot\.mp4', which the scene reads"
-        ):
+    refused: list[dict[str, Any]] = [{}, {"output": "video"}, {"missing_assets": "render"}]
+    taken: list[dict[str, Any]] = [{"film": "night"}, {"output": "frames"}, {"video": {"codec": "prores"}}]
+    for fields in refused:
+        with pytest.raises(InvalidRequest, match=r"film: the film would replace 'film/shot\.mp4', which the scene"):
             farm.prepare({"file": KEY, **fields})
     assert farm.wrote_nothing()
-    for number, fields in enumerate(({"film": "night"}, {"output": "frames"}, {"video": {"codec": "prores"}})):
+    for number, fields in enumerate(taken):
         farm.prepare({"file": KEY, **fields}, job_id=f"shot-{number}")
     assert farm.job("shot-0").film == "night"
 
