@@ -52,10 +52,10 @@ def build_request(scene: Path, fields: Mapping[str, str | None], settings: Itera
 
 
 def place_of(scene: Path) -> str:
-    """Return the key of a scene of this disk: no other file has it, and this one always does.
+    """Return the key of a scene on this disk: unlike any other file's, and always the same.
 
     Raises:
-        InvalidRequest: its path is none that a key can hold.
+        InvalidRequest: a key cannot hold its path.
     """
     disk = Disk.of(scene)
     key = keys.disk_key(keys.owner(_user(), platform.node()), str(disk.root), disk.key(scene))
@@ -63,8 +63,8 @@ def place_of(scene: Path) -> str:
         return scene_file(key)
     except ValueError as error:
         problem = (
-            f"{str(scene)!r} has no place in the scenes bucket, whose key {error}: name one by "
-            "--set file=film/shot.blend"
+            f"the path of {str(scene)!r} cannot be a key in the scenes bucket, since a key {error}; choose another "
+            "with --set file=film/shot.blend"
         )
         raise InvalidRequest(field="SCENE.blend", problem=problem) from None
 

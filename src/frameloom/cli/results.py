@@ -62,22 +62,22 @@ class Results:
                 raise InvalidRequest(field="--out", problem=f"{str(path)!r} is a folder, where a file must go")
 
     def check_against(self, assets: Iterable[Path]) -> None:
-        """Refuse a film that has the place of a file that the scene reads.
+        """Refuse a film with the path of a file that the scene reads.
 
         Raises:
-            InvalidRequest: it has.
+            InvalidRequest: naming the path.
         """
         film = self.video()
         if any(_same_file(film, asset) for asset in assets):
             problem = (
-                f"the film would replace {str(film)!r}, which the scene reads: choose another folder by --out, or "
-                "another name by --set film=NAME"
+                f"the film would replace {str(film)!r}, which the scene reads: choose another folder with --out, or "
+                "another name with --set film=NAME"
             )
             raise InvalidRequest(field="--out", problem=problem)
 
 
 def _same_file(one: Path, other: Path) -> bool:
-    # One may not be there yet; two may be there as one, such as by a link or where capitals don't count.
+    # The film may not exist yet; two names of one file may differ by a link, or in case.
     if os.path.realpath(one) == os.path.realpath(other):
         return True
     try:

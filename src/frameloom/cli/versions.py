@@ -1,4 +1,4 @@
-"""Films and reports on their way into the output folder, where no file is replaced but a report by its like."""
+"""Films and reports in the output folder: no film is replaced, and a report only by a later one of the same film."""
 
 import filecmp
 import itertools
@@ -27,10 +27,10 @@ class Kept:
 
 
 def keep(results: Results, report: dict[str, Any], *, identity: str, fetch: Callable[[Path], None] | None) -> Kept:
-    """Write a job's report, and the film that `fetch` writes to a path, under the first version that is theirs.
+    """Write a job's report and the film that `fetch` writes to a path, under one version.
 
-    That is the one where the same film lies, byte for byte, or the next after all that are there: the highest version
-    is the newest. A report is replaced by one of the same film, or of the same request where neither has a film.
+    It is the version of the same film, byte for byte, or the next after all that exist: the highest is the newest.
+    A report is replaced by one of the same film, or of the same request where neither has a film.
     """
     with ExitStack() as stack:
         written = stack.enter_context(partial_file(results.report(film=fetch is not None)))
@@ -130,5 +130,9 @@ def _put(source: Path, target: Path) -> bool:
                 pass
         except FileExistsError:
             return False
-        source.replace(target)
+        try:
+            source.replace(target)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
     return True

@@ -12,7 +12,7 @@ from frameloom.services.ports import Store, StoredObject
 
 # Metadata of a film: its identity, by which it is known as the farm's own, and as the same film.
 IDENTITY = "frameloom-film"
-# Films of one scene that are looked at at once.
+# Requests for the metadata of earlier films at once.
 STREAMS = 8
 
 

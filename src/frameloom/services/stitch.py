@@ -38,12 +38,12 @@ def stitch(job_id: str, *, store: StreamStore, buckets: Buckets) -> dict[str, An
         try:
             size = _join(job, len(frames), place, store=store, buckets=buckets)
         except Taken:
-            # Another job's film, or somebody's file, came to lie there meanwhile.
+            # Another job or another user has written to this key in the meantime.
             continue
         stitched = {"bucket": buckets.scenes, "key": place.key, "frames": len(frames), "bytes": size}
         documents.write_stitched(store, buckets, job_id, stitched)
         return stitched
-    raise EncodeFailed(problem=f"{place.key!r} and what it was called before were taken while it was made")
+    raise EncodeFailed(problem=f"other films took its name {TRIES} times while it was made; start the job again")
 
 
 def _join(job: Job, frames: int, place: Place, *, store: StreamStore, buckets: Buckets) -> int:
