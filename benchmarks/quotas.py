@@ -31,7 +31,7 @@ KIB, MIB, DAY = 1024, 1024 * 1024, 86_400
 MESSAGE = 4 * KIB
 # Cores of a worker's machine; addresses of a node of Auto Mode, its own and a block of sixteen; those of three /19.
 CORES, ADDRESSES, SUBNETS = 4, 17, 3 * (8192 - 5)
-# Concurrent Lambdas of an account that AWS does not know yet, as commonly reported; calls of CollectLogs, template.yaml.
+# Concurrent Lambdas of a new account, as commonly reported; calls of CollectLogs at once (template.yaml).
 NEW_ACCOUNT, COLLECTORS = 10, 20
 
 

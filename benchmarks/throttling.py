@@ -40,7 +40,7 @@ def encode(
         seed: of the jitter and of the segments' times.
         frame: seconds that a frame takes.
     """
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     segments = [CALL + frame * segment.count for segment in plan_segments(frames)]
     # Moments at which a child calls, each with its segment and how often it was throttled; and at which calls end.
     calls = [(chance.random(), number, 0) for number in range(min(at_once, len(segments)))]

@@ -159,6 +159,16 @@ def chosen(value: Any, **values: str) -> Any:
     return {key: chosen(item, **values) for key, item in value.items()}
 
 
+@pytest.mark.parametrize("level", PARAMETERS["LogLevel"]["AllowedValues"])
+def test_no_level_of_logs_has_lambda_drop_the_metrics(level: str) -> None:
+    """Lambda takes a line without a level, as each metric is, for one of INFO."""
+    defaults = chosen(template["Globals"]["Function"], LogLevel=level)
+    assert defaults["LoggingConfig"]["LogFormat"] == "JSON"
+    assert defaults["LoggingConfig"]["ApplicationLogLevel"] == ("DEBUG" if level == "DEBUG" else "INFO")
+    assert defaults["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == {"Ref": "LogLevel"}
+    assert [name for name, found in of_type("AWS::Serverless::Function").items() if "LoggingConfig" in found] == []
+
+
 class TestOutputs:
     def test_a_client_finds_the_farm_by_them(self) -> None:
         said = {name: name for name in OUTPUTS} | {"CyclesDevice": "OPTIX"}

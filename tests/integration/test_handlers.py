@@ -542,6 +542,14 @@ def test_collect_logs_counts_the_frames_of_its_own_stack(store: S3Store, capsys:
     assert record["service"] == ENVIRONMENT["POWERTOOLS_SERVICE_NAME"]
 
 
+def test_collect_logs_counts_no_frames_where_nothing_is_logged(
+    store: S3Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load("collect_logs")({"pulse": True}) == {"batchItemFailures": []}
+    assert metrics_of(capsys) == {"FramesRendered": 0}
+    assert list(store.list(BUCKETS.logs, "")) == []
+
+
 def test_collect_logs_takes_a_batch_twice(store: S3Store) -> None:
     collect = load("collect_logs")
     for _ in range(2):
