@@ -1,5 +1,6 @@
 """The template's parameters and outputs, and the cluster that it makes, takes or does without."""
 
+import re
 import tomllib
 from typing import Any, ClassVar, get_args
 
@@ -16,6 +17,7 @@ OUTPUTS: dict[str, dict[str, Any]] = template["Outputs"]
 NETWORK: dict[str, dict[str, Any]] = cluster["Resources"]
 
 CHOICES = ("create", "existing", "none")
+ZONES = "eu-central-1a,eu-central-1b,eu-central-1c"
 
 
 def holds(condition: Any, values: dict[str, str]) -> bool:
@@ -33,8 +35,9 @@ def holds(condition: Any, values: dict[str, str]) -> bool:
 
 
 def given(**values: str) -> dict[str, str]:
-    """Return every parameter's value: its default, where it is not given another."""
-    return {name: parameter["Default"] for name, parameter in PARAMETERS.items()} | values
+    """Return every parameter's value: its default, or the zones of a new cluster, where it is not given another."""
+    defaults = {name: parameter["Default"] for name, parameter in PARAMETERS.items()} | {"Zones": ZONES}
+    return defaults | values
 
 
 def there(values: dict[str, str]) -> set[str]:
@@ -65,13 +68,26 @@ class TestParameters:
             assert parameter["Description"], name
             assert "Default" in parameter, name
 
-    def test_the_defaults_alone_can_be_deployed(self) -> None:
+    def test_the_zones_and_the_defaults_can_be_deployed(self) -> None:
         assert complaints(given()) == []
+
+    @pytest.mark.parametrize("choice", ["existing", "none"])
+    def test_without_a_new_cluster_the_defaults_alone_can_be_deployed(self, choice: str) -> None:
+        name = "ours" if choice == "existing" else ""
+        assert complaints(given(Cluster=choice, ClusterName=name, Zones="")) == []
+
+    @pytest.mark.parametrize("zones", ["a", "a,b", "a,b,c,d", "a, b, c", "a,b,"])
+    def test_other_than_three_zones_are_refused(self, zones: str) -> None:
+        pattern = PARAMETERS["Zones"]["AllowedPattern"]
+        assert re.fullmatch(pattern, zones) is None
+        assert re.fullmatch(pattern, ZONES)
+        assert re.fullmatch(pattern, PARAMETERS["Zones"]["Default"])
 
     @pytest.mark.parametrize(
         ("values", "complaint"),
         [
             ({"Cluster": "existing"}, "Cluster=existing needs ClusterName"),
+            ({"Cluster": "create", "Zones": ""}, "Cluster=create needs Zones, what `frameloom fleet zones` prints"),
             ({"Cluster": "create", "ClusterName": "ours"}, "ClusterName has a meaning with Cluster=existing"),
             ({"Cluster": "none", "ClusterAdminArn": "arn:aws:iam::1:role/a"}, "ClusterAdminArn has a meaning with"),
             ({"Cluster": "create", "KedaRoleName": "keda"}, "KedaRoleName has a meaning with Cluster=existing"),
@@ -188,12 +204,15 @@ class TestTheCluster:
     def test_it_has_public_and_private_subnets_in_three_zones(self) -> None:
         subnets = of_type("AWS::EC2::Subnet", among=NETWORK)
         for kind in ("Public", "Private"):
-            zones = [
-                found["AvailabilityZone"]["Fn::Select"][0] for name, found in subnets.items() if name.startswith(kind)
-            ]
-            assert sorted(zones) == [0, 1, 2]
+            zones = [found["AvailabilityZone"] for name, found in subnets.items() if name.startswith(kind)]
+            # Not by number among all zones of the region: EKS refuses some.
+            assert zones == [{"Fn::Select": [number, {"Ref": "Zones"}]} for number in range(3)]
         blocks = [found["CidrBlock"]["Fn::Select"][0] for found in subnets.values()]
         assert len(set(blocks)) == len(blocks) == 6
+
+    def test_its_zones_are_checked_before_a_cluster_is_begun(self) -> None:
+        assert cluster["Parameters"]["Zones"]["Type"] == "List<AWS::EC2::AvailabilityZone::Name>"
+        assert resources["EksCluster"]["Properties"]["Parameters"]["Zones"] == {"Ref": "Zones"}
 
     def test_load_balancers_find_their_subnets(self) -> None:
         for name, subnet in of_type("AWS::EC2::Subnet", among=NETWORK).items():
