@@ -1,12 +1,14 @@
 """What jobs cost by service, how long they take, and which quotas they meet: the tables of docs/scale.md.
 
+And what a farm costs that is idle: a table of docs/operations.md.
+
 python -m benchmarks.costs [--frames N ...] [--workers N ...] [--seconds S] [--json | --write | --check]
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from benchmarks.quotas import QUOTAS, Quota
 from benchmarks.scale import FRAME_BYTES, Case, Estimate, estimate, given_up, longest_wait
 from frameloom.model.request import QUEUE_TIMEOUT, JobRequest
 
-DOCUMENT = Path("docs", "scale.md")
+DOCUMENT, OPERATIONS = Path("docs", "scale.md"), Path("docs", "operations.md")
 FRAMES, WORKERS = (250, 10_000, 1_000_000), (10, 1_000, 10_000)
 # What a request asks for that says nothing of workers, and what a fleet has that was told nothing (cluster/).
 DEFAULT_MAX_WORKERS, DEFAULT_FLEET = int(JobRequest.model_fields["max_workers"].default), 10
@@ -40,6 +42,11 @@ REQUEST_BYTES, LOG_BYTES = 4_000, 1_000
 DISK_GB = 80
 # X-Ray takes the first in each second, and this part of the others.
 SAMPLED = 0.05
+# Metrics of the template's alarms. Calls a month of the schedule that counts 0 frames, and seconds of each.
+ALARM_METRICS, PULSES, PULSE = 9, 60 * prices.MONTH, 0.1
+# Gigabytes a month that an idle cluster writes to its audit log: assumed, at 140 KB a minute of what its own controllers
+# ask for. Nobody has measured it here.
+AUDIT_GB = 6
 
 ON_DEMAND, SPOT = "EC2, on demand", "EC2, spot"
 
@@ -48,7 +55,8 @@ def bill(job: Estimate) -> dict[str, float]:
     """Return dollars by service; of the two for EC2 one is paid."""
     asked, hours = job.asked, job.worker_hours
     cluster = prices.CONTROL_PLANE_HOUR.dollars + prices.SMALL_NODE_HOUR.dollars + prices.NAT_HOUR.dollars
-    traces = _calls(asked) + 1 + job.chunks
+    # CollectLogs leaves no traces.
+    traces = _calls(asked) - asked.lambda_calls["CollectLogsFunction"] + 1 + job.chunks
     return {
         ON_DEMAND: prices.ON_DEMAND_HOUR.of(hours),
         SPOT: prices.SPOT_HOUR.of(hours),
@@ -66,6 +74,39 @@ def bill(job: Estimate) -> dict[str, float]:
         "X-Ray": prices.TRACE.of(min(traces, job.wall + SAMPLED * traces)),
         "EventBridge": prices.EVENT.of(1),
         "NAT, bytes": prices.NAT_GB.of((sqs_requests(job) + job.beats + job.chunks) * REQUEST_BYTES / 1e9),
+    }
+
+
+def idle_bill(*, cluster: bool) -> dict[str, tuple[str, float]]:
+    """Return what an idle month takes of each service, and dollars: with a cluster of the farm's own, or with none."""
+    month, lambda_polls = prices.MONTH, POLLS_A_SECOND - 1 / 15
+    polls = (POLLS_A_SECOND if cluster else lambda_polls) * 3600 * month
+    pulse = (
+        prices.METRIC_MONTH.of(1)
+        + prices.LAMBDA_REQUEST.of(PULSES)
+        + prices.LAMBDA_SECOND.of(MEMORY["CollectLogsFunction"] / 1024 * PULSE * PULSES)
+        + prices.LOGS_GB.of(LOG_BYTES * PULSES / 1e9)
+    )
+    of_the_cluster = {
+        "EKS control plane": ("$0.10 an hour", prices.CONTROL_PLANE_HOUR.of(month)),
+        "one node, for KEDA and the metrics server": (
+            "c5.large at $0.085 an hour, 12 % more for Auto Mode",
+            prices.SMALL_NODE_HOUR.of(month),
+        ),
+        "that node's disk": (f"{DISK_GB} GB of gp3 at $0.08", prices.DISK_MONTH.of(DISK_GB)),
+        "NAT gateway with its address": ("$0.045 and $0.005 an hour", prices.NAT_HOUR.of(month)),
+        "the cluster's audit log": (
+            f"about {AUDIT_GB} GB at $0.50: assumed, and more with each worker",
+            prices.LOGS_GB.of(AUDIT_GB),
+        ),
+    }
+    return (of_the_cluster if cluster else {}) | {
+        f"six alarms over {ALARM_METRICS} metrics": ("$0.10 a metric", prices.ALARM_MONTH.of(ALARM_METRICS)),
+        "the count of frames for *JobStuck*": (f"a metric at $0.30, {PULSES:,} calls of a function", pulse),
+        "polls of the queues, by Lambda and KEDA": (
+            f"{polls / 1e6:.1f} million requests at $0.40 a million",
+            prices.SQS_REQUEST.of(polls),
+        ),
     }
 
 
@@ -199,6 +240,17 @@ def waits_table() -> str:
     return _table(head, map(row, (250, 1_000, 5_000, 10_000, 20_000, 100_000, 1_000_000)))
 
 
+def idle_table() -> str:
+    """Return what an idle month of a farm with a cluster of its own costs, and in all without one."""
+    lines = idle_bill(cluster=True)
+    rows = [[name, how, f"{cost:.2f}"] for name, (how, cost) in lines.items()]
+    without = sum(cost for _, cost in idle_bill(cluster=False).values())
+    rows.append(["storage", "$0.023 a GB in S3, $0.10 a GB in ECR (an image is about 0.6 GB)", "by use"])
+    rows.append(["**in all**", "and storage", f"**{sum(cost for _, cost in lines.values()):.2f}**"])
+    rows.append(["**without a cluster**", "and storage", f"**{without:.2f}**"])
+    return _words(["what", "how", "a month"], rows)
+
+
 def prices_table() -> str:
     """Return what each price is and where it stands."""
     rows = (
@@ -241,18 +293,27 @@ def tables() -> dict[str, str]:
     }
 
 
-def written(text: str) -> str:
-    """Return the document with its tables as they are now; what stands around them is left.
+def idle_tables() -> dict[str, str]:
+    """Return the table of the page on operations by the name between its markers."""
+    return {"idle": idle_table()}
+
+
+# Which tables stand in which document.
+DOCUMENTS: Mapping[Path, Callable[[], dict[str, str]]] = {DOCUMENT: tables, OPERATIONS: idle_tables}
+
+
+def written(text: str, document: Path = DOCUMENT) -> str:
+    """Return a document with its tables as they are now; what stands around them is left.
 
     Raises:
         LookupError: it has no place for one of them.
     """
-    for name, table in tables().items():
+    for name, table in DOCUMENTS[document]().items():
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
         before, opened, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (opened and closed):
-            raise LookupError(f"{DOCUMENT} has no place for the table {name!r}")
+            raise LookupError(f"{document} has no place for the table {name!r}")
         text = before + begin + table + end + after
     return text
 
@@ -265,18 +326,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="that a frame takes (default 60)")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--json", action="store_true", help="print JSON")
-    action.add_argument("--write", action="store_true", help=f"write the tables of {DOCUMENT}")
-    action.add_argument("--check", action="store_true", help=f"fail where those of {DOCUMENT} are not up to date")
+    named = " and ".join(map(str, DOCUMENTS))
+    action.add_argument("--write", action="store_true", help=f"write the tables of {named}")
+    action.add_argument("--check", action="store_true", help=f"fail where those of {named} are not up to date")
     arguments = parser.parse_args()
     if arguments.write or arguments.check:
-        text = DOCUMENT.read_text(encoding="utf-8")
-        now = written(text)
-        if arguments.write:
-            DOCUMENT.write_text(now, encoding="utf-8")
-        elif now != text:
-            print(f"{DOCUMENT} is not up to date: run `python -m benchmarks.costs --write`.", file=sys.stderr)
-            return 1
-        return 0
+        return max(_refresh(document, check=arguments.check) for document in DOCUMENTS)
     found = [
         [estimate(case) for case in cases([frames], arguments.workers, arguments.seconds)]
         for frames in arguments.frames
@@ -286,6 +341,18 @@ def main() -> int:
         print(json.dumps([_json(job) for job in jobs], indent=2))
     else:
         print("\n".join([minutes_table(jobs), *map(dollars_table, found), quotas_table(jobs)]))
+    return 0
+
+
+def _refresh(document: Path, *, check: bool) -> int:
+    """Write a document's tables; where only checked, return 1 for one that is not up to date."""
+    text = document.read_text(encoding="utf-8")
+    now = written(text, document)
+    if not check:
+        document.write_text(now, encoding="utf-8")
+    elif now != text:
+        print(f"{document} is not up to date: run `python -m benchmarks.costs --write`.", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -122,6 +122,45 @@ class TestSamconfig:
         assert parameters["capabilities"] == ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
+class TestTheDeployPage:
+    """What somebody reads before the first deployment in an account."""
+
+    PAGE: ClassVar[str] = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    # The first that finds wheels for Python 3.13 on arm64, which are manylinux_2_28 and later.
+    SAM: ClassVar[tuple[int, int]] = (1, 140)
+
+    def test_the_least_version_of_sam_is_named_wherever_it_is_asked_for(self) -> None:
+        least = ".".join(map(str, self.SAM))
+        pages = [self.PAGE, *((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "samconfig.toml"))]
+        assert [page[:80] for page in pages if not re.search(rf"\b{re.escape(least)}\b", page)] == []
+        locked = tomllib.loads((ROOT / "tools/sam/uv.lock").read_text(encoding="utf-8"))["package"]
+        (version,) = (package["version"] for package in locked if package["name"] == "aws-sam-cli")
+        assert tuple(map(int, version.split(".")[:2])) >= self.SAM
+
+    def test_the_quota_that_a_new_account_lacks_comes_first(self) -> None:
+        section = self.PAGE.partition("## In an AWS account\n")[2]
+        first = section.strip().partition("\n\n")[0]
+        assert "*Concurrent executions*" in first
+        assert "`EncodersAtOnce=" in first
+
+    def test_every_parameter_is_explained(self) -> None:
+        assert [name for name in PARAMETERS if f"`{name}`" not in self.PAGE] == []
+
+    def test_what_to_try_first_is_in_the_order_of_what_it_costs(self) -> None:
+        section = self.PAGE.partition("### What to try first, in order\n")[2].partition("\n### ")[0]
+        steps = re.findall(r"^(\d)\. (.+?)(?=^\d\. |\Z)", section, flags=re.MULTILINE | re.DOTALL)
+        named = [
+            "--config-env dev",
+            "`WorkerPolicyArn`",
+            "frameloom cancel",
+            "StuckMinutes=",
+            "`LogLevel=WARN`",
+            "2,000",
+        ]
+        for (_, text), what in zip(steps, [*named, "frameloom fleet zones"], strict=True):
+            assert what in text
+
+
 class TestTheChoiceOfACluster:
     def test_it_is_one_of_three_and_makes_one_by_default(self) -> None:
         assert PARAMETERS["Cluster"]["AllowedValues"] == list(CHOICES)
