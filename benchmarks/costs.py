@@ -44,7 +44,7 @@ DISK_GB = 80
 SAMPLED = 0.05
 # Metrics of the template's alarms. Calls a month of the schedule that counts 0 frames, and seconds of each.
 ALARM_METRICS, PULSES, PULSE = 9, 60 * prices.MONTH, 0.1
-# Gigabytes a month that an idle cluster writes to its audit log: assumed, at 140 KB a minute of what its own controllers
+# Gigabytes a month that an idle cluster writes to its audit log: assumed, at 140 KB a minute of what its controllers
 # ask for. Nobody has measured it here.
 AUDIT_GB = 6
 
