@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import prices
+from benchmarks.idle import COLLECT_MEMORY, DISK_GB, LOG_BYTES, POLLS_A_SECOND, idle_rows
 from benchmarks.operations import Operations
 from benchmarks.prices import PRICES
 from benchmarks.quotas import QUOTAS, Quota
@@ -32,21 +33,12 @@ MEMORY = {
     "EncodeSegmentFunction": 3008,
     "StitchVideoFunction": 1769,
     "LogJobFunction": 1024,
-    "CollectLogsFunction": 512,
+    "CollectLogsFunction": COLLECT_MEMORY,
 }
-# KEDA looks each 15 seconds; Lambda keeps five pollers at each of two queues, 20 seconds a poll.
-POLLS_A_SECOND = 1 / 15 + 2 * 5 / 20
-# Bytes of a request to SQS or Step Functions and its answer, and of what a call of a function logs.
-REQUEST_BYTES, LOG_BYTES = 4_000, 1_000
-# Gigabytes of the disk that Auto Mode gives a node.
-DISK_GB = 80
+# Bytes of a request to SQS or Step Functions and its answer.
+REQUEST_BYTES = 4_000
 # X-Ray takes the first in each second, and this part of the others.
 SAMPLED = 0.05
-# Metrics of the template's alarms. Calls a month of the schedule that counts 0 frames, and seconds of each.
-ALARM_METRICS, PULSES, PULSE = 9, 60 * prices.MONTH, 0.1
-# Gigabytes a month that an idle cluster writes to its audit log: assumed, at 140 KB a minute of what its controllers
-# ask for. Nobody has measured it here.
-AUDIT_GB = 6
 
 ON_DEMAND, SPOT = "EC2, on demand", "EC2, spot"
 
@@ -54,7 +46,12 @@ ON_DEMAND, SPOT = "EC2, on demand", "EC2, spot"
 def bill(job: Estimate) -> dict[str, float]:
     """Return dollars by service; of the two for EC2 one is paid."""
     asked, hours = job.asked, job.worker_hours
-    cluster = prices.CONTROL_PLANE_HOUR.dollars + prices.SMALL_NODE_HOUR.dollars + prices.NAT_HOUR.dollars
+    cluster = (
+        prices.CONTROL_PLANE_HOUR.dollars
+        + prices.SMALL_NODE_HOUR.dollars
+        + prices.DISK_MONTH.of(DISK_GB) / prices.MONTH
+        + prices.NAT_HOUR.dollars
+    )
     # CollectLogs leaves no traces.
     traces = _calls(asked) - asked.lambda_calls["CollectLogsFunction"] + 1 + job.chunks
     return {
@@ -62,7 +59,7 @@ def bill(job: Estimate) -> dict[str, float]:
         SPOT: prices.SPOT_HOUR.of(hours),
         "EKS Auto Mode": prices.AUTO_MODE_HOUR.of(hours),
         "EBS": prices.DISK_MONTH.of(DISK_GB * hours / prices.MONTH),
-        "EKS, KEDA's node, NAT, while the job runs": cluster * job.wall / 3600,
+        "EKS, KEDA's node with its disk, NAT, while the job runs": cluster * job.wall / 3600,
         "Step Functions": prices.TRANSITION.of(asked.transitions + asked.child_transitions),
         "SQS": prices.SQS_REQUEST.of(sqs_requests(job)),
         "S3, requests": prices.S3_PUT.of(asked.s3_puts + asked.s3_lists) + prices.S3_GET.of(asked.s3_gets),
@@ -74,39 +71,6 @@ def bill(job: Estimate) -> dict[str, float]:
         "X-Ray": prices.TRACE.of(min(traces, job.wall + SAMPLED * traces)),
         "EventBridge": prices.EVENT.of(1),
         "NAT, bytes": prices.NAT_GB.of((sqs_requests(job) + job.beats + job.chunks) * REQUEST_BYTES / 1e9),
-    }
-
-
-def idle_bill(*, cluster: bool) -> dict[str, tuple[str, float]]:
-    """Return what an idle month takes of each service, and dollars: with a cluster of the farm's own, or with none."""
-    month, lambda_polls = prices.MONTH, POLLS_A_SECOND - 1 / 15
-    polls = (POLLS_A_SECOND if cluster else lambda_polls) * 3600 * month
-    pulse = (
-        prices.METRIC_MONTH.of(1)
-        + prices.LAMBDA_REQUEST.of(PULSES)
-        + prices.LAMBDA_SECOND.of(MEMORY["CollectLogsFunction"] / 1024 * PULSE * PULSES)
-        + prices.LOGS_GB.of(LOG_BYTES * PULSES / 1e9)
-    )
-    of_the_cluster = {
-        "EKS control plane": ("$0.10 an hour", prices.CONTROL_PLANE_HOUR.of(month)),
-        "one node, for KEDA and the metrics server": (
-            "c5.large at $0.085 an hour, 12 % more for Auto Mode",
-            prices.SMALL_NODE_HOUR.of(month),
-        ),
-        "that node's disk": (f"{DISK_GB} GB of gp3 at $0.08", prices.DISK_MONTH.of(DISK_GB)),
-        "NAT gateway with its address": ("$0.045 and $0.005 an hour", prices.NAT_HOUR.of(month)),
-        "the cluster's audit log": (
-            f"about {AUDIT_GB} GB at $0.50: assumed, and more with each worker",
-            prices.LOGS_GB.of(AUDIT_GB),
-        ),
-    }
-    return (of_the_cluster if cluster else {}) | {
-        f"six alarms over {ALARM_METRICS} metrics": ("$0.10 a metric", prices.ALARM_MONTH.of(ALARM_METRICS)),
-        "the count of frames for *JobStuck*": (f"a metric at $0.30, {PULSES:,} calls of a function", pulse),
-        "polls of the queues, by Lambda and KEDA": (
-            f"{polls / 1e6:.1f} million requests at $0.40 a million",
-            prices.SQS_REQUEST.of(polls),
-        ),
     }
 
 
@@ -240,17 +204,6 @@ def waits_table() -> str:
     return _table(head, map(row, (250, 1_000, 5_000, 10_000, 20_000, 100_000, 1_000_000)))
 
 
-def idle_table() -> str:
-    """Return what an idle month of a farm with a cluster of its own costs, and in all without one."""
-    lines = idle_bill(cluster=True)
-    rows = [[name, how, f"{cost:.2f}"] for name, (how, cost) in lines.items()]
-    without = sum(cost for _, cost in idle_bill(cluster=False).values())
-    rows.append(["storage", "$0.023 a GB in S3, $0.10 a GB in ECR (an image is about 0.6 GB)", "by use"])
-    rows.append(["**in all**", "and storage", f"**{sum(cost for _, cost in lines.values()):.2f}**"])
-    rows.append(["**without a cluster**", "and storage", f"**{without:.2f}**"])
-    return _words(["what", "how", "a month"], rows)
-
-
 def prices_table() -> str:
     """Return what each price is and where it stands."""
     rows = (
@@ -295,7 +248,7 @@ def tables() -> dict[str, str]:
 
 def idle_tables() -> dict[str, str]:
     """Return the table of the page on operations by the name between its markers."""
-    return {"idle": idle_table()}
+    return {"idle": _words(["what", "how", "a month"], idle_rows())}
 
 
 # Which tables stand in which document.

@@ -51,8 +51,8 @@ class TestFunctions:
         # The shared package is every function's; what only one function needs is given to that one.
         own = {"STATE_MACHINE_ARN": "SubmitJobFunction", "ENCODERS_AT_ONCE": "VerifyFramesFunction"}
         assert set(shared_reads()) - everywhere == set(own)
-        for variable, function in own.items():
-            assert variable in FUNCTIONS[function]["Environment"]["Variables"]
+        for variable, name in own.items():
+            assert variable in FUNCTIONS[name]["Environment"]["Variables"]
 
     def test_each_environment_variable_that_is_set_is_read(self) -> None:
         given = set(template["Globals"]["Function"]["Environment"]["Variables"])
