@@ -52,8 +52,7 @@ def bill(job: Estimate) -> dict[str, float]:
         + prices.DISK_MONTH.of(DISK_GB) / prices.MONTH
         + prices.NAT_HOUR.dollars
     )
-    # CollectLogs leaves no traces.
-    traces = _calls(asked) - asked.lambda_calls["CollectLogsFunction"] + 1 + job.chunks
+    traces = _calls(asked) + 1 + job.chunks
     return {
         ON_DEMAND: prices.ON_DEMAND_HOUR.of(hours),
         SPOT: prices.SPOT_HOUR.of(hours),

@@ -27,6 +27,8 @@ def idle_bill(*, cluster: bool) -> dict[str, tuple[str, float]]:
         + prices.LAMBDA_REQUEST.of(PULSES)
         + prices.LAMBDA_SECOND.of(COLLECT_MEMORY / 1024 * PULSE * PULSES)
         + prices.LOGS_GB.of(LOG_BYTES * PULSES / 1e9)
+        # X-Ray takes the first call of each second.
+        + prices.TRACE.of(PULSES)
     )
     of_the_cluster = {
         "EKS control plane": ("$0.10 an hour", prices.CONTROL_PLANE_HOUR.of(month)),
@@ -43,7 +45,7 @@ def idle_bill(*, cluster: bool) -> dict[str, tuple[str, float]]:
     }
     return (of_the_cluster if cluster else {}) | {
         f"six alarms over {ALARM_METRICS} metrics": ("$0.10 a metric", prices.ALARM_MONTH.of(ALARM_METRICS)),
-        "the count of frames for *JobStuck*": (f"a metric at $0.30, {PULSES:,} calls of a function", pulse),
+        "the count of frames for *JobStuck*": (f"a metric at $0.30, {PULSES:,} calls of a function, traced", pulse),
         "polls of the queues, by Lambda and KEDA": (
             f"{polls / 1e6:.1f} million requests at $0.40 a million",
             prices.SQS_REQUEST.of(polls),
