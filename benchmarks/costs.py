@@ -1,23 +1,26 @@
 """What jobs cost by service, how long they take, and which quotas they meet: the tables of docs/scale.md.
 
+And what a farm costs that is idle: a table of docs/operations.md.
+
 python -m benchmarks.costs [--frames N ...] [--workers N ...] [--seconds S] [--json | --write | --check]
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import prices
+from benchmarks.idle import COLLECT_MEMORY, DISK_GB, LOG_BYTES, POLLS_A_SECOND, idle_rows
 from benchmarks.operations import Operations
 from benchmarks.prices import PRICES
 from benchmarks.quotas import QUOTAS, Quota
 from benchmarks.scale import FRAME_BYTES, Case, Estimate, estimate, given_up, longest_wait
 from frameloom.model.request import QUEUE_TIMEOUT, JobRequest
 
-DOCUMENT = Path("docs", "scale.md")
+DOCUMENT, OPERATIONS = Path("docs", "scale.md"), Path("docs", "operations.md")
 FRAMES, WORKERS = (250, 10_000, 1_000_000), (10, 1_000, 10_000)
 # What a request asks for that says nothing of workers, and what a fleet has that was told nothing (cluster/).
 DEFAULT_MAX_WORKERS, DEFAULT_FLEET = int(JobRequest.model_fields["max_workers"].default), 10
@@ -30,14 +33,10 @@ MEMORY = {
     "EncodeSegmentFunction": 3008,
     "StitchVideoFunction": 1769,
     "LogJobFunction": 1024,
-    "CollectLogsFunction": 512,
+    "CollectLogsFunction": COLLECT_MEMORY,
 }
-# KEDA looks each 15 seconds; Lambda keeps five pollers at each of two queues, 20 seconds a poll.
-POLLS_A_SECOND = 1 / 15 + 2 * 5 / 20
-# Bytes of a request to SQS or Step Functions and its answer, and of what a call of a function logs.
-REQUEST_BYTES, LOG_BYTES = 4_000, 1_000
-# Gigabytes of the disk that Auto Mode gives a node.
-DISK_GB = 80
+# Bytes of a request to SQS or Step Functions and its answer.
+REQUEST_BYTES = 4_000
 # X-Ray takes the first in each second, and this part of the others.
 SAMPLED = 0.05
 
@@ -47,14 +46,19 @@ ON_DEMAND, SPOT = "EC2, on demand", "EC2, spot"
 def bill(job: Estimate) -> dict[str, float]:
     """Return dollars by service; of the two for EC2 one is paid."""
     asked, hours = job.asked, job.worker_hours
-    cluster = prices.CONTROL_PLANE_HOUR.dollars + prices.SMALL_NODE_HOUR.dollars + prices.NAT_HOUR.dollars
+    cluster = (
+        prices.CONTROL_PLANE_HOUR.dollars
+        + prices.SMALL_NODE_HOUR.dollars
+        + prices.DISK_MONTH.of(DISK_GB) / prices.MONTH
+        + prices.NAT_HOUR.dollars
+    )
     traces = _calls(asked) + 1 + job.chunks
     return {
         ON_DEMAND: prices.ON_DEMAND_HOUR.of(hours),
         SPOT: prices.SPOT_HOUR.of(hours),
         "EKS Auto Mode": prices.AUTO_MODE_HOUR.of(hours),
         "EBS": prices.DISK_MONTH.of(DISK_GB * hours / prices.MONTH),
-        "EKS, KEDA's node, NAT, while the job runs": cluster * job.wall / 3600,
+        "EKS, KEDA's node with its disk, NAT, while the job runs": cluster * job.wall / 3600,
         "Step Functions": prices.TRANSITION.of(asked.transitions + asked.child_transitions),
         "SQS": prices.SQS_REQUEST.of(sqs_requests(job)),
         "S3, requests": prices.S3_PUT.of(asked.s3_puts + asked.s3_lists) + prices.S3_GET.of(asked.s3_gets),
@@ -241,18 +245,27 @@ def tables() -> dict[str, str]:
     }
 
 
-def written(text: str) -> str:
-    """Return the document with its tables as they are now; what stands around them is left.
+def idle_tables() -> dict[str, str]:
+    """Return the table of the page on operations by the name between its markers."""
+    return {"idle": _words(["what", "how", "a month"], idle_rows())}
+
+
+# Which tables stand in which document.
+DOCUMENTS: Mapping[Path, Callable[[], dict[str, str]]] = {DOCUMENT: tables, OPERATIONS: idle_tables}
+
+
+def written(text: str, document: Path = DOCUMENT) -> str:
+    """Return a document with its tables as they are now; what stands around them is left.
 
     Raises:
         LookupError: it has no place for one of them.
     """
-    for name, table in tables().items():
+    for name, table in DOCUMENTS[document]().items():
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
         before, opened, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (opened and closed):
-            raise LookupError(f"{DOCUMENT} has no place for the table {name!r}")
+            raise LookupError(f"{document} has no place for the table {name!r}")
         text = before + begin + table + end + after
     return text
 
@@ -265,18 +278,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="that a frame takes (default 60)")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--json", action="store_true", help="print JSON")
-    action.add_argument("--write", action="store_true", help=f"write the tables of {DOCUMENT}")
-    action.add_argument("--check", action="store_true", help=f"fail where those of {DOCUMENT} are not up to date")
+    named = " and ".join(map(str, DOCUMENTS))
+    action.add_argument("--write", action="store_true", help=f"write the tables of {named}")
+    action.add_argument("--check", action="store_true", help=f"fail where those of {named} are not up to date")
     arguments = parser.parse_args()
     if arguments.write or arguments.check:
-        text = DOCUMENT.read_text(encoding="utf-8")
-        now = written(text)
-        if arguments.write:
-            DOCUMENT.write_text(now, encoding="utf-8")
-        elif now != text:
-            print(f"{DOCUMENT} is not up to date: run `python -m benchmarks.costs --write`.", file=sys.stderr)
-            return 1
-        return 0
+        return max(_refresh(document, check=arguments.check) for document in DOCUMENTS)
     found = [
         [estimate(case) for case in cases([frames], arguments.workers, arguments.seconds)]
         for frames in arguments.frames
@@ -286,6 +293,18 @@ def main() -> int:
         print(json.dumps([_json(job) for job in jobs], indent=2))
     else:
         print("\n".join([minutes_table(jobs), *map(dollars_table, found), quotas_table(jobs)]))
+    return 0
+
+
+def _refresh(document: Path, *, check: bool) -> int:
+    """Write a document's tables; where only checked, return 1 for one that is not up to date."""
+    text = document.read_text(encoding="utf-8")
+    now = written(text, document)
+    if not check:
+        document.write_text(now, encoding="utf-8")
+    elif now != text:
+        print(f"{document} is not up to date: run `python -m benchmarks.costs --write`.", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -78,6 +78,15 @@ SQS_REQUEST = Price(
     source="https://aws.amazon.com/sqs/pricing/",
 )
 LOGS_GB = Price(dollars=0.50, unit="GB of logs taken in", source="https://aws.amazon.com/cloudwatch/pricing/")
+ALARM_MONTH = Price(
+    dollars=0.10, unit="month of an alarm, for each metric in it", source="https://aws.amazon.com/cloudwatch/pricing/"
+)
+METRIC_MONTH = Price(
+    dollars=0.30,
+    unit="month of a metric of our own, by the hours that have a value",
+    source="https://aws.amazon.com/cloudwatch/pricing/",
+    note="the first ten of an account cost nothing",
+)
 TRACE = Price(dollars=5 / 1_000_000, unit="trace recorded by X-Ray", source="https://aws.amazon.com/xray/pricing/")
 EVENT = Price(
     dollars=1 / 1_000_000,
@@ -149,6 +158,8 @@ PRICES = (
     LAMBDA_SECOND,
     LAMBDA_REQUEST,
     LOGS_GB,
+    ALARM_MONTH,
+    METRIC_MONTH,
     TRACE,
     EVENT,
     OUT_GB,

@@ -31,6 +31,8 @@ KIB, MIB, DAY = 1024, 1024 * 1024, 86_400
 MESSAGE = 4 * KIB
 # Cores of a worker's machine; addresses of a node of Auto Mode, its own and a block of sixteen; those of three /19.
 CORES, ADDRESSES, SUBNETS = 4, 17, 3 * (8192 - 5)
+# Concurrent Lambdas of a new account, as commonly reported; calls of CollectLogs at once (template.yaml).
+NEW_ACCOUNT, COLLECTORS = 10, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,10 @@ def _answers(job: Estimate) -> float:
 
 def _pieces(job: Estimate) -> float:
     return busy(job) / job.case.seconds + _answers(job)
+
+
+def _lambdas(job: Estimate) -> float:
+    return max(min(job.segments, AT_ONCE), min(COLLECTORS, _pieces(job) * PIECE))
 
 
 def _segment(job: Estimate) -> int:
@@ -201,8 +207,19 @@ QUOTAS: Sequence[Quota] = (
         unit="",
         raised=True,
         step="the film, and the workers' logs while frames render",
-        used=lambda job: max(min(job.segments, AT_ONCE), _pieces(job) * PIECE),
-        design="40 encoders, the Map's bound; a call of CollectLogs takes up to a hundred pieces of logs",
+        used=_lambdas,
+        design="40 encoders, `EncodersAtOnce`, and 20 calls of CollectLogs, of up to a hundred pieces of logs each",
+        source=_LAMBDA,
+    ),
+    Quota(
+        name="Lambda: calls at once, in a new account",
+        most=NEW_ACCOUNT,
+        unit="",
+        raised=True,
+        step="the film",
+        used=_lambdas,
+        design="a call beyond it is made again for six hours, half a minute apart: the film takes longer, and is made. "
+        "`EncodersAtOnce` of 5 leaves room for what else runs",
         source=_LAMBDA,
     ),
     Quota(

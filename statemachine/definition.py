@@ -30,12 +30,12 @@ from statemachine.steps import (
 ATTEMPT_FAILED = names(AttemptFailed)
 # AWS tells a missed heartbeat from a chunk that took too long; either way nobody answered.
 NOBODY_ANSWERED = [ChunkLost.__name__, "States.Timeout", "States.HeartbeatTimeout"]
-LAMBDA_FAULTS = [
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-]
+LAMBDA_FAULTS = ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"]
+# The account runs as many functions as its quota allows: ten or so in a new account, which one film can fill. A place
+# comes free when another call ends, up to 15 minutes later. 720 retries of 30 seconds on average last six hours: enough
+# for the longest film that is encoded four segments at a time.
+LAMBDA_THROTTLED = ["Lambda.TooManyRequestsException"]
+THROTTLE_ATTEMPTS = 720
 # Its process died: of its memory, or with its machine. What it does it may do twice. A function that ran out of time
 # would again.
 LAMBDA_DIED = ["Lambda.Unknown", "Runtime.ExitError"]
@@ -45,9 +45,6 @@ LAMBDA_DIED = ["Lambda.Unknown", "Runtime.ExitError"]
 SHORT, LONG = 360, 960
 # Seconds that a job waits for the bus to take its announcement.
 BUS = 60
-
-# Of an account's thousand Lambdas at once a film takes no more; it is cut by the same number.
-ENCODERS = 40
 
 JOB_ID = {"job_id.$": "$$.Execution.Name"}
 STARTED = {"started.$": "$$.Execution.StartTime"}
@@ -261,8 +258,12 @@ def _encode_segments() -> ItemMap:
         # STANDARD: an EXPRESS child ends after five minutes, and a segment of 4K takes longer.
         processor={"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
         item_selector={"job_id.$": "$.job_id", "segment.$": "$$.Map.Item.Value"},
-        asl={"Label": "EncodeSegments", **_stored("$.verified.segments")},
-        max_concurrency=ENCODERS,
+        asl={
+            "Label": "EncodeSegments",
+            # The stack's parameter EncodersAtOnce, which VerifyFrames hands on.
+            "MaxConcurrencyPath": "$.verified.segments.at_once",
+            **_stored("$.verified.segments"),
+        },
         result_path=None,
     )
 
@@ -316,6 +317,10 @@ def _lambda(
         function=function or f"{state}Function",
         payload=payload,
         timeout_seconds=timeout,
-        retry=[Retrier(LAMBDA_FAULTS, attempts=5, interval=2), Retrier(LAMBDA_DIED, attempts=2)],
+        retry=[
+            Retrier(LAMBDA_THROTTLED, attempts=THROTTLE_ATTEMPTS, interval=2),
+            Retrier(LAMBDA_FAULTS, attempts=5, interval=2),
+            Retrier(LAMBDA_DIED, attempts=2),
+        ],
         **fields,
     )

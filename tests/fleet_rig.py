@@ -63,6 +63,9 @@ class Rig:
         return [f"{each.method} {each.path}" for each in self.server.asked if each.method in ("PATCH", "DELETE", "PUT")]
 
 
+NODE_CLASS = {"apiVersion": "eks.amazonaws.com/v1", "kind": "NodeClass", "metadata": {"name": "default"}}
+
+
 @contextmanager
 def rig(
     monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str], folder: Path, **parameters: str
@@ -75,6 +78,8 @@ def rig(
     kinds: Kinds = {version: dict(each) for version, each in (ApiServer().kinds | AUTO_MODE).items()}
     with mock_aws(), ApiServer(kinds=kinds) as server:
         server.put(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in ("kube-system", "a")))
+        # Auto Mode makes it with the first of its built-in node pools.
+        server.put(NODE_CLASS)
         if parameters.get("Cluster") != "none":
             make_cluster(CLUSTER, server.url)
         make_stack(STACK, **parameters)
@@ -211,7 +216,7 @@ def keda_release() -> list[dict[str, Any]]:
                 "replicas": 1,
                 "template": {
                     "metadata": {"labels": {"app": name}},
-                    "spec": {"containers": [{"name": name, "image": f"ghcr.io/kedacore/{name}:2.19.0"}]},
+                    "spec": {"containers": [{"name": name, "image": f"ghcr.io/kedacore/{name}:2.21.1"}]},
                 },
             },
         }

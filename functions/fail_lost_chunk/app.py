@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -10,9 +10,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from frameloom.aws import wiring
+from frameloom.aws.function_logs import make_logger
 from frameloom.services.lost import fail_lost_chunk
 
-logger, tracer, metrics = Logger(), Tracer(), Metrics()
+logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS)
 
 

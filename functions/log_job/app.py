@@ -6,17 +6,18 @@ LogSegmentFailure too, which keeps for that report why a segment of the film cou
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from frameloom.aws import wiring
+from frameloom.aws.function_logs import make_logger
 from frameloom.model.job import Segment
 from frameloom.model.stopped import Stopped
 from frameloom.services import documents
 from frameloom.services.report import report, report_stopped
 
-logger, tracer, metrics = Logger(), Tracer(), Metrics()
+logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 
 
 @logger.inject_lambda_context

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from frameloom.aws import wiring
+from frameloom.aws.function_logs import make_logger
 from frameloom.services.prepare import prepare
 
-logger, tracer, metrics = Logger(), Tracer(), Metrics()
+logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 
 
 @logger.inject_lambda_context

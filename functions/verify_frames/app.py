@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from frameloom.aws import wiring
+from frameloom.aws.function_logs import make_logger
 from frameloom.services.verify import verify
 
-logger, tracer, metrics = Logger(), Tracer(), Metrics()
+logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 
 
 @logger.inject_lambda_context
@@ -18,7 +19,13 @@ logger, tracer, metrics = Logger(), Tracer(), Metrics()
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take `{"job_id", "round"}`, return the next state and where the list of the film's segments is."""
     logger.append_keys(job=event["job_id"])
-    verified = verify(event["job_id"], event["round"], store=wiring.store(), buckets=wiring.buckets())
+    verified = verify(
+        event["job_id"],
+        event["round"],
+        store=wiring.store(),
+        buckets=wiring.buckets(),
+        at_once=wiring.encoders(),
+    )
     metrics.add_metric(name="FramesMissing", unit=MetricUnit.Count, value=verified["missing"])
     logger.info("Frames verified", extra={"missing": verified["missing"], "next": verified["next"]})
     return verified

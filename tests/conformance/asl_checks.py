@@ -50,6 +50,17 @@ def retriers_after_a_catch_all(machine: Machine) -> list[str]:
     return problems
 
 
+def retriers_that_repeat_an_error(machine: Machine) -> list[str]:
+    """The first retrier that names an error decides, so a later one that names it again is never used for it."""
+    problems = []
+    for placed in every_state(machine):
+        seen: set[str] = set()
+        for retrier in placed.state.get("Retry", []):
+            problems += [f"{placed.name}: {name} is in two retriers" for name in retrier["ErrorEquals"] if name in seen]
+            seen |= set(retrier["ErrorEquals"])
+    return problems
+
+
 def token_missing_from_the_message(machine: Machine) -> list[str]:
     """A task that waits for its token, but never hands it out, waits until it times out."""
     return [
@@ -82,6 +93,7 @@ CHECKS: tuple[Callable[[Machine], list[str]], ...] = (
     item_reader_in_an_inline_map,
     heartbeat_not_below_timeout,
     retriers_after_a_catch_all,
+    retriers_that_repeat_an_error,
     token_missing_from_the_message,
     token_inside_express,
     lambda_without_a_function,

@@ -10,6 +10,7 @@ from frameloom.model.messages import ChunkMessage, LogBatch
 from frameloom.model.request import parse_request
 from frameloom.model.stopped import Stopped
 from tests.conformance.asl_checks import every_state
+from tests.conformance.farm_template import resources
 from tests.conformance.toolbox import ROOT
 
 EVENTS = ROOT / "events"
@@ -37,7 +38,7 @@ def bodies(name: str) -> list[str]:
 
 def test_each_function_and_each_way_to_start_or_stop_a_job_has_one() -> None:
     assert sorted(path.stem for path in EVENTS.iterdir()) == sorted(
-        [*FUNCTIONS, *WAYS_TO_START, "job_stopped", "segment_failed"]
+        [*FUNCTIONS, *WAYS_TO_START, "job_stopped", "pulse", "segment_failed"]
     )
 
 
@@ -71,3 +72,8 @@ def test_the_queued_ones_hold_messages_of_ours() -> None:
 
 def test_a_job_that_was_stopped_can_be_read() -> None:
     assert Stopped.of_event(event("job_stopped")).started.isoformat() == "2026-11-23T10:15:00+00:00"
+
+
+def test_the_pulse_is_what_its_schedule_sends() -> None:
+    schedule = resources["CollectLogsFunction"]["Properties"]["Events"]["Pulse"]["Properties"]
+    assert event("pulse") == json.loads(schedule["Input"])

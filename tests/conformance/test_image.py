@@ -1,13 +1,17 @@
 """The worker's image, as far as it can be judged without building it: its Dockerfile, its requirements, its tag."""
 
 import importlib.metadata
+import json
 import re
 import sys
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.conformance.farm_template import resources
 from tests.conformance.toolbox import ROOT, run
 from tools import image, system_libraries, worker_requirements
 from tools.worker_requirements import hashes, pins
@@ -153,3 +157,50 @@ class TestTag:
         given = {path for path in image.inputs("4.5") if path.suffix == ".py"}
         assert needed <= given
         assert {path for path in given - needed if path.parent != Path("src/frameloom/model")} == set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artefact:
+    """Something in a repository, pushed so many days ago."""
+
+    build: int
+    tagged: bool
+    days: int
+
+
+class TestTheRepository:
+    """What its lifecycle policy leaves, by the rules of ECR's user guide."""
+
+    policy: dict[str, Any] = json.loads(
+        resources["WorkerRepository"]["Properties"]["LifecyclePolicy"]["LifecyclePolicyText"]
+    )
+
+    def kept(self, artefacts: list[Artefact]) -> list[Artefact]:
+        for rule in sorted(self.policy["rules"], key=lambda rule: rule["rulePriority"]):
+            choice, left = rule["selection"], sorted(artefacts, key=lambda each: each.days)
+            tagged = {each.build for each in artefacts if each.tagged}
+            # What an index that is there refers to is never deleted.
+            met = [
+                each
+                for each in left
+                if (choice["tagStatus"] == "any" or each.tagged == (choice["tagStatus"] == "tagged"))
+                and (each.tagged or each.build not in tagged or choice["tagStatus"] == "any")
+            ]
+            if choice["countType"] == "imageCountMoreThan":
+                gone = met[choice["countNumber"] :]
+            else:
+                gone = [each for each in met if each.days > choice["countNumber"]]
+            artefacts = [each for each in artefacts if each not in gone]
+        return artefacts
+
+    @pytest.mark.parametrize("statements", [0, 2], ids=["by make image", "with provenance"])
+    def test_ten_builds_are_kept_however_many_artefacts_each_is(self, statements: int) -> None:
+        builds = [
+            Artefact(build=number, tagged=part == 0, days=3 * number)
+            for number in range(14)
+            for part in range(1 + statements)
+        ]
+        assert {each.build for each in self.kept(builds) if each.tagged} == set(range(10))
+
+    def test_parts_of_a_build_that_is_gone_go_too(self) -> None:
+        assert self.kept([Artefact(build=1, tagged=False, days=2)]) == []

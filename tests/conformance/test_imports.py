@@ -10,7 +10,10 @@ import pytest
 from tests.conformance.toolbox import ROOT, lint_imports
 
 # What a Lambda's handler may know: the wiring, the use cases and their vocabulary.
-HANDLERS_KNOW = ("frameloom.aws.wiring", "frameloom.model", "frameloom.services", "aws_lambda_powertools")
+HANDLERS_KNOW = (
+    *("frameloom.aws.wiring", "frameloom.aws.function_logs"),
+    *("frameloom.model", "frameloom.services", "aws_lambda_powertools"),
+)
 PLANTED = {
     "the model reads S3": ("src/frameloom/model/frames.py", "import boto3"),
     "the model knows a use case": ("src/frameloom/model/frames.py", "from frameloom.services import plan"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from frameloom.aws.queue import LONGEST_POLL
 from frameloom.kube import keda
@@ -243,8 +244,18 @@ class TestWhoItIs:
         assert (identity["Namespace"], identity["ServiceAccount"]) == ("keda", "keda-operator")
 
 
-def test_keda_is_the_version_that_its_schemas_stand_for() -> None:
+def test_keda_is_tested_on_the_kubernetes_of_the_cluster_and_on_the_next() -> None:
+    """EKS raises the cluster by itself when its version's support ends."""
+    asked = [
+        TEMPLATE["Parameters"]["KubernetesVersion"]["Default"],
+        yaml.safe_load((CLUSTER / "cluster.yaml").read_text(encoding="utf-8"))["metadata"]["version"],
+    ]
+    for version in asked:
+        major, _, minor = version.partition(".")
+        assert {version, f"{major}.{int(minor) + 1}"} <= set(keda.TESTED_ON)
+
+
+def test_the_documents_name_the_keda_that_is_installed() -> None:
     readme = (CLUSTER / "schemas/README.md").read_text(encoding="utf-8")
     assert f"`fleet deploy` installs KEDA {keda.VERSION}" in readme
-    assert f"| KEDA {keda.VERSION.rpartition('.')[0]} |" in readme
     assert f"KEDA {keda.VERSION} must be in the cluster" in (CLUSTER / "README.md").read_text(encoding="utf-8")

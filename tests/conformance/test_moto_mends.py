@@ -483,6 +483,24 @@ def test_canary_a_disabled_rule_reaches_its_targets() -> None:
     assert len(boto3.client("sqs").receive_message(QueueUrl=queue)["Messages"]) == 1
 
 
+@pytest.mark.usefixtures("plain_moto")
+def test_canary_a_rule_with_a_schedule_alone_reaches_its_targets_with_every_event() -> None:
+    queue = boto3.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    rule = events_backends[ACCOUNT][REGION].put_rule("r", scheduled_expression="rate(1 minute)")
+    rule.put_targets([{"Id": "1", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"}])
+    rule.send_to_targets(EVENT)
+    assert len(boto3.client("sqs").receive_message(QueueUrl=queue)["Messages"]) == 1
+
+
+def test_a_rule_with_a_schedule_alone_hears_no_event(farm: LocalFarm) -> None:
+    events, machines, arn = client(farm, "events"), client(farm, "stepfunctions"), farm.outputs["StateMachineArn"]
+    events.put_rule(Name="pulse", ScheduleExpression="rate(1 minute)")
+    events.put_targets(Rule="pulse", Targets=[{"Id": "1", "Arn": arn, "RoleArn": ROLE}])
+    before = len(machines.list_executions(stateMachineArn=arn)["executions"])
+    events.put_events(Entries=[{"Source": "any", "DetailType": "test", "Detail": "{}"}])
+    assert len(machines.list_executions(stateMachineArn=arn)["executions"]) == before
+
+
 @pytest.mark.parametrize(
     ("settings", "given"),
     [

@@ -13,6 +13,7 @@ from statemachine import mermaid
 from statemachine.__main__ import DEFINITION, ROOT, main
 from statemachine.emit import document
 from tests.conformance import asl_checks
+from tests.conformance.farm_template import resources, template
 from tests.conformance.toolbox import asl_findings
 
 Machine = dict[str, Any]
@@ -97,6 +98,10 @@ def _catcher_after_all(states: dict[str, Any]) -> None:
     states["PrepareJob"]["Catch"].append({"ErrorEquals": ["NoCamera"], "Next": "Failed"})
 
 
+def _throttling_after_faults(states: dict[str, Any]) -> None:
+    states["EncodeSegment"]["Retry"][1]["ErrorEquals"].append("Lambda.TooManyRequestsException")
+
+
 def _kept_token(states: dict[str, Any]) -> None:
     del states["RenderChunk"]["Parameters"]["MessageBody"]["task_token.$"]
 
@@ -122,6 +127,7 @@ class TestWhatNoValidatorSees:
             (_heartbeat_is_the_timeout, asl_checks.heartbeat_not_below_timeout, "RenderChunk"),
             (_retrier_after_all, asl_checks.retriers_after_a_catch_all, "RenderChunk"),
             (_catcher_after_all, asl_checks.retriers_after_a_catch_all, "PrepareJob"),
+            (_throttling_after_faults, asl_checks.retriers_that_repeat_an_error, "EncodeSegment"),
             (_kept_token, asl_checks.token_missing_from_the_message, "RenderChunk"),
             (_express_children, asl_checks.token_inside_express, "RenderChunk"),
             (_no_function, asl_checks.lambda_without_a_function, "EncodeSegment"),
@@ -186,8 +192,24 @@ class TestWhatBecomesOfErrors:
         lambdas = [state for state in all_states(machine).values() if "lambda" in state.get("Resource", "")]
         assert len(lambdas) == 8
         for state in lambdas:
-            assert _retries(state, "Lambda.TooManyRequestsException") == 5
             assert _retries(state, "Lambda.ServiceException") == 5
+
+    def test_every_lambda_waits_for_hours_for_a_place_in_the_account_s_quota(self, machine: Machine) -> None:
+        lambdas = [state for state in all_states(machine).values() if "lambda" in state.get("Resource", "")]
+        for state in lambdas:
+            retrier = _retrier(state, "Lambda.TooManyRequestsException")
+            assert retrier is not None
+            # Full jitter: a wait is half of its bound on average.
+            waits = (
+                min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number, retrier["MaxDelaySeconds"]) / 2
+                for number in range(retrier["MaxAttempts"])
+            )
+            assert 5 * 3600 < sum(waits) < 24 * 3600
+            # A place that comes free is not left empty for long.
+            assert retrier["MaxDelaySeconds"] <= 60
+            assert retrier["JitterStrategy"] == "FULL"
+            # Three events a try, in an execution that has room for 25,000.
+            assert 3 * retrier["MaxAttempts"] < 25_000 / 8
 
     def test_a_lambda_whose_process_died_is_called_again_and_one_that_ran_out_of_time_is_not(
         self, machine: Machine
@@ -248,8 +270,15 @@ def test_an_upload_that_starts_no_job_ends_after_three_states(machine: Machine) 
     assert states[choice["Next"]]["Type"] == "Succeed"
 
 
-def test_a_film_is_cut_for_as_many_encoders_as_there_are(machine: Machine) -> None:
-    assert machine["States"]["EncodeSegments"]["MaxConcurrency"] == AT_ONCE
+def test_as_many_segments_are_encoded_at_once_as_the_stack_says(machine: Machine) -> None:
+    encode = machine["States"]["EncodeSegments"]
+    assert encode["MaxConcurrencyPath"] == "$.verified.segments.at_once"
+    assert "MaxConcurrency" not in encode
+    assert machine["States"]["VerifyFrames"]["ResultSelector"]["segments.$"] == "$.Payload.segments"
+    variables = resources["VerifyFramesFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables == {"ENCODERS_AT_ONCE": {"Ref": "EncodersAtOnce"}}
+    # A film is cut for as many as there are where nobody says otherwise.
+    assert template["Parameters"]["EncodersAtOnce"]["Default"] == AT_ONCE
 
 
 def test_an_answer_that_nobody_knows_fails_the_job(machine: Machine) -> None:
@@ -275,9 +304,12 @@ def _named(machine: Machine) -> set[str]:
 
 
 def _retries(state: dict[str, Any], error: str) -> int:
-    """Return how often Step Functions tries again: the first retrier that names the error decides."""
+    """Return how often Step Functions tries again."""
+    retrier = _retrier(state, error)
+    return 0 if retrier is None else int(retrier["MaxAttempts"])
+
+
+def _retrier(state: dict[str, Any], error: str) -> dict[str, Any] | None:
+    """Return the retrier that decides about an error: the first that names it."""
     wildcards = {"States.ALL", "States.TaskFailed"} if error != "States.Timeout" else {"States.ALL"}
-    for retrier in state["Retry"]:
-        if {error, *wildcards} & set(retrier["ErrorEquals"]):
-            return int(retrier["MaxAttempts"])
-    return 0
+    return next((each for each in state["Retry"] if {error, *wildcards} & set(each["ErrorEquals"])), None)

@@ -48,10 +48,11 @@ class TestFunctions:
             given = everywhere | set(function.get("Environment", {}).get("Variables", {}))
             sources = [*(ROOT / function["CodeUri"]).glob("*.py")]
             assert {variable for source in sources for variable in environment_reads(source)} <= given
-        # The shared package is every function's; what only submit_job needs is given to submit_job.
-        read = set(shared_reads())
-        assert read - everywhere == {"STATE_MACHINE_ARN"}
-        assert "STATE_MACHINE_ARN" in FUNCTIONS["SubmitJobFunction"]["Environment"]["Variables"]
+        # The shared package is every function's; what only one function needs is given to that one.
+        own = {"STATE_MACHINE_ARN": "SubmitJobFunction", "ENCODERS_AT_ONCE": "VerifyFramesFunction"}
+        assert set(shared_reads()) - everywhere == set(own)
+        for variable, name in own.items():
+            assert variable in FUNCTIONS[name]["Environment"]["Variables"]
 
     def test_each_environment_variable_that_is_set_is_read(self) -> None:
         given = set(template["Globals"]["Function"]["Environment"]["Variables"])
@@ -67,6 +68,11 @@ class TestFunctions:
             timeout = function.get("Timeout", template["Globals"]["Function"]["Timeout"])
             assert resources[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
             assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+    def test_the_logs_of_many_workers_leave_room_in_the_account_s_quota(self) -> None:
+        logs = of_type("AWS::Lambda::EventSourceMapping")["WorkerLogs"]
+        # Two is the least that Lambda takes.
+        assert 2 <= logs["ScalingConfig"]["MaximumConcurrency"] <= 40
 
 
 class TestTheStateMachine:

@@ -1,5 +1,6 @@
 """The template's parameters and outputs, and the cluster that it makes, takes or does without."""
 
+import re
 import tomllib
 from typing import Any, ClassVar, get_args
 
@@ -16,6 +17,7 @@ OUTPUTS: dict[str, dict[str, Any]] = template["Outputs"]
 NETWORK: dict[str, dict[str, Any]] = cluster["Resources"]
 
 CHOICES = ("create", "existing", "none")
+ZONES = "eu-central-1a,eu-central-1b,eu-central-1c"
 
 
 def holds(condition: Any, values: dict[str, str]) -> bool:
@@ -33,8 +35,9 @@ def holds(condition: Any, values: dict[str, str]) -> bool:
 
 
 def given(**values: str) -> dict[str, str]:
-    """Return every parameter's value: its default, where it is not given another."""
-    return {name: parameter["Default"] for name, parameter in PARAMETERS.items()} | values
+    """Return every parameter's value: its default, or the zones of a new cluster, where it is not given another."""
+    defaults = {name: parameter["Default"] for name, parameter in PARAMETERS.items()} | {"Zones": ZONES}
+    return defaults | values
 
 
 def there(values: dict[str, str]) -> set[str]:
@@ -65,13 +68,26 @@ class TestParameters:
             assert parameter["Description"], name
             assert "Default" in parameter, name
 
-    def test_the_defaults_alone_can_be_deployed(self) -> None:
+    def test_the_zones_and_the_defaults_can_be_deployed(self) -> None:
         assert complaints(given()) == []
+
+    @pytest.mark.parametrize("choice", ["existing", "none"])
+    def test_without_a_new_cluster_the_defaults_alone_can_be_deployed(self, choice: str) -> None:
+        name = "ours" if choice == "existing" else ""
+        assert complaints(given(Cluster=choice, ClusterName=name, Zones="")) == []
+
+    @pytest.mark.parametrize("zones", ["a", "a,b", "a,b,c,d", "a, b, c", "a,b,"])
+    def test_other_than_three_zones_are_refused(self, zones: str) -> None:
+        pattern = PARAMETERS["Zones"]["AllowedPattern"]
+        assert re.fullmatch(pattern, zones) is None
+        assert re.fullmatch(pattern, ZONES)
+        assert re.fullmatch(pattern, PARAMETERS["Zones"]["Default"])
 
     @pytest.mark.parametrize(
         ("values", "complaint"),
         [
             ({"Cluster": "existing"}, "Cluster=existing needs ClusterName"),
+            ({"Cluster": "create", "Zones": ""}, "Cluster=create needs Zones, what `frameloom fleet zones` prints"),
             ({"Cluster": "create", "ClusterName": "ours"}, "ClusterName has a meaning with Cluster=existing"),
             ({"Cluster": "none", "ClusterAdminArn": "arn:aws:iam::1:role/a"}, "ClusterAdminArn has a meaning with"),
             ({"Cluster": "create", "KedaRoleName": "keda"}, "KedaRoleName has a meaning with Cluster=existing"),
@@ -104,6 +120,45 @@ class TestSamconfig:
         parameters = self.CONFIG[environment]["deploy"]["parameters"]
         assert parameters["resolve_s3"] is True
         assert parameters["capabilities"] == ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+
+
+class TestTheDeployPage:
+    """What somebody reads before the first deployment in an account."""
+
+    PAGE: ClassVar[str] = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    # The first that finds wheels for Python 3.13 on arm64, which are manylinux_2_28 and later.
+    SAM: ClassVar[tuple[int, int]] = (1, 140)
+
+    def test_the_least_version_of_sam_is_named_wherever_it_is_asked_for(self) -> None:
+        least = ".".join(map(str, self.SAM))
+        pages = [self.PAGE, *((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "samconfig.toml"))]
+        assert [page[:80] for page in pages if not re.search(rf"\b{re.escape(least)}\b", page)] == []
+        locked = tomllib.loads((ROOT / "tools/sam/uv.lock").read_text(encoding="utf-8"))["package"]
+        (version,) = (package["version"] for package in locked if package["name"] == "aws-sam-cli")
+        assert tuple(map(int, version.split(".")[:2])) >= self.SAM
+
+    def test_the_quota_that_a_new_account_lacks_comes_first(self) -> None:
+        section = self.PAGE.partition("## In an AWS account\n")[2]
+        first = section.strip().partition("\n\n")[0]
+        assert "*Concurrent executions*" in first
+        assert "`EncodersAtOnce=" in first
+
+    def test_every_parameter_is_explained(self) -> None:
+        assert [name for name in PARAMETERS if f"`{name}`" not in self.PAGE] == []
+
+    def test_what_to_try_first_is_in_the_order_of_what_it_costs(self) -> None:
+        section = self.PAGE.partition("### What to try first, in order\n")[2].partition("\n### ")[0]
+        steps = re.findall(r"^(\d)\. (.+?)(?=^\d\. |\Z)", section, flags=re.MULTILINE | re.DOTALL)
+        named = [
+            "--config-env dev",
+            "`WorkerPolicyArn`",
+            "frameloom cancel",
+            "StuckMinutes=",
+            "`LogLevel=WARN`",
+            "2,000",
+        ]
+        for (_, text), what in zip(steps, [*named, "frameloom fleet zones"], strict=True):
+            assert what in text
 
 
 class TestTheChoiceOfACluster:
@@ -159,6 +214,16 @@ def chosen(value: Any, **values: str) -> Any:
     return {key: chosen(item, **values) for key, item in value.items()}
 
 
+@pytest.mark.parametrize("level", PARAMETERS["LogLevel"]["AllowedValues"])
+def test_no_level_of_logs_has_lambda_drop_the_metrics(level: str) -> None:
+    """Lambda takes a line without a level, as each metric is, for one of INFO."""
+    defaults = chosen(template["Globals"]["Function"], LogLevel=level)
+    assert defaults["LoggingConfig"]["LogFormat"] == "JSON"
+    assert defaults["LoggingConfig"]["ApplicationLogLevel"] == ("DEBUG" if level == "DEBUG" else "INFO")
+    assert defaults["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == {"Ref": "LogLevel"}
+    assert [name for name, found in of_type("AWS::Serverless::Function").items() if "LoggingConfig" in found] == []
+
+
 class TestOutputs:
     def test_a_client_finds_the_farm_by_them(self) -> None:
         said = {name: name for name in OUTPUTS} | {"CyclesDevice": "OPTIX"}
@@ -178,12 +243,15 @@ class TestTheCluster:
     def test_it_has_public_and_private_subnets_in_three_zones(self) -> None:
         subnets = of_type("AWS::EC2::Subnet", among=NETWORK)
         for kind in ("Public", "Private"):
-            zones = [
-                found["AvailabilityZone"]["Fn::Select"][0] for name, found in subnets.items() if name.startswith(kind)
-            ]
-            assert sorted(zones) == [0, 1, 2]
+            zones = [found["AvailabilityZone"] for name, found in subnets.items() if name.startswith(kind)]
+            # Not by number among all zones of the region: EKS refuses some.
+            assert zones == [{"Fn::Select": [number, {"Ref": "Zones"}]} for number in range(3)]
         blocks = [found["CidrBlock"]["Fn::Select"][0] for found in subnets.values()]
         assert len(set(blocks)) == len(blocks) == 6
+
+    def test_its_zones_are_checked_before_a_cluster_is_begun(self) -> None:
+        assert cluster["Parameters"]["Zones"]["Type"] == "List<AWS::EC2::AvailabilityZone::Name>"
+        assert resources["EksCluster"]["Properties"]["Parameters"]["Zones"] == {"Ref": "Zones"}
 
     def test_load_balancers_find_their_subnets(self) -> None:
         for name, subnet in of_type("AWS::EC2::Subnet", among=NETWORK).items():

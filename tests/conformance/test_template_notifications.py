@@ -104,16 +104,32 @@ class TestAlarms:
     def test_a_minute_is_stuck_where_there_is_work_and_no_frame(
         self, waiting: int, leased: int, rendered: int, stuck: int
     ) -> None:
-        (math,) = (each["Expression"] for each in ALARMS["JobStuckAlarm"]["Metrics"] if "Expression" in each)
-        # What comes late is repeated, what is not there is none: said by FILL, and left to CloudWatch.
-        assert re.findall(r"FILL\((\w+), (\w+)\)", math) == [
-            ("waiting", "REPEAT"),
-            ("leased", "REPEAT"),
-            ("rendered", "0"),
-        ]
-        plain = re.sub(r"FILL\((\w+), \w+\)", r"\1", math).replace(" AND ", " and ").replace("IF(", "choose(")
-        values = {"waiting": waiting, "leased": leased, "rendered": rendered}
-        assert eval(plain, {"choose": lambda test, yes, no: yes if test else no, **values}) == stuck  # noqa: S307
+        assert stuck_minutes(waiting=[waiting], leased=[leased], rendered=[rendered]) == [stuck]
+
+    def test_chunks_wait_in_a_farm_whose_workers_never_ran_and_every_minute_is_stuck(self) -> None:
+        # Each queue has its values as long as it has messages; the newest minute of all comes late.
+        waiting, leased = [*[4.0] * 29, None], [*[0.0] * 29, None]
+        assert stuck_minutes(waiting=waiting, leased=leased, rendered=[*pulses(29), None]) == [1] * 30
+
+    def test_it_would_be_blind_without_the_pulse(self) -> None:
+        assert stuck_minutes(waiting=[4.0] * 30, leased=[0.0] * 30, rendered=[None] * 30) == [None] * 30
+
+    def test_the_last_worker_dies_and_every_minute_from_then_on_is_stuck(self) -> None:
+        rendered = [3.0, 2.0, *pulses(40)]
+        found = stuck_minutes(waiting=[9.0] * 42, leased=[1.0] * 42, rendered=rendered)
+        assert found == [0, 0, *[1] * 40]
+
+    def test_a_job_that_goes_well_and_an_idle_farm_are_never_stuck(self) -> None:
+        assert stuck_minutes(waiting=[9.0, 8.0, None], leased=[2.0, 2.0, None], rendered=[3.0, 1.0, 2.0]) == [0, 0, 0]
+        assert stuck_minutes(waiting=[0.0] * 3, leased=[0.0] * 3, rendered=pulses(3)) == [0] * 3
+
+    def test_the_pulse_counts_no_frame_each_minute_whatever_the_workers_do(self) -> None:
+        pulse = resources["CollectLogsFunction"]["Properties"]["Events"]["Pulse"]
+        assert (pulse["Type"], pulse["Properties"]["Schedule"]) == ("Schedule", "rate(1 minute)")
+        assert json.loads(pulse["Properties"]["Input"]) == {"pulse": True}
+        # One that is late would count for another minute.
+        assert pulse["Properties"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
+        assert resources["CollectLogsFunction"]["Properties"]["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
 
     def test_the_frames_that_it_counts_are_those_that_collect_logs_reports(self) -> None:
         (counted,) = (each for each in ALARMS["JobStuckAlarm"]["Metrics"] if each["Id"] == "rendered")
@@ -124,7 +140,46 @@ class TestAlarms:
         # The stack's name: two stacks of one account are two farms.
         assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
         source = (ROOT / "functions/collect_logs/app.py").read_text(encoding="utf-8")
-        assert f'add_metric(name="{metric["MetricName"]}"' in source
+        assert f'FRAMES = "{metric["MetricName"]}"\n' in source
+
+
+Series = list[float | None]
+
+
+def pulses(minutes: int) -> Series:
+    """Return what the template's pulse leaves of minutes without a frame: a 0 each, or nothing where there is none."""
+    events = resources["CollectLogsFunction"]["Properties"].get("Events", {})
+    every_minute = any(event["Properties"].get("Schedule") == "rate(1 minute)" for event in events.values())
+    return [0.0 if every_minute else None] * minutes
+
+
+def stuck_minutes(**series: Series) -> Series:
+    """Return what the alarm's expression makes of its metrics, minute by minute; None where it has no value.
+
+    CloudWatch does not say what FILL makes of a metric without any value: here it stays without one.
+    """
+    (math,) = (each["Expression"] for each in ALARMS["JobStuckAlarm"]["Metrics"] if "Expression" in each)
+    plain = math.replace(" AND ", " and ").replace("IF(", "choose(")
+    for fill, name, value in re.findall(r"(FILL\((\w+), (\w+)\))", math):
+        series[name] = filled(series[name], value)
+        plain = plain.replace(fill, name)
+    minutes = (dict(zip(series, values, strict=True)) for values in zip(*series.values(), strict=True))
+    return [None if None in minute.values() else _value(plain, minute) for minute in minutes]
+
+
+def _value(expression: str, values: dict[str, float | None]) -> float:
+    return float(eval(expression, {"choose": lambda test, yes, no: yes if test else no, **values}))  # noqa: S307
+
+
+def filled(values: Series, value: str) -> Series:
+    """Return a series as FILL leaves it: gaps take the value before them, or a number."""
+    if all(each is None for each in values):
+        return values
+    found: Series = []
+    for each in values:
+        last = found[-1] if found else None
+        found.append(each if each is not None else last if value == "REPEAT" else float(value))
+    return found
 
 
 class TestStoppedJobs:
@@ -145,13 +200,16 @@ class TestStoppedJobs:
 
     def test_it_may_call_that_one_function_and_no_other_rule_may(self, transformed: dict[str, Any]) -> None:
         rights = [each["Properties"] for each in transformed.values() if each["Type"] == "AWS::Lambda::Permission"]
-        assert rights == [
+        # And the schedule may call the one that it is of.
+        rules = {"LogJobFunction": "LogJobFunctionJobStopped", "CollectLogsFunction": "CollectLogsFunctionPulse"}
+        assert sorted(rights, key=lambda right: right["FunctionName"]["Ref"], reverse=True) == [
             {
                 "Action": "lambda:InvokeFunction",
-                "FunctionName": {"Ref": "LogJobFunction"},
+                "FunctionName": {"Ref": function},
                 "Principal": "events.amazonaws.com",
-                "SourceArn": {"Fn::GetAtt": ["LogJobFunctionJobStopped", "Arn"]},
+                "SourceArn": {"Fn::GetAtt": [rule, "Arn"]},
             }
+            for function, rule in rules.items()
         ]
 
     def test_it_sends_what_its_function_reads(self) -> None:

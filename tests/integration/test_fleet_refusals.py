@@ -66,6 +66,28 @@ def test_what_is_no_api_server_is_said_to_be_none(farm: Rig) -> None:
     assert farm.deploy().code == 1
 
 
+@pytest.mark.parametrize("overlay", ["spot", "gpu"])
+def test_a_node_pool_whose_class_is_not_there_is_refused_before_anything_changes(farm: Rig, overlay: str) -> None:
+    """EKS Auto Mode has no NodeClass where all of its built-in node pools are switched off."""
+    farm.server.take("NodeClass", "default")
+    said = sentence_of(farm.deploy("--overlay", overlay))
+    assert said.startswith(
+        f"NodePool '{overlay}.frameloom' needs the NodeClass 'default', which the cluster {CLUSTER} does not have: "
+    )
+    assert said.endswith("Enable one, or name another class in an overlay of your own.")
+    assert farm.changes() == []
+
+
+def test_a_class_that_may_not_be_read_holds_nobody_up(farm: Rig) -> None:
+    farm.server.denied = {("get", "nodeclasses")}
+    assert farm.deploy("--overlay", "spot").code == 0
+
+
+def test_workers_on_built_in_nodes_need_no_class(farm: Rig) -> None:
+    farm.server.take("NodeClass", "default")
+    assert farm.deploy().code == 0
+
+
 def test_a_context_that_leads_elsewhere_is_refused(farm: Rig, tmp_path: Path) -> None:
     write_kubeconfig(tmp_path / "kubeconfig", other="https://other.example")
     eks_backends[DEFAULT_ACCOUNT_ID][REGION].clusters[CLUSTER].endpoint = "https://ours.eks.example"

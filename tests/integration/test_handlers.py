@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "LOG_BUCKET": BUCKETS.logs,
     "BLENDER_VERSION": "4.5.15",
     "CYCLES_DEVICE": "CPU",
+    "ENCODERS_AT_ONCE": "7",
     "POWERTOOLS_SERVICE_NAME": "frameloom",
     "POWERTOOLS_METRICS_NAMESPACE": "Frameloom",
 }
@@ -230,6 +231,13 @@ def test_verify_frames_counts_past_a_thousand(store: S3Store, capsys: pytest.Cap
     assert metrics_of(capsys) == {"FramesMissing": 1}
     with pytest.raises(FramesMissing, match=r"^1 of 1100 frames are missing: 1100\."):
         load("verify_frames")({"job_id": "shot-1", "round": 2})
+
+
+def test_verify_frames_hands_on_how_many_segments_the_stack_encodes_at_once(store: S3Store) -> None:
+    put_frames(store, make_job(store, "1-3", buckets=BUCKETS), [1, 2, 3])
+    verified = load("verify_frames")({"job_id": "shot-1", "round": 1})
+    assert verified["next"] == "EncodeSegments"
+    assert verified["segments"]["at_once"] == int(ENVIRONMENT["ENCODERS_AT_ONCE"])
 
 
 # ── encode_segment, stitch_video ──
@@ -532,6 +540,14 @@ def test_collect_logs_counts_the_frames_of_its_own_stack(store: S3Store, capsys:
     # What the alarm for a stuck job asks for: the template's test holds it against this.
     assert (group["Namespace"], group["Dimensions"]) == ("Frameloom", [["service"]])
     assert record["service"] == ENVIRONMENT["POWERTOOLS_SERVICE_NAME"]
+
+
+def test_collect_logs_counts_no_frames_where_nothing_is_logged(
+    store: S3Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load("collect_logs")({"pulse": True}) == {"batchItemFailures": []}
+    assert metrics_of(capsys) == {"FramesRendered": 0}
+    assert list(store.list(BUCKETS.logs, "")) == []
 
 
 def test_collect_logs_takes_a_batch_twice(store: S3Store) -> None:

@@ -20,6 +20,7 @@ echo "$*" >>"$ENGINE_CALLS"
 case "$1" in
     "$ENGINE_FAILS") echo "Cannot connect to the Docker daemon" >&2; exit 1;;
     login) cat >"$ENGINE_CALLS.password";;
+    build) echo "$BUILDX_NO_DEFAULT_ATTESTATIONS" >"$ENGINE_CALLS.no-attestations";;
 esac
 """
 
@@ -90,6 +91,13 @@ def test_an_image_is_built_for_the_only_platform_that_blender_has(
     assert "--build-arg BLENDER_FULL_VERSION=4.5.15 " in built
     assert "BASE_IMAGE" not in built
     assert capfd.readouterr().out == f"frameloom-worker:{image.pick('4.5').tag}\n"
+
+
+def test_a_build_is_one_artefact_with_any_engine(engine: Engine) -> None:
+    """BuildKit reads the variable; an engine without buildx would refuse the option `--provenance`."""
+    assert image.main(["4.5"]) == 0
+    assert engine.calls.with_name("calls.no-attestations").read_text(encoding="utf-8") == "1\n"
+    assert "--provenance" not in engine.told()[0]
 
 
 def test_another_base_and_a_network_reach_the_engine(engine: Engine) -> None:

@@ -106,6 +106,16 @@ class ApiServer:
             plural = self.plural(body["apiVersion"], body["kind"])
             self.objects.store((body["apiVersion"], plural, metadata.get("namespace", ""), metadata["name"]), body)
 
+    def take(self, kind: str, name: str) -> None:
+        """Let an object be gone that somebody else made."""
+        with self.lock:
+            (key,) = (
+                key
+                for key, body in self.objects.items.items()
+                if (body["kind"], body["metadata"]["name"]) == (kind, name)
+            )
+            del self.objects.items[key]
+
     def find(self, kind: str, name: str) -> Body | None:
         """Return an object of any namespace, None where there is none."""
         found = [each for each in self.all(kind) if each["metadata"]["name"] == name]

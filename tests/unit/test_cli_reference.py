@@ -26,6 +26,7 @@ COMMANDS = (
     "fleet deploy",
     "fleet watch",
     "fleet delete",
+    "fleet zones",
 )
 
 

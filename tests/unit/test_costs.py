@@ -5,22 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import costs, prices
-from benchmarks.costs import DEFAULT_FLEET, DOCUMENT, MEMORY, ON_DEMAND, SPOT, bill, sqs_requests, total, written
+from benchmarks import costs, idle, prices
+from benchmarks.costs import DEFAULT_FLEET, MEMORY, ON_DEMAND, SPOT, bill, sqs_requests, total, written
 from benchmarks.fleet import Row
 from benchmarks.quotas import QUOTAS, Quota
 from benchmarks.scale import Case, cut, estimate, given_up, longest_wait
 from frameloom.model.request import MAX_WORKERS, QUEUE_TIMEOUT
 from frameloom.model.timings import Timings
 from frameloom.services.plan import chunk_frames, scouts
+from tests.conformance.farm_template import of_type, resources
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_document_is_what_the_script_writes() -> None:
-    text = (ROOT / DOCUMENT).read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", costs.DOCUMENTS, ids=str)
+def test_a_document_is_what_the_script_writes(document: Path) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
 
-    assert written(text) == text, "run `python -m benchmarks.costs --write`"
+    assert written(text, document) == text, "run `python -m benchmarks.costs --write`"
 
 
 def test_a_document_without_a_place_for_a_table_is_refused() -> None:
@@ -111,6 +113,43 @@ def test_the_fleet_that_was_told_nothing_is_that_of_the_manifest() -> None:
     manifest = (ROOT / "cluster/overlays/keda/scaled-job.yaml").read_text(encoding="utf-8")
 
     assert f"maxReplicaCount: {DEFAULT_FLEET}\n" in manifest
+
+
+def test_alarms_are_paid_by_the_metrics_that_the_template_gives_them() -> None:
+    alarms = of_type("AWS::CloudWatch::Alarm")
+    metrics = [
+        sum("MetricStat" in each for each in alarm["Metrics"]) if "Metrics" in alarm else 1 for alarm in alarms.values()
+    ]
+
+    assert (len(metrics), sum(metrics)) == (6, idle.ALARM_METRICS)
+    _, dollars = idle.idle_bill(cluster=False)["six alarms over 9 metrics"]
+    assert dollars == pytest.approx(0.90)
+
+
+def test_the_count_of_frames_is_paid_by_its_schedule() -> None:
+    pulse = resources["CollectLogsFunction"]["Properties"]["Events"]["Pulse"]["Properties"]
+
+    assert pulse["Schedule"] == "rate(1 minute)"
+    assert idle.PULSES == 60 * 730
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+def test_what_an_idle_farm_costs_is_the_same_everywhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    with_a_cluster, without = (
+        sum(cost for _, cost in idle.idle_bill(cluster=cluster).values()) for cluster in (True, False)
+    )
+
+    assert f"about ${10 * round(with_a_cluster / 10)}" in text.replace("**", "")
+    assert round(without) == 2
+    assert "about two dollars" in text
+
+
+def test_an_idle_cluster_pays_for_its_node_s_disk_and_its_audit_log() -> None:
+    lines = idle.idle_bill(cluster=True)
+
+    assert lines["that node's disk"][1] == pytest.approx(80 * 0.08)
+    assert lines["the cluster's audit log"][1] > 0
 
 
 def test_the_days_of_the_log_bucket_and_of_messages_are_those_of_the_template() -> None:

@@ -42,7 +42,7 @@ def test_a_whole_job_goes_on_to_its_film(store: MemoryStore) -> None:
         "next": "EncodeSegments",
         "round": 2,
         "missing": 0,
-        "segments": {"bucket": BUCKETS.logs, "key": "jobs/shot-1/segments.json", "count": 1},
+        "segments": {"bucket": BUCKETS.logs, "key": "jobs/shot-1/segments.json", "count": 1, "at_once": 40},
     }
     assert listed_segments(store) == [{"segment": 0, "first": 0, "count": 17}]
 

@@ -43,3 +43,8 @@ def blender() -> str:
 def device() -> Device:
     """Return what the farm's workers render on where a request names nothing else."""
     return read_device(os.environ["CYCLES_DEVICE"])
+
+
+def encoders() -> int:
+    """Return how many segments of a film are encoded at once."""
+    return int(os.environ["ENCODERS_AT_ONCE"])

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from frameloom.cli import options
-from frameloom.cli.answers import answering
+from frameloom.cli.answers import answering, tell_json
 from frameloom.cli.durations import seconds_of
 from frameloom.cli.extras import extra
 from frameloom.cli.sections import SectionedCommand, examples
@@ -22,6 +22,10 @@ WATCH_EXAMPLES = examples(
     "frameloom fleet watch --stack my-farm",
     "frameloom fleet watch --stack my-farm --for 30m --csv fleet.csv --plot fleet.png",
     "frameloom fleet watch --stack my-farm --every 30s --json",
+)
+ZONES_EXAMPLES = examples(
+    "frameloom fleet zones",
+    'sam deploy --guided --parameter-overrides "Zones=$(frameloom fleet zones)"',
 )
 DELETE_EXAMPLES = examples(
     "frameloom fleet delete --stack my-farm",
@@ -184,3 +188,20 @@ def delete(
             stack=stack, context=context, timeout=seconds_of(timeout, field="--timeout"), yes=yes
         )
         fleet_delete.run(order, json=json)
+
+
+@app.command(cls=SectionedCommand, epilog=ZONES_EXAMPLES)
+def zones(*, json: options.Json = False) -> None:
+    """Print the zones for a new cluster: the stack's parameter Zones.
+
+    They are three availability zones of the account, in the region of AWS_REGION or of the profile. EKS refuses a
+    cluster in some zones, whose names differ from account to account.
+    """
+    with answering(json=json), extra("fleet"):
+        from frameloom.aws.zones import cluster_zones  # noqa: PLC0415
+
+        found = cluster_zones()
+        if json:
+            tell_json({"zones": found})
+        else:
+            print(",".join(found))

@@ -71,6 +71,7 @@ def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
         objects = [each for each in objects if each["kind"] != "Namespace"]
     display.say("Checking what you may do")
     fleet.check_rights(cluster, objects)
+    fleet.check_node_classes(cluster, objects)
     keda_facts = _have_keda(order, stack, cluster, deadline, display) if keda.needed(objects) else None
     if warning := network.enforce_policies(cluster, FOLDER, stack=stack.owns_cluster, eks=stack.cluster is not None):
         display.note(warning)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any
 
-from frameloom.kube.api import Cluster, Manifest
+from frameloom.kube.api import Cluster, Manifest, kind_name
 from frameloom.kube.manifests import STACK, labels_of
 from frameloom.kube.refusals import forbidden
 from frameloom.model.errors import FarmUnavailable
@@ -63,6 +63,29 @@ def check_rights(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
                 place = f" in namespace {kind[1]}" if kind[1] else ""
                 raise FarmUnavailable(problem=forbidden(cluster, f"{verb} a {kind[0]}{place}"))
         asked.add(kind)
+
+
+def check_node_classes(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
+    """Make sure that the classes of node pools are there: without its class a pool never has a node.
+
+    Who may not read a class, or has a cluster without node pools, is not held up here.
+
+    Raises:
+        FarmUnavailable: naming the first that is missing.
+    """
+    for pool in (each for each in manifests if each["kind"] == "NodePool"):
+        wanted = pool["spec"]["template"]["spec"]["nodeClassRef"]
+        version, kind, name = f"{wanted['group']}/v1", wanted["kind"], wanted["name"]
+        if not cluster.knows(pool["apiVersion"], "NodePool"):
+            return
+        if not cluster.may("get", {"apiVersion": version, "kind": kind, "metadata": {"name": name}}):
+            continue
+        if cluster.find(version, kind, name) is None:
+            raise FarmUnavailable(
+                problem=f"{kind_name(pool)} needs the {kind} {name!r}, which the cluster {cluster.name} does not have: "
+                "EKS Auto Mode makes 'default' once one of its built-in node pools is enabled, general-purpose or "
+                "system. Enable one, or name another class in an overlay of your own."
+            )
 
 
 def check_namespace(cluster: Cluster, name: str, stack: str) -> bool:

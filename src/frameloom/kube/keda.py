@@ -12,8 +12,10 @@ from frameloom.kube.api import TIMEOUT, Cluster, Manifest
 from frameloom.kube.fleet import in_order
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
-# The release whose schemas the manifests are checked against.
-VERSION = "2.19.0"
+VERSION = "2.21.1"
+# The Kubernetes that this release is tested on. A cluster of the farm's own must be one of them, and EKS raises it by
+# itself in time. Source: https://keda.sh/docs/latest/operate/cluster/, "Kubernetes Compatibility".
+TESTED_ON = ("1.34", "1.35", "1.36")
 RELEASE = f"https://github.com/kedacore/keda/releases/download/v{VERSION}/keda-{VERSION}.yaml"
 # Where its release puts it; the stack's role for it is bound to this service account.
 NAMESPACE, OPERATOR = "keda", "keda-operator"

@@ -15,16 +15,17 @@ from frameloom.services.ports import Buckets, Store
 # 20 seconds of film at 25 frames a second: far below a Lambda's 15 minutes, even at 4K.
 SEGMENT_FRAMES = 500
 # Below that, as many segments as are encoded at once, each of two groups of pictures or more: shorter ones would cost
-# size, with a key frame more each, and time, with an encoder to start.
+# size, with a key frame more each, and time, with an encoder to start. A stack that encodes fewer at once keeps this
+# number, since StitchVideo finds the segments by it.
 SHORT_SEGMENT, AT_ONCE = 100, 40
 # A message that names every one of a million frames helps nobody, and state is bounded.
 NAMED_FRAMES = 200
 
 
-def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets) -> dict[str, Any]:
+def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets, at_once: int = AT_ONCE) -> dict[str, Any]:
     """Return the next state, the next round's number, how many frames are missing, and of a film where its list is.
 
-    The list names the film's segments.
+    The list names the film's segments, of which `at_once` are encoded at a time.
 
     Raises:
         FramesMissing: the rounds are used up and the job does not allow holes, or its scouts came to nothing.
@@ -44,7 +45,7 @@ def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets) ->
         return _next("LogJob", round_number, missing)
     documents.write_film(store, buckets, job_id, FrameRange.of(present))
     segments = _write_segments(job_id, plan_segments(len(present)), store=store, buckets=buckets)
-    return _next("EncodeSegments", round_number, missing, segments=segments)
+    return _next("EncodeSegments", round_number, missing, segments=segments | {"at_once": at_once})
 
 
 def plan_segments(frames: int) -> list[Segment]:

@@ -27,11 +27,11 @@ def apply() -> None:
 def _reaches_more_targets(original: Any) -> Any:
     """Fact: a rule raises NotImplementedError for a target that is a state machine or a function.
 
-    A rule that is disabled still reaches its targets.
+    A rule that is disabled still reaches its targets. One with a schedule alone reaches them with every event.
     """
 
     def send_to_targets(self: Any, event: Any, transform_input: bool = True) -> None:  # noqa: FBT001, FBT002
-        if self.state != "ENABLED" or not self.event_pattern.matches_event(event):
+        if self.state != "ENABLED" or self.scheduled_expression or not self.event_pattern.matches_event(event):
             return
         others = copy.copy(self)
         others.targets = [target for target in self.targets if parse_arn(target["Arn"]).service not in _STARTERS]
