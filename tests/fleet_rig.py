@@ -216,7 +216,7 @@ def keda_release() -> list[dict[str, Any]]:
                 "replicas": 1,
                 "template": {
                     "metadata": {"labels": {"app": name}},
-                    "spec": {"containers": [{"name": name, "image": f"ghcr.io/kedacore/{name}:2.21.1"}]},
+                    "spec": {"containers": [{"name": name, "image": f"ghcr.io/kedacore/{name}:2.21.0"}]},
                 },
             },
         }

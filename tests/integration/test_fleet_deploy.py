@@ -56,7 +56,7 @@ def test_an_empty_cluster_gets_keda_and_the_fleet(farm: Rig) -> None:
     assert ran.code == 0, ran.err
     assert fleet_of(farm) == KEDA_FLEET
     document = ran.json()
-    assert document["keda"] == {"version": "2.21.1", "installed": True}
+    assert document["keda"] == {"version": "2.21.0", "installed": True}
     assert {each["change"] for each in document["objects"]} == {"created"}
     assert (document["cluster"], document["namespace"], document["overlay"]) == ("farm-cluster", "frameloom", "keda")
 
@@ -90,7 +90,7 @@ def test_a_second_deploy_changes_nothing(farm: Rig) -> None:
     assert ran.code == 0, ran.err
     assert farm.server.versions() == before
     assert {each["change"] for each in ran.json()["objects"]} == {"unchanged"}
-    assert ran.json()["keda"] == {"version": "2.21.1", "installed": False}
+    assert ran.json()["keda"] == {"version": "2.21.0", "installed": False}
 
 
 def test_another_overlay_takes_away_what_it_has_not(farm: Rig) -> None:
@@ -140,7 +140,7 @@ def test_the_operator_starts_once_with_its_role(farm: Rig) -> None:
         "labels": {"app": "keda-operator"},
         "annotations": {"frameloom/pod-identity": KEDA_ROLE},
     }
-    assert template["spec"]["containers"][0]["image"] == "ghcr.io/kedacore/keda-operator:2.21.1"
+    assert template["spec"]["containers"][0]["image"] == "ghcr.io/kedacore/keda-operator:2.21.0"
     generation = operator["metadata"]["generation"]
     assert farm.deploy().code == 0
     operator = farm.server.find("Deployment", "keda-operator")
@@ -154,7 +154,7 @@ def test_a_keda_of_others_is_left_as_it_is(farm: Rig) -> None:
     before = {key: each for key, each in farm.server.versions().items() if "keda" in key[3]}
     ran = farm.deploy("--json")
     assert ran.code == 0, ran.err
-    assert ran.json()["keda"] == {"version": "2.21.1", "installed": False}
+    assert ran.json()["keda"] == {"version": "2.21.0", "installed": False}
     after = {key: each for key, each in farm.server.versions().items() if "keda" in key[3]}
     assert {key[3] for key in before if before[key] != after[key]} == {"keda-operator"}
 

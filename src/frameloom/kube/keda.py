@@ -12,7 +12,7 @@ from frameloom.kube.api import TIMEOUT, Cluster, Manifest
 from frameloom.kube.fleet import in_order
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
-VERSION = "2.21.1"
+VERSION = "2.21.0"
 # The Kubernetes that this release is tested on. A cluster of the farm's own must be one of them, and EKS raises it by
 # itself in time. Source: https://keda.sh/docs/latest/operate/cluster/, "Kubernetes Compatibility".
 TESTED_ON = ("1.34", "1.35", "1.36")
