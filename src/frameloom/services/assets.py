@@ -3,14 +3,15 @@
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from frameloom.model.assets import MOST_ASSETS, Asset, Reference, key_beside, pattern
+from frameloom.model.colours import ColourSpace
 from frameloom.model.errors import InvalidRequest, SceneUnreadable
 from frameloom.services.ports import StoredObject
-from frameloom.services.scene_reader import read_references
+from frameloom.services.scene_reader import Library, read_library
 
 # Asked for at once: each on its own, since a listing tells no versions.
 STREAMS = 10
@@ -33,11 +34,17 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a scene refers to: what is there, by key, and the words for what is not, and for what Blender writes to."""
+    """What a scene refers to: what is there, by key, and the words for what is not, and for what Blender writes to.
+
+    Attributes:
+        scripts, spaces: of its libraries, as `SceneFacts` has those of the scene.
+    """
 
     assets: tuple[Asset, ...] = ()
     missing: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+    spaces: tuple[ColourSpace, ...] = ()
 
     def check(self, *, file: str, trusted: bool) -> None:
         """Refuse a scene that writes files of its own, without any script, where nobody trusts it.
@@ -64,6 +71,8 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
     missing: dict[str, None] = {}
     written: dict[str, None] = {}
     known, asked = {scene}, 0
+    scripts: dict[str, None] = {}
+    spaces: dict[ColourSpace, None] = {}
     pending = [(scene, tuple(references))]
     with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="assets") as pool:
         while pending:
@@ -90,9 +99,18 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
                     continue
                 assets[key] = Asset(key=key, version=stored.version, etag=stored.etag, size=stored.size)
                 if reference.library:
-                    pending.append((key, _references_of(store, bucket, assets[key])))
+                    library = _library(store, bucket, assets[key])
+                    pending.append((key, library.references))
+                    scripts |= dict.fromkeys(f"{words} (in {key})" for words in library.scripts)
+                    spaces |= {replace(space, owner=f"{space.owner} (in {key})"): None for space in library.spaces}
     there = tuple(assets[key] for key in sorted(assets))
-    return Found(assets=there, missing=tuple(missing), written=tuple(written))
+    return Found(
+        assets=there,
+        missing=tuple(missing),
+        written=tuple(written),
+        scripts=tuple(scripts),
+        spaces=tuple(spaces),
+    )
 
 
 def _too_many(scene: str) -> SceneUnreadable:
@@ -120,11 +138,11 @@ def _keys(store: Shelf, bucket: str, file: str, reference: Reference) -> Iterato
             yield stored.key
 
 
-def _references_of(store: Shelf, bucket: str, library: Asset) -> tuple[Reference, ...]:
+def _library(store: Shelf, bucket: str, library: Asset) -> Library:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "library.blend")
         store.download(bucket, library.key, path, version=library.version)
-        return read_references(path, name=library.key)
+        return read_library(path, name=library.key)
 
 
 def _words(scene: str, file: str, references: Iterable[Reference]) -> dict[str, None]:
