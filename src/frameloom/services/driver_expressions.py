@@ -10,6 +10,7 @@ Read from the syntax tree and not from bytecode, which differs from Python to Py
 
 import ast
 import math
+import warnings
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
@@ -50,7 +51,10 @@ def needs_trust(expression: str, variables: AbstractSet[str], *, itself: bool = 
         itself: whether the driver may use `self`.
     """
     try:
-        tree = ast.parse(expression, mode="eval")
+        with warnings.catch_warnings():
+            # The parser warns of escapes that it does not know, on standard error.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(expression, mode="eval")
         return not (_is_simple(tree.body, variables) or _is_restricted(tree, variables, itself=itself))
     except (SyntaxError, ValueError):
         return False
