@@ -59,7 +59,7 @@ def main() -> None:
     """Replace this Blender's entry and leave the others."""
     known = json.loads(NAMES.read_text(encoding="utf-8")) if NAMES.exists() else {}
     known["{}.{}".format(*bpy.app.version[:2])] = offered()
-    NAMES.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    NAMES.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from frameloom.model.errors import InvalidRequest
 
 # The child prints it behind all that Blender has printed while it opened a scene.
-_OPENED = "frameloom: all of the opening is printed"
+OPENED = "frameloom: all of the opening is printed"
 _WAIT_SECONDS = 10
 _ENGINE = re.compile(r"Engine '(?P<engine>[^']*)' not available for scene '(?P<scene>.*)' \(")
 _COLOURS = re.compile(r"(?:Color management: |color_management *\| WARNING )(?P<words>.*not (?:found|compatible).*)")
@@ -27,7 +27,7 @@ _RENAMED = 'view "Default" not found'
 def mark_opened() -> None:
     """Print the mark, in the child; what Blender has printed goes out first."""
     ctypes.CDLL(None).fflush(None)
-    os.write(2, f"{_OPENED}\n".encode())
+    os.write(2, f"{OPENED}\n".encode())
 
 
 class Notices:
@@ -45,7 +45,7 @@ class Notices:
 
     def hear(self, line: str) -> bool:
         """Take a line of Blender's; return whether it was the mark and nothing that Blender printed."""
-        if line == _OPENED:
+        if line == OPENED:
             self._all_heard.set()
             return True
         if match := _ENGINE.search(line):

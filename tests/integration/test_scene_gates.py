@@ -59,22 +59,40 @@ def test_the_reader_and_blender_agree_which_drivers_need_trust() -> None:
     assert len(set(ours)) == 2
 
 
-@pytest.mark.parametrize("recipe", [{"script": "1"}, {"driver": "bpy.app.version[0]"}, {"style": "1"}])
+HIDDEN = """
+thing = bpy.data.objects.new("Thing", bpy.data.meshes[0])
+scene.collection.objects.link(thing)
+thing.driver_add("location", 0).driver.expression = "bpy.app.version[0]"
+thing.hide_viewport = True
+"""
+
+
+@pytest.mark.parametrize(
+    ("recipe", "opens"),
+    [
+        ({"script": "1"}, False),
+        ({"driver": "bpy.app.version[0]"}, False),
+        ({"style": "1"}, False),
+        ({"also": HIDDEN}, True),
+    ],
+)
 def test_code_that_blender_skips_ends_the_attempt_unless_the_job_does_without(
-    blender: Blender, tmp_path: Path, recipe: dict[str, str]
+    blender: Blender, tmp_path: Path, recipe: dict[str, str], *, opens: bool
 ) -> None:
     scene = make_scene(tmp_path / "shot.blend", **recipe)  # type: ignore[arg-type]
-    path = tmp_path / "frame.png"
-
-    def attempt(settings: RenderSettings) -> None:
-        blender.open(scene, settings, name="shot.blend")
-        blender.render(1, path, run=range(1, 4))
-
-    with pytest.raises(InvalidRequest, match=r"trust_scripts: the scene holds Python.*--without-scripts"):
-        attempt(UNSAID)
+    path, refused = tmp_path / "frame.png", r"trust_scripts: the scene holds Python.*--without-scripts"
+    if opens:
+        # What is hidden on the screen is evaluated as the first frame is rendered, and not before.
+        blender.open(scene, UNSAID, name="shot.blend")
+        with pytest.raises(InvalidRequest, match=refused):
+            blender.render(1, path, run=range(1, 4))
+    else:
+        with pytest.raises(InvalidRequest, match=refused):
+            blender.open(scene, UNSAID, name="shot.blend")
     assert not path.exists()
     # Whatever the child was in the middle of, the next scene renders.
-    attempt(WITHOUT)
+    blender.open(scene, WITHOUT, name="shot.blend")
+    blender.render(1, path, run=range(1, 4))
     assert path.exists()
 
 

@@ -167,10 +167,20 @@ def test_a_name_that_blender_itself_maps_is_taken(tmp_path: Path, field: tuple[b
     settled(with_text(make_scene(tmp_path / "shot.blend", also=image), *field, text=text))
 
 
-def test_no_colour_management_as_files_of_before_4_0_say_it_is_taken_of_them_alone() -> None:
-    colours = Colours(display="None", view="Default", look="None")
-    assert list(missing(colours, (), blender="4.5.15", saved_by=(2, 79))) == []
-    assert list(missing(colours, (), blender="4.5.15", saved_by=(4, 1))) == ["the display 'None' of scene"]
+@pytest.mark.parametrize(
+    ("colours", "until", "named"),
+    [
+        (Colours(display="None", view="Default", look="None"), (4, 0), "the display 'None' of scene"),
+        (Colours(view="Filmic", look="Filmic - High Contrast"), (2, 79), "the look 'Filmic - High Contrast' of"),
+        (Colours(view="Filmic", look="Filmic - Base Contrast"), (2, 79), "the look 'Filmic - Base Contrast' of"),
+    ],
+)
+def test_what_blender_maps_to_the_same_picture_is_taken_of_the_files_that_it_maps_it_in(
+    colours: Colours, until: tuple[int, int], named: str
+) -> None:
+    assert list(missing(colours, (), blender="4.5.15", saved_by=until)) == []
+    [words] = missing(colours, (), blender="4.5.15", saved_by=(4, 1))
+    assert words.startswith(named)
 
 
 def test_what_is_written_with_colours_of_its_own_is_checked_by_those(tmp_path: Path) -> None:
