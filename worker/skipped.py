@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 from frameloom.model.errors import InvalidRequest
-from frameloom.model.settings import RenderSettings
+from frameloom.model.settings import SCRIPTS_WAYS_OUT, RenderSettings
 
 
 def refuse_skipped(settings: RenderSettings) -> None:
@@ -21,8 +21,8 @@ def refuse_skipped(settings: RenderSettings) -> None:
     """
     if settings.trust_scripts is None and bpy.app.autoexec_fail:
         problem = (
-            f"the scene holds Python, which does not run unless the job trusts it: {bpy.app.autoexec_fail_message}. "
-            "Say true (`--trust-scripts`) to run it, or false (`--without-scripts`) to render without it"
+            "the scene holds Python, which runs only where the job trusts it: "
+            f"{bpy.app.autoexec_fail_message}; {SCRIPTS_WAYS_OUT}"
         )
         raise InvalidRequest(field="trust_scripts", problem=problem)
 

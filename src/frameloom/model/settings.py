@@ -80,6 +80,13 @@ def _trust(value: object) -> object:
     return value
 
 
+# The ways out for a job of a scene that holds Python, as PrepareJob, `frameloom check` and the worker name them.
+SCRIPTS_WAYS_OUT = (
+    "render it with `--trust-scripts` to run that, or with `--without-scripts` to leave it out (a request says "
+    "`trust_scripts` true or false, and an uploaded scene's metadata may say false)"
+)
+
+
 class RenderSettings(Value):
     """What the worker sets in the scene before it renders; what is None stays as the scene has it."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from frameloom.model.colours import Colours, ColourSpace, missing, views
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
-from frameloom.model.settings import Engine
+from frameloom.model.settings import SCRIPTS_WAYS_OUT, Engine
 from frameloom.services.assets import listed
 
 # EEVEE's identifier changed when it was rewritten (4.2) and back again (5.0): Blender maps the one to the other.
@@ -82,8 +82,4 @@ def check_scripts(scripts: Sequence[str], *, trust: bool | None, file: str) -> N
 
 def scripts_problem(scripts: Sequence[str], *, file: str) -> str:
     """Return what is wrong with a scene that holds code, and both ways out."""
-    return (
-        f"{file!r} holds Python, which does not run unless the job trusts it: {listed(scripts)}. Say true "
-        "(`--trust-scripts`) to run it, or false (`--without-scripts`) to render without it, which an uploaded scene "
-        "may say in its own metadata"
-    )
+    return f"{file!r} holds Python, which runs only where the job trusts it: {listed(scripts)}; {SCRIPTS_WAYS_OUT}"
