@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, RenderHung, by_name
 from worker.memory import Memory, memory
+from worker.notices import Notices
 
 if TYPE_CHECKING:
     # What takes a tenth of a second to import, in which Blender can load already.
@@ -75,6 +76,7 @@ class Blender:
         self._scratch = scratch
         self._process: subprocess.Popen[str] | None = None
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
+        self._notices = Notices()
         self._reader: threading.Thread | None = None
         self._held: Opened | None = None
         self._trusted = False
@@ -138,9 +140,11 @@ class Blender:
             # What a scene's scripts left behind in the process is no concern of the next scene.
             self.close()
         self.start()
+        self._notices.begin()
         self._held, self._trusted = None, settings.trust_scripts is True
         command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
         answer = self._ask(command | {"complete": complete}, frame=None)
+        self._notices.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
         self._held = (scene, settings, complete)
         network: str | None = answer["network"]
         return network
@@ -204,7 +208,8 @@ class Blender:
             raise self._end(frame)
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            self._in_run = False
+            # A child that is still within its render can only be ended.
+            self._in_run = self._in_run and answer.get("within", False)
             kind = by_name(answer["error"]) or RenderCrashed
             raise kind(**answer["facts"])
         return answer
@@ -295,6 +300,8 @@ class Blender:
             return
         with process.stderr as words:
             for line in words:
+                if self._notices.hear(line.rstrip()):
+                    continue
                 self._words.append(line.rstrip())
                 if self.tell is not None:
                     self.tell(line.rstrip(), self._frame)

@@ -51,6 +51,37 @@ def expected_size(scene: bpy.types.Scene) -> list[int] | None:
     return [render.resolution_x * percentage // 100, render.resolution_y * percentage // 100]
 
 
+def rendered_scenes(scene: bpy.types.Scene) -> list[str]:
+    """Return the names of the scenes that a render of `scene` renders, its own first.
+
+    Others are rendered as its background, as strips, or by nodes of its compositor, and theirs in turn.
+    """
+    found, pending = [scene.name], [scene]
+    while pending:
+        one = pending.pop()
+        for other in (one.background_set, *_strip_scenes(one), *_node_scenes(one)):
+            if other is not None and other.name not in found:
+                found.append(other.name)
+                pending.append(other)
+    return found
+
+
+def _strip_scenes(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
+    editor = scene.sequence_editor
+    if editor is None or not scene.render.use_sequencer:
+        return []
+    # Blender 5 calls them what they are called in its interface.
+    strips = editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
+    return [strip.scene for strip in strips if strip.type == "SCENE"]
+
+
+def _node_scenes(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
+    tree = scene.compositing_node_group if hasattr(scene, "compositing_node_group") else scene.node_tree
+    if tree is None or not scene.render.use_compositing:
+        return []
+    return [node.scene for node in tree.nodes if node.bl_idname == "CompositorNodeRLayers"]
+
+
 def _scene(settings: RenderSettings) -> bpy.types.Scene:
     if settings.scene is None:
         return bpy.context.scene

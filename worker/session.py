@@ -1,9 +1,10 @@
 """The child process: holds Blender, reads commands as JSON lines and answers each with one.
 
-    {"do": "open", "path", "name", "settings", "complete"} -> {"size": [w, h] or null}
+    {"do": "open", "path", "name", "settings", "complete"}
+                           -> {"size": [w, h] or null, "scenes": those that are rendered, "only": are there no others}
     {"do": "render", "frame", "path", "last", "step"}
                                               -> {"size", "depth", "seconds", "flat", "problem", "left"} (worker.look)
-    either                                    -> {"error": <name>, "facts": {...}}
+    either                                    -> {"error": <name>, "facts": {...}, "within": is a render still on}
     any answer but an error                   -> and {"network": why this process has one, null where it has none}
 
 A command to render says which frames will be asked for after its own, to `last` in steps of `step`: Blender renders
@@ -30,7 +31,9 @@ from frameloom.model.errors import FarmError, MissingAssets, RenderCrashed, Scen
 from frameloom.model.settings import RenderSettings
 from worker.animation import Animation, said
 from worker.missing import missing_files
-from worker.scene_setup import expected_size, set_up
+from worker.notices import mark_opened
+from worker.scene_setup import expected_size, rendered_scenes, set_up
+from worker.skipped import refuse_skipped, refusing_skipped
 
 _PR_SET_PDEATHSIG = 1
 
@@ -67,6 +70,7 @@ class Session:
         self._commands = commands
         self._answer = answer
         self._scene: bpy.types.Scene | None = None
+        self._settings = RenderSettings()
         self._shown: bpy.types.Scene = bpy.context.scene
 
     def do(self, command: dict[str, Any]) -> None:
@@ -77,7 +81,8 @@ class Session:
         elif self._scene is None:
             raise RenderCrashed(where=f"frame {command['frame']}", problem="no scene is open")
         else:
-            Animation(self._scene, shown=self._shown, commands=self._commands, answer=self._answer).render(command)
+            answer = refusing_skipped(self._answer, self._settings)
+            Animation(self._scene, shown=self._shown, commands=self._commands, answer=answer).render(command)
 
     def open(self, path: Path, settings: RenderSettings, *, name: str, complete: bool) -> None:
         """Open a scene, run its scripts only where the job trusts them, and set it up for the job."""
@@ -90,10 +95,14 @@ class Session:
         if complete and (missing := missing_files()):
             # PrepareJob has looked already, in the file and in the bucket; this is Blender's own word.
             raise MissingAssets(file=name, assets=", ".join(missing)[:1000])
-        self._scene = set_up(settings, file=name)
+        refuse_skipped(settings)
+        self._scene, self._settings = set_up(settings, file=name), settings
+        scenes = rendered_scenes(self._scene)
+        only = len(scenes) == len(bpy.data.scenes)
         # Scripts may look for their scene where it would be.
         self._shown = bpy.context.scene if settings.trust_scripts else bpy.data.scenes.new("nothing")
-        self._answer({"size": expected_size(self._scene)})
+        mark_opened()
+        self._answer({"size": expected_size(self._scene), "scenes": scenes, "only": only})
 
 
 def _private_stdout() -> TextIO:

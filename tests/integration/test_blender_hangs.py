@@ -11,13 +11,15 @@ import pytest
 from frameloom.model.errors import RenderHung
 from frameloom.model.settings import RenderSettings
 from worker.blender import Blender
+from worker.notices import OPENED
 
 # What stands in for Python: it answers the first command and then does what a test wants done.
 CHILD = """#!{python}
 import json, sys, time
 ANSWER = {{"size": None, "depth": 8, "seconds": 0, "network": None, "flat": None, "problem": None,
-          "left": False}}
+          "left": False, "scenes": ["Scene"], "only": True}}
 sys.stdin.readline()
+print({opened!r}, file=sys.stderr, flush=True)
 print(json.dumps(ANSWER), flush=True)
 sys.stdin.readline()
 print("Sample 1/16", file=sys.stderr, flush=True)
@@ -37,7 +39,7 @@ def blender(tmp_path: Path) -> Iterator[Blender]:
 
 def open_with(blender: Blender, folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     child = folder / "child"
-    child.write_text(CHILD.format(python=sys.executable, body=body))
+    child.write_text(CHILD.format(python=sys.executable, opened=OPENED, body=body))
     child.chmod(0o755)
     monkeypatch.setattr("worker.blender.sys.executable", str(child))
     blender.open(folder / "shot.blend", RenderSettings(), name="shot.blend")

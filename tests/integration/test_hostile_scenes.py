@@ -24,7 +24,7 @@ from tests.integration.test_worker import Farm
 from tests.scenes import make_scene
 from worker.blender import Blender
 
-TRUSTED, UNTRUSTED = RenderSettings(trust_scripts=True), RenderSettings()
+TRUSTED, UNTRUSTED = RenderSettings(trust_scripts=True), RenderSettings(trust_scripts=False)
 # Each leaves its word in the file `{path}` when it runs.
 HANDLER = """
 import bpy

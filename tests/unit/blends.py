@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from blender_asset_tracer.blendfile import BlendFile
 
 from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneFacts
@@ -70,6 +71,20 @@ def blocks(data: bytes) -> Iterator[tuple[int, bytes, int]]:
         if code == b"ENDB":
             return
         at += 24 + size
+
+
+def with_text(scene: Path, code: bytes, *field: bytes, text: str) -> Path:
+    """Write `text` into a field of the first block of a code, in place, and return the file: what no Blender takes."""
+    with BlendFile(scene) as blend:
+        block = blend.find_blocks_from_code(code)[0]
+        member, offset = block.dna_type.field_from_path(
+            blend.header.pointer_size, field if len(field) > 1 else field[0]
+        )
+        at, size = block.file_offset + offset, member.name.array_size
+    with scene.open("r+b") as file:
+        file.seek(at)
+        file.write(text.encode().ljust(size, b"\0"))
+    return scene
 
 
 def as_blender_5_writes(data: bytes) -> bytes:

@@ -51,8 +51,8 @@ def test_a_scene_that_holds_all_it_needs_is_told_in_a_few_lines(
         0,
         """\
 shot.blend, saved by Blender 4.5
-  Day: frames 3-12:2, 29.97 fps, 64 x 36, CYCLES, camera Camera
-* Night: frames 3-12:2, 29.97 fps, 64 x 36, CYCLES, camera Night camera
+  Day: frames 3-12:2, 29.97 fps, 64 x 36, CYCLES, camera Camera, view 'Standard' of 'sRGB'
+* Night: frames 3-12:2, 29.97 fps, 64 x 36, CYCLES, camera Night camera, view 'Standard' of 'sRGB'
 """,
         "",
     )
@@ -81,8 +81,15 @@ def test_json_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     put("../wood.png")
     code, out, _ = check(capsys, "shot.blend", "--json")
     scene = {"name": "Scene", "frames": "1-5", "fps": "24", "size": [64, 36], "engine": "CYCLES", "camera": "Camera"}
-    document = {"file": "shot.blend", "blender": "4.5", "active": "Scene", "scenes": [scene], "cameras": ["Camera"]}
-    there = {"assets": [{"path": "../wood.png", "bytes": 4}], "missing": []}
+    colours = {"colours": {"display": "sRGB", "view": "Standard", "look": "None", "sequencer": "sRGB"}}
+    document = {
+        "file": "shot.blend",
+        "blender": "4.5",
+        "active": "Scene",
+        "scenes": [scene | colours],
+        "cameras": ["Camera"],
+    }
+    there = {"assets": [{"path": "../wood.png", "bytes": 4}], "missing": [], "scripts": [], "warnings": []}
     assert (code, json.loads(out)) == (0, document | there)
     Path("../wood.png").unlink()
     code, out, _ = check(capsys, "shot.blend", "--json")
@@ -122,6 +129,33 @@ def test_what_a_farm_would_refuse_is_refused(
     make_scene(folder / "shot.blend", **recipe)
     code, _, err = check(capsys, "shot.blend", *words)
     assert (code, said in err, err.count("\n")) == (2, True, 1)
+
+
+def test_code_in_a_scene_and_in_its_library_is_warned_of_and_nothing_else_is_amiss(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = make_scene(folder / "set.blend", driver="bpy.app.version[0]")
+    make_scene(folder / "shot.blend", camera=False, library=library, library_path="//set.blend", script="import os")
+    code, out, err = check(capsys, "shot.blend", "--json")
+    text, driver = json.loads(out)["scripts"]
+    assert (code, text) == (0, "text 'startup.py', which runs when the file opens")
+    assert driver.startswith("driver of object 'Cube', location[2]: 'bpy.app.version[0]' (in ")
+    assert err.startswith("frameloom: warning: 'shot.blend' holds Python, which runs only where")
+    assert json.loads(out)["warnings"][0] in err
+    assert all(way in err for way in ("--trust-scripts", "--without-scripts"))
+
+
+def test_a_colour_configuration_of_the_users_own_is_refused_by_its_path(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_scene(folder / "shot.blend")
+    monkeypatch.setenv("OCIO", "/studio/aces.ocio")
+    for command in ("check", "render"):
+        code = main([command, "shot.blend"])
+        err = capsys.readouterr().err
+        assert (code, err.count("\n")) == (2, 1)
+        assert "OCIO: is set to '/studio/aces.ocio'" in err
+        assert "env -u OCIO" in err
 
 
 def test_a_newer_scene_suits_a_newer_farm(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

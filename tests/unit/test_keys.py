@@ -85,6 +85,11 @@ def test_each_setting_changes_the_render_key(name: str, value: object) -> None:
     assert keys.render_key(digest="d", settings=plain) != keys.render_key(digest="d", settings=changed)
 
 
+def test_frames_without_scripts_are_those_of_before_anybody_had_to_say_so() -> None:
+    said, unsaid = RenderSettings(trust_scripts=False), RenderSettings()
+    assert keys.render_key(digest="d", settings=said) == keys.render_key(digest="d", settings=unsaid)
+
+
 def test_the_settings_of_the_tests_are_all_settings() -> None:
     """A new setting must be put into the tests above, for it must change the render key too."""
     assert set(RenderSettings.model_fields) == {

@@ -366,3 +366,15 @@ def test_a_manifest_is_a_request_that_was_understood(farm: Farm) -> None:
     farm.prepare(first, job_id="console")
     farm.prepare(parse_request(first).to_json(), job_id="submitted")
     assert farm.job("console").to_json() | {"job_id": ""} == farm.job("submitted").to_json() | {"job_id": ""}
+
+
+def test_an_uploaded_scene_with_code_renders_without_it_where_its_metadata_says_so(tmp_path: Path) -> None:
+    """A rig whose text is but an interface; the refusal tells its uploader of this way."""
+    scene = make_scene(tmp_path / "rig.blend", script="import os").read_bytes()
+    with pytest.raises(
+        InvalidRequest, match=r"trust_scripts: .*'startup\.py'.*uploaded scene's metadata may say false"
+    ):
+        Farm(scene).prepare(UPLOAD)
+    farm = Farm(scene, {"trust-scripts": "false"})
+    farm.prepare(UPLOAD)
+    assert farm.job().settings.trust_scripts is False

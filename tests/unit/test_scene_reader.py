@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from frameloom.model.colours import Colours
 from frameloom.model.errors import SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.services.scene_reader import check_version, read_scene
@@ -33,6 +34,7 @@ def test_a_scene_says_its_frames_size_rate_engine_and_camera(tmp_path: Path) -> 
     entry = SceneEntry(
         name="Scene", frame_start=3, frame_end=40, frame_step=2, fps=Fraction(30), size=(101, 57), percentage=33,
         engine="CYCLES", format="OPEN_EXR", camera="Camera",
+        colours=Colours(display="sRGB", view="Standard", look="None", sequencer="sRGB"),
     )  # fmt: skip
     assert read_scene(path) == SceneFacts(
         file="shot.blend", blender_version=(4, 5), scenes=(entry,), active="Scene", cameras=("Camera",)
@@ -118,6 +120,7 @@ def test_a_scene_of_blender_3_reads() -> None:
     assert facts.pick() == SceneEntry(
         name="Scene", frame_start=1, frame_end=199, frame_step=1, fps=Fraction(24), size=(1080, 1350), percentage=100,
         engine="CYCLES", format="PNG", camera="Camera",
+        colours=Colours(display="sRGB", view="Filmic", look="None", sequencer="sRGB"),
     )  # fmt: skip
     check_version(facts, supported="4.5.15", file="pottery.blend")
 

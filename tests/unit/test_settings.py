@@ -140,11 +140,11 @@ def test_scripts_are_trusted_where_that_is_said(written: object) -> None:
     assert RenderSettings.read({"trust_scripts": written}).trust_scripts is True
 
 
-@pytest.mark.parametrize("written", [False, "false", None])
-def test_scripts_that_are_not_trusted_leave_the_settings_as_they_were_before_there_was_a_choice(
-    written: object,
-) -> None:
-    assert RenderSettings.read({"trust_scripts": written}).to_json() == RenderSettings().to_json()
+@pytest.mark.parametrize(("written", "read"), [(False, False), ("false", False), (None, None)])
+def test_to_render_without_scripts_is_not_the_same_as_to_say_nothing(written: object, read: object) -> None:
+    settings = RenderSettings.read({"trust_scripts": written})
+    assert settings.trust_scripts is read
+    assert RenderSettings.read(settings.to_json()) == settings
 
 
 def test_settings_are_values_that_nothing_changes() -> None:

@@ -54,6 +54,12 @@ def tell_error(error: str, cause: str, *, json: bool) -> None:
     print(f"frameloom: {sentence}", file=sys.stderr)
 
 
+def tell_warning(words: str) -> None:
+    """Write a warning to stderr: what it is about does not end the command."""
+    sentence = " ".join(words.split())
+    print(f"frameloom: warning: {sentence}.", file=sys.stderr)
+
+
 def tell_json(document: Any) -> None:
     """Write a JSON document to stdout."""
     print(json_format.dumps(document, indent=2, ensure_ascii=False))

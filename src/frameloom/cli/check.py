@@ -32,7 +32,9 @@ def check(
     """Say what a scene holds and what it lacks, without Blender, a farm or a network.
 
     It shows the scenes in the file and the files outside of it, and ends with 2 where a farm would refuse the
-    scene: it is damaged or too new, has no camera, or refers to files that are not there.
+    scene: it is damaged or too new, has no camera, refers to files that are not there, or names an engine or
+    colours that Blender lacks. It warns of Python in the scene: render that with --trust-scripts or
+    --without-scripts.
     """
     with answering(json=json):
         from frameloom.cli.scene_check import run  # noqa: PLC0415

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from frameloom.cli.answers import FAILED, tell_error, tell_json
+from frameloom.cli.colour_config import refuse_own_configuration
 from frameloom.cli.display import Display, duration, make_display
 from frameloom.cli.interrupts import Interrupts
 from frameloom.cli.request import apart_from, build_request, find_scene
@@ -82,6 +83,8 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
     with Interrupts() as interrupts:
         scene = find_scene(order.scene)
         request = build_request(scene, order.fields, order.settings)
+        if request.output != "video":
+            refuse_own_configuration()
         target = find_target(stack=order.stack, local=order.local, workers=order.workers)
         if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
             request = request.model_copy(update={"max_workers": target.chunks_at_once})

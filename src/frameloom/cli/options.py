@@ -54,6 +54,17 @@ Format = Annotated[
     typer.Option(metavar="FORMAT", help="PNG, OPEN_EXR or JPEG.  [default: PNG]", rich_help_panel=LOOKS),
 ]
 
+Trust = Annotated[
+    bool | None,
+    typer.Option(
+        "--trust-scripts/--without-scripts",
+        help="Whether the Python in the scene runs, which can do whatever its worker may. A scene that holds some is "
+        "refused until you say.",
+        show_default=False,
+        rich_help_panel=LOOKS,
+    ),
+]
+
 Out = Annotated[
     Path,
     typer.Option(

@@ -12,6 +12,7 @@ EXAMPLES = examples(
     "frameloom render shot.blend --frames 1-10:2,15 --resolution 25 --samples 16",
     "frameloom render shot.blend --frames-only --format OPEN_EXR",
     "frameloom render shot.blend --codec prores",
+    "frameloom render rig.blend --trust-scripts",
     "frameloom render shot.blend --stack my-farm --max-workers 50",
     "frameloom render shot.blend --set video.quality=20 --set queue_timeout=600",
 )
@@ -30,6 +31,7 @@ def render(
     samples: options.Samples = None,
     engine: options.Engine = None,
     format: options.Format = None,  # noqa: A002  the option's name
+    trust_scripts: options.Trust = None,
     out: options.Out = Path(),
     frames_only: options.FramesOnly = False,
     fps: options.Fps = None,
@@ -69,6 +71,7 @@ def render(
                     "samples": samples,
                     "engine": engine,
                     "format": format,
+                    "trust_scripts": None if trust_scripts is None else str(trust_scripts).lower(),
                     "output": "frames" if frames_only else None,
                     "fps": fps,
                     "video.codec": codec,

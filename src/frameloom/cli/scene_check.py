@@ -10,13 +10,16 @@ from typing import Any
 
 import typer
 
-from frameloom.cli.answers import REFUSED, tell_error, tell_json
+from frameloom.cli.answers import REFUSED, tell_error, tell_json, tell_warning
+from frameloom.cli.colour_config import refuse_own_configuration
 from frameloom.cli.request import build_request, find_scene
 from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible, MissingAssets
+from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.services.assets import Found, find_assets, listed
 from frameloom.services.disk import Disk
 from frameloom.services.prepare import settle
+from frameloom.services.scene_checks import check_spaces, scripts_problem
 from frameloom.services.scene_reader import read_scene
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?")
@@ -26,12 +29,22 @@ _LISTED = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A scene, its outside files by their paths from its folder and their sizes, and why a farm would refuse it."""
+    """A scene, its outside files by their paths from its folder and their sizes, and why a farm would refuse it.
+
+    Attributes:
+        scripts: the Python in it and in its libraries, about which a job has to say whether it runs.
+    """
 
     facts: SceneFacts
     there: dict[str, int]
     missing: tuple[str, ...]
+    scripts: tuple[str, ...]
     refusal: FarmError | None
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what a job has to answer, and does not unless it is told."""
+        return [scripts_problem(self.scripts, file=self.facts.file)] if self.scripts else []
 
     def to_json(self) -> dict[str, Any]:
         """Return what `--json` prints."""
@@ -43,6 +56,8 @@ class Finding:
             "cameras": list(self.facts.cameras),
             "assets": [{"path": path, "bytes": size} for path, size in self.there.items()],
             "missing": list(self.missing),
+            "scripts": list(self.scripts),
+            "warnings": self.warnings,
         }
         refusal = self.refusal
         return document | ({} if refusal is None else {"error": type(refusal).__name__, "cause": str(refusal)})
@@ -61,6 +76,8 @@ def run(scene: Path, *, blender: str | None, json: bool) -> None:
     else:
         for line in _lines(finding):
             print(line)
+    for warning in finding.warnings:
+        tell_warning(warning)
     if finding.refusal is not None:
         tell_error(type(finding.refusal).__name__, str(finding.refusal), json=False)
         raise typer.Exit(REFUSED)
@@ -72,7 +89,8 @@ def look(scene: Path, *, blender: str | None) -> Finding:
     Raises:
         JobImpossible: it cannot be read, or a library cannot.
     """
-    request = build_request(scene, {"file": scene.name})
+    # Whether code runs is for the job to say, and is warned of: all else is checked as if it had said so.
+    request = build_request(scene, {"file": scene.name, "trust_scripts": "false"})
     facts = read_scene(scene)
     disk = Disk.of(scene)
     found = find_assets(disk, "", disk.key(scene), facts.references)
@@ -81,16 +99,17 @@ def look(scene: Path, *, blender: str | None) -> Finding:
         facts=facts,
         there={Path(os.path.relpath(disk.path(one.key), folder)).as_posix(): one.size for one in found.assets},
         missing=found.missing,
-        refusal=_refusal(
-            found, lambda: settle(request, scene, blender=blender or _version(facts), device="CPU"), facts
-        ),
+        scripts=(*facts.scripts, *found.scripts),
+        refusal=_refusal(scene, request, found, facts, blender=blender or _version(facts)),
     )
 
 
-def _refusal(found: Found, settled: Any, facts: SceneFacts) -> FarmError | None:
+def _refusal(scene: Path, request: JobRequest, found: Found, facts: SceneFacts, *, blender: str) -> FarmError | None:
     try:
-        settled()
+        refuse_own_configuration()
+        settle(request, scene, blender=blender, device="CPU")
         found.check(file=facts.file, trusted=False)
+        check_spaces(found.spaces, file=facts.file, blender=blender)
     except JobImpossible as error:
         return error
     return MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None
@@ -120,6 +139,7 @@ def _scene(entry: SceneEntry) -> dict[str, Any]:
         "size": [width * entry.percentage // 100, height * entry.percentage // 100],
         "engine": entry.engine,
         "camera": entry.camera,
+        "colours": entry.colours.to_json(),
     }
 
 
@@ -139,7 +159,7 @@ def _lines(finding: Finding) -> Iterator[str]:
         camera = f"camera {entry.camera}" if entry.camera else "no camera"
         yield (
             f"{mark} {entry.name}: frames {_frames(entry)}, {float(entry.fps):g} fps, {width} x {height}, "
-            f"{entry.engine}, {camera}"
+            f"{entry.engine}, {camera}, {entry.colours}"
         )
     for state, paths in (("there", list(finding.there)), ("missing", list(finding.missing))):
         for path in paths[:_LISTED]:

@@ -27,6 +27,7 @@ def sequence(
     samples: options.Samples = None,
     engine: options.Engine = None,
     format: options.Format = None,  # noqa: A002  the option's name
+    trust_scripts: options.Trust = None,
     out: options.Out = Path(),
     fps: options.Fps = None,
     codec: options.Codec = None,
@@ -59,6 +60,7 @@ def sequence(
                     "samples": samples,
                     "engine": engine,
                     "format": format,
+                    "trust_scripts": None if trust_scripts is None else str(trust_scripts).lower(),
                     "output": "video",
                     "fps": fps,
                     "video.codec": codec,

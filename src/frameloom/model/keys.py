@@ -56,7 +56,9 @@ def render_key(*, digest: str, settings: RenderSettings, assets: Mapping[str, st
             never meets old frames either; a scene without any has the key that it had before there were assets.
     """
     rest = [dict(assets)] if assets else []
-    parts = json.dumps([digest, settings.to_json(), *rest], sort_keys=True, separators=(",", ":"))
+    # False renders the same pixels as None, and frames of before there was a choice keep their key.
+    pixels = settings.model_copy(update={"trust_scripts": settings.trust_scripts or None})
+    parts = json.dumps([digest, pixels.to_json(), *rest], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 

@@ -178,10 +178,12 @@ def parse_request(event: object, *, metadata: Mapping[str, str] | None = None) -
     if not is_upload(event):
         return JobRequest.read(event)
     overrides = _overrides(metadata or {})
-    if "trust_scripts" in overrides:
+    request = JobRequest.read({"file": _uploaded_key(event), **overrides})
+    if request.trust_scripts:
         # Copied from bucket to bucket, a scene takes its metadata along, and would vouch for itself.
-        raise InvalidRequest(field="trust_scripts", problem="is not taken from a scene's metadata: start a job with it")
-    return JobRequest.read({"file": _uploaded_key(event), **overrides})
+        problem = "true is not taken from a scene's metadata, only false: start a job with it"
+        raise InvalidRequest(field="trust_scripts", problem=problem)
+    return request
 
 
 def is_upload(event: object) -> bool:

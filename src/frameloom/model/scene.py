@@ -2,10 +2,11 @@
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from frameloom.model.assets import Reference
+from frameloom.model.colours import Colours, ColourSpace
 from frameloom.model.errors import InvalidRequest, NoCamera
 
 
@@ -24,6 +25,7 @@ class SceneEntry:
         camera: the object it renders from, None where none is set.
         crop: xmin, ymin, xmax, ymax as parts of the size, None where the whole picture is rendered.
         pixel_aspect: how wide a pixel is for its height.
+        colours: the colour management of what it writes.
     """
 
     name: str
@@ -39,6 +41,7 @@ class SceneEntry:
     camera: str | None = None
     crop: tuple[float, float, float, float] | None = None
     pixel_aspect: Fraction = Fraction(1)
+    colours: Colours = field(default_factory=Colours)
 
     def rendered_size(self, percentage: int | None = None) -> tuple[int, int]:
         """Return the pixels, width and height, of an image at `percentage`, the scene's own when None.
@@ -73,6 +76,8 @@ class SceneFacts:
         cameras: the names of the file's camera objects, whichever scene they are in.
         linked_objects: the names of objects that live in other files, any of which may be a camera.
         references: the files outside of it that it needs, each path once.
+        scripts: the Python in it that changes pictures, in words.
+        spaces: the colour spaces that its images and the like name.
     """
 
     file: str
@@ -82,6 +87,8 @@ class SceneFacts:
     cameras: tuple[str, ...] = ()
     linked_objects: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
+    scripts: tuple[str, ...] = ()
+    spaces: tuple[ColourSpace, ...] = ()
 
     def pick(self, scene: str | None = None, camera: str | None = None) -> SceneEntry:
         """Return the scene to render, the active one when None, with the camera it renders from.

@@ -77,8 +77,14 @@ def _trust(value: object) -> object:
     value = words.get(value.lower(), value) if isinstance(value, str) else value
     if value is not None and not isinstance(value, bool):
         raise ValueError("takes true or false")
-    # None for false: frames of before there was a choice keep their key.
-    return value or None
+    return value
+
+
+# The ways out for a job of a scene that holds Python, as PrepareJob, `frameloom check` and the worker name them.
+SCRIPTS_WAYS_OUT = (
+    "render it with `--trust-scripts` to run that, or with `--without-scripts` to leave it out (a request says "
+    "`trust_scripts` true or false, and an uploaded scene's metadata may say false)"
+)
 
 
 class RenderSettings(Value):
@@ -94,7 +100,8 @@ class RenderSettings(Value):
     samples: Annotated[Whole, Field(ge=1, le=65_536)] | None = None
     resolution_percentage: Annotated[Whole, Field(ge=1, le=1000)] | None = None
     format: Annotated[FrameFormat, BeforeValidator(_upper)] = "PNG"
-    # Whether Python in the scene runs: it can move what is seen, and do whatever the worker's user may.
+    # Whether Python in the scene runs: it can move what is seen, and do whatever the worker's user may. None for a
+    # scene that holds none: one that does is refused until somebody says true or false.
     trust_scripts: Annotated[bool | None, BeforeValidator(_trust)] = None
 
 

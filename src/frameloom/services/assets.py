@@ -4,14 +4,15 @@ import posixpath
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from frameloom.model.assets import MOST_ASSETS, Asset, Reference, key_beside, pattern
+from frameloom.model.colours import ColourSpace
 from frameloom.model.errors import InvalidRequest, SceneUnreadable
 from frameloom.services.ports import StoredObject
-from frameloom.services.scene_reader import read_references
+from frameloom.services.scene_reader import Library, read_library
 
 # Asked for at once: each on its own, since a listing tells no versions.
 STREAMS = 10
@@ -36,13 +37,17 @@ class Shelf(Protocol):
 class Found:
     """What a scene refers to: what is there, by key, and the words for what is not, and for what Blender writes to.
 
-    `named` are the keys of all files that it reads, there or not.
+    Attributes:
+        named: the keys of all files that it reads, there or not.
+        scripts, spaces: of its libraries, as `SceneFacts` has those of the scene.
     """
 
     assets: tuple[Asset, ...] = ()
     named: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+    spaces: tuple[ColourSpace, ...] = ()
 
     def check(self, *, file: str, trusted: bool) -> None:
         """Refuse a scene that writes files of its own, without any script, where nobody trusts it.
@@ -69,6 +74,8 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
     missing: dict[str, None] = {}
     written: dict[str, None] = {}
     known, asked = {scene}, 0
+    scripts: dict[str, None] = {}
+    spaces: dict[ColourSpace, None] = {}
     pending = [(scene, tuple(references))]
     with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="assets") as pool:
         while pending:
@@ -95,10 +102,19 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
                     continue
                 assets[key] = Asset(key=key, version=stored.version, etag=stored.etag, size=stored.size)
                 if reference.library:
-                    pending.append((key, _references_of(store, bucket, assets[key])))
+                    library = _library(store, bucket, assets[key])
+                    pending.append((key, library.references))
+                    scripts |= dict.fromkeys(f"{words} (in {key})" for words in library.scripts)
+                    spaces |= {replace(space, owner=f"{space.owner} (in {key})"): None for space in library.spaces}
     there = tuple(assets[key] for key in sorted(assets))
-    named = frozenset(known - {scene})
-    return Found(assets=there, named=named, missing=tuple(missing), written=tuple(written))
+    return Found(
+        assets=there,
+        named=frozenset(known - {scene}),
+        missing=tuple(missing),
+        written=tuple(written),
+        scripts=tuple(scripts),
+        spaces=tuple(spaces),
+    )
 
 
 def _too_many(scene: str) -> SceneUnreadable:
@@ -126,11 +142,11 @@ def _keys(store: Shelf, bucket: str, file: str, reference: Reference) -> Iterato
             yield stored.key
 
 
-def _references_of(store: Shelf, bucket: str, library: Asset) -> tuple[Reference, ...]:
+def _library(store: Shelf, bucket: str, library: Asset) -> Library:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "library.blend")
         store.download(bucket, library.key, path, version=library.version)
-        return read_references(path, name=library.key)
+        return read_library(path, name=library.key)
 
 
 def _words(scene: str, file: str, references: Iterable[Reference]) -> dict[str, None]:

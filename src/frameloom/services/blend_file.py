@@ -20,15 +20,16 @@ from typing import IO, Self, cast
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
-# File-wide facts, scenes, objects, placeholders of what lives in other files, and the catalogue; then what names a
-# file: images, movie clips, libraries, fonts, sounds, caches and volumes.
+# File-wide facts, scenes, objects, texts, placeholders of what lives in other files, and the catalogue; then what names
+# a file: images, movie clips, libraries, fonts, sounds, caches and volumes.
 KEPT = frozenset(
-    {b"GLOB", b"SC\0\0", b"OB\0\0", b"ID\0\0", b"DNA1"}
+    {b"GLOB", b"SC\0\0", b"OB\0\0", b"TX\0\0", b"ID\0\0", b"DNA1"}
     | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0"}
 )
-# The parts of them that name files as well: modifiers, caches, strips and nodes. They are blocks of data, and told by
-# their struct.
+# The parts of them that name files as well: modifiers, caches, strips and nodes; those that name colour spaces; and
+# code: drivers and the styles of Freestyle. They are blocks of data, and told by their struct.
 PARTS = frozenset({
+    b"ChannelDriver", b"DriverVar", b"FreestyleModuleConfig", b"NodeConvertColorSpace",
     b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"MeshCacheModifierData",
     b"NodesModifierBake", b"NodesModifierData", b"NodeShaderScript", b"NodeShaderTexIES", b"OceanModifierData",
     b"PointCache", b"Sequence", b"Strip", b"StripElem",
@@ -36,6 +37,12 @@ PARTS = frozenset({
 # Blocks without a struct have this one's number. Among them are paths that a Geometry Nodes modifier points to.
 _RAW, _POINTS_TO_PATHS = 0, b"NodesModifierData"
 _LONGEST_PATH, _PATH = 1024, re.compile(rb"/|[A-Za-z]:[/\\]")
+# Kept only for the sake of another struct, before or behind which they stand.
+_COMPANIONS = {b"FreestyleModuleConfig": (b"ViewLayer", b"SceneRenderLayer")}
+# A driver's place: the data-block that has it, its curve, and the path in the data-block to the property. All three
+# stand before the driver. What stands there of more than this many bytes is forgotten, and the driver has no place.
+_DRIVER, _CURVE, _MOST_WAITING = b"ChannelDriver", b"FCurve", 16 * 2**20
+_TEXT = re.compile(rb"[\x20-\x7e\x80-\xff]+\0+")
 # The catalogue takes 130 kB, a scene 10 kB, an object 1.3 kB: 400,000 objects fit, a trap does not.
 MAX_BLOCK, MAX_KEPT, MAX_BLOCKS = 16 * 2**20, 512 * 2**20, 20_000_000
 PIECE = 2**20
@@ -125,11 +132,13 @@ def condense(file: io.BufferedReader, target: IO[bytes], *, limit: int) -> Heade
     if parts:
         target.seek(0)
         target.truncate()
-        _walk(file, target, limit, parts=parts)
+        _walk(file, target, limit, parts=parts, curve=first.curve_met())
     return first.header
 
 
-def _walk(file: io.BufferedReader, target: IO[bytes], limit: int, *, parts: frozenset[int]) -> "_Walk":
+def _walk(
+    file: io.BufferedReader, target: IO[bytes], limit: int, *, parts: frozenset[int], curve: int | None = None
+) -> "_Walk":
     file.seek(0)
     magic = file.read(4)
     file.seek(0)
@@ -137,12 +146,12 @@ def _walk(file: io.BufferedReader, target: IO[bytes], limit: int, *, parts: froz
         raise BadBlendError("it is empty")
     if magic == b"BLEN":
         size = os.fstat(file.fileno()).st_size
-        walk = _Walk(source=file, target=target, limit=size, beyond=ENDS_EARLY, seekable=True, parts=parts)
+        walk = _Walk(source=file, target=target, limit=size, beyond=ENDS_EARLY, seekable=True, parts=parts, curve=curve)
         walk.run()
         return walk
     with _unpacked(file, magic) as source:
         beyond = f"it unpacks to more than {limit:,} bytes, this farm's limit"
-        walk = _Walk(source=source, target=target, limit=limit, beyond=beyond, parts=parts)
+        walk = _Walk(source=source, target=target, limit=limit, beyond=beyond, parts=parts, curve=curve)
         walk.run()
         return walk
 
@@ -180,6 +189,7 @@ class _Walk:
 
     Attributes:
         parts: the numbers of the structs whose blocks of data are kept.
+        curve: the number of the struct of curves, None where the file has no driver.
         met: the numbers of those whose blocks of data have passed by.
         structs: the names of all, by number.
     """
@@ -189,9 +199,12 @@ class _Walk:
     limit: int
     beyond: str
     parts: frozenset[int]
+    curve: int | None = None
     seekable: bool = False
     at: int = 0
     kept: int = 0
+    waiting: list[tuple[bytes, bytes]] = field(default_factory=list)
+    wait: int = 0
     met: set[int] = field(default_factory=set)
     structs: list[bytes] = field(default_factory=list)
     header: Header = field(init=False)
@@ -199,9 +212,17 @@ class _Walk:
     def parts_met(self) -> frozenset[int]:
         """Return the numbers of the structs to be kept in a second pass; none where there is nothing to keep."""
         numbers = {number for number, name in enumerate(self.structs) if name in PARTS and number in self.met}
-        if any(self.structs[number] == _POINTS_TO_PATHS for number in numbers):
+        names = {self.structs[number] for number in numbers}
+        companions = {companion for name in names for companion in _COMPANIONS.get(name, ())}
+        numbers |= {number for number, name in enumerate(self.structs) if name in companions}
+        if _POINTS_TO_PATHS in names:
             numbers.add(_RAW)
         return frozenset(numbers)
+
+    def curve_met(self) -> int | None:
+        """Return the number of the struct of curves, None where no driver has passed by."""
+        drivers = {number for number, name in enumerate(self.structs) if name == _DRIVER}
+        return self.structs.index(_CURVE) if drivers & self.met and _CURVE in self.structs else None
 
     def run(self) -> None:
         header = self.header = Header.read(self.source)
@@ -232,22 +253,54 @@ class _Walk:
         if code == b"DNA1" and self.structs:
             # Blender goes by the first, the reader by the last: they would see two scenes in one file.
             raise BadBlendError(DAMAGED)
+        if code != b"DATA":
+            # The next data-block begins.
+            self.waiting, self.wait = [], 0
         if code in KEPT:
             body = self._read(size)
             self._keep(head, body)
             if code == b"DNA1":
                 self.structs = _read_catalogue(body, self.header.order)
             return
-        if code == b"DATA" and 0 <= struct_number < _MOST_STRUCTS:
+        if code == b"DATA":
+            self._pass_data_by(head, size, struct_number)
+        elif self.curve is None:
+            self._skip(size)
+        else:
+            self._hold(head, self._read(size))
+
+    def _pass_data_by(self, head: bytes, size: int, struct_number: int) -> None:
+        if 0 <= struct_number < _MOST_STRUCTS:
             self.met.add(struct_number)
-        if code != b"DATA" or struct_number not in self.parts:
-            self._skip(size)
-        elif struct_number != _RAW:
+        if struct_number == _RAW:
+            self._pass_raw_by(head, size)
+        elif struct_number in self.parts:
+            for before in self.waiting:
+                self._keep(*before)
+            self.waiting, self.wait = [], 0
             self._keep(head, self._read(size))
-        elif size > _LONGEST_PATH:
+        elif struct_number == self.curve:
+            self._hold(head, self._read(size))
+        else:
             self._skip(size)
-        elif _PATH.match(body := self._read(size)):
+
+    def _pass_raw_by(self, head: bytes, size: int) -> None:
+        """Keep what may be a path to a file, and hold what may be one to a property."""
+        if size > _LONGEST_PATH or (self.curve is None and _RAW not in self.parts):
+            self._skip(size)
+            return
+        body = self._read(size)
+        if _RAW in self.parts and _PATH.match(body):
             self._keep(head, body)
+        elif _TEXT.fullmatch(body):
+            self._hold(head, body)
+
+    def _hold(self, head: bytes, body: bytes) -> None:
+        """Remember what counts only where a driver follows."""
+        if self.curve is None or self.wait + len(body) > _MOST_WAITING:
+            return
+        self.waiting.append((head, body))
+        self.wait += len(body)
 
     def _read(self, size: int) -> bytes:
         if size > MAX_BLOCK or self.kept + size > MAX_KEPT:

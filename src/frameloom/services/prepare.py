@@ -20,6 +20,7 @@ from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.services import documents, rounds
 from frameloom.services.assets import find_assets, listed
 from frameloom.services.ports import Buckets, Store
+from frameloom.services.scene_checks import check_colours, check_engine, check_scripts, check_spaces
 from frameloom.services.scene_reader import check_version, read_scene
 
 # libav 8.1 gives up on PIZ as soon as the picture is noisy: always with whole floats, often with half ones.
@@ -64,7 +65,8 @@ def settle(request: JobRequest, scene: Path, *, blender: str, device: Device, na
         name: what to call the scene in messages; its key when None.
 
     Raises:
-        JobImpossible: the scene cannot be read, is too new, lacks its camera, or does not fit the request.
+        JobImpossible: the scene cannot be read, is too new, lacks its camera, does not fit the request, or is one
+            that Blender would render otherwise than it says (`scene_checks`).
     """
     if request.blender not in (None, blender):
         raise InvalidRequest(field="blender", problem=f"this farm renders with {blender}, not with {request.blender}")
@@ -73,6 +75,10 @@ def settle(request: JobRequest, scene: Path, *, blender: str, device: Device, na
     check_version(facts, supported=blender, file=name)
     entry = facts.pick(request.scene, request.camera)
     _check_packing(request, entry)
+    if request.output != "video":
+        check_engine(entry, request.engine, blender=blender)
+        check_colours(facts, entry, blender=blender)
+        check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
     frames = request.frame_range()
     if frames is None:
         if entry.frame_end < entry.frame_start:
@@ -194,11 +200,14 @@ def with_assets(settled: Settled, request: JobRequest, *, store: Store, buckets:
     Raises:
         MissingAssets: some are not there, and the request does not say to render without them.
         SceneUnreadable: a library is none.
-        InvalidRequest: the scene writes files of its own, and the request does not trust it; or it reads what would be
-            its film.
+        InvalidRequest: the scene writes files of its own, and the request does not trust it; it reads what would be
+            its film; or a library holds what Blender would leave out (`scene_checks`).
     """
     found = find_assets(store, buckets.scenes, request.file, settled.references)
     found.check(file=settled.name, trusted=request.trust_scripts is True)
+    if request.output != "video":
+        check_scripts(found.scripts, trust=request.trust_scripts, file=settled.name)
+        check_spaces(found.spaces, file=settled.name, blender=settled.settings.blender or "")
     film = keys.video_key(request.file, request.video.container, name=request.film)
     if request.output != "frames" and film in found.named:
         problem = f"the film would replace {film!r}, which the scene reads: give the film another name"

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 from frameloom.model.assets import Reference
+from frameloom.model.colours import ColourSpace
 from frameloom.model.errors import SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.services.blend_file import DAMAGED, BadBlendError, Header, condense
+from frameloom.services.scene_colours import colours, spaces
 from frameloom.services.scene_references import references
+from frameloom.services.scene_scripts import scripts
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
@@ -58,10 +61,29 @@ def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT
     return _opened(path, file, limit, lambda blend, header: _read(blend, header, file))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """What a .blend file holds for the scenes that link from it; as `SceneFacts` has it."""
+
+    references: tuple[Reference, ...] = ()
+    scripts: tuple[str, ...] = ()
+    spaces: tuple[ColourSpace, ...] = ()
+
+
+def read_library(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> Library:
+    """Return what the .blend file at `path` holds, as `read_scene` does; it may have no scene."""
+    file = name or path.name
+    return _opened(
+        path,
+        file,
+        limit,
+        lambda blend, _: Library(references=references(blend, file), scripts=scripts(blend), spaces=spaces(blend)),
+    )
+
+
 def read_references(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> tuple[Reference, ...]:
     """Return what the .blend file at `path` refers to, as `read_scene` does; it may be a library without a scene."""
-    file = name or path.name
-    return _opened(path, file, limit, lambda blend, _: references(blend, file))
+    return read_library(path, name=name, limit=limit).references
 
 
 def _opened(path: Path, file: str, limit: int, read: Callable[["BlendFile", Header], Read]) -> Read:
@@ -135,6 +157,8 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         cameras=tuple(_name(block) for block in objects if block.get(b"type") == _CAMERA),
         linked_objects=tuple(_name(block) for block in placeholders if block.get(b"name").startswith(b"OB")),
         references=references(blend, file),
+        scripts=scripts(blend),
+        spaces=spaces(blend),
     )
 
 
@@ -156,6 +180,7 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
         camera=_pointed_name(scene, b"camera"),
         pixel_aspect=_pixel_aspect(setting(b"xasp"), setting(b"yasp")),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
+        colours=colours(scene),
     )
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
         raise BadBlendError(DAMAGED)

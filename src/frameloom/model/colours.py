@@ -1,0 +1,105 @@
+"""The names of colour management: what a scene asks for, and which of it a Blender's own configuration has.
+
+Blender replaces a name that its configuration lacks, prints a line and renders on. `colour_names.json` holds what the
+configurations of the Blender versions that a farm may have offer; `tools/colour_names.py` writes it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_NAMES = Path(__file__).with_name("colour_names.json")
+# Before 2.80 the view Standard was called Default; Blender falls back to Standard, so the picture is the same.
+_RENAMED_VIEWS = {"Default": "Standard"}
+# Before 2.80 a look of the view Filmic had the view in its name; Base Contrast was the view without a look. Blender
+# maps them (versioning_280.cc), and the views Film, RRT and Log too, but those to other pictures.
+_FILMIC, _FILMIC_UNTIL, _NO_LOOK = "Filmic - ", (2, 79), "Base Contrast"
+# Until 4.0 this display stood for no colour management, which Blender turns into the view Raw (versioning_400.cc).
+_NO_DISPLAY, _NO_DISPLAY_UNTIL = "None", (4, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Colours:
+    """The colour management of a scene by Blender's own names; an empty one stands for Blender's default.
+
+    Attributes:
+        sequencer: the colour space that strips are mixed in.
+    """
+
+    display: str = ""
+    view: str = ""
+    look: str = ""
+    sequencer: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Return the names by what they are."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        look = "" if self.look in ("", "None") else f", look {self.look!r}"
+        return f"view {self.view or 'Standard'!r} of {self.display or 'sRGB'!r}{look}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColourSpace:
+    """A colour space by the name that `owner` knows it by."""
+
+    owner: str
+    name: str
+
+
+def missing(
+    colours: Colours, spaces: Iterable[ColourSpace], *, blender: str, saved_by: tuple[int, int], whose: str = "scene"
+) -> Iterator[str]:
+    """Yield what the configuration of a Blender lacks, in words; nothing for a Blender whose names are not known.
+
+    Args:
+        blender: the version that renders.
+        saved_by: the version that saved the file: Blender maps some names of older ones.
+    """
+    offered = _offered(blender)
+    if offered is None:
+        return
+    yield from _missing_looks(colours, offered, saved_by, whose)
+    known = {name.casefold() for name in offered["spaces"]}
+    for space in (ColourSpace(owner=f"the sequencer of {whose}", name=colours.sequencer), *spaces):
+        # OpenColorIO compares without case.
+        if space.name and space.name.casefold() not in known:
+            yield f"the colour space {space.name!r} of {space.owner}"
+
+
+def _missing_looks(colours: Colours, offered: dict[str, Any], saved_by: tuple[int, int], whose: str) -> Iterator[str]:
+    displays: dict[str, list[str]] = offered["views"]
+    display = colours.display or next(iter(displays))
+    if display == _NO_DISPLAY and saved_by <= _NO_DISPLAY_UNTIL:
+        return
+    if display not in displays:
+        yield f"the display {display!r} of {whose}"
+        return
+    view = _RENAMED_VIEWS.get(colours.view, colours.view) or displays[display][0]
+    look = colours.look
+    if saved_by <= _FILMIC_UNTIL and look.startswith(_FILMIC):
+        look = look.removeprefix(_FILMIC).replace(_NO_LOOK, "None")
+    if view not in displays[display]:
+        yield f"the view {view!r} of {whose}"
+    elif look and look not in offered["looks"][view]:
+        yield f"the look {colours.look!r} of {whose} (with the view {view!r})"
+
+
+def views(blender: str) -> list[str]:
+    """Return the views of a Blender's first display; none for a Blender whose names are not known."""
+    offered = _offered(blender)
+    return [] if offered is None else next(iter(offered["views"].values()))
+
+
+def _offered(blender: str) -> dict[str, Any] | None:
+    return _tables().get(".".join(blender.split(".")[:2]))
+
+
+@cache
+def _tables() -> dict[str, dict[str, Any]]:
+    tables: dict[str, dict[str, Any]] = json.loads(_NAMES.read_text(encoding="utf-8"))
+    return tables

@@ -1,0 +1,64 @@
+"""The names of colour management in a .blend file, read from its condensed copy."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from frameloom.model.colours import Colours, ColourSpace
+
+if TYPE_CHECKING:
+    from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
+
+# IMA_SRC_VIEWER of DNA_image_types.h: the renderer's own images.
+_VIEWER = 5
+# R_IMF_COLOR_MANAGEMENT_OVERRIDE of DNA_scene_types.h: what is written has colour management of its own.
+_OVERRIDE = 1
+# What names colour spaces, beside images and clips: the data of strips, and the nodes that convert.
+_PARTS = {
+    b"Strip": ("a strip", ((b"colorspace_settings", b"name"),)),
+    b"NodeConvertColorSpace": ("a node that converts colour spaces", (b"from_color_space", b"to_color_space")),
+}
+
+
+def colours(scene: "BlendFileBlock") -> Colours:
+    """Return what a scene is shown and written with; files of before 2.64 have no such settings."""
+    output = (b"r", b"im_format")
+    if scene.get((*output, b"color_management"), default=0) == _OVERRIDE:
+        return _colours(scene, output)
+    return _colours(scene, ())
+
+
+def _colours(scene: "BlendFileBlock", place: tuple[bytes, ...]) -> Colours:
+    def name(*path: bytes) -> str:
+        return _text(scene.get(path, default=b""))
+
+    return Colours(
+        display=name(*place, b"display_settings", b"display_device"),
+        view=name(*place, b"view_settings", b"view_transform"),
+        look=name(*place, b"view_settings", b"look"),
+        sequencer=name(b"sequencer_colorspace_settings", b"name"),
+    )
+
+
+def spaces(blend: "BlendFile") -> tuple[ColourSpace, ...]:
+    """Return the colour spaces that images, movie clips, strips and nodes of a file name, each once."""
+    return tuple(dict.fromkeys(_spaces(blend)))
+
+
+def _spaces(blend: "BlendFile") -> Iterator[ColourSpace]:
+    for code, kind in ((b"IM", "image"), (b"MC", "movie clip")):
+        for block in blend.find_blocks_from_code(code):
+            if code == b"IM" and block.get(b"source") == _VIEWER:
+                continue
+            name = _text(block.get((b"colorspace_settings", b"name"), default=b""))
+            if name:
+                yield ColourSpace(owner=f"{kind} {_text(block.get((b'id', b'name'))[2:])!r}", name=name)
+    for block in blend.find_blocks_from_code(b"DATA"):
+        owner, fields = _PARTS.get(block.dna_type.dna_type_id, ("", ()))
+        for field in fields:
+            name = _text(block.get(field, default=b""))
+            if name:
+                yield ColourSpace(owner=owner, name=name)
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", errors="replace")

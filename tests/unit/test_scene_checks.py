@@ -1,0 +1,202 @@
+"""What a farm refuses since Blender would render something else: read from real files, before any worker starts."""
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from frameloom.model.colours import Colours, missing
+from frameloom.model.errors import InvalidRequest
+from frameloom.model.request import parse_request
+from frameloom.services.assets import find_assets
+from frameloom.services.disk import Disk
+from frameloom.services.prepare import Settled, settle
+from frameloom.services.scene_reader import read_scene
+from tests.conformance.toolbox import ROOT
+from tests.scenes import make_scene
+from tests.unit.blends import with_text
+
+ENGINE = (b"SC", b"r", b"engine")
+VIEW = (b"SC", b"view_settings", b"view_transform")
+LOOK = (b"SC", b"view_settings", b"look")
+DISPLAY = (b"SC", b"display_settings", b"display_device")
+SPACE = (b"IM", b"colorspace_settings", b"name")
+# Drivers wherever Blender has them, all beyond what it evaluates without trust but the last two.
+DRIVERS = """
+def drive(owner, path, index, expression):
+    curve = owner.driver_add(path, index) if index >= 0 else owner.driver_add(path)
+    curve.driver.expression = expression
+    return curve.driver
+cube = bpy.data.objects["Cube"]
+drive(cube, "location", 0, "self.location.y").use_self = True
+cube.shape_key_add(name="Basis"), cube.shape_key_add(name="Bent")
+drive(cube.data.shape_keys.key_blocks["Bent"], "value", -1, "bpy.context.scene.frame_current")
+drive(bpy.data.materials[0].node_tree.nodes[0].inputs[2], "default_value", -1, "noise.random()")
+drive(bpy.data.worlds[0], "color", 1, "[i for i in (1, 2)][0]")
+drive(cube, "location", 1, "bpy.app").id_data.animation_data.drivers[1].mute = True
+simple = drive(cube, "location", 2, "sin(frame / 24 * pi) + width if 0 < frame < 9 else max(width, 1)")
+simple.variables.new().name = "width"
+"""
+
+
+def settled(scene: Path, **fields: object) -> Settled:
+    return settle(parse_request({"file": "shot.blend", **fields}), scene, blender="4.5.15", device="CPU")
+
+
+def refusal(scene: Path, **fields: object) -> str:
+    with pytest.raises(InvalidRequest) as raised:
+        settled(scene, **fields)
+    return str(raised.value)
+
+
+def test_drivers_that_need_trust_are_named_with_their_places_wherever_they_are(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path / "shot.blend", also=DRIVERS)
+    assert set(read_scene(scene).scripts) == {
+        "driver of object 'Cube', location[0]: 'self.location.y'",
+        "driver of shape keys 'Key', key_blocks[\"Bent\"].value[0]: 'bpy.context.scene.frame_current'",
+        "driver of material 'Cube', nodes[\"Principled BSDF\"].inputs[2].default_value[0]: 'noise.random()'",
+        "driver of world 'World', color[1]: '[i for i in (1, 2)][0]'",
+    }
+    # Packed it says the same, and so does a library.
+    assert read_scene(make_scene(tmp_path / "packed.blend", also=DRIVERS, compress=True)).scripts == (
+        read_scene(scene).scripts
+    )
+    user = make_scene(tmp_path / "user.blend", camera=False, library=scene, library_path="//shot.blend")
+    disk = Disk.of(user)
+    found = find_assets(disk, "", disk.key(user), read_scene(user).references)
+    assert [words.rpartition(" (in ")[0] for words in found.scripts] == list(read_scene(scene).scripts)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "named"),
+    [
+        ({"driver": "bpy.app.version[0]"}, "driver of object 'Cube', location[2]: 'bpy.app.version[0]'"),
+        ({"script": "import os"}, "text 'startup.py', which runs when the file opens"),
+        ({"style": "import os"}, "style of Freestyle 'style.py'"),
+    ],
+)
+def test_a_scene_with_code_is_refused_until_the_job_says_whether_it_runs(
+    tmp_path: Path, recipe: dict[str, str], named: str
+) -> None:
+    scene = make_scene(tmp_path / "shot.blend", **recipe)  # type: ignore[arg-type]
+    said = refusal(scene)
+    assert said.startswith("trust_scripts: ")
+    assert all(words in said for words in (named, "--trust-scripts", "--without-scripts", "metadata"))
+    assert settled(scene, trust_scripts=True).settings.trust_scripts is True
+    assert settled(scene, trust_scripts=False).settings.trust_scripts is False
+    # What renders nothing runs nothing.
+    settled(scene, output="video")
+
+
+def test_code_that_is_switched_off_is_none(tmp_path: Path) -> None:
+    also = "scene.render.use_freestyle = False"
+    settled(make_scene(tmp_path / "shot.blend", style="import os", also=also))
+    text = "bpy.data.texts.new('notes.py').from_string('import os')"
+    settled(make_scene(tmp_path / "notes.blend", also=text))
+
+
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        ("LUXCORE", "scene 'Scene' renders with 'LUXCORE', which the Blender 4.5.15 of the workers lacks"),
+        ("POVRAY_RENDER", "'POVRAY_RENDER'"),
+        ("BLENDER_GAME", "'BLENDER_GAME'"),
+        (
+            "BLENDER_RENDER",
+            "Blender Internal, which ended with Blender 2.79; Blender 4.5.15 would render it with EEVEE",
+        ),
+    ],
+)
+def test_an_engine_that_the_workers_lack_is_refused_by_name_unless_the_job_names_another(
+    tmp_path: Path, engine: str, said: str
+) -> None:
+    scene = with_text(make_scene(tmp_path / "shot.blend"), *ENGINE, text=engine)
+    words = refusal(scene)
+    assert words.startswith("engine: ")
+    assert said in words
+    assert "--engine" in words
+    settled(scene, engine="EEVEE")
+
+
+@pytest.mark.parametrize("engine", ["BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH"])
+def test_an_engine_that_blender_has_by_any_of_its_names_is_taken(tmp_path: Path, engine: str) -> None:
+    settled(with_text(make_scene(tmp_path / "shot.blend"), *ENGINE, text=engine))
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "said"),
+    [
+        (VIEW, "ACES 1.0 SDR-video", "the view 'ACES 1.0 SDR-video' of scene 'Scene'"),
+        (VIEW, "Film", "the view 'Film' of scene 'Scene'"),
+        (LOOK, "Kodak Ektachrome 320T", "the look 'Kodak Ektachrome 320T' of scene 'Scene'"),
+        (LOOK, "AgX - Punchy", "the look 'AgX - Punchy' of scene 'Scene' (with the view 'Standard')"),
+        (DISPLAY, "ACES", "the display 'ACES' of scene 'Scene'"),
+        ((b"SC", b"sequencer_colorspace_settings", b"name"), "lg10", "the colour space 'lg10' of the sequencer of"),
+        (SPACE, "Input - ARRI", "the colour space 'Input - ARRI' of image 'pixels'"),
+    ],
+)
+def test_a_name_that_blenders_colour_configuration_lacks_is_refused(
+    tmp_path: Path, field: tuple[bytes, ...], text: str, said: str
+) -> None:
+    image = "bpy.data.images.new('pixels', 8, 8).use_fake_user = True"
+    scene = with_text(make_scene(tmp_path / "shot.blend", also=image), *field, text=text)
+    assert said in refusal(scene)
+    settled(scene, output="video")
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (VIEW, "Default"),
+        (VIEW, "Raw"),
+        (VIEW, ""),
+        (LOOK, ""),
+        (LOOK, "Very High Contrast"),
+        (DISPLAY, ""),
+        (SPACE, "Linear"),
+        (SPACE, "Utility - sRGB - Texture"),
+        (SPACE, "FILMIC LOG"),
+        (SPACE, "scene_linear"),
+    ],
+)
+def test_a_name_that_blender_itself_maps_is_taken(tmp_path: Path, field: tuple[bytes, ...], text: str) -> None:
+    image = "bpy.data.images.new('pixels', 8, 8).use_fake_user = True"
+    settled(with_text(make_scene(tmp_path / "shot.blend", also=image), *field, text=text))
+
+
+@pytest.mark.parametrize(
+    ("colours", "until", "named"),
+    [
+        (Colours(display="None", view="Default", look="None"), (4, 0), "the display 'None' of scene"),
+        (Colours(view="Filmic", look="Filmic - High Contrast"), (2, 79), "the look 'Filmic - High Contrast' of"),
+        (Colours(view="Filmic", look="Filmic - Base Contrast"), (2, 79), "the look 'Filmic - Base Contrast' of"),
+    ],
+)
+def test_what_blender_maps_to_the_same_picture_is_taken_of_the_files_that_it_maps_it_in(
+    colours: Colours, until: tuple[int, int], named: str
+) -> None:
+    assert list(missing(colours, (), blender="4.5.15", saved_by=until)) == []
+    [words] = missing(colours, (), blender="4.5.15", saved_by=(4, 1))
+    assert words.startswith(named)
+
+
+def test_what_is_written_with_colours_of_its_own_is_checked_by_those(tmp_path: Path) -> None:
+    also = "scene.render.image_settings.color_management = 'OVERRIDE'"
+    scene = make_scene(tmp_path / "shot.blend", also=also)
+    with_text(scene, *VIEW, text="Film")
+    settled(scene)
+    with_text(scene, b"SC", b"r", b"im_format", b"view_settings", b"view_transform", text="Film")
+    assert "the view 'Film'" in refusal(scene)
+
+
+def test_the_names_are_those_of_the_installed_blender() -> None:
+    """A Blender with other names needs `python tools/colour_names.py`."""
+    code = "import json, os; from tools.colour_names import offered; "
+    code += "print('\\n' + json.dumps(offered()), flush=True); os._exit(0)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = json.loads((ROOT / "src/frameloom/model/colour_names.json").read_text())
+    version = importlib.metadata.version("bpy").split(".")
+    assert json.loads(done.stdout.splitlines()[-1]) == names[".".join(version[:2])]
