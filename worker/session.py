@@ -67,7 +67,7 @@ class Session:
         self._commands = commands
         self._answer = answer
         self._scene: bpy.types.Scene | None = None
-        self._shown: bpy.types.Scene = bpy.context.scene
+        self._shown: bpy.types.Scene | None = None
 
     def do(self, command: dict[str, Any]) -> None:
         """Carry a command out, and those to render that belong to it."""
@@ -90,10 +90,15 @@ class Session:
         if complete and (missing := missing_files()):
             # PrepareJob has looked already, in the file and in the bucket; this is Blender's own word.
             raise MissingAssets(file=name, assets=", ".join(missing)[:1000])
-        self._scene = set_up(settings, file=name)
-        # Scripts may look for their scene where it would be.
-        self._shown = bpy.context.scene if settings.trust_scripts else bpy.data.scenes.new("nothing")
-        self._answer({"size": expected_size(self._scene)})
+        self._scene = scene = set_up(settings, file=name)
+        self._shown = None
+        if settings.trust_scripts or bpy.data.scenes.get(scene.name) != scene:
+            # Scripts look for their scene in the window, where `blender --scene` puts it. Where a local and a linked
+            # scene have one name, the operator finds the linked one only there.
+            bpy.context.window.scene = scene
+        else:
+            self._shown = bpy.data.scenes.new("nothing")
+        self._answer({"size": expected_size(scene)})
 
 
 def _private_stdout() -> TextIO:
