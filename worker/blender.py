@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import select
 import shutil
 import signal
@@ -46,11 +47,13 @@ class Rendered:
     """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time.
 
     `depth` is the bits of a channel that it should have, `flat` the one colour of all its pixels, `problem` what makes
-    it unfit to be stored (worker.look); where it is `left` to be looked at, nobody has (worker.exr).
+    it unfit to be stored (worker.look); where it is `left` to be looked at, nobody has (worker.exr). `process`
+    identifies the process that rendered it among those of all workers.
     """
 
     frame: int
     path: Path
+    process: str
     size: tuple[int, int] | None
     depth: int
     seconds: float
@@ -74,6 +77,7 @@ class Blender:
         self._frame: int | None = None
         self._scratch = scratch
         self._process: subprocess.Popen[str] | None = None
+        self._name = ""
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._reader: threading.Thread | None = None
         self._held: Opened | None = None
@@ -112,6 +116,8 @@ class Blender:
             text=True,
             errors="replace",
         )
+        # A process id comes again, and on another machine at the same time.
+        self._name = secrets.token_hex(8)
         self._killed = False
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
         self._reader.start()
@@ -169,6 +175,7 @@ class Blender:
         return Rendered(
             frame=frame,
             path=path,
+            process=self._name,
             size=None if size is None else (size[0], size[1]),
             depth=answer["depth"],
             seconds=answer["seconds"],
