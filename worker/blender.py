@@ -81,7 +81,8 @@ class Blender:
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._reader: threading.Thread | None = None
         self._held: Opened | None = None
-        self._trusted = False
+        # Whether it was asked to open a file. Blender keeps more of one than what it replaces when it opens another.
+        self._used = False
         self._killed = False
         # Whether Blender waits, within a render, for the next frame of a run.
         self._in_run = False
@@ -123,7 +124,7 @@ class Blender:
         self._reader.start()
 
     def open(self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True) -> str | None:
-        """Open a scene and set it up, unless it is open already.
+        """Open a scene and set it up, unless it is open already: in a new process where this one has opened another.
 
         Returns:
             Why the process that opened it has a network; None where it has none, or nothing was opened.
@@ -140,11 +141,10 @@ class Blender:
             self.close()
         if self._held == (scene, settings, complete) and self._process is not None and self._process.poll() is None:
             return None
-        if self._trusted:
-            # What a scene's scripts left behind in the process is no concern of the next scene.
+        if self._used:
             self.close()
         self.start()
-        self._held, self._trusted = None, settings.trust_scripts is True
+        self._held, self._used = None, True
         command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
         answer = self._ask(command | {"complete": complete}, frame=None)
         self._held = (scene, settings, complete)
@@ -293,7 +293,7 @@ class Blender:
             self._reader.join()
         # Blender clears its own up as it ends, which it is not left the time for.
         shutil.rmtree(self._scratch / "tmp", ignore_errors=True)
-        self._process, self._held, self._reader = None, None, None
+        self._process, self._held, self._used, self._reader = None, None, False, None
         self._in_run = False
         self._words.clear()
 
