@@ -63,7 +63,7 @@ class Rendered:
 
 
 class Blender:
-    """One child process; started when first needed, started anew after it died."""
+    """One child process; started when first needed, started anew after it died and for each scene that it opens."""
 
     # How long it may say nothing while it opens or renders; the chunk at hand says.
     patience = timedelta(hours=4)
