@@ -31,7 +31,7 @@ class InstantBlender(Blender):
         """Write an image."""
         del run
         path.write_bytes(image())
-        return Rendered(frame=frame, path=path, size=None, depth=8, seconds=SECONDS)
+        return Rendered(frame=frame, path=path, process="instant", size=None, depth=8, seconds=SECONDS)
 
 
 def image() -> bytes:

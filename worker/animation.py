@@ -3,6 +3,16 @@
 A render of its own for each frame evaluates it three times: as the frame is set, for the render, and as Blender leaves
 the render, for a screen that nobody sees. Of an animation Blender still does the last once, and updates what the screen
 shows before; so the screen is given a scene with nothing in it. A modifier that takes a second takes it once a frame.
+
+Blender's operator takes from the context what its command line takes from the scene that it renders. All of it, from
+`screen_render_exec` and `screen_render_single_layer_set` in Blender's source, and what is done about each:
+
+- the single view layer, where the scene has Render Single Layer on: the operator is given a name that no layer has;
+- the frame that the scene is at, and with it the camera that a marker binds: the context's scene is set to that frame;
+- the range of frames, in the source after 5.0: the context's scene gets the same range;
+- the scene, by name: named, or the context's where two have that name;
+- the camera of a 3D viewport: the context has none;
+- the dependency graph that is evaluated in the end: that of the scene with nothing in it.
 """
 
 import os
@@ -28,7 +38,7 @@ class Animation:
     """The frames of a scene from a command's on, each of them written when its own command has come.
 
     Args:
-        shown: what is on the screen meanwhile. Scripts may look for their own scene there.
+        shown: an empty scene for the context, None where the window holds the scene that is rendered.
         commands: those that follow; Blender waits for the next within the render, and can end it in no other way than
             with its process.
         answer: takes what there is to say of each frame, as soon as it is written.
@@ -38,7 +48,7 @@ class Animation:
         self,
         scene: bpy.types.Scene,
         *,
-        shown: bpy.types.Scene,
+        shown: bpy.types.Scene | None,
         commands: Iterator[Command],
         answer: Callable[[Answer], None],
     ) -> None:
@@ -75,23 +85,35 @@ class Animation:
             # Blender knows by now which frames to render; the scene's drivers may go by its own range.
             scene.frame_start, scene.frame_end, scene.frame_step = own
 
-        scene.frame_start, scene.frame_end, scene.frame_step = command["frame"], command["last"], command["step"]
+        for each in (scene, self._shown):
+            if each is not None:
+                each.frame_start, each.frame_end = command["frame"], command["last"]
+        scene.frame_step = command["step"]
         # The child's own folder, on the disk that the frame is to lie on.
         scene.render.filepath = os.path.join(bpy.app.tempdir, "######")  # noqa: PTH118  Blender takes a prefix
-        with (
-            bpy.context.temp_override(scene=self._shown, view_layer=self._shown.view_layers[0]),
-            _handling(bpy.app.handlers.render_init, give_back),
-            _handling(bpy.app.handlers.render_write, self._written),
-        ):
-            bpy.ops.render.render(animation=True, scene=scene.name)
+        with _handling(bpy.app.handlers.render_init, give_back):
+            self._operate(command, animation=True)
 
     def _still(self, command: Command) -> None:
         """Render one frame that no animation of Blender's can have: they begin at 0."""
-        scene = self._scene
-        scene.render.filepath = command["path"]
-        scene.frame_set(command["frame"])
+        self._scene.render.filepath = command["path"]
+        if self._shown is None:
+            self._scene.frame_set(command["frame"])
+        # It may have been saved between two frames, where an animation never is.
+        self._scene.frame_subframe = 0.0
+        self._operate(command, write_still=True)
+
+    def _operate(self, command: Command, **how: bool) -> None:
+        """Call the render operator such that it takes nothing from the context that is not the scene's own."""
         with _handling(bpy.app.handlers.render_write, self._written):
-            bpy.ops.render.render(write_still=True, scene=scene.name)
+            # No layer has an empty name. Unnamed it would be the context's, and Blender would fill in the other layers
+            # from the last frame that it rendered of a scene of this name.
+            if self._shown is None:
+                bpy.ops.render.render(layer="", **how)
+                return
+            self._shown.frame_set(command["frame"])
+            with bpy.context.temp_override(scene=self._shown, view_layer=self._shown.view_layers[0]):
+                bpy.ops.render.render(scene=self._scene.name, layer="", **how)
 
     def _written(self, scene: bpy.types.Scene, *_: object) -> None:
         """Answer for the frame that has just been written, and wait until the next is asked for."""

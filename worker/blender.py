@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import select
 import shutil
 import signal
@@ -47,11 +48,13 @@ class Rendered:
     """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time.
 
     `depth` is the bits of a channel that it should have, `flat` the one colour of all its pixels, `problem` what makes
-    it unfit to be stored (worker.look); where it is `left` to be looked at, nobody has (worker.exr).
+    it unfit to be stored (worker.look); where it is `left` to be looked at, nobody has (worker.exr). `process`
+    identifies the process that rendered it among those of all workers.
     """
 
     frame: int
     path: Path
+    process: str
     size: tuple[int, int] | None
     depth: int
     seconds: float
@@ -61,7 +64,7 @@ class Rendered:
 
 
 class Blender:
-    """One child process; started when first needed, started anew after it died."""
+    """One child process; started when first needed, started anew after it died and for each scene that it opens."""
 
     # How long it may say nothing while it opens or renders; the chunk at hand says.
     patience = timedelta(hours=4)
@@ -75,11 +78,13 @@ class Blender:
         self._frame: int | None = None
         self._scratch = scratch
         self._process: subprocess.Popen[str] | None = None
+        self._name = ""
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._notices = Notices()
         self._reader: threading.Thread | None = None
         self._held: Opened | None = None
-        self._trusted = False
+        # Whether it was asked to open a file. Blender keeps more of one than what it replaces when it opens another.
+        self._used = False
         self._killed = False
         # Whether Blender waits, within a render, for the next frame of a run.
         self._in_run = False
@@ -114,12 +119,14 @@ class Blender:
             text=True,
             errors="replace",
         )
+        # A process id comes again, and on another machine at the same time.
+        self._name = secrets.token_hex(8)
         self._killed = False
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
         self._reader.start()
 
     def open(self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True) -> str | None:
-        """Open a scene and set it up, unless it is open already.
+        """Open a scene and set it up, unless it is open already: in a new process where this one has opened another.
 
         Returns:
             Why the process that opened it has a network; None where it has none, or nothing was opened.
@@ -136,12 +143,11 @@ class Blender:
             self.close()
         if self._held == (scene, settings, complete) and self._process is not None and self._process.poll() is None:
             return None
-        if self._trusted:
-            # What a scene's scripts left behind in the process is no concern of the next scene.
+        if self._used:
             self.close()
         self.start()
         self._notices.begin()
-        self._held, self._trusted = None, settings.trust_scripts is True
+        self._held, self._used = None, True
         command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
         answer = self._ask(command | {"complete": complete}, frame=None)
         self._notices.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
@@ -173,6 +179,7 @@ class Blender:
         return Rendered(
             frame=frame,
             path=path,
+            process=self._name,
             size=None if size is None else (size[0], size[1]),
             depth=answer["depth"],
             seconds=answer["seconds"],
@@ -291,7 +298,7 @@ class Blender:
             self._reader.join()
         # Blender clears its own up as it ends, which it is not left the time for.
         shutil.rmtree(self._scratch / "tmp", ignore_errors=True)
-        self._process, self._held, self._reader = None, None, None
+        self._process, self._held, self._used, self._reader = None, None, False, None
         self._in_run = False
         self._words.clear()
 

@@ -26,6 +26,8 @@ class Outcome:
     frame_seconds: dict[int, float] = field(default_factory=dict)
     reused: int = 0
     error: FarmError | None = None
+    # Whether any frame was unfit, also where another error came first.
+    unfit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +59,8 @@ class ChunkRenderer:
         except Exception as error:  # noqa: BLE001  whatever S3 or the disk has, the chunk must get an answer
             outcome.error = WorkerFailed(where="the chunk", problem=f"{type(error).__name__}: {error}")
         self._settle(sent, outcome, left=0)
-        if isinstance(outcome.error, FrameInvalid):
-            # The next attempt may come back to this worker: what it finds must not be this process's doing.
+        if outcome.unfit:
+            # The next attempt may come to this worker, and a process is no witness of its own frames (worker.doubts).
             self.blender.close()
         return outcome
 
@@ -102,6 +104,7 @@ class ChunkRenderer:
                 outcome.frame_seconds[frame] = seconds
             except FarmError as error:
                 outcome.error = outcome.error or error
+                outcome.unfit |= isinstance(error, FrameInvalid)
             except Exception as error:  # noqa: BLE001  as above
                 outcome.error = outcome.error or WorkerFailed(where=f"the upload of frame {frame}", problem=str(error))
 

@@ -71,7 +71,7 @@ class Session:
         self._answer = answer
         self._scene: bpy.types.Scene | None = None
         self._settings = RenderSettings()
-        self._shown: bpy.types.Scene = bpy.context.scene
+        self._shown: bpy.types.Scene | None = None
 
     def do(self, command: dict[str, Any]) -> None:
         """Carry a command out, and those to render that belong to it."""
@@ -97,12 +97,18 @@ class Session:
             raise MissingAssets(file=name, assets=", ".join(missing)[:1000])
         refuse_skipped(settings)
         self._scene, self._settings = set_up(settings, file=name), settings
-        scenes = rendered_scenes(self._scene)
+        scene = self._scene
+        scenes = rendered_scenes(scene)
         only = len(scenes) == len(bpy.data.scenes)
-        # Scripts may look for their scene where it would be.
-        self._shown = bpy.context.scene if settings.trust_scripts else bpy.data.scenes.new("nothing")
+        self._shown = None
+        if settings.trust_scripts or bpy.data.scenes.get(scene.name) != scene:
+            # Scripts look for their scene in the window, where `blender --scene` puts it. Where a local and a linked
+            # scene have one name, the operator finds the linked one only there.
+            bpy.context.window.scene = scene
+        else:
+            self._shown = bpy.data.scenes.new("nothing")
         mark_opened()
-        self._answer({"size": expected_size(self._scene), "scenes": scenes, "only": only})
+        self._answer({"size": expected_size(scene), "scenes": scenes, "only": only})
 
 
 def _private_stdout() -> TextIO:

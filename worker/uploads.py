@@ -64,7 +64,7 @@ class Uploads:
             if unfit is not None:
                 raise FrameInvalid(frame=rendered.frame, problem=unfit)
             if flat is not None:
-                self._doubts.settle(message, rendered.frame, flat)
+                self._doubts.settle(message, rendered.frame, flat, process=rendered.process)
             self._store.put(
                 message.output.bucket, _key(message, rendered.frame), data, content_type=_TYPES[file_format]
             )

@@ -103,11 +103,15 @@ def test_what_a_trusted_scene_left_in_blender_is_gone_before_the_next_scene(
     assert not said.exists()
 
 
-def test_an_untrusted_scene_costs_blender_no_new_start(blender: Blender, calm: Path, tmp_path: Path) -> None:
+def test_a_scene_that_is_asked_for_again_costs_blender_no_new_start_and_another_one_does(
+    blender: Blender, calm: Path, tmp_path: Path
+) -> None:
     render(blender, calm, UNTRUSTED)
     pid = blender.pid
-    render(blender, make_scene(tmp_path / "other.blend", samples=2), UNTRUSTED)
+    render(blender, calm, UNTRUSTED)
     assert blender.pid == pid
+    render(blender, make_scene(tmp_path / "other.blend", samples=2), UNTRUSTED)
+    assert blender.pid != pid
 
 
 def _look_around(blender: Blender, tmp_path: Path, port: int) -> tuple[str | None, str]:

@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from frameloom.model.errors import FrameInvalid
+from frameloom.model.messages import ChunkMessage
+from frameloom.services.memory import MemoryStore
 from tests.integration.test_worker import PREFIX, Farm
+from tests.integration.test_worker_animation import NO_CAMERA_AT_3
 from tests.scenes import make_scene
 from worker import exr
 from worker.blender import Blender, Rendered
+from worker.doubts import Doubts
 
 
 @pytest.fixture
@@ -119,28 +125,56 @@ def test_a_frame_of_one_colour_is_stored_only_when_a_second_attempt_agrees(
     assert len(farm.frames()) == 3
 
 
-def test_the_same_attempt_twice_on_the_same_worker_is_no_second_opinion(farm: Farm, hidden: Path) -> None:
-    attempt(farm, hidden, 0)
-    del farm.answers.failed["attempt-0"]
-    attempt(farm, hidden, 0)
-    assert farm.answers.failed["attempt-0"][0] == "FrameInvalid"
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[str]]:
+    """The processes that have rendered each frame, filled in as they do."""
+    render, found = Blender.render, defaultdict[int, list[str]](list)
+
+    def note(blender: Blender, frame: int, path: Path, *, run: range) -> Rendered:
+        rendered = render(blender, frame, path, run=run)
+        found[frame].append(rendered.process)
+        return rendered
+
+    monkeypatch.setattr(Blender, "render", note)
+    return found
 
 
 def test_another_process_of_blender_renders_what_was_doubted(
-    farm: Farm, hidden: Path, monkeypatch: pytest.MonkeyPatch
+    farm: Farm, hidden: Path, processes: dict[int, list[str]]
 ) -> None:
     """There may be no other worker: then at least nothing is left of the process whose frame was doubted."""
-    render = Blender.render
-    pids: list[int | None] = []
-
-    def note(blender: Blender, frame: int, path: Path, *, run: range) -> Rendered:
-        pids.append(blender.pid)
-        return render(blender, frame, path, run=run)
-
-    monkeypatch.setattr(Blender, "render", note)
     farm.work(farm.message(hidden, "2", token="first"), farm.message(hidden, "2", token="second"))
     assert (farm.answers.failed["first"][0], list(farm.answers.succeeded)) == ("FrameInvalid", ["second"])
-    assert len(set(pids)) == len(pids) == 2
+    assert len(set(processes[2])) == len(processes[2]) == 2
+
+
+def test_another_process_renders_what_was_doubted_though_another_error_ended_the_chunk(
+    farm: Farm, tmp_path: Path, processes: dict[int, list[str]]
+) -> None:
+    scene = make_scene(tmp_path / "cut.blend", hidden=[2], script=NO_CAMERA_AT_3)
+    messages = [farm.message(scene, "2-3", token=token, trust_scripts=True) for token in ("first", "second")]
+    farm.work(*messages)
+    assert [farm.answers.failed[token][0] for token in ("first", "second")] == ["RenderCrashed", "RenderCrashed"]
+    assert len(set(processes[2])) == len(processes[2]) == 2
+
+
+def test_a_process_that_renders_a_flat_frame_again_and_again_is_never_believed(
+    blender: Blender, hidden: Path, tmp_path: Path
+) -> None:
+    doubts = Doubts(store=MemoryStore(), bucket="logs", worker="worker-1")
+    body = ChunkMessage.model_validate_json(Farm(tmp_path).message(hidden, "2"))
+
+    def settle(attempt: int) -> None:
+        blender.open(hidden, body.settings, name="hidden")
+        rendered = blender.render(2, tmp_path / "2.png")
+        assert rendered.flat is not None
+        doubts.settle(body.model_copy(update={"attempt": attempt}), 2, rendered.flat, process=rendered.process)
+
+    for number in (0, 1, 2):
+        with pytest.raises(FrameInvalid, match="another Blender"):
+            settle(number)
+    blender.close()
+    settle(3)
 
 
 def test_a_scene_that_is_of_one_colour_throughout_costs_one_more_attempt(farm: Farm, empty: Path) -> None:

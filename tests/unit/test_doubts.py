@@ -32,35 +32,37 @@ def doubts(store: MemoryStore, worker: str = "one") -> Doubts:
 
 @pytest.fixture
 def store() -> MemoryStore:
-    """A store in which attempt 0 of worker one has found frame 2 black."""
+    """A store in which process a of worker one has found frame 2 black."""
     store = MemoryStore()
     with pytest.raises(FrameInvalid, match="Frame 2 is not fit to be stored: all of it is of one colour"):
-        doubts(store).settle(chunk(), 2, "0_0_0")
+        doubts(store).settle(chunk(), 2, "0_0_0", process="a")
     return store
 
 
-def test_two_workers_that_agree_are_believed_whatever_the_attempt(store: MemoryStore) -> None:
-    doubts(store, "other").settle(chunk(), 2, "0_0_0")
-
-
-def test_two_attempts_that_agree_are_believed_where_there_is_but_one_worker(store: MemoryStore) -> None:
-    doubts(store).settle(chunk(attempt=1), 2, "0_0_0")
-    doubts(store).settle(chunk(chunk_id="2-000000"), 2, "0_0_0")
+@pytest.mark.parametrize("worker", ["one", "other"])
+def test_two_processes_that_agree_are_believed_whatever_the_attempt_and_the_worker(
+    store: MemoryStore, worker: str
+) -> None:
+    doubts(store, worker).settle(chunk(), 2, "0_0_0", process="b")
+    doubts(store, worker).settle(chunk(attempt=1, chunk_id="2-000000"), 2, "0_0_0", process="b")
 
 
 @pytest.mark.parametrize(
-    ("message", "frame", "colour"),
-    [(chunk(), 2, "0_0_0"), (chunk(attempt=1), 2, "1_0_1"), (chunk(attempt=1), 3, "0_0_0"),
-     (chunk(attempt=1), 22, "0_0_0"), (chunk(attempt=1), 2, "0_0_0_0"), (chunk(attempt=1, job_id="other"), 2, "0_0_0")],
-    ids=["the same attempt again", "another colour", "another frame", "a frame that begins alike",
-         "a colour that begins alike", "another job"],
+    ("message", "frame", "colour", "process"),
+    [(chunk(), 2, "0_0_0", "a"), (chunk(attempt=1), 2, "0_0_0", "a"), (chunk(chunk_id="2-000000"), 2, "0_0_0", "a"),
+     (chunk(attempt=1), 2, "1_0_1", "b"), (chunk(attempt=1), 3, "0_0_0", "b"), (chunk(attempt=1), 22, "0_0_0", "b"),
+     (chunk(attempt=1), 2, "0_0_0_0", "b"), (chunk(attempt=1, job_id="other"), 2, "0_0_0", "b")],
+    ids=["the same process again", "its next attempt", "its next round", "another colour", "another frame",
+         "a frame that begins alike", "a colour that begins alike", "another job"],
 )  # fmt: skip
-def test_nothing_else_is_a_second_opinion(store: MemoryStore, message: ChunkMessage, frame: int, colour: str) -> None:
+def test_nothing_else_is_a_second_opinion(
+    store: MemoryStore, message: ChunkMessage, frame: int, colour: str, process: str
+) -> None:
     with pytest.raises(FrameInvalid):
-        doubts(store).settle(message, frame, colour)
+        doubts(store).settle(message, frame, colour, process=process)
 
 
 def test_a_finding_stays_one_however_often_it_is_found(store: MemoryStore) -> None:
     with pytest.raises(FrameInvalid):
-        doubts(store).settle(chunk(), 2, "0_0_0")
-    assert [found.key for found in store.list("logs", "")] == ["jobs/job/flat/2/0_0_0/1-000000-0-one.json"]
+        doubts(store).settle(chunk(attempt=1), 2, "0_0_0", process="a")
+    assert [found.key for found in store.list("logs", "")] == ["jobs/job/flat/2/0_0_0/one-a.json"]

@@ -254,10 +254,11 @@ def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> N
             for worker in ("one", "other")
         ),
         *(
-            keys.flat_key(keys.flat_prefix("j", frame, colour), "1-000000", attempt=attempt, worker="one")
+            keys.flat_key(keys.flat_prefix("j", frame, colour), worker=worker, process=process)
             for frame in (1, 11)
             for colour in ("0", "0_0")
-            for attempt in (0, 1)
+            for worker in ("one", "other")
+            for process in ("a", "b")
         ),
         *(keys.log_part_key("j", worker, part) for worker in ("one", "other") for part in ("1", "2")),
     ]

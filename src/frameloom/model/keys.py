@@ -173,9 +173,9 @@ def flat_prefix(job_id: str, frame: int, colour: str) -> str:
     return f"{job_prefix(job_id)}flat/{frame}/{colour}/"
 
 
-def flat_key(prefix: str, chunk: str, *, attempt: int, worker: str) -> str:
-    """Return the key of what one worker's attempt found, below its folder."""
-    return f"{prefix}{chunk}-{attempt}-{worker}.json"
+def flat_key(prefix: str, *, worker: str, process: str) -> str:
+    """Return the key of what one process of a worker's Blender found, below its folder."""
+    return f"{prefix}{worker}-{process}.json"
 
 
 def returned_prefix(job_id: str, chunk: str) -> str:
