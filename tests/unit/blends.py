@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from blender_asset_tracer.blendfile import BlendFile
 
 from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneFacts
@@ -79,3 +80,11 @@ def as_blender_5_writes(data: bytes) -> bytes:
         address, kind, count = struct.unpack_from("<Qii", data, at + 8)
         parts += [struct.pack("<4siQqq", code, kind, address, size, count), data[at + 24 : at + 24 + size]]
     return b"".join(parts)
+
+
+def with_library(scene: Path, path: str) -> Path:
+    """Have a scene that is not packed link its library by `path`: Blender saves most paths of libraries relative."""
+    with BlendFile(scene, mode="r+b") as blend:
+        [library] = blend.find_blocks_from_code(b"LI")
+        library.set(b"name", path.encode())
+    return scene

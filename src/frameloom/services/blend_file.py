@@ -21,21 +21,29 @@ from typing import IO, Self, cast
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 # File-wide facts, scenes, objects, placeholders of what lives in other files, and the catalogue; then what names a
-# file: images, movie clips, libraries, fonts, sounds, caches and volumes.
+# file: images, movie clips, libraries, fonts, sounds, caches, volumes, node groups and
+# cameras.
 KEPT = frozenset(
     {b"GLOB", b"SC\0\0", b"OB\0\0", b"ID\0\0", b"DNA1"}
-    | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0"}
+    | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0", b"NT\0\0", b"CA\0\0"}
 )
 # The parts of them that name files as well: modifiers, caches, strips and nodes. They are blocks of data, and told by
 # their struct.
 PARTS = frozenset({
-    b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"MeshCacheModifierData",
+    b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"ImageView",
+    b"MeshCacheModifierData",
     b"NodesModifierBake", b"NodesModifierData", b"NodeShaderScript", b"NodeShaderTexIES", b"OceanModifierData",
     b"PointCache", b"Sequence", b"Strip", b"StripElem",
 })  # fmt: skip
+# What tells the path of an import node of Geometry Nodes, kept only where the file has such a node.
+NODES = frozenset({
+    b"IDProperty", b"NodeInputString", b"bNode", b"bNodeLink", b"bNodeSocket", b"bNodeSocketValueString",
+})  # fmt: skip
+# How the identifiers of these nodes begin, and a size that no node exceeds: Blender's take 400 bytes.
+_IMPORT_NODE, _LARGEST_NODE = b"GeometryNodeImport", 4096
 # Blocks without a struct have this one's number. Among them are paths that a Geometry Nodes modifier points to.
 _RAW, _POINTS_TO_PATHS = 0, b"NodesModifierData"
-_LONGEST_PATH, _PATH = 1024, re.compile(rb"/|[A-Za-z]:[/\\]")
+_LONGEST_PATH, _PATH, _TEXT = 1024, re.compile(rb"/|[A-Za-z]:[/\\]"), re.compile(rb"[^\0]*\0+")
 # The catalogue takes 130 kB, a scene 10 kB, an object 1.3 kB: 400,000 objects fit, a trap does not.
 MAX_BLOCK, MAX_KEPT, MAX_BLOCKS = 16 * 2**20, 512 * 2**20, 20_000_000
 PIECE = 2**20
@@ -120,16 +128,16 @@ def condense(file: io.BufferedReader, target: IO[bytes], *, limit: int) -> Heade
     Raises:
         BadBlendError: it is no .blend, not whole, or unpacks to more than `limit`.
     """
-    first = _walk(file, target, limit, parts=frozenset())
+    first = _walk(file, target, limit, parts=frozenset(), texts=False)
     parts = first.parts_met()
     if parts:
         target.seek(0)
         target.truncate()
-        _walk(file, target, limit, parts=parts)
+        _walk(file, target, limit, parts=parts, texts=first.imports)
     return first.header
 
 
-def _walk(file: io.BufferedReader, target: IO[bytes], limit: int, *, parts: frozenset[int]) -> "_Walk":
+def _walk(file: io.BufferedReader, target: IO[bytes], limit: int, *, parts: frozenset[int], texts: bool) -> "_Walk":
     file.seek(0)
     magic = file.read(4)
     file.seek(0)
@@ -137,12 +145,12 @@ def _walk(file: io.BufferedReader, target: IO[bytes], limit: int, *, parts: froz
         raise BadBlendError("it is empty")
     if magic == b"BLEN":
         size = os.fstat(file.fileno()).st_size
-        walk = _Walk(source=file, target=target, limit=size, beyond=ENDS_EARLY, seekable=True, parts=parts)
+        walk = _Walk(source=file, target=target, limit=size, beyond=ENDS_EARLY, seekable=True, parts=parts, texts=texts)
         walk.run()
         return walk
     with _unpacked(file, magic) as source:
         beyond = f"it unpacks to more than {limit:,} bytes, this farm's limit"
-        walk = _Walk(source=source, target=target, limit=limit, beyond=beyond, parts=parts)
+        walk = _Walk(source=source, target=target, limit=limit, beyond=beyond, parts=parts, texts=texts)
         walk.run()
         return walk
 
@@ -180,7 +188,9 @@ class _Walk:
 
     Attributes:
         parts: the numbers of the structs whose blocks of data are kept.
+        texts: whether short texts are kept, whatever they say, and not paths alone.
         met: the numbers of those whose blocks of data have passed by.
+        imports: whether one of them was an import node.
         structs: the names of all, by number.
     """
 
@@ -189,17 +199,20 @@ class _Walk:
     limit: int
     beyond: str
     parts: frozenset[int]
+    texts: bool
     seekable: bool = False
     at: int = 0
     kept: int = 0
     met: set[int] = field(default_factory=set)
+    imports: bool = False
     structs: list[bytes] = field(default_factory=list)
     header: Header = field(init=False)
 
     def parts_met(self) -> frozenset[int]:
         """Return the numbers of the structs to be kept in a second pass; none where there is nothing to keep."""
-        numbers = {number for number, name in enumerate(self.structs) if name in PARTS and number in self.met}
-        if any(self.structs[number] == _POINTS_TO_PATHS for number in numbers):
+        wanted = PARTS | NODES if self.imports else PARTS
+        numbers = {number for number, name in enumerate(self.structs) if name in wanted and number in self.met}
+        if self.imports or any(self.structs[number] == _POINTS_TO_PATHS for number in numbers):
             numbers.add(_RAW)
         return frozenset(numbers)
 
@@ -240,14 +253,19 @@ class _Walk:
             return
         if code == b"DATA" and 0 <= struct_number < _MOST_STRUCTS:
             self.met.add(struct_number)
-        if code != b"DATA" or struct_number not in self.parts:
+        if code == b"DATA" and not self.parts and not self.imports and size <= _LARGEST_NODE:
+            self.imports = _IMPORT_NODE in self._read(size)
+        elif code != b"DATA" or struct_number not in self.parts:
             self._skip(size)
         elif struct_number != _RAW:
             self._keep(head, self._read(size))
         elif size > _LONGEST_PATH:
             self._skip(size)
-        elif _PATH.match(body := self._read(size)):
+        elif self._is_wanted(body := self._read(size)):
             self._keep(head, body)
+
+    def _is_wanted(self, raw: bytes) -> bool:
+        return (_TEXT.fullmatch(raw) if self.texts else _PATH.match(raw)) is not None
 
     def _read(self, size: int) -> bytes:
         if size > MAX_BLOCK or self.kept + size > MAX_KEPT:

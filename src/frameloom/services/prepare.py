@@ -184,12 +184,14 @@ def with_assets(settled: Settled, request: JobRequest, *, store: Store, buckets:
     Raises:
         MissingAssets: some are not there, and the request does not say to render without them.
         SceneUnreadable: a library is none.
-        InvalidRequest: the scene writes files of its own, and the request does not trust it.
+        InvalidRequest: the scene writes files of its own, or opens some that are the worker's, and the request does
+            not trust it; or it imports files by paths that are computed.
     """
     found = find_assets(store, buckets.scenes, request.file, settled.references)
     found.check(file=request.file, trusted=request.trust_scripts is True)
     if found.missing and request.missing_assets == "fail":
         raise MissingAssets(file=request.file, assets=listed(found.missing))
+    found.check_render(file=request.file, trusted=request.trust_scripts is True)
     folder = posixpath.dirname(request.file)
     return replace(settled, assets={posixpath.relpath(f"/{asset.key}", f"/{folder}"): asset for asset in found.assets})
 
