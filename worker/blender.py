@@ -116,7 +116,9 @@ class Blender:
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
         self._reader.start()
 
-    def open(self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True) -> str | None:
+    def open(
+        self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True, root: Path | None = None
+    ) -> str | None:
         """Open a scene and set it up, unless it is open already.
 
         Returns:
@@ -125,6 +127,7 @@ class Blender:
         Args:
             name: what errors call the scene.
             complete: whether a file that it refers to and that is not there is an error.
+            root: the folder that a scene which is not trusted is kept to, its own when None.
 
         Raises:
             FarmError: what Blender found wrong with the scene.
@@ -140,6 +143,7 @@ class Blender:
         self.start()
         self._held, self._trusted = None, settings.trust_scripts is True
         command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
+        command |= {"root": str(root or scene.parent)}
         answer = self._ask(command | {"complete": complete}, frame=None)
         self._held = (scene, settings, complete)
         network: str | None = answer["network"]
