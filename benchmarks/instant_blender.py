@@ -22,9 +22,11 @@ class InstantBlender(Blender):
     def start(self) -> None:
         """Start nothing."""
 
-    def open(self, scene: Path, settings: RenderSettings, *, name: str, complete: bool = True) -> str | None:
+    def open(
+        self, scene: Path, settings: RenderSettings, *, name: str, complete: bool = True, root: Path | None = None
+    ) -> str | None:
         """Open nothing; nothing has a network."""
-        del scene, settings, name, complete
+        del scene, settings, name, complete, root
         return None
 
     def render(self, frame: int, path: Path, *, run: range | None = None) -> Rendered:

@@ -125,7 +125,9 @@ class Blender:
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
         self._reader.start()
 
-    def open(self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True) -> str | None:
+    def open(
+        self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True, root: Path | None = None
+    ) -> str | None:
         """Open a scene and set it up, unless it is open already: in a new process where this one has opened another.
 
         Returns:
@@ -134,6 +136,7 @@ class Blender:
         Args:
             name: what errors call the scene.
             complete: whether a file that it refers to and that is not there is an error.
+            root: the folder that a scene which is not trusted is kept to, its own when None.
 
         Raises:
             FarmError: what Blender found wrong with the scene.
@@ -149,6 +152,7 @@ class Blender:
         self._notices.begin()
         self._held, self._used = None, True
         command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
+        command |= {"root": str(root or scene.parent)}
         answer = self._ask(command | {"complete": complete}, frame=None)
         self._notices.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
         self._held = (scene, settings, complete)

@@ -77,8 +77,13 @@ class ChunkRenderer:
         frames = list(message.frame_range())
         present = self.uploads.present(message, frames)
         scene = message.scene
+        path = self.scenes.fetch(scene)
         network = self.blender.open(
-            self.scenes.fetch(scene), message.settings, name=scene.key, complete=scene.missing_assets is None
+            path,
+            message.settings,
+            name=scene.key,
+            complete=scene.missing_assets is None,
+            root=self.scenes.home_of(path),
         )
         if network is not None:
             self.log.warning("Blender has a network here", problem=network)

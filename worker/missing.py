@@ -66,9 +66,15 @@ def _missing_libraries() -> list[str]:
     return [
         library.filepath
         for library in bpy.data.libraries
-        if library.packed_file is None
-        and not _there(bpy.path.abspath(library.filepath, library=library.parent), "file")
+        if not _there(bpy.path.abspath(library.filepath, library=library.parent), "file") and is_linked(library)
     ]
+
+
+def is_linked(library: bpy.types.Library) -> bool:
+    """Say whether the scene holds data that Blender reads from a library's file: of what is packed it does not."""
+    if library.packed_file is not None or getattr(library, "is_archive", False):
+        return False
+    return bool(library.users_id)
 
 
 def _there(path: str, spread: Spread) -> bool:

@@ -25,6 +25,7 @@ def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
     scene = _scene(settings)
     render = scene.render
     if not settings.trust_scripts:
+        _refuse_cameras()
         _refuse_shaders()
     if settings.engine is not None:
         render.engine = _ENGINES[settings.engine]
@@ -126,6 +127,16 @@ def _set_device(scene: bpy.types.Scene, device: Device) -> None:
     if not cycles.get_num_gpu_devices():
         raise DeviceMissing(wanted=device)
     scene.cycles.device = "GPU"
+
+
+def _refuse_cameras() -> None:
+    """Refuse cameras in Open Shading Language: Cycles runs their code even where shaders in it are switched off."""
+    for camera in bpy.data.cameras:
+        if camera.type == "CUSTOM":
+            problem = (
+                f"the scene has a camera in Open Shading Language, {camera.name!r}: trust it, or choose another type"
+            )
+            raise InvalidRequest(field="trust_scripts", problem=problem)
 
 
 def _refuse_shaders() -> None:

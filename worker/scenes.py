@@ -53,6 +53,10 @@ class SceneCache:
         self._forget_oldest()
         return home / name
 
+    def home_of(self, path: Path) -> Path:
+        """Return the folder of a scene that was fetched, in which all that it may refer to lies."""
+        return self._folder / path.relative_to(self._folder).parts[0]
+
     def clear(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,6 +1,6 @@
 """The child process: holds Blender, reads commands as JSON lines and answers each with one.
 
-    {"do": "open", "path", "name", "settings", "complete"}
+    {"do": "open", "path", "root", "name", "settings", "complete"}
                            -> {"size": [w, h] or null, "scenes": those that are rendered, "only": are there no others}
     {"do": "render", "frame", "path", "last", "step"}
                                               -> {"size", "depth", "seconds", "flat", "problem", "left"} (worker.look)
@@ -29,6 +29,7 @@ import bpy
 
 from frameloom.model.errors import FarmError, MissingAssets, RenderCrashed, SceneUnreadable
 from frameloom.model.settings import RenderSettings
+from worker import paths
 from worker.animation import Animation, said
 from worker.missing import missing_files
 from worker.notices import mark_opened
@@ -46,6 +47,7 @@ def main(*, network: str | None) -> None:
     """
     answers = _private_stdout()
     _die_with_parent()
+    paths.prepare()
 
     def answer(fields: dict[str, Any]) -> None:
         answers.write(json.dumps(fields) + "\n")
@@ -77,24 +79,37 @@ class Session:
         """Carry a command out, and those to render that belong to it."""
         if command["do"] == "open":
             settings = RenderSettings.model_validate(command["settings"])
-            self.open(Path(command["path"]), settings, name=command["name"], complete=command["complete"])
+            self.open(
+                Path(command["path"]),
+                settings,
+                root=Path(command["root"]),
+                name=command["name"],
+                complete=command["complete"],
+            )
         elif self._scene is None:
             raise RenderCrashed(where=f"frame {command['frame']}", problem="no scene is open")
         else:
             answer = refusing_skipped(self._answer, self._settings)
             Animation(self._scene, shown=self._shown, commands=self._commands, answer=answer).render(command)
 
-    def open(self, path: Path, settings: RenderSettings, *, name: str, complete: bool) -> None:
-        """Open a scene, run its scripts only where the job trusts them, and set it up for the job."""
+    def open(
+        self, path: Path, settings: RenderSettings, *, name: str, complete: bool, root: Path | None = None
+    ) -> None:
+        """Open a scene, run its scripts only where the job trusts them, and set it up for the job.
+
+        One that is not trusted is kept to the files below `root`, or its own folder: a script could open any.
+        """
         # A file that does not open leaves what was there before, and that would render.
         self._scene = None
-        try:
-            bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=settings.trust_scripts is True)
-        except RuntimeError as error:
-            raise SceneUnreadable(file=name, problem=said(error)) from error
+        trusted = settings.trust_scripts is True
+        with paths.confined(None if trusted else root or path.parent, file=name) as replaced:
+            try:
+                bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=trusted)
+            except RuntimeError as error:
+                raise SceneUnreadable(file=name, problem=said(error)) from error
         if complete and (missing := missing_files()):
             # PrepareJob has looked already, in the file and in the bucket; this is Blender's own word.
-            raise MissingAssets(file=name, assets=", ".join(missing)[:1000])
+            raise MissingAssets(file=name, assets=", ".join(replaced.get(path, path) for path in missing)[:1000])
         refuse_skipped(settings)
         self._scene, self._settings = set_up(settings, file=name), settings
         scene = self._scene

@@ -11,6 +11,7 @@ from PIL import Image
 from frameloom.model.status import JobStatus
 from frameloom.services.ports import Execution
 from tests.e2e.rig import Rig
+from tests.import_scenes import COMPUTED, NESTED, letters
 from tests.scenes import make_scene
 
 WOOD, STONE = (40, 120, 200), (200, 40, 120)
@@ -131,6 +132,25 @@ def test_what_only_a_modifier_refers_to_is_fetched_and_part_of_the_render_key(ri
         seen.append(image_background(pixels(rig, execution)))
     # The greater cube leaves less of what is behind it.
     assert seen[0] > 2 * seen[1] > 0
+
+
+def test_a_text_that_only_an_import_node_names_is_fetched_and_part_of_the_render_key(rig: Rig, tmp_path: Path) -> None:
+    rig.upload_quietly(make_scene(tmp_path / "note.blend", also=letters(NESTED, "//texts/note.txt")), "note.blend")
+    missing = render(rig, "note.blend")
+    assert (missing.error, "//texts/note.txt" in (missing.cause or "")) == ("MissingAssets", True)
+    seen = []
+    for text in ("I", "WWW"):
+        (tmp_path / "note.txt").write_text(text)
+        rig.upload(tmp_path / "note.txt", "texts/note.txt")
+        execution = render(rig, "note.blend")
+        assert execution.output["frames"]["rendered"] == 1
+        seen.append(pixels(rig, execution))
+    assert seen[0] != seen[1]
+    computed = make_scene(tmp_path / "computed.blend", also=letters(COMPUTED["strings joined"], "//texts/note.txt"))
+    rig.upload_quietly(computed, "computed.blend")
+    refused = render(rig, "computed.blend", missing_assets="render")
+    assert refused.error == "InvalidRequest"
+    assert "node 'Import Text' of node group 'Letters'" in (refused.cause or "")
 
 
 def image_background(data: bytes) -> int:

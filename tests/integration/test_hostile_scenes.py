@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from frameloom.model.assets import Reference
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.settings import RenderSettings
 from frameloom.services.memory import MemoryStore
 from frameloom.services.ports import Buckets
 from frameloom.services.prepare import prepare
+from frameloom.services.scene_reader import read_references
 from tests.conformance.toolbox import ROOT
 from tests.integration.test_worker import Farm
 from tests.scenes import make_scene
@@ -246,6 +248,33 @@ def test_a_shader_that_is_code_runs_where_the_job_trusts_it_and_is_refused_elsew
     render(blender, off, UNTRUSTED)
     with Image.open(off.with_suffix(".png")) as picture:
         assert picture.convert("RGB").getpixel((32, 18)) != (255, 0, 255)
+
+
+CAMERA = """
+import _cycles
+code = path + ".osl"
+start = "output point position = 0, output vector direction = vector(0, 0, 1)"
+open(code, "w").write("shader see(" + start + ", output color throughput = color(9, 0, 9)) {}")
+assert _cycles.osl_compile(code, path + ".oso")
+camera = scene.camera.data
+camera.type, camera.custom_mode, camera.custom_filepath = "CUSTOM", "EXTERNAL", "//camera.oso"
+camera.custom_bytecode, camera.custom_bytecode_hash = open(path + ".oso").read(), "0" * 32
+scene.world.color = (1, 1, 1)
+"""
+
+
+def test_a_camera_that_is_code_runs_where_the_job_trusts_it_and_is_refused_elsewhere(
+    blender: Blender, tmp_path: Path
+) -> None:
+    scene = make_scene(tmp_path / "shot.blend", also=CAMERA)
+    assert read_references(scene) == (Reference(path="//camera.oso", required=False),)
+    with pytest.raises(
+        InvalidRequest, match="trust_scripts: the scene has a camera in Open Shading Language, 'Camera'"
+    ):
+        render(blender, scene, UNTRUSTED)
+    render(blender, scene, TRUSTED)
+    with Image.open(scene.with_suffix(".png")) as picture:
+        assert picture.convert("RGB").getpixel((32, 18)) == (255, 0, 255)
 
 
 LOOK_AT_PARENT = """

@@ -94,3 +94,11 @@ def as_blender_5_writes(data: bytes) -> bytes:
         address, kind, count = struct.unpack_from("<Qii", data, at + 8)
         parts += [struct.pack("<4siQqq", code, kind, address, size, count), data[at + 24 : at + 24 + size]]
     return b"".join(parts)
+
+
+def with_library(scene: Path, path: str) -> Path:
+    """Have a scene that is not packed link its library by `path`: Blender saves most paths of libraries relative."""
+    with BlendFile(scene, mode="r+b") as blend:
+        [library] = blend.find_blocks_from_code(b"LI")
+        library.set(b"name", path.encode())
+    return scene

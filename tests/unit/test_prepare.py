@@ -17,6 +17,7 @@ from frameloom.services.memory import MemoryStore
 from frameloom.services.prepare import Settled, prepare, settle
 from tests.jobs import BUCKETS, STARTED
 from tests.scenes import make_scene
+from tests.unit.blends import with_library
 
 BLENDER = "4.5.15"
 KEY = "film/shot.blend"
@@ -281,6 +282,22 @@ def test_a_scene_whose_texture_is_not_there_is_refused_with_its_name(textured: F
 def test_a_scene_renders_without_its_texture_where_the_request_says_so(textured: Farm) -> None:
     textured.prepare({"file": KEY, "missing_assets": "render"})
     assert textured.job().scene.assets is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/host/set.blend", "//../../set.blend"], ids=["by an absolute path", "above the bucket"]
+)
+def test_a_library_outside_of_the_bucket_is_refused_even_where_the_job_renders_without_what_is_missing(
+    tmp_path: Path, path: str
+) -> None:
+    """Blender reads a library as the scene opens, before the worker can keep it from that."""
+    library = make_scene(tmp_path / "set.blend")
+    farm = Farm(with_library(make_scene(tmp_path / "shot.blend", camera=False, library=library), path).read_bytes())
+    with pytest.raises(MissingAssets):
+        farm.prepare({"file": KEY})
+    with pytest.raises(InvalidRequest, match=f"missing_assets: 'render' cannot leave out {path}, which Blender would"):
+        farm.prepare({"file": KEY, "missing_assets": "render"})
+    farm.prepare({"file": KEY, "missing_assets": "render", "trust_scripts": "true"})
 
 
 def test_a_texture_beside_its_scene_is_part_of_the_job_by_its_version(textured: Farm) -> None:

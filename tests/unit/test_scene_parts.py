@@ -19,6 +19,7 @@ from frameloom.services.assets import find_assets
 from frameloom.services.disk import Disk
 from frameloom.services.memory import MemoryStore
 from frameloom.services.scene_reader import read_references, read_scene
+from tests.import_scenes import MODIFIER, SOCKET, letters
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, as_blender_5_writes, blocks, problem, read, small
 
@@ -211,9 +212,10 @@ def test_only_what_is_required_is_missing_whoever_asks_first() -> None:
     assert find_assets(MemoryStore(), "scenes", "film/shot.blend", [folder]).missing == ("//blendcache_shot",)
 
 
-PARTS = "\n".join(
-    KINDS[kind][0] for kind in ("mesh cache", "bake of geometry nodes", "strip of images", "lamp's profile")
-)
+PARTS = "\n".join([
+    *(KINDS[kind][0] for kind in ("mesh cache", "bake of geometry nodes", "strip of images", "lamp's profile")),
+    letters(MODIFIER, "//note.txt"),
+])  # fmt: skip
 
 
 @given(
@@ -250,6 +252,16 @@ def test_thousands_of_parts_that_share_what_is_long_are_no_more_work_than_one() 
     assert time.process_time() - begun < 10.0
 
 
+def test_thousands_of_node_groups_that_share_their_nodes_are_no_more_work_than_one(tmp_path: Path) -> None:
+    also = letters(SOCKET, "//note.txt") + "for _ in range(400): group.nodes.new('FunctionNodeInputString')\n"
+    data = make_scene(tmp_path / "shot.blend", also=also).read_bytes()
+    [(at, size)] = [(at, size) for at, code, size in blocks(data) if code == b"NT\0\0"]
+    begun = time.process_time()
+    references = read(data[:at] + data[at : at + 24 + size] * 2000 + data[at + 24 + size :]).references
+    assert references == (Reference(path="//note.txt"),)
+    assert time.process_time() - begun < 10.0
+
+
 @cache
 def _with_parts() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
@@ -272,5 +284,5 @@ def _kind(data: bytes, at: int) -> int:
 
 @cache
 def _heads_of_parts() -> list[int]:
-    kept = {number for name, number in _kinds().items() if name in blend_file.PARTS}
+    kept = {number for name, number in _kinds().items() if name in blend_file.PARTS | blend_file.NODES}
     return [at for at, _, _ in blocks(_with_parts()) if _kind(_with_parts(), at) in kept]

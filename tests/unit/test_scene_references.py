@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from frameloom.model.assets import Reference
+from frameloom.services.assets import find_assets
+from frameloom.services.memory import MemoryStore
 from frameloom.services.scene_reader import read_references, read_scene
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, as_blender_5_writes, read
@@ -36,6 +38,29 @@ def test_what_is_packed_is_no_outside_file(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "wood.png")
     scene = make_scene(tmp_path / "shot.blend", packed_image=tmp_path / "wood.png")
     assert read_scene(scene).references == ()
+
+
+STEREO = """
+import os
+bpy.ops.wm.save_as_mainfile(filepath=path)
+for side in "LR":
+    bpy.data.images.new(side, 8, 8).save(filepath=os.path.join(os.path.dirname(path), f"wood_{side}.png"))
+image = bpy.data.images.load(os.path.join(os.path.dirname(path), "wood_L.png"))
+image.filepath = "//wood_L.png"
+scene.render.use_multiview = image.use_multiview = image.use_fake_user = True
+# Blender finds the views of an image that it has loaded.
+len(image.pixels)
+image.views_format = "INDIVIDUAL"
+"""
+
+
+def test_a_stereo_image_is_a_file_for_each_eye_which_no_worker_keeps_blender_from(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path / "shot.blend", also=STEREO)
+    views = [Reference(path=f"//wood_{side}.png", unguarded=True) for side in "LR"]
+    assert read_references(scene) == (Reference(path="//wood_L.png"), *views)
+    outside = Reference(path="/host/wood_R.png", unguarded=True)
+    found = find_assets(MemoryStore(), "scenes", "shot.blend", [*views, outside])
+    assert (len(found.missing), found.outside) == (3, ("/host/wood_R.png",))
 
 
 def test_a_library_is_told_as_one(tmp_path: Path) -> None:

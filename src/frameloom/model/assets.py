@@ -39,6 +39,11 @@ class Reference:
         required: whether something is amiss where it is not there. A simulation that is not baked renders without
             its cache; a scene may hold code that no job runs.
         written: whether Blender simulates as it goes from frame to frame, and writes there, wherever that is.
+        unguarded: whether the worker cannot keep Blender from opening it, wherever it leads: the views of a stereo
+            image, of which Blender tells nobody. Nor can it of a library.
+        node: an import node of Geometry Nodes whose path is no constant, so that `path` is empty.
+        group: the node group by whose input that path comes: it matters where another file links the group.
+        groups: of a library, the node groups that this file links from it.
     """
 
     path: str
@@ -46,6 +51,10 @@ class Reference:
     library: bool = False
     required: bool = True
     written: bool = False
+    unguarded: bool = False
+    node: str = ""
+    group: str = ""
+    groups: tuple[str, ...] = ()
 
 
 class Asset(Value):

@@ -35,10 +35,15 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a scene refers to: what is there, by key, and the words for what is not, and for what Blender writes to.
+    """What a scene refers to.
 
     Attributes:
+        assets: what is there, by key.
         named: the keys of all files that it reads, there or not.
+        missing: the words for what is not there.
+        written: the words for what Blender writes to.
+        computed: the words for import nodes whose path no constant gives.
+        outside: the words for what is missing since it lies outside of the bucket, and Blender would open all the same.
         scripts, spaces: of its libraries, as `SceneFacts` has those of the scene.
     """
 
@@ -48,20 +53,43 @@ class Found:
     written: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
+    computed: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
     def check(self, *, file: str, trusted: bool) -> None:
-        """Refuse a scene that writes files of its own, without any script, where nobody trusts it.
+        """Refuse a scene that reads files which nobody can name before it renders, or writes some untrusted.
 
         Raises:
-            InvalidRequest: it simulates as its frames go by, and writes what it finds where the scene says. No farm
-                renders frames in a row, so they would be wrong besides.
+            InvalidRequest: it computes the path of a file that it imports, which is then neither fetched nor part of
+                the render key; or it simulates as its frames go by, and writes what it finds where the scene says,
+                without any script. No farm renders frames in a row, so they would be wrong besides.
         """
+        if self.computed:
+            problem = (
+                f"{file!r} imports files by paths that are not constants, which no farm can fetch: "
+                f"{listed(self.computed)}; type each path into its node, a String node or the modifier, all in the "
+                "file that holds the node group"
+            )
+            raise InvalidRequest(field="file", problem=problem)
         if self.written and not trusted:
             problem = (
                 f"{file!r} simulates as its frames go by and would write to {listed(self.written)}: bake it (a fluid's "
                 "cache as Modular or All), or trust the scene"
             )
             raise InvalidRequest(field="trust_scripts", problem=problem)
+
+    def check_render(self, *, file: str, trusted: bool) -> None:
+        """Refuse to render without what is missing where Blender might find it on the worker's own disk.
+
+        Raises:
+            InvalidRequest: it would open a file outside of the bucket, and nobody trusts the scene.
+        """
+        if self.outside and not trusted:
+            problem = (
+                f"'render' cannot leave out {listed(self.outside)}, which Blender would open outside of the folder of "
+                f"{file!r}; make the path relative to the scene, so that it begins with //"
+            )
+            raise InvalidRequest(field="missing_assets", problem=problem)
 
 
 def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Reference]) -> Found:
@@ -73,6 +101,8 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
     assets: dict[str, Asset] = {}
     missing: dict[str, None] = {}
     written: dict[str, None] = {}
+    outside: dict[str, None] = {}
+    imports = _Imports(scene)
     known, asked = {scene}, 0
     scripts: dict[str, None] = {}
     spaces: dict[ColourSpace, None] = {}
@@ -84,13 +114,17 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
             asked += len(wanted)
             if asked > MOST_ASSETS:
                 raise _too_many(scene)
+            wanted = imports.add(file, wanted)
             written |= _words(scene, file, [reference for reference in wanted if reference.written])
             fresh: list[tuple[Reference, str]] = []
             # What one part can do without, another may need: whoever asks first is asked for.
             for reference in sorted(wanted, key=lambda reference: not reference.required):
                 keys = list(_keys(store, bucket, file, reference))
+                imports.link(keys, reference.groups)
                 if not keys:
                     missing |= _words(scene, file, [reference] if reference.required else [])
+                if (reference.library or reference.unguarded) and key_beside(file, reference.path) is None:
+                    outside |= _words(scene, file, [reference])
                 fresh += [(reference, key) for key in keys if key not in known]
                 known.update(keys)
                 if len(known) > MOST_ASSETS:
@@ -112,9 +146,34 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
         named=frozenset(known - {scene}),
         missing=tuple(missing),
         written=tuple(written),
+        computed=imports.computed(),
+        outside=tuple(outside),
         scripts=tuple(scripts),
         spaces=tuple(spaces),
     )
+
+
+class _Imports:
+    """Import nodes whose path no constant gives, in a scene and its libraries."""
+
+    def __init__(self, scene: str) -> None:
+        self._scene = scene
+        self._nodes: dict[tuple[str, Reference], None] = {}
+        self._linked: set[tuple[str, str]] = set()
+
+    def add(self, file: str, references: Iterable[Reference]) -> tuple[Reference, ...]:
+        """Take note of the import nodes among a file's references, and return the other references."""
+        self._nodes |= dict.fromkeys((file, reference) for reference in references if reference.node)
+        return tuple(reference for reference in references if not reference.node)
+
+    def link(self, keys: Iterable[str], groups: Iterable[str]) -> None:
+        """Take note of node groups that some file links from the library at each of `keys`."""
+        self._linked |= {(key, group) for key in keys for group in groups}
+
+    def computed(self) -> tuple[str, ...]:
+        """Return the words for those nodes: a group's own input counts where another file sets it."""
+        nodes = [(file, one.node) for file, one in self._nodes if not one.group or (file, one.group) in self._linked]
+        return tuple(dict.fromkeys(node if file == self._scene else f"{node} (of {file})" for file, node in nodes))
 
 
 def _too_many(scene: str) -> SceneUnreadable:

@@ -21,28 +21,34 @@ from typing import IO, Self, cast
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 # File-wide facts, scenes, objects, texts, placeholders of what lives in other files, and the catalogue; then what names
-# a file: images, movie clips, libraries, fonts, sounds, caches and volumes.
+# a file: images, movie clips, libraries, fonts, sounds, caches, volumes, node groups and cameras.
 KEPT = frozenset(
     {b"GLOB", b"SC\0\0", b"OB\0\0", b"TX\0\0", b"ID\0\0", b"DNA1"}
-    | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0"}
+    | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0", b"NT\0\0", b"CA\0\0"}
 )
 # The parts of them that name files as well: modifiers, caches, strips and nodes; those that name colour spaces; and
 # code: drivers and the styles of Freestyle. They are blocks of data, and told by their struct.
 PARTS = frozenset({
     b"ChannelDriver", b"DriverVar", b"FreestyleModuleConfig", b"NodeConvertColorSpace",
-    b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"MeshCacheModifierData",
+    b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"ImageView", b"MeshCacheModifierData",
     b"NodesModifierBake", b"NodesModifierData", b"NodeShaderScript", b"NodeShaderTexIES", b"OceanModifierData",
     b"PointCache", b"Sequence", b"Strip", b"StripElem",
 })  # fmt: skip
+# What tells the path of an import node of Geometry Nodes, kept only where the file has such a node.
+NODES = frozenset({
+    b"IDProperty", b"NodeInputString", b"bNode", b"bNodeLink", b"bNodeSocket", b"bNodeSocketValueString",
+})  # fmt: skip
+# How the identifiers of these nodes begin, and a size that no node exceeds: Blender's take 400 bytes.
+_IMPORT_NODE, _LARGEST_NODE = b"GeometryNodeImport", 4096
 # Blocks without a struct have this one's number. Among them are paths that a Geometry Nodes modifier points to.
 _RAW, _POINTS_TO_PATHS = 0, b"NodesModifierData"
-_LONGEST_PATH, _PATH = 1024, re.compile(rb"/|[A-Za-z]:[/\\]")
+_LONGEST_PATH, _PATH, _TEXT = 1024, re.compile(rb"/|[A-Za-z]:[/\\]"), re.compile(rb"[^\0]*\0+")
 # Kept only for the sake of another struct, before or behind which they stand.
 _COMPANIONS = {b"FreestyleModuleConfig": (b"ViewLayer", b"SceneRenderLayer")}
 # A driver's place: the data-block that has it, its curve, and the path in the data-block to the property. All three
 # stand before the driver. What stands there of more than this many bytes is forgotten, and the driver has no place.
 _DRIVER, _CURVE, _MOST_WAITING = b"ChannelDriver", b"FCurve", 16 * 2**20
-_TEXT = re.compile(rb"[\x20-\x7e\x80-\xff]+\0+")
+_PROPERTY = re.compile(rb"[\x20-\x7e\x80-\xff]+\0+")
 # The catalogue takes 130 kB, a scene 10 kB, an object 1.3 kB: 400,000 objects fit, a trap does not.
 MAX_BLOCK, MAX_KEPT, MAX_BLOCKS = 16 * 2**20, 512 * 2**20, 20_000_000
 PIECE = 2**20
@@ -127,17 +133,23 @@ def condense(file: io.BufferedReader, target: IO[bytes], *, limit: int) -> Heade
     Raises:
         BadBlendError: it is no .blend, not whole, or unpacks to more than `limit`.
     """
-    first = _walk(file, target, limit, parts=frozenset())
+    first = _walk(file, target, limit, parts=frozenset(), texts=False)
     parts = first.parts_met()
     if parts:
         target.seek(0)
         target.truncate()
-        _walk(file, target, limit, parts=parts, curve=first.curve_met())
+        _walk(file, target, limit, parts=parts, curve=first.curve_met(), texts=first.imports)
     return first.header
 
 
 def _walk(
-    file: io.BufferedReader, target: IO[bytes], limit: int, *, parts: frozenset[int], curve: int | None = None
+    file: io.BufferedReader,
+    target: IO[bytes],
+    limit: int,
+    *,
+    parts: frozenset[int],
+    curve: int | None = None,
+    texts: bool = False,
 ) -> "_Walk":
     file.seek(0)
     magic = file.read(4)
@@ -146,12 +158,15 @@ def _walk(
         raise BadBlendError("it is empty")
     if magic == b"BLEN":
         size = os.fstat(file.fileno()).st_size
-        walk = _Walk(source=file, target=target, limit=size, beyond=ENDS_EARLY, seekable=True, parts=parts, curve=curve)
+        beyond = ENDS_EARLY
+        walk = _Walk(
+            source=file, target=target, limit=size, beyond=beyond, seekable=True, parts=parts, curve=curve, texts=texts
+        )
         walk.run()
         return walk
     with _unpacked(file, magic) as source:
         beyond = f"it unpacks to more than {limit:,} bytes, this farm's limit"
-        walk = _Walk(source=source, target=target, limit=limit, beyond=beyond, parts=parts, curve=curve)
+        walk = _Walk(source=source, target=target, limit=limit, beyond=beyond, parts=parts, curve=curve, texts=texts)
         walk.run()
         return walk
 
@@ -190,7 +205,9 @@ class _Walk:
     Attributes:
         parts: the numbers of the structs whose blocks of data are kept.
         curve: the number of the struct of curves, None where the file has no driver.
+        texts: whether short texts are kept, whatever they say, and not paths alone.
         met: the numbers of those whose blocks of data have passed by.
+        imports: whether one of them was an import node.
         structs: the names of all, by number.
     """
 
@@ -200,22 +217,25 @@ class _Walk:
     beyond: str
     parts: frozenset[int]
     curve: int | None = None
+    texts: bool = False
     seekable: bool = False
     at: int = 0
     kept: int = 0
     waiting: list[tuple[bytes, bytes]] = field(default_factory=list)
     wait: int = 0
     met: set[int] = field(default_factory=set)
+    imports: bool = False
     structs: list[bytes] = field(default_factory=list)
     header: Header = field(init=False)
 
     def parts_met(self) -> frozenset[int]:
         """Return the numbers of the structs to be kept in a second pass; none where there is nothing to keep."""
-        numbers = {number for number, name in enumerate(self.structs) if name in PARTS and number in self.met}
+        wanted = PARTS | NODES if self.imports else PARTS
+        numbers = {number for number, name in enumerate(self.structs) if name in wanted and number in self.met}
         names = {self.structs[number] for number in numbers}
         companions = {companion for name in names for companion in _COMPANIONS.get(name, ())}
         numbers |= {number for number, name in enumerate(self.structs) if name in companions}
-        if _POINTS_TO_PATHS in names:
+        if self.imports or _POINTS_TO_PATHS in names:
             numbers.add(_RAW)
         return frozenset(numbers)
 
@@ -272,7 +292,10 @@ class _Walk:
     def _pass_data_by(self, head: bytes, size: int, struct_number: int) -> None:
         if 0 <= struct_number < _MOST_STRUCTS:
             self.met.add(struct_number)
-        if struct_number == _RAW:
+        if not self.parts and not self.imports and size <= _LARGEST_NODE:
+            # The first pass: a second one keeps nodes where this one meets an import node.
+            self.imports = _IMPORT_NODE in self._read(size)
+        elif struct_number == _RAW:
             self._pass_raw_by(head, size)
         elif struct_number in self.parts:
             for before in self.waiting:
@@ -290,9 +313,9 @@ class _Walk:
             self._skip(size)
             return
         body = self._read(size)
-        if _RAW in self.parts and _PATH.match(body):
+        if _RAW in self.parts and (_TEXT.fullmatch(body) if self.texts else _PATH.match(body)):
             self._keep(head, body)
-        elif _TEXT.fullmatch(body):
+        elif _PROPERTY.fullmatch(body):
             self._hold(head, body)
 
     def _hold(self, head: bytes, body: bytes) -> None:

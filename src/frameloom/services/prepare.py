@@ -200,8 +200,9 @@ def with_assets(settled: Settled, request: JobRequest, *, store: Store, buckets:
     Raises:
         MissingAssets: some are not there, and the request does not say to render without them.
         SceneUnreadable: a library is none.
-        InvalidRequest: the scene writes files of its own, and the request does not trust it; it reads what would be
-            its film; or a library holds what Blender would leave out (`scene_checks`).
+        InvalidRequest: the scene writes files of its own, or opens some that are the worker's, and the request does
+            not trust it; it reads what would be its film; it imports files by paths that are computed; or a library
+            holds what Blender would leave out (`scene_checks`).
     """
     found = find_assets(store, buckets.scenes, request.file, settled.references)
     found.check(file=settled.name, trusted=request.trust_scripts is True)
@@ -214,6 +215,7 @@ def with_assets(settled: Settled, request: JobRequest, *, store: Store, buckets:
         raise InvalidRequest(field="film", problem=problem)
     if found.missing and request.missing_assets == "fail":
         raise MissingAssets(file=settled.name, assets=listed(found.missing))
+    found.check_render(file=settled.name, trusted=request.trust_scripts is True)
     folder = posixpath.dirname(request.file)
     return replace(settled, assets={posixpath.relpath(f"/{asset.key}", f"/{folder}"): asset for asset in found.assets})
 

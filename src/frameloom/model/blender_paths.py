@@ -1,0 +1,90 @@
+"""Every path that Blender 4.5 and 5.0 know, and what a render does with it.
+
+The names are RNA's, Blender's description of its own data, as `tools/blender_paths.py` prints them. A test holds this
+table against that list: a Blender with one more path fails it, until somebody has looked what that path is.
+"""
+
+from enum import Enum
+from typing import Final
+
+
+class PathUse(Enum):
+    """What a render does with a path."""
+
+    # Reads it: services/scene_references.py and scene_parts.py find it, worker/paths.py confines it.
+    READ = "read"
+    # Reads it as a path of Geometry Nodes, which may come from elsewhere: model/import_nodes.py follows it.
+    IMPORTED = "imported"
+    # Reads it as the file opens, before any code of ours could: PrepareJob refuses one that leads outside.
+    LINKED = "linked"
+    # Reads a smaller copy of footage instead, at settings that a final render has only if the scene says so. The farm
+    # fetches no copies; the worker confines the path.
+    PROXY = "proxy"
+    # Runs it as code: a job that does not trust the scene refuses it, or Blender does. The worker confines it as well.
+    CODE = "code"
+    # Writes to it, or would: the farm names the frames' own path, and mutes nodes that write.
+    WRITTEN = "written"
+    # Nothing: it repeats another property, remembers where something came from, or is used by operators alone.
+    UNREAD = "unread"
+    # Nothing: it belongs to Blender's preferences or window, of which a scene brings none.
+    INTERFACE = "interface"
+    # Nothing: it is a path in Blender's own data, or no path at all.
+    OTHER = "other"
+
+
+# What the worker keeps inside the scene's folder.
+CONFINED: Final = frozenset({PathUse.READ, PathUse.PROXY, PathUse.CODE})
+
+# The path of a font that is part of Blender.
+BUILTIN_FONT: Final = "<builtin>"
+
+_BY_USE: Final = {
+    PathUse.READ: """
+        CacheFile.filepath CacheFileLayer.filepath FluidDomainSettings.cache_directory Image.filepath
+        ImageStrip.directory StripElement.filename MeshCacheModifier.filepath MovieClip.filepath MovieStrip.filepath
+        MultiresModifier.filepath NodesModifier.bake_directory NodesModifierBake.directory OceanModifier.filepath
+        PointCache.filepath PointCacheItem.filepath ShaderNodeTexIES.filepath Sound.filepath VectorFont.filepath
+        Volume.filepath
+    """,
+    PathUse.IMPORTED: """
+        GeometryNodeImportCSV.inputs[Path] GeometryNodeImportOBJ.inputs[Path] GeometryNodeImportPLY.inputs[Path]
+        GeometryNodeImportSTL.inputs[Path] GeometryNodeImportText.inputs[Path] GeometryNodeImportVDB.inputs[Path]
+        NodeSocketStringFilePath.default_value NodeTreeInterfaceSocketStringFilePath.default_value
+    """,
+    PathUse.LINKED: "Library.filepath",
+    PathUse.PROXY: """
+        MovieClipProxy.directory SequenceEditor.proxy_dir StripProxy.directory StripProxy.filepath
+    """,
+    PathUse.CODE: "Camera.custom_filepath ShaderNodeScript.filepath",
+    PathUse.WRITTEN: """
+        BakeSettings.filepath CollectionExport.filepath CompositorNodeOutputFile.base_path
+        CompositorNodeOutputFile.directory CompositorNodeOutputFile.file_name DynamicPaintSurface.image_output_path
+        NodeOutputFileSlotFile.path RenderEngine.temporary_directory RenderSettings.file_extension
+        RenderSettings.filepath SceneRenderView.file_suffix
+    """,
+    PathUse.UNREAD: """
+        AssetRepresentation.full_library_path AssetRepresentation.full_path AssetRepresentation.name
+        BlendData.filepath BlendImportContextLibrary.filepath Image.filepath_raw ImagePackedFile.filepath
+        LibraryWeakReference.filepath LibraryWeakReference.id_name Text.filepath VolumeGrids.frame_filepath
+    """,
+    PathUse.INTERFACE: """
+        Brush.icon_filepath FileBrowserFSMenuEntry.name FileBrowserFSMenuEntry.path FileHandler.bl_file_extensions
+        FileSelectEntry.name FileSelectEntry.relative_path FileSelectParams.directory FileSelectParams.filename
+        PathCompare.path PreferencesFilePaths.animation_player PreferencesFilePaths.font_directory
+        PreferencesFilePaths.i18n_branches_directory PreferencesFilePaths.image_editor
+        PreferencesFilePaths.render_cache_directory PreferencesFilePaths.render_output_directory
+        PreferencesFilePaths.sound_directory PreferencesFilePaths.temporary_directory
+        PreferencesFilePaths.text_editor PreferencesFilePaths.texture_directory PreferencesKeymap.active_keyconfig
+        PreferencesView.font_path_ui PreferencesView.font_path_ui_mono ScriptDirectory.directory StudioLight.path
+        Theme.filepath UserAssetLibrary.path UserExtensionRepo.custom_directory UserExtensionRepo.directory
+        UserExtensionRepo.remote_url WindowManager.asset_path_dummy XrActionMapBinding.profile XrComponentPath.path
+        XrEventData.user_path XrEventData.user_path_other XrUserPath.path
+    """,
+    PathUse.OTHER: """
+        CacheObjectPath.path DriverTarget.data_path FCurve.data_path IDOverrideLibraryProperty.rna_path
+        KeyingSetPath.data_path MeshSequenceCacheModifier.object_path PackedFile.data PrimitiveString.value
+        StringAttributeValue.value TextureNodeOutput.filepath TransformCacheConstraint.object_path
+    """,
+}
+
+PATHS: Final = {name: use for use, names in _BY_USE.items() for name in names.split()}

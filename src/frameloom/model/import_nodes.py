@@ -1,0 +1,160 @@
+"""Which paths reach the nodes of Geometry Nodes that import files: through links, groups and modifiers.
+
+Built from a .blend file without Blender, and again in Blender from the open scene: both go by the rules here.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+# What holds a constant text: its value, or a place where it can be changed.
+Slot = TypeVar("Slot")
+
+# How the identifiers of these nodes begin, and that of their socket.
+IMPORT, PATH = "GeometryNodeImport", "Path"
+STRING, GROUP, REROUTE = "FunctionNodeInputString", "GeometryNodeGroup", "NodeReroute"
+GROUP_INPUT, GROUP_OUTPUT = "NodeGroupInput", "NodeGroupOutput"
+# Steps of all paths of a file together. A file that means harm could ask for far more.
+_MOST_STEPS = 1_000_000
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Node(Generic[Slot]):
+    """A node.
+
+    Attributes:
+        kind: its Blender identifier, such as "NodeGroupInput".
+        inputs: the text that each input socket holds, by the socket's identifier.
+        text: the text of a String node.
+        group: the tree that a group node stands for.
+    """
+
+    name: str
+    kind: str
+    muted: bool = False
+    inputs: Mapping[str, Slot] = field(default_factory=dict)
+    text: Slot | None = None
+    group: Hashable = None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Tree(Generic[Slot]):
+    """A node group.
+
+    Attributes:
+        key: what group nodes and modifiers call it.
+        links: source, its output, target, its input; without those that are muted.
+    """
+
+    key: Hashable
+    name: str
+    nodes: list[Node[Slot]]
+    links: Iterable[tuple[Node[Slot], str, Node[Slot], str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use(Generic[Slot]):
+    """A modifier: the tree that it evaluates, and the constant texts that it gives it, by identifier."""
+
+    tree: Hashable
+    inputs: Mapping[str, Slot]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import(Generic[Slot]):
+    """An import node.
+
+    Attributes:
+        tree: the tree that holds it.
+        slots: the constants that its path may be.
+        computed: whether its path may be anything else.
+        exposed: the trees of whose inputs it may come, which other files may set.
+    """
+
+    tree: Tree[Slot]
+    node: Node[Slot]
+    slots: tuple[Slot, ...]
+    computed: bool
+    exposed: tuple[Tree[Slot], ...]
+
+    @property
+    def where(self) -> str:
+        """Return the words for it in a message."""
+        return f"node {self.node.name!r} of node group {self.tree.name!r}"
+
+
+def imports(trees: Iterable[Tree[Slot]], uses: Iterable[Use[Slot]]) -> Iterator[Import[Slot]]:
+    """Yield each import node of `trees` with all that may be its path, whichever modifier or group it is used by."""
+    network = _Network(list(trees), uses)
+    for tree in network.trees.values():
+        for node in tree.nodes:
+            if node.kind.startswith(IMPORT):
+                yield network.follow(tree, node)
+
+
+# An input of a node in a tree; an output of a node.
+_Input = tuple[Tree[Slot], Node[Slot], str]
+_Output = tuple[Node[Slot], str]
+
+
+class _Network(Generic[Slot]):
+    def __init__(self, trees: list[Tree[Slot]], uses: Iterable[Use[Slot]]) -> None:
+        self.trees = {tree.key: tree for tree in trees}
+        self._uses: dict[Hashable, list[Use[Slot]]] = defaultdict(list)
+        for use in uses:
+            self._uses[use.tree].append(use)
+        self._instances: dict[Hashable, list[tuple[Tree[Slot], Node[Slot]]]] = defaultdict(list)
+        self._links: dict[Node[Slot], dict[str, list[_Output[Slot]]]] = defaultdict(lambda: defaultdict(list))
+        self._ends: dict[Hashable, list[Node[Slot]]] = {}
+        for tree in trees:
+            self._ends[tree.key] = [node for node in tree.nodes if node.kind == GROUP_OUTPUT]
+            for node in tree.nodes:
+                if node.group is not None:
+                    self._instances[node.group].append((tree, node))
+            for source, output, target, place in tree.links:
+                self._links[target][place].append((source, output))
+        self._steps = 0
+
+    def follow(self, tree: Tree[Slot], node: Node[Slot]) -> Import[Slot]:
+        texts: list[Slot | None] = []
+        exposed: dict[Hashable, Tree[Slot]] = {}
+        pending: list[_Input[Slot]] = [(tree, node, PATH)]
+        seen: set[_Input[Slot]] = set()
+        while pending and self._steps <= _MOST_STEPS:
+            home, target, place = pending.pop()
+            if (home, target, place) in seen:
+                continue
+            seen.add((home, target, place))
+            sources = self._sources(target, place)
+            self._steps += 1 + len(sources)
+            if not sources:
+                texts.append(target.inputs.get(place))
+            for source, output in sources:
+                if source.kind == GROUP_INPUT:
+                    exposed[home.key] = home
+                    texts += [use.inputs.get(output) for use in self._uses[home.key]]
+                    pending += [(outer, user, output) for outer, user in self._instances[home.key]]
+                    self._steps += len(self._uses[home.key]) + len(self._instances[home.key])
+                elif source.kind == GROUP and source.group in self.trees:
+                    inner = self.trees[source.group]
+                    pending += [(inner, end, output) for end in self._ends[source.group]]
+                else:
+                    texts.append(source.text if source.kind == STRING else None)
+        slots = tuple(text for text in texts if text is not None)
+        computed = bool(pending) or len(slots) < len(texts)
+        return Import(tree=tree, node=node, slots=slots, computed=computed, exposed=tuple(exposed.values()))
+
+    def _sources(self, target: Node[Slot], place: str) -> list[_Output[Slot]]:
+        """Return what is linked to an input, beyond reroutes: one to which nothing leads counts as no link."""
+        found: list[_Output[Slot]] = []
+        pending, seen = list(self._links[target][place]), set[Node[Slot]]()
+        while pending:
+            source, output = pending.pop()
+            if source.kind != REROUTE:
+                found.append((source, output))
+            elif source not in seen:
+                seen.add(source)
+                self._steps += 1
+                pending += [link for links in self._links[source].values() for link in links]
+        return found

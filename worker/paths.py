@@ -1,0 +1,289 @@
+"""Keeps an open scene to its own folder: Blender opens no other file of the machine that renders it.
+
+A path that leads elsewhere is changed for one that leads nowhere, so that the frames are those of a scene whose file is
+not there. That happens after Blender has read the scene and before it evaluates it (measured on 4.5 and 5.0: it calls
+`load_post` in between), so until then it has opened nothing but libraries, which PrepareJob refuses. What Blender's
+own description of its data calls a path is found by that description (`model/blender_paths.py`), wherever it is.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from frameloom.model.blender_paths import BUILTIN_FONT, CONFINED, PATHS, PathUse
+from frameloom.model.errors import InvalidRequest
+from frameloom.model.import_nodes import IMPORT, Import, Node, Tree, Use, imports
+from worker.missing import is_linked
+
+# Where in the scene's folder nothing is.
+_NOWHERE = ".outside"
+_TREE = "GEOMETRY"
+# Structs that are no scene's, or lead back to nodes that are visited anyway.
+_BESIDE = frozenset({"Depsgraph", "NodeLink", "NodeSocket", "Screen", "WindowManager"})
+# Operators, panels, menus and lists.
+_OF_WINDOW = re.compile(r"_(?:OT|PT|MT|UL|HT)_")
+
+
+class _Folder:
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self.replaced: dict[str, str] = {}
+
+    def holds(self, path: str, library: bpy.types.Library | None) -> bool:
+        """Say whether a path leads into the folder, through whatever links: where it leads, and not how it reads."""
+        if not path:
+            return True
+        try:
+            return Path(bpy.path.abspath(path, library=library)).resolve().is_relative_to(self._root)
+        except (OSError, RuntimeError, ValueError):
+            return False
+
+    def nowhere(self, path: str) -> str:
+        """Return a path of the same name in the folder, where nothing is."""
+        instead = str(self._root / _NOWHERE / (os.path.basename(path.replace("\\", "/")) or "folder"))  # noqa: PTH119
+        self.replaced[instead] = path
+        return instead
+
+
+@contextmanager
+def confined(root: Path | None, *, file: str) -> Iterator[dict[str, str]]:
+    """Confine the scene that is opened meanwhile to the files below `root`; None confines nothing.
+
+    Yields:
+        The paths that were put in, each with the one that it stands for; complete after the scene is open.
+
+    Raises:
+        InvalidRequest: a library lies outside, or nobody can tell what an import node reads.
+    """
+    if root is None:
+        yield {}
+        return
+    folder = _Folder(root)
+    problems: list[Exception] = [RuntimeError("Blender opened a scene unnoticed")]
+
+    @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
+    def loaded(*_: object) -> None:
+        problems.clear()
+        try:
+            _confine(folder, file)
+        except Exception as error:  # noqa: BLE001  Blender would print it and go on
+            problems.append(error)
+
+    bpy.app.handlers.load_post.insert(0, loaded)
+    try:
+        yield folder.replaced
+    finally:
+        bpy.app.handlers.load_post.remove(loaded)
+    if problems:
+        raise problems[0]
+
+
+def prepare() -> None:
+    """Learn which of Blender's data lead to paths, a tenth of a second's work, before a scene is to be opened."""
+    _leading()
+
+
+def _confine(folder: _Folder, file: str) -> None:
+    for library in bpy.data.libraries:
+        if not folder.holds(library.filepath, library.parent) and is_linked(library):
+            problem = f"{file!r} links {library.filepath!r}, which lies outside of the scene's bucket"
+            raise InvalidRequest(field="file", problem=problem)
+    _confine_imports(folder, file)
+    _Walk(folder).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A text in the scene, and how to change it."""
+
+    text: str
+    put: Callable[[str], None]
+
+
+def _confine_imports(folder: _Folder, file: str) -> None:
+    trees = {tree.as_pointer(): tree for tree in bpy.data.node_groups if tree.type == _TREE}
+    if not any(node.bl_idname.startswith(IMPORT) for tree in trees.values() for node in tree.nodes):
+        return
+    found: Iterable[Import[_Slot]] = imports([_tree(key, tree) for key, tree in trees.items()], list(_uses()))
+    for one in found:
+        if one.computed:
+            problem = f"{file!r} imports a file by a path that is not a constant: {one.where}"
+            raise InvalidRequest(field="file", problem=problem)
+        library = trees[int(str(one.tree.key))].library
+        for slot in one.slots:
+            if not folder.holds(slot.text, library):
+                # Without a path it imports nothing, as without a file.
+                slot.put("")
+
+
+def _tree(key: int, tree: Any) -> Tree[_Slot]:
+    nodes = {node.as_pointer(): _node(node) for node in tree.nodes}
+    links = [
+        (
+            nodes[link.from_node.as_pointer()],
+            link.from_socket.identifier,
+            nodes[link.to_node.as_pointer()],
+            link.to_socket.identifier,
+        )
+        for link in tree.links
+        if not link.is_muted
+    ]
+    return Tree(key=key, name=tree.name, nodes=list(nodes.values()), links=links)
+
+
+def _node(node: Any) -> Node[_Slot]:
+    group = getattr(node, "node_tree", None)
+    text = getattr(node, "string", None)
+    return Node(
+        name=node.name,
+        kind=node.bl_idname,
+        muted=node.mute,
+        inputs={one.identifier: _slot(one, "default_value") for one in node.inputs if one.type == "STRING"},
+        text=_slot(node, "string") if isinstance(text, str) else None,
+        group=None if group is None else group.as_pointer(),
+    )
+
+
+def _slot(owner: Any, name: str) -> _Slot:
+    return _Slot(getattr(owner, name), lambda text: setattr(owner, name, text))
+
+
+def _uses() -> Iterator[Use[_Slot]]:
+    for thing in bpy.data.objects:
+        for modifier in thing.modifiers:
+            if modifier.type == "NODES" and modifier.node_group is not None:
+                yield Use(tree=modifier.node_group.as_pointer(), inputs=dict(_inputs(modifier)))
+
+
+def _inputs(modifier: Any) -> Iterator[tuple[str, _Slot]]:
+    for name, value in modifier.items():
+        if isinstance(value, str):
+            yield name, _Slot(value, lambda text, name=name: modifier.__setitem__(name, text))  # type: ignore[misc]
+
+
+class _Walk:
+    """A walk over all of a scene's data that leads to a path."""
+
+    def __init__(self, folder: _Folder) -> None:
+        self._folder = folder
+        self._seen: set[tuple[str, int]] = set()
+        self._members: dict[str, tuple[list[str], list[str]]] = {}
+
+    def run(self) -> None:
+        for collection in bpy.data.bl_rna.properties:
+            if collection.type == "COLLECTION" and _leads(collection.fixed_type):
+                self._visit(getattr(bpy.data, collection.identifier))
+
+    def _visit(self, start: Iterable[Any]) -> None:
+        pending = list(start)
+        while pending:
+            item = pending.pop()
+            kind = item.bl_rna
+            mark = kind.identifier, item.as_pointer()
+            if mark in self._seen:
+                continue
+            self._seen.add(mark)
+            paths, further = self._members_of(kind)
+            for name in paths:
+                self._confine(item, name)
+            for name in further:
+                value = getattr(item, name)
+                if value is None:
+                    continue
+                pending += [value] if isinstance(value, bpy.types.bpy_struct) else value
+
+    def _confine(self, item: Any, name: str) -> None:
+        path, library = getattr(item, name), item.id_data.library
+        if isinstance(item, bpy.types.ImageStrip):
+            for element in item.elements:
+                if not self._folder.holds(os.path.join(path, element.filename), library):  # noqa: PTH118
+                    element.filename = _NOWHERE
+        if path == BUILTIN_FONT or self._folder.holds(path, library):
+            return
+        instead = self._folder.nowhere(path)
+        if isinstance(item, bpy.types.Image) and item.packed_files:
+            # To load it anew is to look for its file.
+            item.filepath_raw = instead
+        else:
+            setattr(item, name, instead)
+
+    def _members_of(self, kind: Any) -> tuple[list[str], list[str]]:
+        """Return the paths that a struct has to keep inside, and the members that lead to more."""
+        known = self._members.get(kind.identifier)
+        if known is None:
+            paths = [each.identifier for each in kind.properties if _is_confined(kind, each)]
+            further = [each.identifier for each in kind.properties if _is_further(each)]
+            known = self._members[kind.identifier] = paths, further
+        return known
+
+
+def _is_confined(kind: Any, member: Any) -> bool:
+    """Say whether a property is a path to be kept inside: one that nobody knows as well."""
+    if member.type != "STRING" or member.subtype not in ("FILE_PATH", "DIR_PATH") or member.is_readonly:
+        return False
+    while kind.base is not None and member.identifier in kind.base.properties:
+        kind = kind.base
+    return PATHS.get(f"{kind.identifier}.{member.identifier}", PathUse.READ) in CONFINED
+
+
+def _is_further(member: Any) -> bool:
+    """Say whether a property may lead to a path."""
+    return _target(member) in _leading()
+
+
+def _leads(kind: Any) -> bool:
+    return kind.identifier in _leading() and kind.identifier not in _BESIDE
+
+
+def _target(member: Any) -> str | None:
+    """Return the struct that a property leads to; None for other blocks of data, each of which is visited on its own.
+
+    Trees of nodes may be part of another block, and are in no list of their own then.
+    """
+    if member.type not in ("POINTER", "COLLECTION"):
+        return None
+    bases = [base.identifier for base in _bases(member.fixed_type)]
+    if _BESIDE.intersection(bases) or ("ID" in bases and "NodeTree" not in bases):
+        return None
+    return str(bases[0])
+
+
+@cache
+def _leading() -> frozenset[str]:
+    """Return the names of structs that hold a path to be kept inside or lead to one, or of which some kind does."""
+    kinds = _structs()
+    bases = {name: {base.identifier for base in _bases(kind)} for name, kind in kinds.items()}
+    targets = {name: {_target(each) for each in kind.properties} for name, kind in kinds.items()}
+    more = {name for name, kind in kinds.items() if any(_is_confined(kind, each) for each in kind.properties)}
+    leading: set[str] = set()
+    while more:
+        leading.update(*(bases[name] for name in more))
+        more = {name for name in kinds.keys() - leading if targets[name] & leading}
+    return frozenset(leading)
+
+
+def _structs() -> dict[str, Any]:
+    """Return all structs of a scene's data by name, those of add-ons as well, which only a property leads to."""
+    names = (name for name in dir(bpy.types) if not _OF_WINDOW.search(name))
+    found = {name: kind.bl_rna for name in names if hasattr(kind := getattr(bpy.types, name), "bl_rna")}
+    pending = list(found.values())
+    while pending:
+        for each in pending.pop().properties:
+            kind = each.fixed_type if each.type in ("POINTER", "COLLECTION") else None
+            if kind is not None and kind.identifier not in found:
+                found[kind.identifier] = kind
+                pending.append(kind)
+    return found
+
+
+def _bases(kind: Any) -> Iterator[Any]:
+    while kind is not None:
+        yield kind
+        kind = kind.base
