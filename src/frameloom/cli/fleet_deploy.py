@@ -1,6 +1,7 @@
 """What `frameloom fleet deploy` does: from a stack's outputs to workers that scale with its queue."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,8 @@ def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
         objects = [each for each in objects if each["kind"] != "Namespace"]
     display.say("Checking what you may do")
     fleet.check_rights(cluster, objects)
+    if keda.needed(objects):
+        startable.check_rights(cluster, stack.namespace)
     keda_facts = _have_keda(order, stack, cluster, deadline, display) if keda.needed(objects) else None
     if warning := network.enforce_policies(cluster, FOLDER, stack=stack.owns_cluster, eks=stack.cluster is not None):
         display.note(warning)
@@ -84,16 +87,21 @@ def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
     readiness.wait_ready(
         cluster, objects, deadline=deadline, tell=display.say, why=lambda: _reasons(cluster, stack.namespace)
     )
-    started = startable.wait_startable(
-        cluster, stack.namespace, chunks=lambda: depths(stack).waiting, deadline=deadline, tell=display.say
-    )
+    started = startable.Started()
+    if keda_facts is not None:
+        started = startable.wait_startable(
+            cluster, stack.namespace, chunks=lambda: depths(stack).waiting, deadline=deadline, tell=display.say
+        )
     for each in started.waits:
         display.note(f"{each}.")
     return Deployed(cluster=cluster, image=image, keda=keda_facts, changes=changes, deleted_jobs=started.deleted)
 
 
 def _reasons(cluster: Cluster, namespace: str) -> str:
-    return "".join(f"; {each}" for each in why_workers_wait(cluster, namespace))
+    # Who may not read pods still learns what is not ready.
+    with suppress(FarmUnavailable):
+        return "".join(f"; {each}" for each in why_workers_wait(cluster, namespace))
+    return ""
 
 
 def _checked(image: str, stack: Stack, display: Display) -> str:

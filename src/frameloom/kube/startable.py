@@ -1,7 +1,7 @@
 """Whether a worker of a fleet that was just deployed could start, and the Jobs of earlier versions in its way."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from frameloom.kube import job_cleanup
@@ -9,15 +9,32 @@ from frameloom.kube.api import Cluster, Manifest
 from frameloom.kube.manifests import WORKER
 from frameloom.kube.observe import why_workers_wait, workers_of
 from frameloom.kube.readiness import Deadline, wait_until
+from frameloom.kube.refusals import forbidden
 from frameloom.kube.waiting import Wait, waits
+from frameloom.model.errors import FarmUnavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """What a wait for workers came to: names of the Jobs that it deleted, and why some workers still wait."""
 
-    deleted: list[str]
-    waits: list[Wait]
+    deleted: list[str] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+
+
+# What it takes beside the rights to apply a fleet.
+_RIGHTS = (("batch/v1", "Job", "list"), ("batch/v1", "Job", "delete"), ("v1", "Pod", "list"))
+
+
+def check_rights(cluster: Cluster, namespace: str) -> None:
+    """Make sure that the Jobs of a fleet may be looked through and deleted.
+
+    Raises:
+        FarmUnavailable: naming the first right that is missing.
+    """
+    for version, kind, verb in _RIGHTS:
+        if not cluster.may(verb, {"apiVersion": version, "kind": kind, "metadata": {"namespace": namespace}}):
+            raise FarmUnavailable(problem=forbidden(cluster, f"{verb} a {kind} in namespace {namespace}"))
 
 
 def wait_startable(
@@ -30,7 +47,7 @@ def wait_startable(
 ) -> Started:
     """Delete earlier versions' Jobs that never started, and wait until a worker of this version starts, if any is due.
 
-    While no chunk waits, none is due, and nothing is waited for.
+    While no chunk waits, none is due, and nothing is waited for. The fleet is one that KEDA scales.
 
     Args:
         cluster: where the fleet is.
