@@ -12,9 +12,11 @@ from tests.fleet_rig import IMAGE_TAG, STACK, Rig, outputs_of, push_image, rig
 from tests.kube.jobs import IMAGE, job, pod, unscheduled, waiting
 
 NO_ROOM = "0/2 nodes are available: 2 Insufficient cpu."
-RUNNING = {"containerStatuses": [{"name": "worker", "state": {"running": {"startedAt": "2026-11-25T00:00:01Z"}}}]}
-DONE = {"containerStatuses": [{"name": "worker", "state": {"terminated": {"exitCode": 0}}}]}
-LOST = {"containerStatuses": [{"name": "worker", "state": {"terminated": {"exitCode": 137}}}]}
+RUNNING: dict[str, Any] = {
+    "containerStatuses": [{"name": "worker", "state": {"running": {"startedAt": "2026-11-25T00:00:01Z"}}}]
+}
+DONE: dict[str, Any] = {"containerStatuses": [{"name": "worker", "state": {"terminated": {"exitCode": 0}}}]}
+LOST: dict[str, Any] = {"containerStatuses": [{"name": "worker", "state": {"terminated": {"exitCode": 137}}}]}
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ def test_a_job_that_starts_while_it_is_being_deleted_stays(farm: Rig) -> None:
 def test_a_fleet_whose_workers_cannot_start_is_not_ready_and_says_why(farm: Rig) -> None:
     assert farm.deploy().code == 0
     put_chunk()
-    assert last_line(farm).endswith(": 1 chunks wait, and KEDA has started no worker yet.")
+    assert last_line(farm).endswith(": 1 chunk waits, and KEDA has started no worker yet.")
     for number in range(3):
         farm.server.put(job(f"{number}"), pod(f"{number}", "Pending", **waiting("ErrImagePull", "not found")))
     farm.server.put(job("3"), pod("3", "Pending", **unscheduled(NO_ROOM)))

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,8 @@ from tests.kube.jobs import job, pod, unscheduled, waiting
 from tests.kube.server import ApiServer
 
 SCRIPT = CLUSTER / "overlays/keda/job_cleanup.py"
-RUNNING = {"containerStatuses": [{"name": "worker", "state": {"running": {}}}]}
-STUCK = waiting("ImagePullBackOff")
+RUNNING: dict[str, Any] = {"containerStatuses": [{"name": "worker", "state": {"running": {}}}]}
+STUCK: dict[str, Any] = waiting("ImagePullBackOff")
 
 
 class Cleanup:
@@ -30,7 +31,12 @@ class Cleanup:
     def put_scaled_job(self, *, active: str, generation: int = 1) -> None:
         """Let the ScaledJob be there, as KEDA left it at its last look at the queue."""
         metadata = {"name": "worker", "namespace": "frameloom"}
-        found = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledJob", "metadata": metadata, "spec": {}}
+        found: dict[str, Any] = {
+            "apiVersion": "keda.sh/v1alpha1",
+            "kind": "ScaledJob",
+            "metadata": metadata,
+            "spec": {},
+        }
         self.server.put(found)
         found["metadata"] |= {"generation": generation}
         found["status"] = {"conditions": [{"type": "Ready", "status": "True"}, {"type": "Active", "status": active}]}

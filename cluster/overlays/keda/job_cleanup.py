@@ -111,9 +111,11 @@ class _Api:
         authority = account / "ca.crt"
         self._context = ssl.create_default_context(cafile=str(authority)) if server.startswith("https:") else None
 
-    def ask(self, path: str, *, method: str = "GET", body: Object | None = None, **query: str) -> Any:
+    def ask(
+        self, path: str, query: Mapping[str, str] | None = None, *, method: str = "GET", body: Object | None = None
+    ) -> Any:
         """Return what the server answers; None where there is no such object."""
-        url = f"{self._server}{path}{'?' if query else ''}{urllib.parse.urlencode(query)}"
+        url = f"{self._server}{path}?{urllib.parse.urlencode(query or {})}"
         request = urllib.request.Request(url, method=method)  # noqa: S310  the API server's own address
         request.add_header("Authorization", f"Bearer {self._token}")
         if body is not None:
@@ -127,16 +129,16 @@ class _Api:
                 return None
             raise
 
-    def list(self, path: str, **query: str) -> list[Object]:
+    def list(self, path: str, query: Mapping[str, str] | None = None) -> list[Object]:
         """Return all objects below a path."""
         found: list[Object] = []
-        more: dict[str, str] = {}
+        more = ""
         while True:
-            page = self.ask(path, limit=str(_PAGE), **query, **more) or {"items": [], "metadata": {}}
-            found += page["items"]
-            if not page["metadata"].get("continue"):
+            page = self.ask(path, {**(query or {}), "limit": str(_PAGE), "continue": more})
+            found += page["items"] if page else []
+            more = (page or {}).get("metadata", {}).get("continue") or ""
+            if not more:
                 return found
-            more = {"continue": page["metadata"]["continue"]}
 
 
 def clean_up(api: _Api, namespace: str) -> list[str]:
@@ -145,7 +147,7 @@ def clean_up(api: _Api, namespace: str) -> list[str]:
     if scaled_job is None:
         return []
     path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
-    jobs = api.list(path, labelSelector=f"{OWNER}={WORKER}")
+    jobs = api.list(path, {"labelSelector": f"{OWNER}={WORKER}"})
     # After the Jobs: a pod that has started by then is seen, and so keeps its Job.
     pods = api.list(f"/api/v1/namespaces/{namespace}/pods")
     deleted = []

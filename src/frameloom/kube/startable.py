@@ -99,7 +99,8 @@ def _lacks(cluster: Cluster, namespace: str, *, chunks: Callable[[], int]) -> li
         return [str(each) for each in waits(cluster, namespace, ours, our_pods)]
     # Workers of an earlier version that are busy may hold all places; then nothing of this one is due.
     waiting = 0 if unfinished else chunks()
-    return [f"{waiting:,} chunks wait, and KEDA has started no worker yet"] if waiting else []
+    wait = "1 chunk waits" if waiting == 1 else f"{waiting:,} chunks wait"
+    return [f"{wait}, and KEDA has started no worker yet"] if waiting else []
 
 
 def _scaled_job(cluster: Cluster, namespace: str) -> Manifest | None:
