@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ def test_a_chunk_that_is_given_back_as_an_idle_worker_goes_costs_neither_a_lease
             os.kill(pid, signal.SIGTERM)
         twice = wait(lambda: found if len(found := received()) > 1 else None, "the chunk once more", patience=30)
         rig.jobs.stop(job, reason="The test is over.")
-        begun = time.monotonic()
+        quiet = rig.sqs.create_queue(QueueName="quiet")["QueueUrl"]
+        with ThreadPoolExecutor(1) as pool:
+            poll = pool.submit(rig.sqs.receive_message, QueueUrl=quiet, WaitTimeSeconds=20)
+            time.sleep(0.5)
+            begun = time.monotonic()
+            farm.close()
+            # Answered, as those of idle workers are: nobody waits for their ends, and none is killed.
+            assert "Messages" not in poll.result()
     assert [record["facts"]["receives"] for record in twice] == [1, 1]
     assert time.monotonic() - begun < QUICK
