@@ -15,6 +15,7 @@ from frameloom.cli.display import Display, make_display
 from frameloom.kube import fleet, keda, manifests, network, readiness, startable
 from frameloom.kube.api import Cluster, Manifest, kind_name
 from frameloom.kube.observe import why_workers_wait
+from frameloom.kube.waiting import STARTING
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
 # The manifests lie beside this package in its checkout.
@@ -90,11 +91,19 @@ def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
     started = startable.Started()
     if keda_facts is not None:
         started = startable.wait_startable(
-            cluster, stack.namespace, chunks=lambda: depths(stack).waiting, deadline=deadline, tell=display.say
+            cluster, stack.namespace, chunks=lambda: _waiting_chunks(stack), deadline=deadline, tell=display.say
         )
     for each in started.waits:
-        display.note(f"{each}.")
+        if each.reason != STARTING:
+            display.note(f"{each}.")
     return Deployed(cluster=cluster, image=image, keda=keda_facts, changes=changes, deleted_jobs=started.deleted)
+
+
+def _waiting_chunks(stack: Stack) -> int:
+    # Who may not read the queue can deploy all the same.
+    with suppress(FarmUnavailable):
+        return depths(stack).waiting
+    return 0
 
 
 def _reasons(cluster: Cluster, namespace: str) -> str:
