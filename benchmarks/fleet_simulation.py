@@ -47,7 +47,7 @@ class Costs:
     start: float = 2.2
     turn: float = TURN_AROUND
     between: float = 3.0
-    patience: float = 60.0
+    patience: float = 120.0
 
 
 @dataclass(slots=True, kw_only=True)

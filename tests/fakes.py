@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from frameloom.aws.queue import Received
+from frameloom.services.ports import UnknownToken
 
 
 class MemoryQueue:
@@ -20,6 +21,8 @@ class MemoryQueue:
         self.deleted: list[str] = []
         self.sent: list[str] = []
         self.renewed: list[str] = []
+        # When each message that was given back is to be seen again.
+        self.returned: dict[str, timedelta] = {}
         self.lost: set[str] = set()
 
     def receive(self, *, lease: timedelta, wait: timedelta) -> Received | None:
@@ -38,6 +41,10 @@ class MemoryQueue:
         self.renewed.append(receipt)
         return receipt not in self.lost
 
+    def give_back(self, receipt: str, after: timedelta) -> None:
+        """Keep a message for later; it stays leased here, so that no worker comes to it again."""
+        self.returned[receipt] = after
+
     def delete(self, receipt: str) -> None:
         """Forget a message."""
         self.deleted.append(self.leased.pop(receipt))
@@ -48,10 +55,13 @@ class MemoryQueue:
 
 
 class MemoryAnswers:
-    """Task tokens: which are alive, and how each was answered."""
+    """Task tokens: which are alive, which are not known, and how each was answered."""
 
     def __init__(self) -> None:
         self.dead: set[str] = set()
+        # After how many beats a token is not known any more; tokens whose answers are refused like that.
+        self.unknown_after: dict[str, int] = {}
+        self.unknown_answers: set[str] = set()
         self.beats: list[str] = []
         self.succeeded: dict[str, Mapping[str, Any]] = {}
         self.failed: dict[str, tuple[str, str]] = {}
@@ -61,14 +71,20 @@ class MemoryAnswers:
         """Count a beat."""
         self.beats.append(token)
         self.beaten.set()
+        if self.beats.count(token) > self.unknown_after.get(token, len(self.beats)):
+            raise UnknownToken
         return token not in self.dead
 
     def succeed(self, token: str, output: Mapping[str, Any]) -> bool:
         """Keep an answer."""
+        if token in self.unknown_answers:
+            raise UnknownToken
         self.succeeded[token] = output
         return True
 
     def fail(self, token: str, *, error: str, cause: str) -> bool:
         """Keep an error."""
+        if token in self.unknown_answers:
+            raise UnknownToken
         self.failed[token] = (error, cause)
         return True

@@ -10,13 +10,15 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from frameloom.aws.queue import Received
+from frameloom.services.ports import UnknownToken
 from worker.log import LogShipper
 
 
 class Ended(StrEnum):
     """Why a chunk must not be rendered on."""
 
-    TOKEN_DEAD = "nobody waits for the chunk any more"  # noqa: S105  no secret
+    TOKEN_DEAD = "the chunk's task has ended"  # noqa: S105  no secret
+    TOKEN_UNKNOWN = "Step Functions does not know the chunk's token"  # noqa: S105  no secret
     LEASE_LOST = "the chunk went to another worker"
     STOPPED = "the worker is going"
 
@@ -32,7 +34,11 @@ class Beatable(Protocol):
     """The part of the task tokens that a lease needs."""
 
     def beat(self, token: str) -> bool:
-        """Say that the task is worked on; False where nobody waits for it."""
+        """Send the task's heartbeat; False where the task has ended.
+
+        Raises:
+            UnknownToken: the token is not known.
+        """
 
 
 class Lease:
@@ -100,8 +106,11 @@ class Lease:
             if not self._queue.renew(self._received.receipt, self._length):
                 self.end(Ended.LEASE_LOST)
         with self._missed("Beat missed"):
-            if not self._tokens.beat(self._token):
-                self.end(Ended.TOKEN_DEAD)
+            try:
+                if not self._tokens.beat(self._token):
+                    self.end(Ended.TOKEN_DEAD)
+            except UnknownToken:
+                self.end(Ended.TOKEN_UNKNOWN)
 
     @contextmanager
     def _missed(self, what: str) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """The worker's loop: take a chunk, keep its lease, have it rendered, answer its token."""
 
+import functools
 import signal
 import threading
 import time
@@ -14,7 +15,7 @@ from frameloom.aws.queue import LONGEST_POLL, Received
 from frameloom.model import keys
 from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
 from frameloom.services import documents
-from frameloom.services.ports import Store
+from frameloom.services.ports import Store, UnknownToken
 from worker.blender import Blender
 from worker.chunk import ChunkRenderer, Outcome
 from worker.config import WorkerConfig
@@ -31,6 +32,9 @@ from worker.witness import Witness
 
 # Without work for so long, Blender's memory is worth more than its start.
 KEEP_BLENDER = timedelta(minutes=5)
+# How long a worker that was told to go waits for the answer to its last poll, which takes 20 seconds at most unless
+# SQS fails.
+LAST_POLL = LONGEST_POLL + timedelta(seconds=5)
 # Between two polls that failed, doubling.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 
@@ -41,6 +45,9 @@ class ChunkQueue(Leasable, Protocol):
     def receive(self, *, lease: timedelta, wait: timedelta) -> Received | None:
         """Return a leased message, None where none came within `wait`."""
 
+    def give_back(self, receipt: str, after: timedelta) -> None:
+        """Let others receive a message again, after so long."""
+
     def delete(self, receipt: str) -> None:
         """Take a message off the queue."""
 
@@ -49,7 +56,7 @@ class ChunkQueue(Leasable, Protocol):
 
 
 class Answers(Beatable, Protocol):
-    """The answers to task tokens; False where nobody waits any more."""
+    """The answers to task tokens; False where the task has ended, UnknownToken raised where it is not known."""
 
     def succeed(self, token: str, output: Mapping[str, Any]) -> bool:
         """End a task as done."""
@@ -58,8 +65,8 @@ class Answers(Beatable, Protocol):
         """End a task as failed."""
 
 
-class _Interrupted(BaseException):
-    """A signal came while the worker waited for work."""
+class _PollTooLong(BaseException):
+    """The last poll of a worker that was told to go is not answered."""
 
 
 class Supervisor:
@@ -101,7 +108,7 @@ class Supervisor:
         )
         self._lease: Lease | None = None
         self._stopping = threading.Event()
-        self._waiting = False
+        self._polling = False
         self._problem = ""
 
     def run(self) -> None:
@@ -153,16 +160,17 @@ class Supervisor:
 
     def _receive(self) -> Received | None:
         wait = LONGEST_POLL if self._config.idle_exit is None else min(LONGEST_POLL, self._config.idle_exit)
-        # Only the wait for work may be broken off by a signal: it holds nothing that could be lost.
+        # A signal does not break a poll off: SQS may answer it all the same, and the message that nobody heard of
+        # would be hidden for a whole lease and have used up one of its receives.
         try:
-            self._waiting = True
+            self._polling = True
             if self._stopping.is_set():
                 return None
             return self._queue.receive(lease=self._config.lease, wait=wait)
-        except _Interrupted:
+        except _PollTooLong:
             return None
         finally:
-            self._waiting = False
+            self._polling = False
 
     def _work_on(self, received: Received) -> None:
         try:
@@ -230,7 +238,7 @@ class Supervisor:
         seconds = round(time.monotonic() - begun, 3)
         ended = lease.ended
         if ended is None:
-            self._answer(message, outcome, seconds)
+            ended = None if self._answer(message, outcome, seconds) else Ended.TOKEN_UNKNOWN
         elif outcome.frame_seconds:
             self._keep_result(message, outcome, seconds)
         if ended is Ended.STOPPED:
@@ -239,11 +247,15 @@ class Supervisor:
             self._queue.send(received.body)
         if ended is not None:
             self._log.info("Chunk given up", reason=str(ended), rendered=len(outcome.frame_seconds))
-        if ended is not Ended.LEASE_LOST:
+        if ended is Ended.TOKEN_UNKNOWN:
+            # The token may be known in a moment. If it never is, the dead-letter queue ends the chunk.
+            self._queue.give_back(received.receipt, self._config.beat)
+        elif ended is not Ended.LEASE_LOST:
             self._queue.delete(received.receipt)
         return outcome
 
-    def _answer(self, message: ChunkMessage, outcome: Outcome, seconds: float) -> None:
+    def _answer(self, message: ChunkMessage, outcome: Outcome, seconds: float) -> bool:
+        """Answer a chunk's token; return False where Step Functions does not know it."""
         self._keep_result(message, outcome, seconds)
         rendered = len(outcome.frame_seconds)
         if outcome.error is None:
@@ -261,9 +273,14 @@ class Supervisor:
                 seconds=seconds,
                 worker=self._config.name,
             )
-            self._outages.sit_out(lambda: self._tokens.succeed(message.task_token, answer.to_json()))
+            send = functools.partial(self._tokens.succeed, message.task_token, answer.to_json())
         else:
-            self._outages.sit_out(lambda: self._tokens.fail(message.task_token, error=name, cause=cause))
+            send = functools.partial(self._tokens.fail, message.task_token, error=name, cause=cause)
+        try:
+            self._outages.sit_out(send)
+        except UnknownToken:
+            return False
+        return True
 
     def _keep_result(self, message: ChunkMessage, outcome: Outcome, seconds: float) -> None:
         error = outcome.error
@@ -284,11 +301,13 @@ class Supervisor:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Answer SIGTERM and SIGINT at once: the child is killed, the message goes back, finished frames stay."""
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        """Answer SIGTERM and SIGINT: the child is killed at once, the message goes back, finished frames stay."""
+        handlers = {signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGALRM: self._break_off}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
         finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -297,5 +316,9 @@ class Supervisor:
         lease = self._lease
         if lease is not None:
             lease.end(Ended.STOPPED)
-        elif self._waiting:
-            raise _Interrupted
+        elif self._polling:
+            signal.setitimer(signal.ITIMER_REAL, LAST_POLL.total_seconds())
+
+    def _break_off(self, _number: int, _frame: FrameType | None) -> None:
+        if self._polling:
+            raise _PollTooLong

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conformance.manifests import OVERLAYS, container, environment, overlay, pod_template, the
+from frameloom.kube.fleet import KINDS
+from tests.conformance.manifests import OVERLAYS, container, deployed, environment, overlay, pod_template, the
 
 EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
 ON_AWS = sorted(set(OVERLAYS) - {"local"})
@@ -138,7 +139,10 @@ class TestWhatItMayDo:
     def test_it_has_no_token_for_kubernetes(self, name: str) -> None:
         assert pod_template(overlay(name))["spec"]["automountServiceAccountToken"] is False
         assert the(overlay(name), "ServiceAccount")["automountServiceAccountToken"] is False
-        assert {each["kind"] for each in overlay(name)} & {"Role", "RoleBinding", "ClusterRoleBinding"} == set()
+        assert {each["kind"] for each in overlay(name)} & {"ClusterRole", "ClusterRoleBinding"} == set()
+        bound = [each["subjects"] for each in overlay(name) if each["kind"] == "RoleBinding"]
+        cleanup = [{"kind": "ServiceAccount", "name": "job-cleanup", "namespace": "frameloom"}]
+        assert bound == ([] if name in ("hpa", "local") else [cleanup])
 
     @EVERY_OVERLAY
     def test_it_writes_to_scratch_volumes_of_a_limited_size_alone(self, name: str) -> None:
@@ -176,3 +180,55 @@ class TestWhatItMayDo:
 def _gibibytes(quantity: str) -> int:
     assert quantity.endswith("Gi")
     return int(quantity.removesuffix("Gi"))
+
+
+class TestTheJobCleanup:
+    """The one pod that speaks to Kubernetes renders nothing, and may do three things there."""
+
+    @pytest.fixture(scope="class")
+    def manifests(self, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+        folder = tmp_path_factory.mktemp("cleanup")
+        found = deployed(folder, overlay="spot", namespace="other")
+        return [each for each in found if each["metadata"]["name"] == "job-cleanup"]
+
+    def test_it_deletes_jobs_and_reads_what_that_takes(self, manifests: list[dict[str, Any]]) -> None:
+        assert of(manifests, "Role")["rules"] == [
+            {"apiGroups": ["keda.sh"], "resources": ["scaledjobs"], "resourceNames": ["worker"], "verbs": ["get"]},
+            {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "delete"]},
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        ]
+
+    def test_it_is_the_namespaces_own_wherever_that_is(self, manifests: list[dict[str, Any]]) -> None:
+        assert {each["metadata"]["namespace"] for each in manifests} == {"other"}
+        assert of(manifests, "RoleBinding")["subjects"] == [
+            {"kind": "ServiceAccount", "name": "job-cleanup", "namespace": "other"}
+        ]
+        pod = of(manifests, "CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        assert pod["serviceAccountName"] == "job-cleanup"
+
+    def test_its_pod_is_as_locked_up_as_a_workers(self, manifests: list[dict[str, Any]]) -> None:
+        spec = of(manifests, "CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        (cleanup,) = spec["containers"]
+        assert cleanup["securityContext"] == container(overlay("spot"))["securityContext"]
+        assert spec["securityContext"].items() <= pod_template(overlay("spot"))["spec"]["securityContext"].items()
+        assert not {"initContainers", "hostNetwork", "hostPID", "hostIPC"} & set(spec)
+        # The worker's may be the one that cannot be pulled.
+        assert cleanup["image"] != container(overlay("spot"))["image"]
+
+    def test_it_reaches_the_api_server_and_no_credentials_of_its_node(self, manifests: list[dict[str, Any]]) -> None:
+        policy = of(manifests, "NetworkPolicy")
+        pod = of(manifests, "CronJob")["spec"]["jobTemplate"]["spec"]["template"]
+        assert policy["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+        assert pod["metadata"]["labels"]["app.kubernetes.io/name"] != "frameloom-worker"
+        assert all(reaches(policy, address, 443) for address in PRIVATE)
+        assert not any(reaches(policy, address, port) for address in METADATA + NEIGHBOURS for port in (80, 443, 6443))
+
+
+def of(manifests: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    (found,) = [each for each in manifests if each["kind"] == kind]
+    return found
+
+
+@EVERY_OVERLAY
+def test_a_fleet_is_made_of_kinds_that_are_deleted_with_it(name: str) -> None:
+    assert {(each["apiVersion"], each["kind"]) for each in overlay(name)} <= set(KINDS)

@@ -25,6 +25,7 @@ from tests.conformance.manifests import (
 )
 from worker.config import WorkerConfig
 from worker.health import LONGEST_SILENCE
+from worker.supervisor import LAST_POLL
 
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 KEDA = ["gpu", "keda", "spot"]
@@ -91,6 +92,18 @@ class TestTheLease:
         config = asked_of(name)[1]
         grace = timedelta(seconds=pod_template(overlay(name))["spec"]["terminationGracePeriodSeconds"])
         assert config.beat < grace <= config.lease - config.beat
+
+    @pytest.mark.parametrize("name", KEDA)
+    def test_a_worker_that_waits_is_there_when_a_dead_ones_chunk_appears(self, name: str) -> None:
+        config = asked_of(name)[1]
+        # KEDA counts the chunk as soon as it has one Job less, up to a lease before anybody can receive it.
+        assert config.idle_exit is not None
+        assert config.idle_exit >= config.lease
+
+    @pytest.mark.parametrize("name", OVERLAYS)
+    def test_a_worker_that_waits_may_let_its_last_poll_end_and_give_back_what_came(self, name: str) -> None:
+        grace = timedelta(seconds=pod_template(overlay(name))["spec"]["terminationGracePeriodSeconds"])
+        assert grace >= 2 * LAST_POLL
 
     @pytest.mark.parametrize("name", OVERLAYS)
     def test_it_is_gone_before_its_spot_instance_is(self, name: str) -> None:
@@ -177,7 +190,7 @@ class TestWhatScales:
     @pytest.mark.parametrize("name", KEDA)
     def test_there_are_no_workers_while_there_is_no_work(self, name: str) -> None:
         assert the(overlay(name), "ScaledJob")["spec"]["minReplicaCount"] == 0
-        assert asked_of(name)[1].idle_exit == timedelta(seconds=60)
+        assert asked_of(name)[1].idle_exit == timedelta(seconds=120)
         assert pod_template(overlay(name))["spec"]["restartPolicy"] == "Never"
 
     @pytest.mark.parametrize("name", KEDA)

@@ -26,7 +26,7 @@ from frameloom.aws.store import ATTEMPTS, S3Store
 from frameloom.model.errors import FarmUnavailable
 from frameloom.model.status import JobStatus
 from frameloom.services.memory import MemoryExecutions, MemoryStore, MemoryTokens
-from frameloom.services.ports import Executions, Store, StreamStore, Taken, Tokens
+from frameloom.services.ports import Executions, Store, StreamStore, Taken, Tokens, UnknownToken
 
 ROLE = "arn:aws:iam::123456789012:role/render-job"
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:render_job"
@@ -487,7 +487,7 @@ def test_step_functions_words_become_the_farms(status: str, word: str) -> None:
 # ── Task tokens ──
 
 
-@pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
+@pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist"])
 def test_a_dead_token_is_no_error_however_step_functions_says_it(code: str) -> None:
     states = boto3.client("stepfunctions")
     tokens = TaskTokens(states)
@@ -497,6 +497,20 @@ def test_a_dead_token_is_no_error_however_step_functions_says_it(code: str) -> N
         assert tokens.beat("token") is False
         assert tokens.succeed("token", {}) is False
         assert tokens.fail("token", error="E", cause="c") is False
+        stub.assert_no_pending_responses()
+
+
+def test_a_token_that_is_not_known_ends_no_task() -> None:
+    states = boto3.client("stepfunctions")
+    tokens = TaskTokens(states)
+    with Stubber(states) as stub:
+        for operation in ("send_task_heartbeat", "send_task_success", "send_task_failure"):
+            stub.add_client_error(operation, "InvalidToken")
+        for answer in (tokens.beat, lambda token: tokens.succeed(token, {})):
+            with pytest.raises(UnknownToken):
+                answer("token")
+        with pytest.raises(UnknownToken):
+            tokens.fail("token", error="E", cause="c")
         stub.assert_no_pending_responses()
 
 
@@ -558,7 +572,8 @@ def test_tokens_are_alive_until_they_are_answered(token: Callable[[], str]) -> N
     tokens, alive = TaskTokens(), token()
     assert tokens.beat(alive) is True
     assert tokens.succeed(alive, {"rendered": 3}) is True
-    assert tokens.beat("nobody's") is False
+    with pytest.raises(UnknownToken):
+        tokens.beat("nobody's")
 
 
 def test_memory_tokens_take_one_answer() -> None:

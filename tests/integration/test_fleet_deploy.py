@@ -24,6 +24,10 @@ KEDA_FLEET = {
     ("NetworkPolicy", "worker"),
     ("TriggerAuthentication", "worker"),
     ("ScaledJob", "worker"),
+    *(
+        (kind, "job-cleanup")
+        for kind in ("ConfigMap", "CronJob", "NetworkPolicy", "Role", "RoleBinding", "ServiceAccount")
+    ),
 }
 HPA_FLEET = {
     ("Namespace", "frameloom"),
@@ -104,7 +108,7 @@ def test_another_overlay_takes_away_what_it_has_not(farm: Rig) -> None:
     assert ("Deployment", "web") in farm.server.names()
     assert ("Deployment", "keda-operator") in farm.server.names()
     gone = {(each["kind"], each["name"]) for each in ran.json()["objects"] if each["change"] == "deleted"}
-    assert gone == {("ScaledJob", "worker"), ("TriggerAuthentication", "worker"), ("NodePool", "spot.frameloom")}
+    assert gone == (KEDA_FLEET - HPA_FLEET) | {("NodePool", "spot.frameloom")}
 
 
 def test_another_image_changes_the_job_alone(farm: Rig) -> None:

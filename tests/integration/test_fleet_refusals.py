@@ -48,10 +48,20 @@ def test_a_right_that_is_missing_is_named_before_anything_changes(farm: Rig) -> 
 
 
 def test_a_right_that_is_lost_on_the_way_is_named_too(farm: Rig) -> None:
-    farm.server.denied = {("list", "pods")}
+    farm.server.denied = {("list", "events")}
     assert farm.deploy().code == 0
     farm.server.denied = {("get", "namespaces")}
     assert sentence_of(farm.deploy()).startswith("You may not read Namespace 'frameloom' in the cluster")
+
+
+@pytest.mark.parametrize(("verb", "kind"), [("delete", "Job"), ("list", "Pod")])
+def test_a_right_to_clear_jobs_away_that_is_missing_is_named_before_anything_changes(
+    farm: Rig, verb: str, kind: str
+) -> None:
+    farm.server.denied = {(verb, f"{kind.lower()}s")}
+    said = sentence_of(farm.deploy())
+    assert said.startswith(f"You may not {verb} a {kind} in namespace frameloom in the cluster {CLUSTER}")
+    assert farm.changes() == []
 
 
 def test_a_cluster_out_of_reach_is_said_to_be(farm: Rig) -> None:

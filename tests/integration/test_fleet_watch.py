@@ -46,6 +46,7 @@ def farm(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 
 
 def pod(name: str, phase: str, labels: dict[str, str] = POD) -> dict[str, Any]:
+    labels = labels and labels | {"batch.kubernetes.io/job-name": name}
     metadata = {"name": name, "namespace": "frameloom", "labels": labels}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": {"phase": phase}}
 
@@ -92,6 +93,7 @@ def test_a_look_is_what_there_is(farm: Rig) -> None:
         "nodes_spot": 2,
         "nodes_other": 1,
         "problem": None,
+        "waits": [{"reason": "Starting", "workers": 1, "message": ""}],
     }
 
 
@@ -111,7 +113,8 @@ def test_looks_are_taken_until_the_time_is_over(farm: Rig) -> None:
 
 def test_a_pipe_gets_a_line_where_something_has_changed(farm: Rig) -> None:
     ran = farm.run("fleet", "watch", "--every", "0.3s", "--for", "1.5s")
-    (line,) = ran.out.splitlines()
+    line, reason = ran.out.splitlines()
+    assert reason.strip() == "1 worker waits: Starting"
     assert line[8:] == (
         "  queue: 5 waiting, 2 in flight, 1 dead letters; pods: 2 wanted, 1 pending, 3 running, 1 failed; "
         "nodes: 1 on-demand, 2 spot, 1 other"
@@ -177,11 +180,11 @@ def test_a_hiccup_is_told_and_the_watch_goes_on(farm: Rig, tmp_path: Path, monke
     farm.server.hiccups = [500]
     ran = farm.run("fleet", "watch", "--every", "0.3s", "--for", "2s", "--csv", rows, "--plot", picture)
     assert ran.code == 0
-    assert ran.err.count("frameloom: The cluster farm-cluster failed to list Pods: the server is busy.") == 1
+    assert ran.err.count("frameloom: The cluster farm-cluster failed to list Jobs: the server is busy.") == 1
     with rows.open(newline="") as file:
         first, second, *_ = csv.DictReader(file)
     assert (first["waiting"], first["pods_running"]) == ("5", "")
-    assert first["problem"].startswith("The cluster farm-cluster failed to list Pods")
+    assert first["problem"].startswith("The cluster farm-cluster failed to list Jobs")
     assert (second["waiting"], second["pods_running"], second["problem"]) == ("5", "3", "")
     assert picture.stat().st_size > 0
 

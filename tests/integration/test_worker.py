@@ -5,6 +5,7 @@ import io
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -268,6 +269,76 @@ def test_sigterm_gives_the_chunk_back_with_its_token_and_keeps_what_is_finished(
     assert time.monotonic() - begun < 20
     assert (farm.queue.sent, farm.queue.deleted) == ([body], [body])
     assert (farm.answers.succeeded, farm.answers.failed) == ({}, {})
+
+
+def test_a_message_that_comes_to_a_worker_as_it_goes_is_given_back(farm: Farm, scene: Path) -> None:
+    """SQS answers a poll that it has begun, whether or not the worker still listens."""
+    asked, told = threading.Event(), threading.Event()
+    receive = MemoryQueue.receive
+
+    def poll(queue: MemoryQueue, **arguments: Any) -> Received | None:
+        asked.set()
+        assert told.wait(20)
+        return receive(queue, **arguments)
+
+    def stop() -> None:
+        assert asked.wait(60)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.3)
+        told.set()
+
+    body = farm.message(scene, "1-3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryQueue, "receive", poll)
+        farm.work(body, beside=stop)
+    assert (farm.queue.sent, farm.queue.deleted, farm.queue.leased) == ([body], [body], {})
+    assert farm.frames() == []
+
+
+def test_a_worker_that_is_told_to_go_does_not_wait_for_a_queue_that_never_answers(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.supervisor.LAST_POLL", timedelta(seconds=0.5))
+    asked = threading.Event()
+
+    def silent(_queue: MemoryQueue, **_arguments: Any) -> Received | None:
+        asked.set()
+        time.sleep(60)
+        return None
+
+    def stop() -> None:
+        assert asked.wait(60)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(MemoryQueue, "receive", silent)
+    begun = time.monotonic()
+    farm.work(beside=stop)
+    assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize("beats", [0, 1])
+def test_a_chunk_whose_token_step_functions_does_not_know_goes_back_and_counts(
+    farm: Farm, scene: Path, slow_scene: Path, beats: int
+) -> None:
+    """`InvalidToken` may be an emulator's that is late: three such receives, and the dead-letter queue has it."""
+    farm.answers.unknown_after["odd"] = beats
+    body = farm.message(slow_scene, "1-3", token="odd")
+    farm.work(body, farm.message(scene, "1", token="next"), lease=4)
+    assert (farm.queue.sent, body in farm.queue.deleted) == ([], False)
+    assert farm.queue.returned == {"receipt-1": timedelta(seconds=1)}
+    assert list(farm.answers.succeeded) == ["next"]
+
+
+def test_an_answer_whose_token_step_functions_does_not_know_leaves_its_message_to_another(
+    farm: Farm, scene: Path
+) -> None:
+    farm.answers.unknown_answers.add("odd")
+    body = farm.message(scene, "1", token="odd")
+    farm.work(body, farm.message(scene, "2", token="next"), lease=4)
+    assert (farm.queue.sent, body in farm.queue.deleted) == ([], False)
+    assert farm.queue.returned == {"receipt-1": timedelta(seconds=1)}
+    assert "000001.png" in farm.frames()
+    assert list(farm.answers.succeeded) == ["next"]
 
 
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGKILL, "OutOfMemory"), (signal.SIGSEGV, "RenderCrashed")])

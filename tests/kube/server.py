@@ -21,6 +21,7 @@ BUILT_IN: Kinds = {
         "namespaces": ("Namespace", False),
         "nodes": ("Node", False),
         "pods": ("Pod", True),
+        "events": ("Event", True),
         "configmaps": ("ConfigMap", True),
         "secrets": ("Secret", True),
         "services": ("Service", True),
@@ -29,7 +30,7 @@ BUILT_IN: Kinds = {
         "limitranges": ("LimitRange", True),
     },
     "apps/v1": {"deployments": ("Deployment", True), "daemonsets": ("DaemonSet", True)},
-    "batch/v1": {"jobs": ("Job", True)},
+    "batch/v1": {"jobs": ("Job", True), "cronjobs": ("CronJob", True)},
     "autoscaling/v2": {"horizontalpodautoscalers": ("HorizontalPodAutoscaler", True)},
     "networking.k8s.io/v1": {"networkpolicies": ("NetworkPolicy", True)},
     "policy/v1": {"poddisruptionbudgets": ("PodDisruptionBudget", True)},
@@ -72,6 +73,8 @@ class ApiServer:
     stuck: set[str] = field(default_factory=set)
     # Statuses that the next requests to objects are answered with.
     hiccups: list[int] = field(default_factory=list)
+    # Called with an object that is about to be deleted.
+    before_delete: Callable[[Body], None] = lambda _: None
     asked: list[Asked] = field(default_factory=list)
     certificate: ssl.SSLContext | None = None
 
@@ -266,6 +269,11 @@ class _Handler(BaseHTTPRequestHandler):
         if key not in objects.items:
             raise _Refused(404, f'{plural} "{name}" not found')
         if verb == "delete":
+            cluster.before_delete(objects.items[key])
+            metadata = objects.items[key]["metadata"]
+            for name, value in ((body or {}).get("preconditions") or {}).items():
+                if metadata[name] != value:
+                    raise _Refused(409, f"Precondition failed: {name} in precondition: {value}")
             objects.delete(key)
             return 200, {"kind": "Status", "status": "Success"}
         return 200, objects.items[key]

@@ -55,10 +55,10 @@ def test_a_small_job_costs_what_is_worked_out_by_hand() -> None:
     assert (job.chunks, job.came, job.segments) == (2, 1, 1)
     # The first worker after 75 s, Blender in 2.2, twice 180 s and 0.3 for each chunk.
     assert job.fleet.wall == pytest.approx(75 + 2.2 + 2 * (180 + 0.3))
-    # It is paid from its start, and five minutes beside.
-    assert job.worker_hours == pytest.approx((2.2 + 360.6 + 300) / 3600)
-    assert lines[ON_DEMAND] == pytest.approx(0.17 * 662.8 / 3600)
-    assert lines["EBS"] == pytest.approx(80 * 0.08 / 730 * 662.8 / 3600)
+    # It is paid from its start, and six minutes beside.
+    assert job.worker_hours == pytest.approx((2.2 + 360.6 + 360) / 3600)
+    assert lines[ON_DEMAND] == pytest.approx(0.17 * 722.8 / 3600)
+    assert lines["EBS"] == pytest.approx(80 * 0.08 / 730 * 722.8 / 3600)
     # Ten states of one round, three of the film, and two children.
     assert lines["Step Functions"] == pytest.approx(15 * 0.025 / 1000)
     # A renewal as each chunk begins, and one for each half minute of the six frames.

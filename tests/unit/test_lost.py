@@ -12,6 +12,7 @@ from frameloom.model.messages import ChunkResult, LogRecord
 from frameloom.services import documents
 from frameloom.services.lost import fail_lost_chunk
 from frameloom.services.memory import Answer, MemoryStore, MemoryTokens
+from frameloom.services.ports import UnknownToken
 from tests.jobs import BUCKETS
 
 MESSAGE: dict[str, Any] = {
@@ -45,6 +46,19 @@ def test_a_lost_chunk_is_recorded_and_its_task_fails() -> None:
             chunk_id="1-000002", frames="7-9", worker="", attempt=1, error="ChunkLost", cause=CAUSE.format("none")
         )
     ]
+
+
+@pytest.mark.parametrize("body", [json.dumps(MESSAGE), json.dumps({"version": 9, "task_token": "token"})])
+def test_a_lost_chunk_whose_token_is_not_known_is_recorded_and_not_tried_for_ever(
+    body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object, **_facts: object) -> bool:
+        raise UnknownToken
+
+    store, tokens = MemoryStore(), MemoryTokens()
+    monkeypatch.setattr(tokens, "fail", unknown)
+    lost = lose(body, store, tokens)
+    assert len(list(documents.chunk_results(store, BUCKETS, "shot-1"))) == (0 if lost is None else 1)
 
 
 def put_log(store: MemoryStore, worker: str, at: int, *records: tuple[str, str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from frameloom.aws.clients import client
 from frameloom.model.status import of_execution
-from frameloom.services.ports import Execution
+from frameloom.services.ports import Execution, UnknownToken
 
 # What Step Functions takes of an error's name and of its cause, in characters.
 MAX_ERROR, MAX_CAUSE = 256, 32_768
@@ -82,16 +82,17 @@ def _loaded(text: str | None) -> Any:
 
 
 class TaskTokens:
-    """The answers to task tokens; each returns False where nobody waits for an answer any more.
+    """The answers to task tokens; each returns False where the task has ended.
 
-    A token is dead when its job was canceled, its task timed out, or another worker answered first. Step
-    Functions says so in three ways that all mean: stop.
+    It has when its job was canceled, it timed out, or another worker answered first: Step Functions answers
+    TaskTimedOut or TaskDoesNotExist. InvalidToken says less, and is raised as UnknownToken: the token is damaged, or
+    the service that answers does not know it yet.
     """
 
     def __init__(self, states: Any = None) -> None:
         self._states = client("stepfunctions") if states is None else states
         known = self._states.exceptions
-        self._dead = (known.TaskTimedOut, known.TaskDoesNotExist, known.InvalidToken)
+        self._dead, self._unknown = (known.TaskTimedOut, known.TaskDoesNotExist), known.InvalidToken
 
     def beat(self, token: str) -> bool:
         """Say that the task is being worked on."""
@@ -110,4 +111,6 @@ class TaskTokens:
             getattr(self._states, verb)(**arguments)
         except self._dead:
             return False
+        except self._unknown as error:
+            raise UnknownToken(str(error)) from None
         return True

@@ -71,6 +71,10 @@ class Queue:
             raise
         return True
 
+    def give_back(self, receipt: str, after: timedelta) -> None:
+        """Let others receive a message again, after so long; a lease that was lost has done so already."""
+        self.renew(receipt, after)
+
     def delete(self, receipt: str) -> None:
         """Take a message off the queue; one that is gone stays gone."""
         try:

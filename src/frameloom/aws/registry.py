@@ -57,6 +57,24 @@ def has_tag(repository: str, tag: str) -> bool:
     return any(tag in image.get("imageTags", ()) for image in _images(repository))
 
 
+def holds(repository: str, image: str) -> bool:
+    """Return whether a repository holds the image of a URI in it, with a tag or a digest.
+
+    Raises:
+        FarmUnavailable: there is no such repository, or it cannot be read.
+    """
+    reference = image.removeprefix(repository)
+    wanted = {"imageDigest": reference[1:]} if reference.startswith("@") else {"imageTag": reference[1:] or "latest"}
+    name = repository.partition("/")[2]
+    try:
+        client("ecr").describe_images(repositoryName=name, imageIds=[wanted])
+    except client("ecr").exceptions.ImageNotFoundException:
+        return False
+    except (BotoCoreError, ClientError) as error:
+        raise FarmUnavailable(problem=f"The image repository {name!r} cannot be read: {error}") from error
+    return True
+
+
 def newest_image(repository: str, blender: str) -> str | None:
     """Return the URI of the newest image that holds this version of Blender, None where there is none.
 

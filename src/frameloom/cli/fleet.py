@@ -101,8 +101,9 @@ def deploy(
     """Bring the workers of a stack into its cluster, and wait until they are ready.
 
     It installs KEDA where the overlay needs it and the cluster has none, and takes away what an earlier deploy
-    with another overlay left. Run again, it changes what is different and nothing else. kubectl must be there,
-    since its kustomize makes the manifests.
+    with another overlay left. Run again, it changes what is different and nothing else. Jobs of earlier deploys that
+    never started are deleted. While chunks wait, the fleet is ready when a worker has started; else when KEDA can
+    start one. kubectl must be there, since its kustomize makes the manifests.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.cli import fleet_deploy  # noqa: PLC0415
@@ -155,7 +156,8 @@ def watch(
     """Show the queue, the pods by state and the nodes over time.
 
     On a terminal it is a table that is redrawn in place, elsewhere a line when something has changed. Ctrl-C ends
-    it, with exit code 0: that is how a watch ends. What cannot be asked for a moment is told, and left out. Nodes
+    it, with exit code 0: that is how a watch ends. Below the figures are the reasons for which workers do not start.
+    What cannot be asked for a moment is told, and left out. Nodes
     are those of the whole cluster. The stack may have no cluster: then it is the queue alone.
     """
     with answering(json=json), extra("fleet"):

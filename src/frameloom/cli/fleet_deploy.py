@@ -1,18 +1,22 @@
 """What `frameloom fleet deploy` does: from a stack's outputs to workers that scale with its queue."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frameloom.aws.registry import newest_image, repository_of
+from frameloom.aws.depths import depths
+from frameloom.aws.registry import holds, newest_image, repository_of
 from frameloom.aws.stack import Stack, find_stack
 from frameloom.cli.answers import tell_json
 from frameloom.cli.clusters import find_cluster
 from frameloom.cli.display import Display, make_display
-from frameloom.kube import fleet, keda, manifests, network, readiness
+from frameloom.kube import fleet, keda, manifests, network, readiness, startable
 from frameloom.kube.api import Cluster, Manifest, kind_name
-from frameloom.model.errors import FarmUnavailable
+from frameloom.kube.observe import why_workers_wait
+from frameloom.kube.waiting import STARTING
+from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
 # The manifests lie beside this package in its checkout.
 FOLDER = Path(__file__).resolve().parents[3] / "cluster"
@@ -39,6 +43,8 @@ class Deployed:
     image: str
     keda: Mapping[str, Any] | None
     changes: list[tuple[Manifest, fleet.Change]]
+    # Names of the Jobs of earlier versions that never started.
+    deleted_jobs: list[str]
 
 
 def run(order: Order, *, json: bool) -> None:
@@ -62,7 +68,7 @@ def run(order: Order, *, json: bool) -> None:
 
 def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
     deadline = readiness.Deadline(order.timeout)
-    image = order.image or _newest(stack)
+    image = _newest(stack) if order.image is None else _checked(order.image, stack, display)
     objects: list[Manifest] = [*manifests.render(FOLDER, order.overlay, _settings(order, stack, image))]
     display.say("Looking for the cluster")
     cluster = find_cluster(stack, context=order.context, anywhere=order.overlay == "local")
@@ -72,14 +78,56 @@ def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
     display.say("Checking what you may do")
     fleet.check_rights(cluster, objects)
     fleet.check_node_classes(cluster, objects)
+    if keda.needed(objects):
+        startable.check_rights(cluster, stack.namespace)
     keda_facts = _have_keda(order, stack, cluster, deadline, display) if keda.needed(objects) else None
     if warning := network.enforce_policies(cluster, FOLDER, stack=stack.owns_cluster, eks=stack.cluster is not None):
         display.note(warning)
     display.say("Applying the manifests")
     changes = [*fleet.apply(cluster, _with_credentials(order, cluster, stack, objects))]
     changes += [(gone, fleet.Change.DELETED) for gone in fleet.prune(cluster, objects, stack=stack.name)]
-    readiness.wait_ready(cluster, objects, deadline=deadline, tell=display.say)
-    return Deployed(cluster=cluster, image=image, keda=keda_facts, changes=changes)
+    readiness.wait_ready(
+        cluster, objects, deadline=deadline, tell=display.say, why=lambda: _reasons(cluster, stack.namespace)
+    )
+    started = startable.Started()
+    if keda_facts is not None:
+        started = startable.wait_startable(
+            cluster, stack.namespace, chunks=lambda: _waiting_chunks(stack), deadline=deadline, tell=display.say
+        )
+    for each in started.waits:
+        if each.reason != STARTING:
+            display.note(f"{each}.")
+    return Deployed(cluster=cluster, image=image, keda=keda_facts, changes=changes, deleted_jobs=started.deleted)
+
+
+def _waiting_chunks(stack: Stack) -> int:
+    # Who may not read the queue can deploy all the same.
+    with suppress(FarmUnavailable):
+        return depths(stack).waiting
+    return 0
+
+
+def _reasons(cluster: Cluster, namespace: str) -> str:
+    # Who may not read pods still learns what is not ready.
+    with suppress(FarmUnavailable):
+        return "".join(f"; {each}" for each in why_workers_wait(cluster, namespace))
+    return ""
+
+
+def _checked(image: str, stack: Stack, display: Display) -> str:
+    """Return an image that was named, once it is known to be there, as far as that can be known.
+
+    Raises:
+        InvalidRequest: the stack's repository does not hold it.
+    """
+    repository = stack.repository_uri
+    if repository is None or not image.startswith((f"{repository}:", f"{repository}@")):
+        display.note(f"The image {image} is not in the repository of the stack: whether it exists is not checked.")
+    elif not holds(repository, image):
+        newest = newest_image(repository, stack.blender)
+        hint = f"the newest with Blender {stack.blender} is {newest}" if newest else _how_to_make_one(stack)
+        raise InvalidRequest(field="--image", problem=f"there is no image {image!r}: {hint}")
+    return image
 
 
 def _newest(stack: Stack) -> str:
@@ -87,10 +135,14 @@ def _newest(stack: Stack) -> str:
     found = newest_image(repository, stack.blender)
     if found is None:
         raise FarmUnavailable(
-            problem=f"There is no worker image with Blender {stack.blender} in {repository}: make one with "
-            f"`make image BLENDER_VERSION={stack.blender} STACK={stack.name}`, or name one with --image."
+            problem=f"There is no worker image with Blender {stack.blender} in {repository}: "
+            f"{_how_to_make_one(stack)}, or name one with --image."
         )
     return found
+
+
+def _how_to_make_one(stack: Stack) -> str:
+    return f"make one with `make image BLENDER_VERSION={stack.blender} STACK={stack.name}`"
 
 
 def _settings(order: Order, stack: Stack, image: str) -> manifests.Settings:
@@ -187,13 +239,15 @@ def _tell(order: Order, stack: Stack, deployed: Deployed, *, json: bool) -> None
             }
             for each, change in deployed.changes
         ]
-        tell_json(facts | {"keda": deployed.keda, "objects": objects})
+        tell_json(facts | {"keda": deployed.keda, "objects": objects, "deleted_jobs": deployed.deleted_jobs})
         return
     shown: dict[str, str] = dict(facts)
     if deployed.keda is not None:
         version = deployed.keda["version"] or "there already"
         shown["keda"] = f"{version}{', installed now' if deployed.keda['installed'] else ''}"
     shown |= {kind_name(each): change.value for each, change in deployed.changes}
+    if deployed.deleted_jobs:
+        shown["deleted Jobs"] = f"{len(deployed.deleted_jobs):,} of earlier deploys, which never started"
     width = max(map(len, shown))
     for name, value in shown.items():
         print(f"{name:<{width}}  {value}")

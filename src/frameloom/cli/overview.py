@@ -1,36 +1,45 @@
 """What `frameloom status` shows of a farm and of a job."""
 
-from collections.abc import Mapping
-from typing import Any
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
 from frameloom.aws.queue import Queue
 from frameloom.cli.answers import tell_json
+from frameloom.cli.fleet_waits import fleet_waits
 from frameloom.cli.target import Farm
-from frameloom.model.errors import InvalidRequest
+from frameloom.model.errors import FarmUnavailable, InvalidRequest
 from frameloom.services.submit import describe
+
+if TYPE_CHECKING:
+    from frameloom.kube.waiting import Wait
 
 STYLES = {"succeeded": "green", "failed": "red", "canceled": "yellow", "running": "cyan", "queued": "cyan"}
 
 
-def show_farm(farm: Farm, *, limit: int, json: bool) -> None:
-    """Print how much is in the queue, and the newest jobs."""
+def show_farm(farm: Farm, *, limit: int, json: bool, stack: str | None = None) -> None:
+    """Print how much is in the queue, why the workers of a stack do not start, and the newest jobs."""
     chunks, lost = Queue(farm.chunk_queue).depth(), Queue(farm.dead_letter_queue).depth()
     queue = {"waiting": chunks.waiting, "in_flight": chunks.in_flight, "dead_letters": lost.waiting + lost.in_flight}
     jobs = [
         describe(execution, store=farm.store, buckets=farm.buckets) | {"started": execution.started}
         for execution in farm.executions.list(limit=limit)
     ]
+    waits = _waits(stack) if stack is not None and chunks.waiting else []
     if json:
-        tell_json({"queue": queue, "jobs": jobs})
+        tell_json({"queue": queue, "waits": [asdict(each) for each in waits], "jobs": jobs})
         return
     console = Console(highlight=False)
     console.print(
         f"Chunks: {queue['waiting']} waiting, {queue['in_flight']} with workers, {queue['dead_letters']} given up",
         soft_wrap=True,
     )
+    for each in waits:
+        console.print(Text(str(each), style="yellow"), soft_wrap=True)
     if not jobs:
         console.print("Jobs: none yet")
         return
@@ -46,6 +55,15 @@ def show_farm(farm: Farm, *, limit: int, json: bool) -> None:
         line = Text("  ".join(cells).rstrip())
         line.stylize(STYLES.get(row[1], "bold"), *_span(cells, 1) if row[1] in STYLES else (0,))
         console.print(line, soft_wrap=True)
+
+
+def _waits(stack: str) -> "Sequence[Wait]":
+    """Return why a stack's workers wait; a cluster that cannot be asked is no reason to show nothing."""
+    try:
+        return fleet_waits(stack)
+    except FarmUnavailable as error:
+        print(f"frameloom: Why workers wait is not known: {error}", file=sys.stderr)
+        return []
 
 
 def show_job(farm: Farm, job_id: str, *, json: bool) -> None:

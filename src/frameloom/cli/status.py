@@ -27,7 +27,8 @@ def status(
 ) -> None:
     """Show the queue and the newest jobs, or one job.
 
-    On this machine it asks the farm that `frameloom farm up` runs.
+    On this machine it asks the farm that `frameloom farm up` runs. Of a stack it also shows why workers do not start,
+    while chunks wait for them.
     """
     with answering(json=json):
         from frameloom.cli import overview  # noqa: PLC0415
@@ -35,6 +36,6 @@ def status(
 
         farm = find_farm(stack=stack, local=local)
         if job is None:
-            overview.show_farm(farm, limit=limit, json=json)
+            overview.show_farm(farm, limit=limit, json=json, stack=stack)
         else:
             overview.show_job(farm, job, json=json)

@@ -1,6 +1,6 @@
 """One look at a fleet: how much is left to do, and who does it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 from frameloom.aws.depths import depths
 from frameloom.aws.stack import Stack
 from frameloom.kube.api import Cluster
-from frameloom.kube.observe import CAPACITIES, PHASES, observe
+from frameloom.kube.observe import CAPACITIES, PHASES, FleetState, observe
+from frameloom.kube.waiting import Wait
 from frameloom.model.errors import FarmUnavailable
 
 # The figures of a look by what they are about, in the order in which they are shown, drawn and written down.
@@ -27,6 +28,8 @@ class Sample:
     time: datetime
     figures: Mapping[str, int | None] = field(default_factory=dict)
     problem: str | None = None
+    # Why workers do not start, a reason each.
+    waits: Sequence[Wait] = ()
 
     def row(self) -> dict[str, Any]:
         """Return the look as a flat row; a figure that could not be had is None."""
@@ -38,6 +41,7 @@ def look(stack: Stack, cluster: Cluster | None) -> Sample:
     """Return how a farm stands now; what does not answer is left out, with the reason."""
     now = datetime.now(UTC)
     figures: dict[str, int | None] = {}
+    waits: Sequence[Wait] = ()
     problems = []
     try:
         left = depths(stack)
@@ -45,14 +49,15 @@ def look(stack: Stack, cluster: Cluster | None) -> Sample:
     except FarmUnavailable as error:
         problems.append(str(error))
     try:
-        figures |= {} if cluster is None else _fleet(cluster, stack.namespace)
+        if cluster is not None:
+            state = observe(cluster, stack.namespace)
+            figures, waits = figures | _fleet(state), state.waits
     except FarmUnavailable as error:
         problems.append(str(error))
-    return Sample(time=now, figures=figures, problem=" ".join(problems) or None)
+    return Sample(time=now, figures=figures, problem=" ".join(problems) or None, waits=waits)
 
 
-def _fleet(cluster: Cluster, namespace: str) -> dict[str, int | None]:
-    state = observe(cluster, namespace)
+def _fleet(state: FleetState) -> dict[str, int | None]:
     other = sum(count for capacity, count in state.nodes.items() if capacity not in CAPACITIES)
     return {
         "desired": state.desired,

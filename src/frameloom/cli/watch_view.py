@@ -5,6 +5,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Protocol, Self
 
 from rich.console import Console
@@ -55,7 +56,8 @@ class JsonView:
     def show(self, sample: Sample) -> None:
         """Write a line."""
         # At once: whoever reads it waits for it.
-        print(json_format.dumps(sample.row(), ensure_ascii=False), flush=True)
+        row = sample.row() | {"waits": [asdict(each) for each in sample.waits]}
+        print(json_format.dumps(row, ensure_ascii=False), flush=True)
 
 
 class LineView:
@@ -64,6 +66,7 @@ class LineView:
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._clock = console, clock
         self._said, self._told = "", 0.0
+        self._why: list[str] = []
         self._problem: str | None = None
 
     def __enter__(self) -> Self:
@@ -76,13 +79,16 @@ class LineView:
     def show(self, sample: Sample) -> None:
         """Print a look where that is news or was not said for long."""
         said, now = facts_of(sample), self._clock()
+        why = [each.reason for each in sample.waits]
         # Once, however long it lasts.
         news, self._problem = sample.problem != self._problem, sample.problem
         if news and sample.problem is not None:
             print(f"frameloom: {sample.problem}", file=sys.stderr)
-        if said and (said != self._said or now >= self._told + LIFE_EVERY):
-            self._said, self._told = said, now
+        if said and ((said, why) != (self._said, self._why) or now >= self._told + LIFE_EVERY):
+            self._said, self._why, self._told = said, why, now
             self._console.print(f"{sample.time:%H:%M:%S}  {said}", markup=False, soft_wrap=True)
+            for each in sample.waits:
+                self._console.print(f"          {each}", markup=False, soft_wrap=True)
             self._console.file.flush()
 
 
@@ -119,8 +125,10 @@ class TableView:
                 figure = Text("-" if now is None else f"{now:,}", style=_STYLES.get(name, "") if now else "")
                 curve = Text(sparkline(values), style="dim")
                 table.add_row(Text("" if position else group, style="cyan"), label, figure, curve)
-        if latest is not None and latest.problem is not None:
-            table.caption, table.caption_style, table.caption_justify = Text(latest.problem), "red", "left"
+        if latest is not None and (latest.problem is not None or latest.waits):
+            lines = [Text(str(each), style="yellow") for each in latest.waits]
+            lines += [] if latest.problem is None else [Text(latest.problem, style="red")]
+            table.caption, table.caption_style, table.caption_justify = Text("\n").join(lines), "", "left"
         return table
 
 

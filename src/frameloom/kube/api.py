@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
-from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
+from kubernetes.dynamic.exceptions import ConflictError, NotFoundError, ResourceNotFoundError
 from urllib3.exceptions import HTTPError
 
 from frameloom.kube.refusals import explained
@@ -119,6 +119,20 @@ class Cluster:
                 )
             except NotFoundError:
                 return
+
+    def delete_unchanged(self, found: Manifest, options: Manifest) -> bool:
+        """Begin to delete an object; return False where it has changed since it was read, which `options` state."""
+        metadata = found["metadata"]
+        kind = self._kind(found["apiVersion"], found["kind"])
+        with explained(self, "delete", kind_name(found)):
+            try:
+                # Once: a conflict is an answer here.
+                kind.delete(name=metadata["name"], namespace=metadata.get("namespace"), body=dict(options))
+            except NotFoundError:
+                return True
+            except ConflictError:
+                return False
+        return True
 
     def knows(self, api_version: str, kind: str) -> bool:
         """Return whether the cluster has objects of a kind."""

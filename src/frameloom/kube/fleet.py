@@ -13,12 +13,15 @@ from frameloom.model.errors import FarmUnavailable
 # workers while the rest goes. Objects of other kinds, in an overlay of one's own, go with the namespace.
 KINDS = (
     ("keda.sh/v1alpha1", "ScaledJob"),
+    ("batch/v1", "CronJob"),
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
     ("apps/v1", "Deployment"),
     ("keda.sh/v1alpha1", "TriggerAuthentication"),
     ("networking.k8s.io/v1", "NetworkPolicy"),
     ("policy/v1", "PodDisruptionBudget"),
     ("v1", "ConfigMap"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+    ("rbac.authorization.k8s.io/v1", "Role"),
     ("v1", "ServiceAccount"),
     ("karpenter.sh/v1", "NodePool"),
     ("v1", "Namespace"),

@@ -82,9 +82,14 @@ def wait_until(
 
 
 def wait_ready(
-    cluster: Cluster, manifests: Iterable[Manifest], *, deadline: Deadline, tell: Callable[[str], None]
+    cluster: Cluster,
+    manifests: Iterable[Manifest],
+    *,
+    deadline: Deadline,
+    tell: Callable[[str], None],
+    why: Callable[[], str] = str,
 ) -> None:
-    """Wait until all objects are ready.
+    """Wait until all objects are ready; `why` adds what may keep them from it.
 
     Raises:
         FarmUnavailable: naming what is not when time is up.
@@ -92,7 +97,8 @@ def wait_ready(
     waiting = [each for each in manifests if each["kind"] in CONDITIONS]
 
     def pending() -> list[str]:
-        return [f"{kind_name(each)} {lack}" for each in waiting if (lack := lacks(_look(cluster, each)))]
+        left = [f"{kind_name(each)} {lack}" for each in waiting if (lack := lacks(_look(cluster, each)))]
+        return [f"{left[0]}{reasons}", *left[1:]] if left and (reasons := why()) else left
 
     wait_until(pending, deadline=deadline, cluster=cluster, tell=tell)
 

@@ -1,7 +1,8 @@
 """`python -m frameloom.local.emulator`: the embedded AWS, a process of its own.
 
 It prints the port it answers on, on 127.0.0.1, once it does. It ends on SIGTERM, and when its standard input ends:
-whoever started it holds the other end, and need not even live long enough to take it down. A socket that listens
+whoever started it holds the other end, and need not even live long enough to take it down. A line on it says that this
+will be soon: long polls are answered at once from then on. A socket that listens
 already (`--fd`) lets others connect before it is up: they wait until it is.
 
 The imports stand inside, since every process that a function runs in imports this module first.

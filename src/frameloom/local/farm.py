@@ -136,6 +136,8 @@ class LocalFarm:
         started = time.perf_counter()
         emulator = self._start_emulator(template, started)
         crew = self._start_fleet()
+        # Before the workers are told to go: each waits for the answer to its last poll.
+        self._parts.callback(_announce_end, emulator)
         self._addressed(self.environment)
         with self._timed("stack"):
             # The client, while the emulator starts as well; its first call then waits until that is up.
@@ -286,6 +288,12 @@ def _end(part: "subprocess.Popen[bytes]", *, patience: float) -> None:
         part.wait()
     finally:
         _pipe(part.stdout).close()
+
+
+def _announce_end(emulator: "subprocess.Popen[bytes]") -> None:
+    """Let the emulator answer all polls; one that is gone has nobody waiting."""
+    with suppress(OSError):
+        os.write(_pipe(emulator.stdin).fileno(), b"end\n")
 
 
 def _has_ended(part: "subprocess.Popen[bytes]") -> bool:

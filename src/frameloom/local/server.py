@@ -17,6 +17,7 @@ from frameloom.local import mends
 from frameloom.local.connections import ConnectionHandler
 from frameloom.local.environment import farm_environment
 from frameloom.local.lambda_host import LambdaHost
+from frameloom.local.mends import sqs
 from frameloom.local.recorder import Recorder
 
 _LOCALHOST = "127.0.0.1"
@@ -76,6 +77,7 @@ def _end(*_: Any) -> None:
 
 
 def _end_with_standard_input() -> None:
+    # Whatever comes before the end announces it.
     while os.read(0, 4096):
-        pass
+        sqs.end_polls()
     os.kill(os.getpid(), signal.SIGTERM)

@@ -8,7 +8,7 @@ from frameloom.model import keys
 from frameloom.model.errors import ChunkLost
 from frameloom.model.messages import VERSION, ChunkMessage, ChunkResult, LogRecord, StrayChunk, StrayMessage
 from frameloom.services import documents
-from frameloom.services.ports import Buckets, Store, Tokens
+from frameloom.services.ports import Buckets, Store, Tokens, UnknownToken
 
 # Lines of the log that are kept with a lost chunk, and those of them that its error names.
 LAST_LINES, NAMED_LINES = 20, 3
@@ -42,7 +42,7 @@ def fail_lost_chunk(body: str, *, store: Store, tokens: Tokens, buckets: Buckets
     )
     key = keys.result_key(message.job_id, message.chunk_id, attempt=message.attempt, worker="lost")
     documents.write(store, buckets.logs, key, result.to_json())
-    tokens.fail(message.task_token, error=type(lost).__name__, cause=str(lost))
+    _end(message.task_token, cause=str(lost), tokens=tokens)
     return message
 
 
@@ -61,7 +61,13 @@ def _fail_stray(body: str, error: ValueError, *, store: Store, tokens: Tokens, b
         result = ChunkResult(**chunk.model_dump(exclude={"job_id"}), worker="", error=ChunkLost.__name__, cause=cause)
         key = keys.result_key(chunk.job_id, chunk.chunk_id, attempt=chunk.attempt, worker="lost")
         documents.write(store, buckets.logs, key, result.to_json())
-    tokens.fail(stray.task_token, error=ChunkLost.__name__, cause=cause)
+    _end(stray.task_token, cause=cause, tokens=tokens)
+
+
+def _end(token: str, *, cause: str, tokens: Tokens) -> None:
+    # A token that is still not known after three receives is damaged: a fourth one would be no better.
+    with contextlib.suppress(UnknownToken):
+        tokens.fail(token, error=ChunkLost.__name__, cause=cause)
 
 
 def last_lines(message: ChunkMessage, *, store: Store, buckets: Buckets) -> list[str]:

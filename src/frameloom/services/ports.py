@@ -128,11 +128,19 @@ class Executions(Protocol):
         """Return the newest jobs first, without their input and output."""
 
 
+class UnknownToken(Exception):
+    """Step Functions does not know a task token: it is damaged, or not known yet; no task has ended by that."""
+
+
 class Tokens(Protocol):
     """The answers to task tokens."""
 
     def fail(self, token: str, *, error: str, cause: str) -> bool:
-        """End a task as failed; return False where nobody waits for it any more."""
+        """End a task as failed; return False where the task has ended already.
+
+        Raises:
+            UnknownToken: the token is not known.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Queues that several receivers may use at once."""
 
+import threading
 import time
 from typing import Any
 
@@ -7,11 +8,27 @@ from moto.sqs import models
 
 from frameloom.local.mends.patch import replace
 
+# Whether polls are answered without waiting from now on.
+_ending = threading.Event()
+
 
 def apply() -> None:
     """Mend what happens when two threads use one queue."""
     replace(models.SQSBackend, "receive_message", _hands_out_once)
     replace(models.Queue, "delete_message", _stays_deleted)
+
+
+def end_polls() -> None:
+    """Answer every poll with what there is, those that wait among them: who polls is about to be told to go.
+
+    A worker lets its last poll end, since it may bring a message, and AWS takes up to 20 s for that.
+    """
+    _ending.set()
+    for regions in list(models.sqs_backends.values()):
+        for backend in list(regions.values()):
+            for queue in list(backend.queues.values()):
+                with queue._messages_lock:
+                    queue._messages_lock.notify_all()
 
 
 def _hands_out_once(original: Any) -> Any:
@@ -36,10 +53,11 @@ def _hands_out_once(original: Any) -> Any:
                 # Without waiting: a receiver that waits must not hold the others up.
                 found = original(self, queue_name, count, 0, visibility_timeout, *args, **kw)
             left = deadline - time.monotonic()
-            if found or left <= 0:
+            if found or left <= 0 or _ending.is_set():
                 return found
-            # A message that becomes visible wakes nobody, hence the second.
-            queue.wait_for_messages(min(1, left))
+            with queue._messages_lock:
+                # A message that becomes visible wakes nobody, hence the second.
+                queue._messages_lock.wait_for(lambda: queue.messages or _ending.is_set(), timeout=min(1, left))
 
     return receive_message
 

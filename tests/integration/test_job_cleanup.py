@@ -1,0 +1,163 @@
+"""The Job cleanup as its pod runs it: the script alone, against an API server, with the rights of its Role."""
+
+import fnmatch
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frameloom.kube.job_cleanup import _PAGE
+from tests.conformance.manifests import CLUSTER, overlay
+from tests.kube.jobs import job, pod, unscheduled, waiting
+from tests.kube.server import ApiServer
+
+SCRIPT = CLUSTER / "overlays/keda/job_cleanup.py"
+RUNNING: dict[str, Any] = {"containerStatuses": [{"name": "worker", "state": {"running": {}}}]}
+STUCK: dict[str, Any] = waiting("ImagePullBackOff")
+
+
+class Cleanup:
+    """The script and the cluster that it is in."""
+
+    def __init__(self, server: ApiServer, account: Path) -> None:
+        self.server, self._account = server, account
+        for name, text in {"token": "of-the-pod\n", "namespace": "frameloom"}.items():
+            (account / name).write_text(text)
+
+    def put_scaled_job(self, *, active: str, generation: int = 1) -> None:
+        """Let the ScaledJob be there, as KEDA left it at its last look at the queue."""
+        metadata = {"name": "worker", "namespace": "frameloom"}
+        found: dict[str, Any] = {
+            "apiVersion": "keda.sh/v1alpha1",
+            "kind": "ScaledJob",
+            "metadata": metadata,
+            "spec": {},
+        }
+        self.server.put(found)
+        found["metadata"] |= {"generation": generation}
+        found["status"] = {"conditions": [{"type": "Ready", "status": "True"}, {"type": "Active", "status": active}]}
+
+    def run(self) -> tuple[int, list[str], str]:
+        """Run it once; return its code, the Jobs that it says it deleted, and its last line."""
+        command = [
+            sys.executable,
+            "-I",
+            "-B",
+            str(SCRIPT),
+            "--server",
+            self.server.url,
+            "--account",
+            str(self._account),
+        ]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        return ended.returncode, sorted(line.split()[3].rstrip(",") for line in ended.stdout.splitlines()), ended.stderr
+
+    def jobs(self) -> set[str]:
+        """Return the names of the Jobs that are left."""
+        return {each["metadata"]["name"] for each in self.server.all("Job")}
+
+
+@pytest.fixture
+def cleanup(tmp_path: Path) -> Iterator[Cleanup]:
+    kinds = ApiServer().kinds | {"keda.sh/v1alpha1": {"scaledjobs": ("ScaledJob", True)}}
+    with ApiServer(kinds=kinds) as server:
+        yield Cleanup(server, tmp_path)
+
+
+def test_jobs_that_never_started_go_when_the_queue_is_empty(cleanup: Cleanup) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    cleanup.server.put(
+        *(job(name) for name in ("image", "room", "renders")),
+        job("young", created=now),
+        pod("image", "Pending", **STUCK),
+        pod("room", "Pending", **unscheduled("no room")),
+        pod("young", "Pending", **STUCK),
+        pod("renders", "Running", **RUNNING),
+    )
+    cleanup.put_scaled_job(active="True")
+    assert cleanup.run() == (0, [], "")
+    cleanup.put_scaled_job(active="Unknown")
+    assert cleanup.run() == (0, [], "")
+    cleanup.put_scaled_job(active="False")
+    assert cleanup.run() == (0, ["image", "room"], "")
+    assert cleanup.jobs() == {"young", "renders"}
+
+
+def test_those_of_an_earlier_version_go_while_chunks_wait(cleanup: Cleanup) -> None:
+    cleanup.put_scaled_job(active="True", generation=7)
+    cleanup.server.put(
+        job("old", generation=6),
+        job("new", generation=7),
+        job("renders", generation=1),
+        *(pod(name, "Pending", **STUCK) for name in ("old", "new")),
+        pod("renders", "Running", **RUNNING),
+    )
+    assert cleanup.run() == (0, ["old"], "")
+    assert cleanup.jobs() == {"new", "renders"}
+
+
+def test_a_job_that_starts_at_that_moment_stays(cleanup: Cleanup) -> None:
+    cleanup.put_scaled_job(active="False")
+    cleanup.server.put(job("late"), pod("late", "Pending", **STUCK))
+    cleanup.server.before_delete = lambda found: cleanup.server.put(found | {"status": {"ready": 1}})
+    assert cleanup.run() == (0, [], "")
+    assert cleanup.jobs() == {"late"}
+
+
+def test_many_jobs_are_read_page_by_page(cleanup: Cleanup) -> None:
+    cleanup.put_scaled_job(active="False")
+    cleanup.server.put(*(job(f"job-{number:04}") for number in range(_PAGE + 2)))
+    cleanup.server.put(pod("job-0000", "Running", **RUNNING))
+    code, deleted, _ = cleanup.run()
+    assert (code, len(deleted)) == (0, _PAGE + 1)
+    assert cleanup.jobs() == {"job-0000"}
+
+
+def test_without_a_fleet_there_is_nothing_to_do(cleanup: Cleanup) -> None:
+    cleanup.server.put(job("of-somebody"))
+    assert cleanup.run() == (0, [], "")
+    assert cleanup.jobs() == {"of-somebody"}
+
+
+def test_a_server_that_refuses_is_reported(cleanup: Cleanup) -> None:
+    cleanup.server.knows = lambda token: token != "of-the-pod"
+    assert cleanup.run() == (1, [], "job_cleanup: HTTP Error 401: Unauthorized\n")
+
+
+def test_it_asks_for_no_more_than_its_role_allows(cleanup: Cleanup) -> None:
+    cleanup.put_scaled_job(active="False")
+    cleanup.server.put(job("image"), pod("image", "Pending", **STUCK))
+    assert cleanup.run()[1] == ["image"]
+    asked = {_right(each.method, each.path) for each in cleanup.server.asked}
+    (role,) = [each for each in overlay("keda") if each["kind"] == "Role"]
+    allowed = {
+        (verb, group, resource, name)
+        for rule in role["rules"]
+        for verb in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for name in rule.get("resourceNames", ["*"])
+    }
+    assert {each for each in asked if any(_covers(right, each) for right in allowed)} == asked
+    assert {right for right in allowed if any(_covers(right, each) for each in asked)} == allowed
+
+
+def _right(method: str, path: str) -> tuple[str, str, str, str]:
+    version, _, rest = path.partition("/namespaces/frameloom/")
+    resource, _, name = rest.partition("/")
+    group = version.removeprefix("/apis/").partition("/")[0] if version.startswith("/apis/") else ""
+    verb = {"DELETE": "delete", "GET": "get" if name else "list"}[method]
+    return verb, group, resource, name
+
+
+def _covers(right: tuple[str, str, str, str], asked: tuple[str, str, str, str]) -> bool:
+    return right[:3] == asked[:3] and fnmatch.fnmatch(asked[3], right[3])
+
+
+def test_the_copy_among_the_manifests_is_the_module() -> None:
+    module = CLUSTER.parent / "src/frameloom/kube/job_cleanup.py"
+    assert SCRIPT.read_bytes() == module.read_bytes(), f"run `cp {module} {SCRIPT}`"
