@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-# Headers that are between two neighbours and nobody else's.
-_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "expect"}
+# Headers that are between two neighbours and nobody else's. The host that a call was sent to is signed with it.
+_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

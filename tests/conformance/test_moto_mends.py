@@ -65,7 +65,8 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFarm]:
 
 
 def client(farm: LocalFarm, service: str) -> Any:
-    session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+    key, secret = (farm.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+    session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
     return session.client(service, endpoint_url=farm.endpoint)  # type: ignore[call-overload]  # any service
 
 

@@ -47,8 +47,8 @@ def client(farm: LocalFarm, service: str) -> Any:
         service,  # type: ignore[call-overload]  # any service
         endpoint_url=farm.endpoint,
         region_name=farm.environment["AWS_REGION"],
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
+        aws_access_key_id=farm.environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=farm.environment["AWS_SECRET_ACCESS_KEY"],
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -52,6 +53,7 @@ class LocalFarm:
         parameters: values for the template's parameters, where they are not to be its defaults.
         worker_command: what a worker is, run in `root`.
         record: the file that every call to AWS is written down in; see `frameloom.local.recorder`.
+        secret: the key that calls must be signed with; by default one that nobody can guess.
         addressed: called with `environment` as soon as that is known, while most of the farm is still to start.
         log: called with a sentence when something happens, from any thread.
 
@@ -71,6 +73,7 @@ class LocalFarm:
         parameters: Mapping[str, str] | None = None,
         worker_command: tuple[str, ...] = (sys.executable, "-m", "worker"),
         record: Path | None = None,
+        secret: str | None = None,
         addressed: Callable[[Mapping[str, str]], None] = lambda _: None,
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -79,6 +82,8 @@ class LocalFarm:
         self._worker_env, self._parameters = dict(worker_env or {}), dict(parameters or {})
         self._worker_command, self._record, self._log = worker_command, record, log
         self._addressed = addressed
+        # 160 bits, in as many characters as AWS gives a key.
+        self._secret = secret or secrets.token_hex(20)
         self._parts = ExitStack()
         self._closing = threading.Event()
         self._told = threading.Condition()
@@ -94,7 +99,7 @@ class LocalFarm:
     @property
     def environment(self) -> dict[str, str]:
         """The variables with which a program meets this farm instead of AWS."""
-        return farm_environment(self.endpoint)
+        return farm_environment(self.endpoint, secret=self._secret)
 
     @property
     def workers(self) -> list[int]:
@@ -142,7 +147,7 @@ class LocalFarm:
             from frameloom.local.deploy import deploy  # noqa: PLC0415
 
             try:
-                self.outputs = deploy(template, self._parameters, endpoint=self.endpoint)
+                self.outputs = deploy(template, self._parameters, endpoint=self.endpoint, secret=self._secret)
             except FarmUnavailable as error:
                 problem = "The emulator did not start" if _has_ended(emulator) else str(error).rstrip(".")
                 # Its log goes with the farm.
@@ -220,7 +225,7 @@ class LocalFarm:
             "logs": str(self.work_dir),
             "environment": {
                 **self._surroundings,
-                **farm_environment(self.endpoint, key=WORKER_KEY),
+                **farm_environment(self.endpoint, secret=self._secret, key=WORKER_KEY),
                 "TMPDIR": str(self.work_dir / "tmp"),
                 **{name: self.outputs[output] for name, output in WORKER_VARIABLES.items() if output in self.outputs},
                 **self._worker_env,

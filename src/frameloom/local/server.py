@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 from frameloom.local import mends
 from frameloom.local.connections import ConnectionHandler
+from frameloom.local.door import Door
 from frameloom.local.environment import farm_environment
 from frameloom.local.lambda_host import LambdaHost
 from frameloom.local.recorder import Recorder
@@ -26,7 +27,14 @@ _RECURSION_LIMIT = 1_000_000
 
 
 def serve(
-    *, port: int, fd: int | None, work_dir: Path, announce: int, record: Path | None = None, cache: Path | None = None
+    *,
+    port: int,
+    fd: int | None,
+    work_dir: Path,
+    announce: int,
+    secret: str,
+    record: Path | None = None,
+    cache: Path | None = None,
 ) -> None:
     """Answer on `port` of 127.0.0.1 until told to end, then end this process with all that it started.
 
@@ -35,6 +43,7 @@ def serve(
         fd: a socket that listens already, in the place of a port.
         work_dir: for logs and temporary files.
         announce: the file descriptor that the port goes to, as a line, once it answers.
+        secret: what calls must be signed with.
         record: the file that every call is written down in; see `frameloom.local.recorder`.
         cache: a folder for what the next emulator would otherwise work out again.
     """
@@ -49,13 +58,15 @@ def serve(
     app = DomainDispatcherApplication(create_backend_app)
     if record is not None:
         app = Recorder(app, record)
+    app = Door(app, secret)
     server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=ConnectionHandler, fd=fd)
     # Tasks of state machines call the other services through HTTP, on the port that this names.
     answers_on = server.socket.getsockname()[1]
     os.environ["MOTO_PORT"] = str(answers_on)
-    environment = {**farm_environment(f"http://{_LOCALHOST}:{answers_on}"), "TMPDIR": str(work_dir / "tmp")}
+    environment = farm_environment(f"http://{_LOCALHOST}:{answers_on}", secret=secret)
+    environment["TMPDIR"] = str(work_dir / "tmp")
     functions = LambdaHost(environment=environment, log=work_dir / "functions.log")
-    mends.apply(functions, cache=cache)
+    mends.apply(functions, secret=secret, cache=cache)
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
