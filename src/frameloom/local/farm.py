@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -37,8 +38,8 @@ WORKER_KEY = "worker"
 
 # How long a part of the farm may take to start: a machine that renders on all cores is slow at all else. In seconds.
 _PATIENCE = 60.0
-# How long the emulator may take to end, in seconds. It has nothing to finish.
-_EMULATOR_GRACE = 3.0
+# How long the emulator may take to end with all that it started, in seconds. It has nothing to finish.
+_EMULATOR_GRACE = 10.0
 
 
 class LocalFarm:
@@ -287,7 +288,8 @@ def _end(part: "subprocess.Popen[bytes]", *, patience: float) -> None:
     try:
         part.wait(patience)
     except subprocess.TimeoutExpired:
-        part.kill()
+        # With what it started: a part leads a group of its own, and is not reaped yet.
+        os.killpg(part.pid, signal.SIGKILL)
         part.wait()
     finally:
         _pipe(part.stdout).close()

@@ -17,7 +17,7 @@ from frameloom.local import mends
 from frameloom.local.connections import ConnectionHandler
 from frameloom.local.door import Door
 from frameloom.local.environment import farm_environment
-from frameloom.local.lambda_host import LambdaHost
+from frameloom.local.lambda_host import LambdaHost, end_forkserver
 from frameloom.local.recorder import Recorder
 
 _LOCALHOST = "127.0.0.1"
@@ -76,7 +76,7 @@ def serve(
         server.serve_forever()
     finally:
         try:
-            functions.close()
+            end_forkserver()
         finally:
             # At once: state machines may still run, in threads that nobody waits for.
             os._exit(0)
