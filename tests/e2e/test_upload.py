@@ -5,13 +5,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 from PIL import Image
 
 from frameloom.local.state import FarmState
 from tests.e2e.rig import wait
 from tests.e2e.test_command_line import CommandLine
+from tests.farm_client import farm_client
 from tests.scenes import make_scene
 
 # Enough that their upload takes a while, whatever the machine.
@@ -61,7 +61,7 @@ def test_an_upload_that_was_killed_goes_on_where_it_was_and_each_file_goes_up_on
 ) -> None:
     state = FarmState.load()
     assert state is not None
-    s3, bucket = boto3.client("s3", endpoint_url=state.endpoint), state.outputs["ScenesBucketName"]
+    s3, bucket = farm_client(state.environment, "s3"), state.outputs["ScenesBucketName"]
 
     def there() -> list[str]:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)

@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "LOG_BUCKET": BUCKETS.logs,
     "BLENDER_VERSION": "4.5.15",
     "CYCLES_DEVICE": "CPU",
+    "TRUSTED_SCRIPTS": "allow",
     "POWERTOOLS_SERVICE_NAME": "frameloom",
     "POWERTOOLS_METRICS_NAMESPACE": "Frameloom",
 }

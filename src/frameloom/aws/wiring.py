@@ -43,3 +43,8 @@ def blender() -> str:
 def device() -> Device:
     """Return what the farm's workers render on where a request names nothing else."""
     return read_device(os.environ["CYCLES_DEVICE"])
+
+
+def trusts_scripts() -> bool:
+    """Return whether a job may have the code in its scene run."""
+    return os.environ["TRUSTED_SCRIPTS"] == "allow"

@@ -17,9 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
-from frameloom.local import fleet, state
+from frameloom.local import fleet
 from frameloom.local.absent_services import needs_every_service
 from frameloom.local.environment import farm_environment, without_aws
+from frameloom.local.home import cache_folder, private
 from frameloom.local.template_cache import cached_template
 from frameloom.local.warm_up import warm_up
 from frameloom.model.errors import FarmUnavailable
@@ -61,6 +62,7 @@ class LocalFarm:
     Attributes:
         outputs: the outputs of the stack.
         timings: how many seconds each part of the start took.
+        ended: set when the emulator has ended, which ends the farm.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class LocalFarm:
         self.endpoint = ""
         self.outputs: dict[str, str] = {}
         self.timings: dict[str, float] = {}
+        self.ended = threading.Event()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -136,11 +139,13 @@ class LocalFarm:
         root = (self._root or find_root()).resolve()
         # Once: another thread may turn this process to the farm meanwhile.
         self._surroundings = without_aws(os.environ)
-        with self._timed("template"):
-            template = cached_template(root / TEMPLATE, self._parameters, folder=state.home() / "cache")
         self._make_work_dir()
+        # Without a folder that outlives it, this farm works out everything anew.
+        cache = cache_folder() or self.work_dir
+        with self._timed("template"):
+            template = cached_template(root / TEMPLATE, self._parameters, folder=cache)
         started = time.perf_counter()
-        emulator = self._start_emulator(template, started)
+        emulator = self._start_emulator(template, cache, started)
         crew = self._start_fleet()
         self._addressed(self.environment)
         with self._timed("stack"):
@@ -158,20 +163,18 @@ class LocalFarm:
 
     def _make_work_dir(self) -> None:
         if self._given_work_dir is not None:
-            self.work_dir = self._given_work_dir.resolve()
+            self.work_dir = private(self._given_work_dir.resolve())
         else:
+            # For this user alone, as all of mkdtemp's are.
             self.work_dir = Path(tempfile.mkdtemp(prefix="frameloom-"))
             self._parts.callback(shutil.rmtree, self.work_dir, ignore_errors=True)
-        try:
-            (self.work_dir / "tmp").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FarmUnavailable(problem=f"{self.work_dir} cannot be written: {error.strerror}") from None
+        private(self.work_dir / "tmp")
 
-    def _start_emulator(self, template: Mapping[str, Any], started: float) -> "subprocess.Popen[bytes]":
+    def _start_emulator(self, template: Mapping[str, Any], cache: Path, started: float) -> "subprocess.Popen[bytes]":
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
             arguments = ["--work-dir", str(self.work_dir), "--fd", str(listener.fileno())]
-            arguments += ["--cache", str(state.home().resolve() / "cache")]
+            arguments += ["--cache", str(cache)]
             arguments += ["--warm", json.dumps(warm_up(template))]
             if needs_every_service(template):
                 arguments.append("--every-service")
@@ -211,6 +214,7 @@ class LocalFarm:
         emulator.read()
         if not self._closing.is_set():
             self._log(f"The emulator has ended, and the farm with it. {self._last_words()}")
+        self.ended.set()
 
     def _last_words(self) -> str:
         lines = (self.work_dir / "emulator.log").read_text(errors="replace").splitlines()
