@@ -15,6 +15,7 @@ import pytest
 
 from frameloom.services import video
 from tests.e2e.rig import wait
+from tests.scenes import make_scene
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/rolling_ball.blend"
@@ -70,6 +71,15 @@ def test_a_second_run_renders_only_what_is_missing(frameloom: CommandLine, tiny:
     second = frameloom.run("render", tiny, "--frames", "1-5")
     assert second["frames"] == {"total": 5, "rendered": 2, "reused": 3, "missing": 0}
     assert video.probe(Path(second["paths"]["video"])).frames == 5
+
+
+def test_a_farm_of_a_command_s_own_runs_the_code_in_a_scene_that_the_command_trusts(
+    frameloom: CommandLine, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    scene = make_scene(tmp_path / "rig.blend", frames=(1, 1), script=f'open({str(ran)!r}, "w").write("it ran")')
+    answer = frameloom.run("render", scene, "--frames-only", "--set", "trust_scripts=true")
+    assert (answer["status"], ran.read_text()) == ("succeeded", "it ran")
 
 
 def test_a_sequence_is_made_of_frames_that_exist(frameloom: CommandLine, tiny: Path) -> None:
