@@ -1,6 +1,6 @@
-"""The folder that Frameloom keeps between its commands: nobody but its user may read or write in it.
+"""The folder that Frameloom keeps between commands; only its user may read or write it.
 
-What lies there is trusted: a farm's address and key, and what a farm has parsed, which the next one loads.
+Its contents are trusted: a running farm's address and key, and pickled definitions.
 """
 
 import os
@@ -12,7 +12,7 @@ from frameloom.model.errors import FarmUnavailable
 
 
 def home() -> Path:
-    """Return the folder; it need not exist yet, and may be another user's: see `private_home`."""
+    """Return the folder's path; it may not exist yet, or belong to another user: see `private_home`."""
     if given := os.environ.get("FRAMELOOM_HOME"):
         return Path(given)
     state = os.environ.get("XDG_STATE_HOME")
@@ -20,24 +20,24 @@ def home() -> Path:
 
 
 def private_home() -> Path:
-    """Return the folder, absolute, which exists and is this user's alone.
+    """Return the folder as an absolute path, after creating it with mode 0700.
 
     Raises:
-        FarmUnavailable: it is another user's, or cannot be made.
+        FarmUnavailable: it belongs to another user, or cannot be created.
     """
     return private(home().absolute())
 
 
 def private(folder: Path) -> Path:
-    """Make a folder, or take one that exists from all others who could read it, and return it.
+    """Create a folder with mode 0700, or set that mode on an existing one, and return it.
 
     Raises:
-        FarmUnavailable: it is another user's, or cannot be made.
+        FarmUnavailable: it belongs to another user, or cannot be created.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not is_ours(folder):
-            raise FarmUnavailable(problem=f"{folder} belongs to another user: name a folder of yours.")
+            raise FarmUnavailable(problem=f"{folder} belongs to another user: set FRAMELOOM_HOME to a folder of yours.")
         if stat.S_IMODE(folder.stat().st_mode) & 0o077:
             folder.chmod(0o700)
     except OSError as error:
@@ -46,23 +46,23 @@ def private(folder: Path) -> Path:
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether a file or a folder is there and this user's; a link that another user has put there is not."""
+    """Return whether a path exists and belongs to this user, itself and, for a symlink, its target."""
     with suppress(OSError):
         return path.lstat().st_uid == path.stat().st_uid == os.geteuid()
     return False
 
 
 def cache_folder() -> Path | None:
-    """Return a folder for what can be worked out again; None where there is none that nobody else can write in."""
+    """Return the cache's folder; None if there is no folder that only this user can write."""
     with suppress(FarmUnavailable):
         return private(private_home() / "cache")
     return None
 
 
 def write_whole(file: Path, content: str | bytes) -> None:
-    """Write a file so that whoever reads it finds all of the content, or what was there before; for its user alone."""
+    """Write a file atomically, with mode 0600."""
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")
-    # Of a process of the same number that was killed.
+    # A killed process with the same id may have left one.
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
         written.write(content.encode() if isinstance(content, str) else content)

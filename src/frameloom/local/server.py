@@ -14,8 +14,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 
 from frameloom.local import mends
+from frameloom.local.access import AccessControl
 from frameloom.local.connections import ConnectionHandler
-from frameloom.local.door import Door
 from frameloom.local.environment import farm_environment
 from frameloom.local.lambda_host import LambdaHost, end_forkserver
 from frameloom.local.recorder import Recorder
@@ -58,7 +58,7 @@ def serve(
     app = DomainDispatcherApplication(create_backend_app)
     if record is not None:
         app = Recorder(app, record)
-    app = Door(app, secret)
+    app = AccessControl(app, secret)
     server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=ConnectionHandler, fd=fd)
     # Tasks of state machines call the other services through HTTP, on the port that this names.
     answers_on = server.socket.getsockname()[1]

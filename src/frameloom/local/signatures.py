@@ -1,6 +1,6 @@
-"""Checks that a call is signed with the farm's key: AWS Signature Version 4, in a header or in a presigned URL.
+"""Verifies that a call is signed with the farm's key: AWS Signature Version 4, in a header or in a presigned URL.
 
-botocore computes the signature that a call should have; this module reads from the call what was signed.
+botocore computes the expected signature; this module reads from the call what was signed.
 
 Sources: IAM user guide, "Create a signed AWS API request"; Amazon S3 API reference, "Authenticating Requests (AWS
 Signature Version 4)".
@@ -32,8 +32,8 @@ _SIGNED_CHUNKS = frozenset({"STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS
 _CLOCK_SKEW = 15 * 60
 # The longest life of a presigned URL, in seconds, as in AWS.
 _LONGEST_LIFE = 7 * 24 * 60 * 60
-# Bytes of a body that is read before its call is known to be signed: more than any service but S3 takes, and S3's
-# calls name the hash of theirs in a header.
+# The largest body that is read before the signature is verified, in bytes. Only S3 accepts more, and its calls carry
+# the body's hash in a header.
 _LARGEST_UNHASHED = 16 * 1024 * 1024
 
 _AUTHORIZATION = re.compile(
@@ -47,7 +47,7 @@ _TIMESTAMP = re.compile(r"\d{8}T\d{6}Z")
 
 
 class Refused(Exception):
-    """The call is not let in; `codes` are what S3, a JSON service and a Query service call the reason."""
+    """The call is refused; `codes` are the error codes of S3, of JSON services and of Query services."""
 
     codes = ("AccessDenied", "AccessDeniedException", "AccessDenied")
 
@@ -59,13 +59,13 @@ class Unsigned(Refused):
 
 
 class Malformed(Refused):
-    """The call's signature lacks a part, or is of another kind."""
+    """The call's signature is incomplete, or of another version."""
 
     codes = ("AuthorizationHeaderMalformed", "IncompleteSignatureException", "IncompleteSignature")
 
 
 class Mismatch(Refused):
-    """The call was signed with another key, or has changed since."""
+    """The call was signed with another key, or was changed after it was signed."""
 
     codes = ("SignatureDoesNotMatch", "InvalidSignatureException", "SignatureDoesNotMatch")
 
@@ -84,7 +84,7 @@ class OtherContent(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """A signature as it stands in a call; `life` is that of a presigned URL in seconds, None in a header."""
+    """A call's signature; `life` is the lifetime of a presigned URL in seconds, None for a signature in a header."""
 
     key: str
     date: str
@@ -100,16 +100,14 @@ class Signature:
         """Return the signature of a call.
 
         Raises:
-            Unsigned, Malformed: it has none that can be read.
+            Unsigned, Malformed: it has no valid one.
         """
         query = dict(parse_qsl(urlsplit(environ["RAW_URI"]).query))
         header = environ.get("HTTP_AUTHORIZATION")
         if header is None and "X-Amz-Signature" not in query:
             if "Signature" in query:
                 raise Malformed(f"The URL is signed with Signature Version 2; please use {_ALGORITHM}.")
-            raise Unsigned(
-                "The call is not signed. `frameloom farm up` prints the export lines with which a client signs."
-            )
+            raise Unsigned("The call is not signed. Clients need the export lines that `frameloom farm up` prints.")
         if header is None:
             return cls._in_query(query)
         found = _AUTHORIZATION.fullmatch(header)
@@ -137,7 +135,7 @@ class Signature:
     def _made(cls, credential: str, timestamp: str, headers: str, value: str, *, life: int | None) -> Self:
         scope = _CREDENTIAL.fullmatch(credential)
         if scope is None or not _TIMESTAMP.fullmatch(timestamp) or scope["date"] != timestamp[:8]:
-            raise Malformed("The signature's credential and date do not fit each other.")
+            raise Malformed("The signature's credential and date do not match.")
         return cls(
             key=scope["key"],
             date=scope["date"],
@@ -151,16 +149,16 @@ class Signature:
 
 
 class Verifier:
-    """Checks calls against one secret; any access key id may stand with it, and tells who calls."""
+    """Verifies calls against one secret. Any access key id is accepted with it; the id names the caller."""
 
     def __init__(self, secret: str, *, clock: Callable[[], float] = time.time) -> None:
         self._secret, self._clock = secret, clock
 
     def check(self, environ: dict[str, Any]) -> None:
-        """Return if a call is signed with the secret, body and all; what was read of its body can be read again.
+        """Return if a call and its body are signed with the secret; the body can still be read afterwards.
 
         Raises:
-            Refused: it is not, and why.
+            Refused: saying why they are not.
         """
         signature = Signature.of(environ)
         self._check_time(signature)
@@ -178,7 +176,7 @@ class Verifier:
         )
         expected = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
         if not hmac.compare_digest(expected.encode(), signature.value.encode()):
-            raise Mismatch("The signature is not one of this farm's key: `frameloom farm up` prints it.")
+            raise Mismatch("The call is not signed with this farm's key, which `frameloom farm up` prints.")
         if content in _SIGNED_CHUNKS:
             _check_chunks(environ, signer, request, seed=expected)
         elif content not in (_UNSIGNED, _UNSIGNED_CHUNKS) and content != hashlib.sha256(_body(environ)).hexdigest():
@@ -188,36 +186,40 @@ class Verifier:
         try:
             signed = timegm(time.strptime(signature.timestamp, "%Y%m%dT%H%M%SZ"))
         except ValueError:
-            raise Malformed("The signature's date is none.") from None
+            raise Malformed("The signature's date is not valid.") from None
         age = self._clock() - signed
         if signature.life is not None and age > signature.life:
             raise Refused("The presigned URL has expired.")
         if age < -_CLOCK_SKEW or (signature.life is None and age > _CLOCK_SKEW):
-            raise Skewed("The call was signed at a time that is too far from this machine's.")
+            raise Skewed("The call was signed more than 15 minutes before or after this machine's time.")
 
 
-class _Signer(SigV4Auth):  # type: ignore[misc]  # botocore's types are in stubs of their own
-    """Signs what a call says was signed, where botocore's own signs all that it has of a call it is about to make."""
+class _Signer(SigV4Auth):
+    """Signs the headers that a call lists as signed; botocore's own signer signs every header of a call it makes."""
+
+    def __init__(self, credentials: Credentials, service: str, region: str) -> None:
+        super().__init__(credentials, service, region)
+        self._service = service
 
     def headers_to_sign(self, request: Any) -> Any:
         """Return the headers that the signature lists."""
         return request.signed
 
     def canonical_query_string(self, request: Any) -> str:
-        """Return the query, encoded as AWS encodes it, without the signature itself."""
+        """Return the query as AWS encodes it, without the signature."""
         pairs = (pair.partition("=") for pair in urlsplit(request.url).query.split("&") if pair)
         encoded = sorted((_encoded(name, "-_.~"), _encoded(value, "-_.~")) for name, _, value in pairs)
         return "&".join(f"{name}={value}" for name, value in encoded if name != "X-Amz-Signature")
 
     def _normalize_url_path(self, path: str) -> str:
-        if self._service_name == "s3":
+        if self._service == "s3":
             return _encoded(path, "/-_.~")
-        normalized: str = super()._normalize_url_path(path)
+        normalized: str = super()._normalize_url_path(path)  # type: ignore[misc]  # the stubs have no private names
         return normalized
 
 
 class _Headers(dict[str, str]):
-    """Headers as botocore reads them."""
+    """Headers with the interface that botocore reads."""
 
     def get_all(self, name: str) -> list[str]:
         """Return the values of a header, joined by commas already."""
@@ -229,7 +231,7 @@ def _encoded(text: str, safe: str) -> str:
 
 
 def _check_headers(signed: Collection[str], environ: Mapping[str, Any]) -> None:
-    """Refuse a call whose signature leaves out where it goes, or a header that changes what it asks for."""
+    """Refuse a call whose signature does not cover its host and every `x-amz-` header, as AWS does."""
     covered = {_variable(name) for name in signed}
     needed = {name for name in environ if name.startswith("HTTP_X_AMZ_")} | {"HTTP_HOST"}
     if left_out := sorted(needed - covered):
@@ -251,7 +253,7 @@ def _variable(name: str) -> str:
 
 
 def _content(signature: Signature, environ: dict[str, Any]) -> str:
-    """Return what the signature says of the body: its hash, or that it is not signed, which S3 alone takes."""
+    """Return what the signature covers of the body: its hash, or for S3 also a constant that leaves it unsigned."""
     declared: str | None = environ.get("HTTP_X_AMZ_CONTENT_SHA256")
     if declared is None and signature.life is not None and signature.service == "s3":
         return _UNSIGNED
@@ -275,7 +277,7 @@ def _check_chunks(environ: dict[str, Any], signer: _Signer, request: Any, *, see
 
 
 def _body(environ: dict[str, Any], *, most: int | None = None) -> bytes:
-    """Return the body of a call, and leave it to be read again; moto holds it in memory as well."""
+    """Return the body of a call, which can still be read afterwards; moto reads it into memory as well."""
     stream = environ["wsgi.input"]
     if not isinstance(stream, BytesIO):
         if environ.get("wsgi.input_terminated"):

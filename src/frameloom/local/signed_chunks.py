@@ -1,4 +1,4 @@
-"""A body in chunks, each with a signature that the next one's is made of.
+"""A body in chunks, each with a signature that is part of the next one's.
 
 Source: Amazon S3 API reference, "Signature Calculations for the Authorization Header: Transferring Payload in
 Multiple Chunks", without and with trailing headers. Pure.
@@ -13,11 +13,11 @@ _SIGNATURE, _TRAILER_SIGNATURE = b"chunk-signature=", b"x-amz-trailer-signature:
 
 
 def joined_chunks(body: bytes, sign: Callable[..., str], *, seed: str) -> bytes:
-    """Return what the chunks of a body hold, once every signature in it was found right.
+    """Return the joined chunks of a body whose signatures are all valid.
 
     Args:
-        sign: makes a signature of a kind of text and its last lines.
-        seed: the signature of the call's headers, which the first chunk's is made of.
+        sign: computes a signature from the algorithm's name and the last lines of the string to sign.
+        seed: the signature of the call's headers, which is part of the first chunk's.
 
     Raises:
         ValueError: saying what is wrong with the body.

@@ -1,7 +1,7 @@
-"""How other commands find the farm that `frameloom farm up` runs: a file with its address, its key and its process.
+"""How other commands find the farm that `frameloom farm up` runs: a file with its address, key and process id.
 
-The farm's process holds a lock on another file as long as it lives. The lock goes with the process, however that
-ends; so a file without a lock is that of a farm that was killed. Its process id may be another program's by now.
+The farm's process holds a lock on another file for its lifetime. The kernel releases the lock when the process ends,
+so a state file without a lock is stale, and its process id may have been reused.
 """
 
 import fcntl
@@ -22,9 +22,9 @@ from frameloom.local.home import home, is_ours, private_home, write_whole
 from frameloom.model.errors import FarmUnavailable
 
 _PROC = Path("/proc")
-# How long a command that looks for a farm may hold the lock against one that starts, in seconds.
+# How long a farm that starts waits for commands that only test the lock, in seconds.
 _LOOKING = 1.0
-# How long a farm may take to accept a connection, in seconds: one that is up does so at once, however busy it is.
+# Timeout for a connection to the endpoint, in seconds. The kernel accepts it, however busy the farm is.
 _ACCEPTS_WITHIN = 5.0
 
 
@@ -36,8 +36,8 @@ def _this_process() -> str:
 class FarmState:
     """A farm that runs: its stack's outputs, and the variables that a client of it needs, its key among them.
 
-    `workers` is how many it has or may come to have, None where that is not said. `pid` and `began`, the time at which
-    that process started, name its process: numbers are used again.
+    `workers` is how many it has or may start, None if unknown. `pid` and `began`, the start time of that process,
+    identify the process, since process ids are reused.
     """
 
     endpoint: str
@@ -49,7 +49,7 @@ class FarmState:
 
     @classmethod
     def load(cls) -> Self | None:
-        """Return the farm that runs; None where there is none. What one that was killed has left is removed."""
+        """Return the running farm, None if there is none; a stale state file is removed."""
         folder = home()
         if not (is_ours(folder) and is_ours(_lock_file(folder))):
             return None
@@ -64,24 +64,24 @@ class FarmState:
         return state if started(state.pid) == state.began else None
 
     def save(self) -> None:
-        """Let other commands find this farm; only in a block of `held`."""
+        """Write the state file; call it inside a `held` block."""
         write_whole(_state_file(private_home()), json.dumps(asdict(self), indent=2))
 
     def answers(self) -> bool:
-        """Return whether somebody listens at the farm's endpoint."""
+        """Return whether the farm's endpoint accepts a connection."""
         parts = urlsplit(self.endpoint)
         with suppress(OSError), socket.create_connection((parts.hostname, parts.port), timeout=_ACCEPTS_WITHIN):
             return True
         return False
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the farm's process if it is still there, and never to another that has its number."""
+        """Send a signal to the farm's process, never to another process that has its id by now."""
         with suppress(ProcessLookupError):
             if not hasattr(os, "pidfd_open"):
                 if started(self.pid) == self.began:
                     os.kill(self.pid, number)
                 return
-            # It stands for one process, also when that is gone.
+            # Refers to one process, even after that has ended and its id was reused.
             process = os.pidfd_open(self.pid)
             try:
                 if started(self.pid) == self.began:
@@ -92,10 +92,10 @@ class FarmState:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Be the one farm of this home that other commands can find; the lock goes with the block, or with the process.
+    """Hold the lock of the one farm that this home may have.
 
     Raises:
-        FarmUnavailable: there is another, or the home is not this user's.
+        FarmUnavailable: another farm holds it, or the home belongs to another user.
     """
     folder = private_home()
     deadline = time.monotonic() + _LOOKING
@@ -112,7 +112,7 @@ def held() -> Iterator[None]:
 
 
 def is_held() -> bool:
-    """Return whether a farm's process lives, found by other commands or not."""
+    """Return whether a farm's process runs, even if it has not saved its state."""
     try:
         with _lock_file(home()).open("rb") as lock:
             return not _locked(lock.fileno(), fcntl.LOCK_SH)
@@ -121,7 +121,7 @@ def is_held() -> bool:
 
 
 def started(pid: int) -> str:
-    """Return when a process started, in the system's own words; nothing where there is no such process.
+    """Return a process's start time as the system reports it; empty if there is no such process.
 
     Source: proc_pid_stat(5), field 22.
     """

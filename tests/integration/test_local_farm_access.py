@@ -1,4 +1,4 @@
-"""The local farm's door: a web page, or another user of the machine, gets nothing of a farm; its own clients do."""
+"""Access to a local farm: web pages and other users of the machine are refused, and clients with its key work."""
 
 import http.client
 import json
@@ -148,7 +148,7 @@ def test_another_user_without_the_key_reads_why_in_every_service_s_own_words(far
         "lambda": "list_functions",
         "events": "list_rules",
     }.items():
-        with pytest.raises(ClientError, match="The signature is not one of this farm's key") as refused:
+        with pytest.raises(ClientError, match="not signed with this farm's key") as refused:
             getattr(farm_client(wrong, service), call)()
         said[service] = refused.value.response["Error"]["Code"]
     json_services = dict.fromkeys(("sqs", "stepfunctions", "lambda", "events"), "InvalidSignatureException")

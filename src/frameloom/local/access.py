@@ -1,8 +1,7 @@
-"""The farm's door: lets in calls that are signed with its key and come from no web page, and no others.
+"""Access control for the emulator: a call must be signed with the farm's key and must not come from a web page.
 
-The emulator itself lets in everybody, and answers a web page that asks it by way of the user's browser. So this
-stands before it. What is refused is answered in the protocol of the service that was called, so that a client's
-error is one that its user can read.
+moto checks no signature and answers any web page that calls it through the user's browser. This middleware runs
+before it. A refusal is in the protocol of the called service, so that a client reports a readable error.
 """
 
 import json
@@ -15,27 +14,27 @@ from frameloom.local.signatures import Refused, Verifier
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-# This machine's names for itself, and a bucket's name before one of them, which no other machine can have. A page of
-# another host whose name leads here (DNS rebinding) has that host's name in its calls.
+# The names of this machine, and a bucket's name in front of one. After DNS rebinding, a page's calls carry the name
+# of the page's own host.
 _HOST = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9][a-z0-9.-]*\.)?localhost)(?::\d{1,5})?", re.IGNORECASE)
-# moto's own interface, and what an EC2 machine asks for its credentials: no services of a farm.
+# moto's own API and the EC2 metadata service are no services of a farm.
 _INTERNAL = re.compile(r"/*(?:moto-api|latest/(?:meta-data|api|dynamic|user-data)|favicon\.ico)(?:/|$)", re.IGNORECASE)
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"})
 
 
-class Door:
-    """A WSGI application that has another one answer the calls that it lets in."""
+class AccessControl:
+    """A WSGI middleware that passes on the calls it accepts and answers all others with 403."""
 
     def __init__(self, application: Application, secret: str) -> None:
         self._application, self._verifier = application, Verifier(secret)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a call, or have it answered."""
+        """Pass a call on, or refuse it."""
         try:
             _check_origin(environ)
             self._verifier.check(environ)
             if environ["REQUEST_METHOD"] not in _METHODS or _INTERNAL.match(environ["PATH_INFO"]):
-                raise Refused("There is nothing of this kind here.")
+                raise Refused("A farm has no such service.")
         except Refused as refused:
             return _answer(refused, environ, start_response)
         return self._application(environ, start_response)
@@ -43,9 +42,9 @@ class Door:
 
 def _check_origin(environ: dict[str, Any]) -> None:
     if "HTTP_ORIGIN" in environ:
-        raise Refused("A local farm takes no calls from web pages.")
+        raise Refused("A local farm accepts no calls from web pages.")
     if not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
-        raise Refused("A local farm is called 127.0.0.1 or localhost, not by the name in the Host header.")
+        raise Refused("The Host header must be 127.0.0.1 or localhost.")
 
 
 def _answer(refused: Refused, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
