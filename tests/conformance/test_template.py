@@ -51,8 +51,8 @@ class TestFunctions:
         # The shared package is every function's; what only one of them needs is given to that one.
         own = {"STATE_MACHINE_ARN": "SubmitJobFunction", "TRUSTED_SCRIPTS": "PrepareJobFunction"}
         assert set(shared_reads()) - everywhere == own.keys()
-        for variable, function in own.items():
-            assert variable in FUNCTIONS[function]["Environment"]["Variables"]
+        for variable, owner in own.items():
+            assert variable in FUNCTIONS[owner]["Environment"]["Variables"]
 
     def test_each_environment_variable_that_is_set_is_read(self) -> None:
         given = set(template["Globals"]["Function"]["Environment"]["Variables"])
