@@ -51,7 +51,7 @@ class FarmState:
     def load(cls) -> Self | None:
         """Return the running farm, None if there is none; a stale state file is removed."""
         folder = home()
-        if not (is_ours(folder) and is_ours(_lock_file(folder))):
+        if not (is_ours(folder) and is_ours(_lock_file(folder)) and is_ours(_state_file(folder))):
             return None
         with _lock_file(folder).open("rb") as lock:
             if _locked(lock.fileno(), fcntl.LOCK_SH):
