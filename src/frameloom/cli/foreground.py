@@ -17,7 +17,7 @@ from frameloom.model.errors import FarmUnavailable
 # Seconds that a farm may take to end: workers have some of their own to give their messages back.
 ENDS_WITHIN = 30.0
 
-# Seconds in which a farm that is about to end counts what it holds.
+# Seconds that counting what a farm holds may take before it ends.
 _COUNTS_WITHIN = 5.0
 
 # What the outputs of a stack are called for people, in the order in which they are shown.
@@ -69,7 +69,7 @@ def _serve(target: OwnTarget, lost: list[str]) -> None:
 
 
 def _losses(target: Target) -> str:
-    """Return what a farm holds, in words; nothing where it does not say so at once."""
+    """Return what a farm holds, in words; without figures if it does not answer in time."""
     found: list[str] = []
 
     def ask() -> None:
@@ -80,7 +80,7 @@ def _losses(target: Target) -> str:
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(_COUNTS_WITHIN)
-    return "".join(found)
+    return found[0] if found else "whatever its buckets held"
 
 
 def _is_down(lost: str) -> str:
