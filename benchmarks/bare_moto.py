@@ -39,7 +39,7 @@ class BareMoto:
         """Start both."""
         with ExitStack() as parts:
             port = _free_port()
-            environment = farm_environment(f"http://127.0.0.1:{port}")
+            environment = farm_environment(f"http://127.0.0.1:{port}", secret="none")  # noqa: S106  moto takes any
             # Tasks of state machines call other services on the port that this names.
             server = {**without_aws(os.environ), **environment, "MOTO_PORT": str(port)}
             del server["AWS_ENDPOINT_URL"]
@@ -52,7 +52,7 @@ class BareMoto:
             queue = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
             made = self._states.create_state_machine(name="map", definition=definition(queue), roleArn=ROLE)
             self._machine = made["stateMachineArn"]
-            worker = {**os.environ, **farm_environment(environment["AWS_ENDPOINT_URL"], key=WORKER_KEY)}
+            worker = {**os.environ, **environment, "AWS_ACCESS_KEY_ID": WORKER_KEY}
             worker |= {"CHUNK_QUEUE_URL": queue, "LOG_BUCKET": LOGS}
             parts.callback(_end, subprocess.Popen(COMMAND, cwd=ROOT, env=worker))
             self._parts = parts.pop_all()

@@ -27,6 +27,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         buckets=wiring.buckets(),
         blender=wiring.blender(),
         device=wiring.device(),
+        trusts_scripts=wiring.trusts_scripts(),
     )
     if "skipped" in state:
         metrics.add_metric(name="UploadsSkipped", unit=MetricUnit.Count, value=1)

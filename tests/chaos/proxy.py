@@ -5,20 +5,27 @@ It answers on a port of its own before there is anything behind it, since worker
 
 import http.client
 import json
+import re
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-# Headers that are between two neighbours and nobody else's.
-_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "expect"}
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+# Headers that are between two neighbours and nobody else's. The host that a call was sent to is signed with it.
+_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect"}
+
+_CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +79,15 @@ class Proxy:
 
     def __init__(self, treat: Treatment) -> None:
         self._treat = treat
-        self._upstream = ("", 0)
+        self._upstream, self._secret = ("", 0), ""
         self._up = threading.Event()
         proxy = self
 
         class Handler(_Handler):
             def treat(self, call: Call) -> Answer:
-                return proxy._treat(call, proxy._forward)
+                return proxy._treat(
+                    call, lambda sent: proxy._forward(sent if sent == call else signed_anew(sent, proxy._secret))
+                )
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -94,9 +103,10 @@ class Proxy:
         self._server.shutdown()
         self._server.server_close()
 
-    def stand_before(self, endpoint: str) -> None:
-        """Pass calls on to `endpoint`; those that have come so far have waited for that."""
-        parts = urlsplit(endpoint)
+    def stand_before(self, environment: Mapping[str, str]) -> None:
+        """Pass calls on to the farm of an environment; those that have come so far have waited for that."""
+        parts = urlsplit(environment["AWS_ENDPOINT_URL"])
+        self._secret = environment["AWS_SECRET_ACCESS_KEY"]
         self._upstream = (parts.hostname or "", parts.port or 0)
         self._up.set()
 
@@ -112,6 +122,17 @@ class Proxy:
             raise Gone from error
         finally:
             upstream.close()
+
+
+def signed_anew(call: Call, secret: str) -> Call:
+    """Return a call that was changed on its way, signed as it is now."""
+    key, region, service = _CREDENTIAL.findall(call.headers["Authorization"])[0]
+    old = {"authorization", "x-amz-date", "x-amz-content-sha256"}
+    headers = {name: value for name, value in call.headers.items() if name.lower() not in old}
+    request = AWSRequest(call.method, f"http://{headers['Host']}{call.path}", headers=headers, data=call.body)
+    sign = S3SigV4Auth if service == "s3" else SigV4Auth
+    sign(Credentials(key, secret), service, region).add_auth(request)
+    return replace(call, headers=dict(request.headers.items()))
 
 
 class _Server(ThreadingHTTPServer):

@@ -115,7 +115,7 @@ class Chaos:
                 "SCRATCH_DIR": str(folder / invariants.SCRATCH),
             }
             with LocalFarm(workers=WORKERS, work_dir=folder / "farm", worker_env=environment, log=self._say) as farm:
-                proxy.stand_before(farm.endpoint)
+                proxy.stand_before(farm.environment)
                 rig = Rig(farm, folder / "calls")
                 for queue in rig.sqs.list_queues()["QueueUrls"]:
                     attributes = {"VisibilityTimeout": str(BACK_AFTER)}

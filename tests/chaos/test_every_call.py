@@ -136,7 +136,7 @@ def test_a_worker_that_is_killed_at_any_of_its_calls_costs_no_frame(farm: LocalF
         return rig.start(file=f"{stem}.blend", output="frames", chunk_size=2)
 
     with Proxy(killer) as proxy:
-        proxy.stand_before(farm.endpoint)
+        proxy.stand_before(farm.environment)
         crew = Crew(farm, proxy, killer, folder)
         worker = crew.start()
         try:

@@ -28,6 +28,7 @@ from moto.events.models import events_backends
 from moto.s3 import notifications
 from moto.s3.models import S3Backend, s3_backends
 from moto.sqs.models import Message, sqs_backends
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from frameloom.local.farm import LocalFarm
@@ -66,7 +67,8 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFarm]:
 
 
 def client(farm: LocalFarm, service: str) -> Any:
-    session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+    key, secret = (farm.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+    session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
     return session.client(service, endpoint_url=farm.endpoint)  # type: ignore[call-overload]  # any service
 
 
@@ -104,6 +106,11 @@ def test_a_template_in_json_is_read_as_json() -> None:
 def test_canary_cloudformation_reads_json_as_yaml() -> None:
     # What JSON knows nothing of.
     assert CloudFormationStack.parse_template('{"a": 0x10}') == {"a": 16}
+
+
+def test_canary_state_machines_sign_with_a_key_of_moto_s_own() -> None:
+    credentials = boto_client_for(REGION, "sqs")._request_signer._credentials
+    assert (credentials.access_key, credentials.secret_key) == ("ak", "sk")
 
 
 def test_canary_cloudformation_imports_what_no_farm_needs() -> None:

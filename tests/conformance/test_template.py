@@ -48,11 +48,15 @@ class TestFunctions:
             given = everywhere | set(function.get("Environment", {}).get("Variables", {}))
             sources = [*(ROOT / function["CodeUri"]).glob("*.py")]
             assert {variable for source in sources for variable in environment_reads(source)} <= given
-        # The shared package is every function's; what only one function needs is given to that one.
-        own = {"STATE_MACHINE_ARN": "SubmitJobFunction", "ENCODERS_AT_ONCE": "VerifyFramesFunction"}
-        assert set(shared_reads()) - everywhere == set(own)
-        for variable, name in own.items():
-            assert variable in FUNCTIONS[name]["Environment"]["Variables"]
+        # The shared package is every function's; what only one of them needs is given to that one.
+        own = {
+            "STATE_MACHINE_ARN": "SubmitJobFunction",
+            "ENCODERS_AT_ONCE": "VerifyFramesFunction",
+            "TRUSTED_SCRIPTS": "PrepareJobFunction",
+        }
+        assert set(shared_reads()) - everywhere == own.keys()
+        for variable, owner in own.items():
+            assert variable in FUNCTIONS[owner]["Environment"]["Variables"]
 
     def test_each_environment_variable_that_is_set_is_read(self) -> None:
         given = set(template["Globals"]["Function"]["Environment"]["Variables"])

@@ -36,7 +36,7 @@ class Account:
     def environment(self) -> dict[str, str]:
         """The environment in which a program meets this account, and can meet no other."""
         ours = {"AWS_CA_BUNDLE": str(self.authority), **self.keys}
-        return {**without_aws(os.environ), **farm_environment(self.endpoint), **ours}
+        return {**without_aws(os.environ), **farm_environment(self.endpoint, secret="testing"), **ours}
 
     def client(self, service: str) -> Any:
         """Return a client of a service."""

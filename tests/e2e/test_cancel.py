@@ -5,12 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from frameloom.local.state import FarmState
+from frameloom.local.state import FarmState, held
 from frameloom.model.status import JobStatus
 from tests.e2e.rig import Rig, wait
 
@@ -18,13 +18,12 @@ FRAMELOOM = str(Path(sys.executable).with_name("frameloom"))
 
 
 @pytest.fixture
-def home(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home in which the command line finds the farm that runs."""
     monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
-    FarmState(
-        pid=os.getpid(), endpoint=rig.farm.endpoint, outputs=rig.farm.outputs, environment=rig.farm.environment
-    ).save()
-    return tmp_path
+    with held():
+        FarmState(endpoint=rig.farm.endpoint, outputs=rig.farm.outputs, environment=rig.farm.environment).save()
+        yield tmp_path
 
 
 def by_the_console(rig: Rig, job_id: str) -> None:

@@ -99,6 +99,15 @@ def test_films_of_other_frames_and_of_other_scenes_of_one_name_lie_beside_the_fi
     }
 
 
+def test_a_farm_of_a_command_s_own_runs_the_code_in_a_scene_that_the_command_trusts(
+    frameloom: CommandLine, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    scene = make_scene(tmp_path / "rig.blend", frames=(1, 1), script=f'open({str(ran)!r}, "w").write("it ran")')
+    answer = frameloom.run("render", scene, "--frames-only", "--set", "trust_scripts=true")
+    assert (answer["status"], ran.read_text()) == ("succeeded", "it ran")
+
+
 def test_a_sequence_is_made_of_frames_that_exist(frameloom: CommandLine, tiny: Path) -> None:
     frameloom.run("render", tiny, "--frames", "2-4", "--frames-only")
     answer = frameloom.run("sequence", tiny, "--frames", "2-4", "--fps", "12")

@@ -167,6 +167,7 @@ def test_exactly_the_frames_asked_for_are_rendered(
         ({"frames": ""}, "InvalidRequest"),
         ({"frames": "1-5", "colour": "red"}, "InvalidRequest"),
         ({"frames": "1-5", "camera": "Nobody"}, "InvalidRequest"),
+        ({"frames": "1-5", "trust_scripts": True}, "InvalidRequest"),
         ({"file": "nowhere.blend"}, "SceneNotFound"),
         ({"file": "refuse"}, "InvalidRequest"),
     ],

@@ -1,14 +1,13 @@
 """`frameloom logs` as a user runs it, on a farm that runs."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from frameloom.local.state import FarmState
+from frameloom.local.state import FarmState, held
 from tests.e2e.rig import Rig
 
 
@@ -16,13 +15,12 @@ def test_the_log_of_a_job_is_followed_to_its_end(
     rig: Rig, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
-    FarmState(
-        pid=os.getpid(), endpoint=rig.farm.endpoint, outputs=rig.farm.outputs, environment=rig.farm.environment
-    ).save()
     rig.upload_quietly(tiny, "logged.blend")
     job_id = rig.start(file="logged.blend", frames="1-3", output="frames")
     command = [str(Path(sys.executable).with_name("frameloom")), "logs", job_id, "--follow", "--json"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
+    with held():
+        FarmState(endpoint=rig.farm.endpoint, outputs=rig.farm.outputs, environment=rig.farm.environment).save()
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
     records = [json.loads(line) for line in ran.stdout.splitlines()]
     assert [record["frame"] for record in records if record["message"] == "Frame rendered"] == [1, 2, 3]
     assert records[-1]["message"] == "Chunk finished"

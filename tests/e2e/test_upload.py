@@ -5,7 +5,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 from PIL import Image
 
@@ -13,6 +12,7 @@ from frameloom.cli.request import place_of
 from frameloom.local.state import FarmState
 from tests.e2e.rig import wait
 from tests.e2e.test_command_line import CommandLine
+from tests.farm_client import farm_client
 from tests.scenes import make_scene
 
 # Enough that their upload takes a while, whatever the machine.
@@ -62,7 +62,7 @@ def test_an_upload_that_was_killed_goes_on_where_it_was_and_each_file_goes_up_on
 ) -> None:
     state = FarmState.load()
     assert state is not None
-    s3, bucket = boto3.client("s3", endpoint_url=state.endpoint), state.outputs["ScenesBucketName"]
+    s3, bucket = farm_client(state.environment, "s3"), state.outputs["ScenesBucketName"]
 
     folder = place_of(scene).removesuffix("shot.blend")
 

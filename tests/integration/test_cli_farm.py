@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psutil
 import pytest
 
 from frameloom.local.state import FarmState
+from tests.farm_client import farm_client
 
 SCENE = Path(__file__).resolve().parents[2] / "examples" / "rolling_ball.blend"
 # A machine that renders on all its cores is slow to start anything.
@@ -80,16 +80,79 @@ def test_a_farm_says_how_it_is_reached_and_leaves_no_process() -> None:
     state = FarmState.load()
     assert state is not None
     below = psutil.Process(process.pid).children(recursive=True)
-    code, _, _ = run("farm", "down")
+    s3 = farm_client(state.environment, "s3")
+    for bucket, keys in {
+        "ScenesBucketName": ["shot.mp4", "wood.png"],
+        "FramesBucketName": ["shot/1.png", "2.png"],
+    }.items():
+        for key in keys:
+            s3.put_object(Bucket=state.outputs[bucket], Key=key, Body=b"-")
+    code, said, _ = run("farm", "down")
+    # At once: this command too has waited until all of it was gone.
+    assert not [each for each in below if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     out, err = process.communicate(timeout=PATIENCE)
     assert (code, process.returncode, err) == (0, 0, "")
+    assert "Scenes, frames and films in its buckets are lost when it ends." in out
+    assert f"aws s3 sync s3://{state.outputs['FramesBucketName']}/ FOLDER" in out
+    lost = "The farm is down, and with it went 2 frames, 1 film and 1 other file."
+    assert (out.splitlines()[-1], said) == (lost, f"{lost}\n")
+    assert all(f"export {name}={value}" in out for name, value in state.environment.items())
     assert f"export AWS_ENDPOINT_URL={state.endpoint}" in out
     assert f"aws s3 cp shot.blend s3://{state.outputs['ScenesBucketName']}/" in out
     assert f"--state-machine-arn {state.outputs['StateMachineArn']} --input" in out
     assert all(state.outputs[name] in out for name in ("FramesBucketName", "LogBucketName", "ChunkQueueUrl"))
     assert below
-    # A container may have nobody who collects the dead: a zombie is gone too.
-    assert [each for each in below if each.is_running() and each.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_a_farm_that_was_killed_is_no_farm_and_no_other_process_is_ended_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
+    first = start("farm", "up", "--workers", "0")
+    wait_for(lambda: FarmState.load() is not None or first.poll() is not None)
+    first.kill()
+    first.communicate(timeout=PATIENCE)
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        for command in (("status",), ("farm", "down")):
+            # What the dead farm has left, when its process's number is another's by now.
+            left = {
+                "pid": bystander.pid,
+                "began": "1",
+                "endpoint": "http://127.0.0.1:1",
+                "outputs": {},
+                "environment": {},
+            }
+            (tmp_path / "farm.json").write_text(json.dumps(left))
+            code, out, err = run(*command)
+            assert (code, out, err.startswith("frameloom: No local farm is running")) == (1, "", True)
+            assert not (tmp_path / "farm.json").exists()
+        second = start("farm", "up", "--workers", "0")
+        wait_for(lambda: FarmState.load() is not None or second.poll() is not None)
+        # A farm that lives, and a file that names another process.
+        (tmp_path / "farm.json").write_text(json.dumps(left))
+        assert run("farm", "down")[::2] == (1, "frameloom: No local farm is running.\n")
+        second.terminate()
+        second.communicate(timeout=PATIENCE)
+        assert second.returncode == 0
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_farm_whose_emulator_ends_says_so_and_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
+    process = start("farm", "up", "--workers", "0")
+    wait_for(lambda: FarmState.load() is not None or process.poll() is not None)
+    (emulator,) = (
+        part for part in psutil.Process(process.pid).children() if "frameloom.local.emulator" in part.cmdline()
+    )
+    emulator.kill()
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert err.endswith("frameloom: The farm has ended by itself, and what was in its buckets is lost.\n")
+    assert run("farm", "down")[0] == 1
 
 
 def test_without_a_farm_there_is_nothing_to_end_and_nothing_to_ask(
@@ -144,7 +207,7 @@ def test_an_uploaded_scene_was_uploaded_for_the_command_alone(farm: subprocess.P
     wait_for(lambda: len(status("--limit", "100")["jobs"]) > before)
     state = FarmState.load()
     assert state is not None
-    s3 = boto3.client("s3", endpoint_url=state.endpoint)
+    s3 = farm_client(state.environment, "s3")
     head = s3.head_object(Bucket=state.outputs["ScenesBucketName"], Key=SCENE.name)
     render.send_signal(signal.SIGTERM)
     render.communicate(timeout=PATIENCE)

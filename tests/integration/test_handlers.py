@@ -43,6 +43,7 @@ ENVIRONMENT = {
     "BLENDER_VERSION": "4.5.15",
     "CYCLES_DEVICE": "CPU",
     "ENCODERS_AT_ONCE": "7",
+    "TRUSTED_SCRIPTS": "allow",
     "POWERTOOLS_SERVICE_NAME": "frameloom",
     "POWERTOOLS_METRICS_NAMESPACE": "Frameloom",
 }

@@ -24,6 +24,9 @@ _KEY = re.compile(r"Credential=(\w+)/")
 _FRAME = re.compile(r"/(\d{6}\.png)(\?|$)")
 WORKERS = 2
 
+# What the farm's calls are signed with: the file has to hold it before there is a farm.
+SECRET = "secret-of-this-test"
+
 
 class Aws:
     """What stands between the workers and their farm: it takes one key, and passes everything on as it is."""
@@ -43,7 +46,7 @@ class Aws:
 
     def hand_out(self, key: str) -> None:
         """Have the workers' file of credentials hold a key."""
-        self.file.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = secret\n")
+        self.file.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {SECRET}\n")
 
     def __call__(self, call: Call, forward: Forward) -> Answer:
         """Treat a call of a worker's."""
@@ -97,8 +100,8 @@ def rig(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
             "LEASE_SECONDS": "20",
         }
         folder = tmp_path_factory.mktemp("farm")
-        with LocalFarm(workers=WORKERS, work_dir=folder / "farm", worker_env=environment) as farm:
-            proxy.stand_before(farm.endpoint)
+        with LocalFarm(workers=WORKERS, work_dir=folder / "farm", worker_env=environment, secret=SECRET) as farm:
+            proxy.stand_before(farm.environment)
             yield Rig(farm, folder / "calls")
 
 

@@ -91,6 +91,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> None:
         pid=os.getpid(), endpoint="http://127.0.0.1:1", outputs=OUTPUTS, environment=ENVIRONMENT, workers=2
     )
     monkeypatch.setattr(FarmState, "load", classmethod(lambda _: state))
+    monkeypatch.setattr(FarmState, "answers", lambda _: True)
 
 
 def found(**options: Any) -> target.Target:
@@ -112,6 +113,24 @@ def test_a_running_farm_is_used() -> None:
     assert isinstance(chosen, RunningTarget)
     assert (chosen.blender(), chosen.device(), chosen.chunks_at_once) == ("4.5.15", "OPTIX", 4)
     assert chosen.farm().buckets.frames == "frames"
+
+
+@pytest.mark.usefixtures("running")
+def test_a_running_farm_that_does_not_answer_is_named_with_its_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FarmState, "answers", lambda _: False)
+    with pytest.raises(FarmUnavailable, match=r"at http://127\.0\.0\.1:1 .* does not answer: .*`frameloom farm down`"):
+        found()
+
+
+@pytest.mark.parametrize(("trusted", "scripts"), [(False, "refuse"), (True, "allow")])
+def test_a_farm_of_ones_own_runs_the_code_in_a_scene_where_that_very_command_says_so(
+    farms: list[MemoryLocalFarm], *, trusted: bool, scripts: str
+) -> None:
+    own = found(trust_scripts=trusted)
+    own.open(print)
+    own.farm()
+    own.close()
+    assert farms[0].parameters["TrustedScripts"] == scripts
 
 
 @pytest.mark.usefixtures("running")
@@ -242,7 +261,11 @@ def test_blender_is_the_one_that_is_installed_here(
     own.open(print)
     own.running()
     own.close()
-    assert farms[0].parameters == {"BlenderVersion": "4.5.99", "CyclesDevice": "CPU"}
+    assert farms[0].parameters == {
+        "BlenderVersion": "4.5.99",
+        "CyclesDevice": "CPU",
+        "TrustedScripts": "refuse",
+    }
 
 
 def test_a_machine_without_blender_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,13 @@ class Farm:
         self.store.put(BUCKETS.scenes, KEY, scene, metadata=metadata)
 
     def prepare(
-        self, event: Mapping[str, Any], *, blender: str = BLENDER, device: Device = "CPU", job_id: str = "shot-1"
+        self,
+        event: Mapping[str, Any],
+        *,
+        blender: str = BLENDER,
+        device: Device = "CPU",
+        job_id: str = "shot-1",
+        trusts_scripts: bool = True,
     ) -> dict[str, Any]:
         return prepare(
             event,
@@ -49,6 +55,7 @@ class Farm:
             buckets=BUCKETS,
             blender=blender,
             device=device,
+            trusts_scripts=trusts_scripts,
         )
 
     def job(self, job_id: str = "shot-1") -> Job:
@@ -68,6 +75,16 @@ def settled(path: Path, farm: Device = "CPU", /, **fields: Any) -> Settled:
 
 
 # ── settle ──
+
+
+def test_a_farm_that_runs_no_code_of_scenes_refuses_a_job_that_asks_for_it(farm: Farm) -> None:
+    with pytest.raises(
+        InvalidRequest, match=r"trust_scripts: this farm runs no code of scenes.*farm up --trust-scripts"
+    ):
+        farm.prepare({"file": KEY, "trust_scripts": True}, trusts_scripts=False)
+    assert farm.wrote_nothing()
+    farm.prepare({"file": KEY, "trust_scripts": False}, trusts_scripts=False)
+    farm.prepare({"file": KEY, "trust_scripts": True})
 
 
 def test_a_request_that_says_nothing_takes_frames_and_rate_from_the_scene(scene: Path) -> None:

@@ -48,3 +48,8 @@ def device() -> Device:
 def encoders() -> int:
     """Return how many segments of a film are encoded at once."""
     return int(os.environ["ENCODERS_AT_ONCE"])
+
+
+def trusts_scripts() -> bool:
+    """Return whether a job may have the code in its scene run."""
+    return os.environ["TRUSTED_SCRIPTS"] == "allow"

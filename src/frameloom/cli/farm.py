@@ -16,6 +16,7 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 UP_EXAMPLES = examples(
     "frameloom farm up",
     "frameloom farm up --workers 2",
+    "frameloom farm up --trust-scripts",
 )
 DELETE_EXAMPLES = examples(
     "frameloom farm delete --stack my-farm",
@@ -45,16 +46,22 @@ def up(
             show_default="one, and more while Blender leaves cores idle",
         ),
     ] = None,
+    trust_scripts: Annotated[
+        bool,
+        typer.Option(
+            "--trust-scripts", help="Let jobs that ask for it run the code in their scenes, as you on this machine."
+        ),
+    ] = False,
 ) -> None:
     """Run a farm until Ctrl-C, and say how it is reached.
 
     While it runs, `frameloom render` and `frameloom status` use it, and a .blend that any client uploads to
-    its scenes bucket is rendered. What is in its buckets goes with it.
+    its scenes bucket is rendered. Clients need the key that it prints. What is in its buckets is lost when it ends.
     """
     with answering(json=False):
         from frameloom.cli import foreground  # noqa: PLC0415
 
-        foreground.run(workers=workers)
+        foreground.run(workers=workers, trust_scripts=trust_scripts)
 
 
 @app.command(cls=SectionedCommand)

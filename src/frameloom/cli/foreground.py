@@ -1,6 +1,5 @@
 """A local farm in the foreground, and its end from another terminal."""
 
-import os
 import shlex
 import signal
 import sys
@@ -10,12 +9,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from frameloom.cli.interrupts import Interrupts
-from frameloom.cli.target import OwnTarget
-from frameloom.local.state import FarmState
+from frameloom.cli.losses import losses
+from frameloom.cli.target import OwnTarget, RunningTarget, Target
+from frameloom.local.state import FarmState, held, is_held
 from frameloom.model.errors import FarmUnavailable
 
 # Seconds that a farm may take to end: workers have some of their own to give their messages back.
 ENDS_WITHIN = 30.0
+
+# Seconds that counting what a farm holds may take before it ends.
+_COUNTS_WITHIN = 5.0
 
 # What the outputs of a stack are called for people, in the order in which they are shown.
 SHOWN = {
@@ -29,11 +32,11 @@ SHOWN = {
 }
 
 
-def run(*, workers: int | None) -> None:
+def run(*, workers: int | None, trust_scripts: bool) -> None:
     """Run a farm until it is interrupted; without a number of workers it has as many as its cores have work for.
 
     Raises:
-        FarmUnavailable: one is running.
+        FarmUnavailable: one is running, or this one has ended by itself.
     """
     state = FarmState.load()
     if state is not None:
@@ -41,33 +44,52 @@ def run(*, workers: int | None) -> None:
             problem=f"A local farm is running at {state.endpoint} (process {state.pid}): "
             "use it, or end it with `frameloom farm down`."
         )
-    target = OwnTarget(workers)
-    with Interrupts() as interrupts, suppress(KeyboardInterrupt):
-        interrupts.surely(lambda: _serve(target), target.close)
-    print("The farm is down.")
+    target = OwnTarget(workers, trust_scripts=trust_scripts)
+    lost: list[str] = []
+    with held(), Interrupts() as interrupts, suppress(KeyboardInterrupt):
+        interrupts.surely(lambda: _serve(target, lost), target.close)
+    print(_is_down("".join(lost)))
 
 
-def _serve(target: OwnTarget) -> None:
+def _serve(target: OwnTarget, lost: list[str]) -> None:
+    """Serve until the farm ends or is interrupted, and leave in `lost` what goes with it."""
     target.open(lambda text: print(text, file=sys.stderr))
     running = target.running()
     state = FarmState(
-        pid=os.getpid(),
-        endpoint=running.endpoint,
-        outputs=running.outputs,
-        environment=running.environment,
-        workers=target.most,
+        endpoint=running.endpoint, outputs=running.outputs, environment=running.environment, workers=target.most
     )
     state.save()
+    print(describe(state.endpoint, outputs=state.outputs, environment=state.environment), flush=True)
     try:
-        print(describe(state.endpoint, outputs=state.outputs, environment=state.environment), flush=True)
-        threading.Event().wait()
-    finally:
-        state.remove()
+        running.ended.wait()
+    except KeyboardInterrupt:
+        lost.append(_losses(target))
+        raise
+    raise FarmUnavailable(problem="The farm has ended by itself, and what was in its buckets is lost.")
+
+
+def _losses(target: Target) -> str:
+    """Return what a farm holds, in words; without figures if it does not answer in time."""
+    found: list[str] = []
+
+    def ask() -> None:
+        # Whatever keeps it from answering keeps nobody from ending it.
+        with suppress(Exception):
+            found.append(losses(target.farm()))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_COUNTS_WITHIN)
+    return found[0] if found else "whatever its buckets held"
+
+
+def _is_down(lost: str) -> str:
+    return f"The farm is down, and with it went {lost}." if lost else "The farm is down."
 
 
 def describe(endpoint: str, *, outputs: Mapping[str, str], environment: Mapping[str, str]) -> str:
     """Return how a farm is reached, with commands to copy."""
-    lines = ["The farm is up; Ctrl-C ends it.", "", f"  {'endpoint':<14} {endpoint}"]
+    lines = ["The farm is up; Ctrl-C ends it.", "", *_warning(outputs), "", f"  {'endpoint':<14} {endpoint}"]
     lines += [f"  {name:<14} {outputs[output]}" for output, name in SHOWN.items() if output in outputs]
     lines += ["", "Any client of AWS reaches it with"]
     lines += [f"  export {name}={shlex.quote(value)}" for name, value in environment.items()]
@@ -84,6 +106,14 @@ def describe(endpoint: str, *, outputs: Mapping[str, str], environment: Mapping[
     return "\n".join(lines)
 
 
+def _warning(outputs: Mapping[str, str]) -> list[str]:
+    return [
+        "Scenes, frames and films in its buckets are lost when it ends. To keep those of a job, start it with",
+        "`frameloom render SCENE --out FOLDER`, or fetch them first:",
+        *(f"  aws s3 sync s3://{outputs[name]}/ FOLDER" for name in ("ScenesBucketName", "FramesBucketName")),
+    ]
+
+
 def end() -> None:
     """End the farm that runs, and return when it is gone.
 
@@ -93,11 +123,11 @@ def end() -> None:
     state = FarmState.load()
     if state is None:
         raise FarmUnavailable(problem="No local farm is running.")
-    with suppress(ProcessLookupError):
-        os.kill(state.pid, signal.SIGTERM)
+    lost = _losses(RunningTarget(environment=state.environment, outputs=state.outputs, workers=state.workers))
+    state.send(signal.SIGTERM)
     deadline = time.monotonic() + ENDS_WITHIN
-    while FarmState.load() is not None:
+    while is_held():
         if time.monotonic() > deadline:
             raise FarmUnavailable(problem=f"The farm (process {state.pid}) has not ended in {ENDS_WITHIN:.0f} seconds.")
         time.sleep(0.05)
-    print("The farm is down.")
+    print(_is_down(lost))

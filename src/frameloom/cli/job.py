@@ -85,7 +85,12 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
         request = build_request(scene, order.fields, order.settings)
         if request.output != "video":
             refuse_own_configuration()
-        target = find_target(stack=order.stack, local=order.local, workers=order.workers)
+        target = find_target(
+            stack=order.stack,
+            local=order.local,
+            workers=order.workers,
+            trust_scripts=request.trust_scripts is True,
+        )
         if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
             request = request.model_copy(update={"max_workers": target.chunks_at_once})
         settled = settle(request, scene, blender=target.blender(), device=target.device(), name=scene.name)

@@ -55,8 +55,12 @@ class Target(Protocol):
         """End what was started for this command alone; harmless when repeated."""
 
 
-def find_target(*, stack: str | None, local: bool, workers: int | None) -> Target:
+def find_target(*, stack: str | None, local: bool, workers: int | None, trust_scripts: bool = False) -> Target:
     """Return the target that a command's options name.
+
+    Args:
+        stack, local, workers: the options.
+        trust_scripts: whether a farm of the command's own may run the code in a scene.
 
     Raises:
         InvalidRequest: they name two.
@@ -68,7 +72,7 @@ def find_target(*, stack: str | None, local: bool, workers: int | None) -> Targe
         return StackTarget(stack)
     running = find_running()
     if running is None:
-        return OwnTarget(workers)
+        return OwnTarget(workers, trust_scripts=trust_scripts)
     if workers is not None:
         raise InvalidRequest(
             field="--workers",
@@ -78,12 +82,21 @@ def find_target(*, stack: str | None, local: bool, workers: int | None) -> Targe
 
 
 def find_running() -> "RunningTarget | None":
-    """Return the farm that `frameloom farm up` runs on this machine, None where there is none."""
+    """Return the farm that `frameloom farm up` runs on this machine, None where there is none.
+
+    Raises:
+        FarmUnavailable: there is one, and it does not answer.
+    """
     from frameloom.local.state import FarmState  # noqa: PLC0415
 
     state = FarmState.load()
     if state is None:
         return None
+    if not state.answers():
+        raise FarmUnavailable(
+            problem=f"The local farm at {state.endpoint} (process {state.pid}) does not answer: "
+            "end it with `frameloom farm down`."
+        )
     return RunningTarget(environment=state.environment, outputs=state.outputs, workers=state.workers)
 
 
@@ -171,8 +184,9 @@ class OwnTarget:
 
     keeps_frames = False
 
-    def __init__(self, workers: int | None) -> None:
+    def __init__(self, workers: int | None, *, trust_scripts: bool = False) -> None:
         self._workers = WORKERS if workers is None else workers
+        self._trusted_scripts = "allow" if trust_scripts else "refuse"
         # How many there may be, where the first leaves cores idle; a number that was asked for stays.
         self.most = most_workers() if workers is None else workers
         self.chunks_at_once = _chunks_at_once(self.most)
@@ -229,8 +243,12 @@ class OwnTarget:
         self._running = LocalFarm(
             workers=self._workers,
             most=self.most,
-            # The farm's workers hold what is installed here, whatever the template takes for granted.
-            parameters={"BlenderVersion": self.blender(), "CyclesDevice": self.device()},
+            parameters={
+                # The farm's workers hold what is installed here, whatever the template takes for granted.
+                "BlenderVersion": self.blender(),
+                "CyclesDevice": self.device(),
+                "TrustedScripts": self._trusted_scripts,
+            },
             addressed=self._addressed.set_result,
             log=tell,
         )

@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from frameloom.local.environment import REGION
+from frameloom.local.environment import REGION, SOMEBODY
 from frameloom.model.errors import FarmUnavailable
 
 STACK = "frameloom"
@@ -18,8 +18,8 @@ STACK = "frameloom"
 _PATIENCE = 60
 
 
-def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], *, endpoint: str) -> dict[str, str]:
-    """Create the stack `STACK` of a template and return its outputs.
+def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], *, endpoint: str, secret: str) -> dict[str, str]:
+    """Create the stack `STACK` of a template and return its outputs; `secret` is what its calls are signed with.
 
     Raises:
         FarmUnavailable: saying what CloudFormation says against it.
@@ -28,8 +28,8 @@ def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], *, endpoi
         "cloudformation",
         endpoint_url=endpoint,
         region_name=REGION,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",  # noqa: S106  the emulator takes any
+        aws_access_key_id=SOMEBODY,
+        aws_secret_access_key=secret,
         config=Config(read_timeout=_PATIENCE, retries={"total_max_attempts": 1}, proxies={}),
     )
     try:

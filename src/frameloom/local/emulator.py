@@ -2,8 +2,9 @@
 
 It prints the port it answers on, on 127.0.0.1, once it does. It ends on SIGTERM, and when its standard input ends:
 whoever started it holds the other end, and need not even live long enough to take it down. A line on it says that this
-will be soon: long polls are answered at once from then on. A socket that listens
-already (`--fd`) lets others connect before it is up: they wait until it is.
+will be soon: long polls are answered at once from then on. A socket that listens already (`--fd`) lets others connect
+before it is up: they wait until it is. Calls must be signed with the key that stands in its environment as
+AWS_SECRET_ACCESS_KEY: arguments are for all to read.
 
 The imports stand inside, since every process that a function runs in imports this module first.
 """
@@ -39,6 +40,8 @@ def main() -> None:
         from frameloom.local import absent_services  # noqa: PLC0415
 
         absent_services.apply()
+    # moto's answers would let every web page read them; it reads this as it is imported.
+    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
     # Thousands of modules and nothing to collect: a tenth of the time to start.
     gc.disable()
     from frameloom.local import server  # noqa: PLC0415
@@ -50,6 +53,7 @@ def main() -> None:
         fd=arguments.fd,
         work_dir=arguments.work_dir,
         announce=announce,
+        secret=os.environ["AWS_SECRET_ACCESS_KEY"],
         record=arguments.record,
         cache=arguments.cache,
     )

@@ -8,23 +8,24 @@ REGION = "us-east-1"
 # The bucket of what lies on this machine's disk: a key in it is a path.
 LOCAL_FILES = "local-files"
 
-# The access key of a client that is none of the farm's own parts; the emulator lets in everybody.
+# The access key id of a client that is none of the farm's own parts: any may stand with the farm's secret.
 SOMEBODY = "testing"
 
 _LOCAL_HOSTS = "127.0.0.1,localhost"
 
 
-def farm_environment(endpoint: str, *, key: str = SOMEBODY) -> dict[str, str]:
+def farm_environment(endpoint: str, *, secret: str, key: str = SOMEBODY) -> dict[str, str]:
     """Return the variables with which boto3, and every other SDK, reaches the farm at `endpoint`.
 
-    What runs signs its calls with `key`, an access key: they can be told from those of others by that.
+    What runs signs its calls with `secret`, and with `key`, an access key id, by which they can be told from those of
+    others.
     """
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": key,
-        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_SECRET_ACCESS_KEY": secret,
         # Neither a profile of the user's nor a machine's role has anything to say here.
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",

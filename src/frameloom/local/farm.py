@@ -2,7 +2,9 @@
 
 import json
 import os
+import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,9 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
-from frameloom.local import fleet, state
+from frameloom.local import fleet
 from frameloom.local.absent_services import needs_every_service
 from frameloom.local.environment import farm_environment, without_aws
+from frameloom.local.home import cache_folder, private
 from frameloom.local.template_cache import cached_template
 from frameloom.local.warm_up import warm_up
 from frameloom.model.errors import FarmUnavailable
@@ -36,8 +39,8 @@ WORKER_KEY = "worker"
 
 # How long a part of the farm may take to start: a machine that renders on all cores is slow at all else. In seconds.
 _PATIENCE = 60.0
-# How long the emulator may take to end, in seconds. It has nothing to finish.
-_EMULATOR_GRACE = 3.0
+# How long the emulator may take to end with all that it started, in seconds. It has nothing to finish.
+_EMULATOR_GRACE = 10.0
 
 
 class LocalFarm:
@@ -52,12 +55,14 @@ class LocalFarm:
         parameters: values for the template's parameters, where they are not to be its defaults.
         worker_command: what a worker is, run in `root`.
         record: the file that every call to AWS is written down in; see `frameloom.local.recorder`.
+        secret: the key that calls must be signed with; by default one that nobody can guess.
         addressed: called with `environment` as soon as that is known, while most of the farm is still to start.
         log: called with a sentence when something happens, from any thread.
 
     Attributes:
         outputs: the outputs of the stack.
         timings: how many seconds each part of the start took.
+        ended: set when the emulator has ended, which ends the farm.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class LocalFarm:
         parameters: Mapping[str, str] | None = None,
         worker_command: tuple[str, ...] = (sys.executable, "-m", "worker"),
         record: Path | None = None,
+        secret: str | None = None,
         addressed: Callable[[Mapping[str, str]], None] = lambda _: None,
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -79,6 +85,8 @@ class LocalFarm:
         self._worker_env, self._parameters = dict(worker_env or {}), dict(parameters or {})
         self._worker_command, self._record, self._log = worker_command, record, log
         self._addressed = addressed
+        # 160 bits, in as many characters as AWS gives a key.
+        self._secret = secret or secrets.token_hex(20)
         self._parts = ExitStack()
         self._closing = threading.Event()
         self._told = threading.Condition()
@@ -90,11 +98,12 @@ class LocalFarm:
         self.endpoint = ""
         self.outputs: dict[str, str] = {}
         self.timings: dict[str, float] = {}
+        self.ended = threading.Event()
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables with which a program meets this farm instead of AWS."""
-        return farm_environment(self.endpoint)
+        return farm_environment(self.endpoint, secret=self._secret)
 
     @property
     def workers(self) -> list[int]:
@@ -130,11 +139,13 @@ class LocalFarm:
         root = (self._root or find_root()).resolve()
         # Once: another thread may turn this process to the farm meanwhile.
         self._surroundings = without_aws(os.environ)
-        with self._timed("template"):
-            template = cached_template(root / TEMPLATE, self._parameters, folder=state.home() / "cache")
         self._make_work_dir()
+        # Without a folder that outlives it, this farm works out everything anew.
+        cache = cache_folder() or self.work_dir
+        with self._timed("template"):
+            template = cached_template(root / TEMPLATE, self._parameters, folder=cache)
         started = time.perf_counter()
-        emulator = self._start_emulator(template, started)
+        emulator = self._start_emulator(template, cache, started)
         crew = self._start_fleet()
         # Before the workers are told to go: each waits for the answer to its last poll.
         self._parts.callback(_announce_end, emulator)
@@ -144,7 +155,7 @@ class LocalFarm:
             from frameloom.local.deploy import deploy  # noqa: PLC0415
 
             try:
-                self.outputs = deploy(template, self._parameters, endpoint=self.endpoint)
+                self.outputs = deploy(template, self._parameters, endpoint=self.endpoint, secret=self._secret)
             except FarmUnavailable as error:
                 problem = "The emulator did not start" if _has_ended(emulator) else str(error).rstrip(".")
                 # Its log goes with the farm.
@@ -154,20 +165,18 @@ class LocalFarm:
 
     def _make_work_dir(self) -> None:
         if self._given_work_dir is not None:
-            self.work_dir = self._given_work_dir.resolve()
+            self.work_dir = private(self._given_work_dir.resolve())
         else:
+            # For this user alone, as all of mkdtemp's are.
             self.work_dir = Path(tempfile.mkdtemp(prefix="frameloom-"))
             self._parts.callback(shutil.rmtree, self.work_dir, ignore_errors=True)
-        try:
-            (self.work_dir / "tmp").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FarmUnavailable(problem=f"{self.work_dir} cannot be written: {error.strerror}") from None
+        private(self.work_dir / "tmp")
 
-    def _start_emulator(self, template: Mapping[str, Any], started: float) -> "subprocess.Popen[bytes]":
+    def _start_emulator(self, template: Mapping[str, Any], cache: Path, started: float) -> "subprocess.Popen[bytes]":
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
             arguments = ["--work-dir", str(self.work_dir), "--fd", str(listener.fileno())]
-            arguments += ["--cache", str(state.home().resolve() / "cache")]
+            arguments += ["--cache", str(cache)]
             arguments += ["--warm", json.dumps(warm_up(template))]
             if needs_every_service(template):
                 arguments.append("--every-service")
@@ -207,6 +216,7 @@ class LocalFarm:
         emulator.read()
         if not self._closing.is_set():
             self._log(f"The emulator has ended, and the farm with it. {self._last_words()}")
+        self.ended.set()
 
     def _last_words(self) -> str:
         lines = (self.work_dir / "emulator.log").read_text(errors="replace").splitlines()
@@ -222,7 +232,7 @@ class LocalFarm:
             "logs": str(self.work_dir),
             "environment": {
                 **self._surroundings,
-                **farm_environment(self.endpoint, key=WORKER_KEY),
+                **farm_environment(self.endpoint, secret=self._secret, key=WORKER_KEY),
                 "TMPDIR": str(self.work_dir / "tmp"),
                 **{name: self.outputs[output] for name, output in WORKER_VARIABLES.items() if output in self.outputs},
                 **self._worker_env,
@@ -284,7 +294,8 @@ def _end(part: "subprocess.Popen[bytes]", *, patience: float) -> None:
     try:
         part.wait(patience)
     except subprocess.TimeoutExpired:
-        part.kill()
+        # With what it started: a part leads a group of its own, and is not reaped yet.
+        os.killpg(part.pid, signal.SIGKILL)
         part.wait()
     finally:
         _pipe(part.stdout).close()

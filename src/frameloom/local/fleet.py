@@ -29,6 +29,9 @@ from frameloom.services.cores import usable_cores
 # How long workers may take to give their messages back, in seconds.
 GRACE = 5.0
 
+# How long what a worker left behind may take to be gone once it is killed, in seconds.
+_GONE_WITHIN = 1.0
+
 # A worker that lived for so many seconds was a good one: its successor starts at once.
 _GOOD_LIFE = 10.0
 _LONGEST_PAUSE = 5.0
@@ -112,6 +115,7 @@ class Fleet:
             with self._lock:
                 del self._running[process.pid]
                 code = process.wait()
+            _wait_for_group(process.pid)
             _tell(worker=number, pid=process.pid, code=code)
             lived = time.monotonic() - started
             pause = 0.0 if lived > _GOOD_LIFE else min(_LONGEST_PAUSE, 2 * pause + 0.1)
@@ -135,6 +139,18 @@ def _kill_group(leader: int) -> None:
     # PermissionError: on macOS, a group of which only zombies are left.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
+
+
+def _wait_for_group(leader: int) -> None:
+    """Return when no process of a group that was killed is left; its number is nobody else's before."""
+    # Where nobody collects the dead, as in a container without an init, they stay in the group.
+    deadline = time.monotonic() + _GONE_WITHIN
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(leader, 0)
+        except (ProcessLookupError, PermissionError):
+            return
+        time.sleep(0.01)
 
 
 def _tell(**event: int | str) -> None:

@@ -8,7 +8,8 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from multiprocessing import forkserver, get_context
+from multiprocessing import active_children, forkserver, get_context, resource_tracker
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from frameloom.local.environment import access_key
@@ -17,6 +18,9 @@ from frameloom.local.lambda_zygote import WARM
 
 # AWS gives a function's module ten seconds to import; a laptop that renders on all cores needs more.
 INIT_SECONDS = 60
+
+# How long the processes that were killed may take to be gone, in seconds.
+_GONE_WITHIN = 2.0
 
 # The environment variables of this machine that a function may see.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "NO_PROXY", "no_proxy")
@@ -35,6 +39,26 @@ def start_forkserver(warm: str) -> None:
     """
     os.environ[WARM] = warm
     forkserver.ensure_running()
+
+
+def end_forkserver() -> None:
+    """Kill all runtimes and what they are forked from, and return when they are gone; none can be started any more.
+
+    Left to itself, that process ends some time after this one, when it has noticed.
+    """
+    # For good: a state machine that still runs may call a function at any time.
+    _starting.acquire()
+    runtimes = active_children()
+    for runtime in runtimes:
+        _kill(runtime)
+    deadline = time.monotonic() + _GONE_WITHIN
+    for runtime in runtimes:
+        runtime.join(max(0, deadline - time.monotonic()))
+    for pid in (forkserver._forkserver._forkserver_pid, resource_tracker._resource_tracker._pid):  # type: ignore[attr-defined]  # noqa: SLF001
+        if pid is not None:
+            with suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
 
 class LambdaHost:
@@ -175,12 +199,7 @@ class _Runtime:
 
     def kill(self) -> None:
         self._ended = True
-        pid = self._process.pid
-        if pid is not None:
-            # The group, once it has one; the process itself, in the instant before.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
-            self._process.kill()
+        _kill(self._process)
 
     def _timed_out(self, request_id: str, seconds: int) -> Answer:
         self.kill()
@@ -196,3 +215,11 @@ class _Runtime:
             how = f"signal: {signal.strsignal(-code)}".lower()
         message = f"RequestId: {request_id} Error: Runtime exited with error: {how}"
         return failure("Runtime.ExitError", message, request_id=request_id)
+
+
+def _kill(runtime: BaseProcess) -> None:
+    if runtime.pid is not None:
+        # The group, once it has one; the process itself, in the instant before.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(runtime.pid, signal.SIGKILL)
+        runtime.kill()

@@ -14,9 +14,10 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 
 from frameloom.local import mends
+from frameloom.local.access import AccessControl
 from frameloom.local.connections import ConnectionHandler
 from frameloom.local.environment import farm_environment
-from frameloom.local.lambda_host import LambdaHost
+from frameloom.local.lambda_host import LambdaHost, end_forkserver
 from frameloom.local.mends import sqs
 from frameloom.local.recorder import Recorder
 
@@ -27,7 +28,14 @@ _RECURSION_LIMIT = 1_000_000
 
 
 def serve(
-    *, port: int, fd: int | None, work_dir: Path, announce: int, record: Path | None = None, cache: Path | None = None
+    *,
+    port: int,
+    fd: int | None,
+    work_dir: Path,
+    announce: int,
+    secret: str,
+    record: Path | None = None,
+    cache: Path | None = None,
 ) -> None:
     """Answer on `port` of 127.0.0.1 until told to end, then end this process with all that it started.
 
@@ -36,6 +44,7 @@ def serve(
         fd: a socket that listens already, in the place of a port.
         work_dir: for logs and temporary files.
         announce: the file descriptor that the port goes to, as a line, once it answers.
+        secret: what calls must be signed with.
         record: the file that every call is written down in; see `frameloom.local.recorder`.
         cache: a folder for what the next emulator would otherwise work out again.
     """
@@ -50,13 +59,15 @@ def serve(
     app = DomainDispatcherApplication(create_backend_app)
     if record is not None:
         app = Recorder(app, record)
+    app = AccessControl(app, secret)
     server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=ConnectionHandler, fd=fd)
     # Tasks of state machines call the other services through HTTP, on the port that this names.
     answers_on = server.socket.getsockname()[1]
     os.environ["MOTO_PORT"] = str(answers_on)
-    environment = {**farm_environment(f"http://{_LOCALHOST}:{answers_on}"), "TMPDIR": str(work_dir / "tmp")}
+    environment = farm_environment(f"http://{_LOCALHOST}:{answers_on}", secret=secret)
+    environment["TMPDIR"] = str(work_dir / "tmp")
     functions = LambdaHost(environment=environment, log=work_dir / "functions.log")
-    mends.apply(functions, cache=cache)
+    mends.apply(functions, secret=secret, cache=cache)
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
@@ -66,7 +77,7 @@ def serve(
         server.serve_forever()
     finally:
         try:
-            functions.close()
+            end_forkserver()
         finally:
             # At once: state machines may still run, in threads that nobody waits for.
             os._exit(0)

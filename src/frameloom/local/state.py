@@ -1,75 +1,151 @@
-"""Where a running farm leaves word of itself for other commands: a file under FRAMELOOM_HOME."""
+"""How other commands find the farm that `frameloom farm up` runs: a file with its address, key and process id.
 
+The farm's process holds a lock on another file for its lifetime. The kernel releases the lock when the process ends,
+so a state file without a lock is stale, and its process id may have been reused.
+"""
+
+import fcntl
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
+
+from frameloom.local.home import home, is_ours, private_home, write_whole
+from frameloom.model.errors import FarmUnavailable
+
+_PROC = Path("/proc")
+# How long a farm that starts waits for commands that only test the lock, in seconds.
+_LOOKING = 1.0
+# Timeout for a connection to the endpoint, in seconds. The kernel accepts it, however busy the farm is.
+_ACCEPTS_WITHIN = 5.0
 
 
-def home() -> Path:
-    """Return the folder of what Frameloom keeps between its commands; it need not exist yet."""
-    if given := os.environ.get("FRAMELOOM_HOME"):
-        return Path(given)
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "frameloom"
+def _this_process() -> str:
+    return started(os.getpid())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FarmState:
-    """A farm that runs in process `pid`: its stack's outputs, and the variables that a client of it needs.
+    """A farm that runs: its stack's outputs, and the variables that a client of it needs, its key among them.
 
-    `workers` is how many it has or may come to have, None where that is not said.
+    `workers` is how many it has or may start, None if unknown. `pid` and `began`, the start time of that process,
+    identify the process, since process ids are reused.
     """
 
-    pid: int
     endpoint: str
     outputs: Mapping[str, str]
     environment: Mapping[str, str]
     workers: int | None = None
+    pid: int = field(default_factory=os.getpid)
+    began: str = field(default_factory=_this_process)
 
     @classmethod
     def load(cls) -> Self | None:
-        """Return the farm that runs, None where there is none, or only the word of one that is dead."""
+        """Return the running farm, None if there is none; a stale state file is removed."""
+        folder = home()
+        if not (is_ours(folder) and is_ours(_lock_file(folder)) and is_ours(_state_file(folder))):
+            return None
+        with _lock_file(folder).open("rb") as lock:
+            if _locked(lock.fileno(), fcntl.LOCK_SH):
+                _state_file(folder).unlink(missing_ok=True)
+                return None
         try:
-            state = cls(**json.loads(_file().read_text(encoding="utf-8")))
+            state = cls(**json.loads(_state_file(folder).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
-        return state if _runs(state.pid) else None
+        return state if started(state.pid) == state.began else None
 
     def save(self) -> None:
-        """Leave word of this farm, over that of another."""
-        file = _file()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, json.dumps(asdict(self), indent=2))
+        """Write the state file; call it inside a `held` block."""
+        write_whole(_state_file(private_home()), json.dumps(asdict(self), indent=2))
 
-    def remove(self) -> None:
-        """Take this farm's word back; that of another stays."""
-        try:
-            is_ours = json.loads(_file().read_text(encoding="utf-8")).get("pid") == self.pid
-        except (OSError, ValueError, AttributeError):
-            return
-        if is_ours:
-            _file().unlink(missing_ok=True)
-
-
-def write_whole(file: Path, content: str | bytes) -> None:
-    """Write a file so that whoever reads it finds all of the content, or what was there before."""
-    unfinished = file.with_name(f"{file.name}.{os.getpid()}")
-    unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
-    unfinished.replace(file)
-
-
-def _file() -> Path:
-    return home() / "farm.json"
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    def answers(self) -> bool:
+        """Return whether the farm's endpoint accepts a connection."""
+        parts = urlsplit(self.endpoint)
+        with suppress(OSError), socket.create_connection((parts.hostname, parts.port), timeout=_ACCEPTS_WITHIN):
+            return True
         return False
-    except PermissionError:
-        return True
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the farm's process, never to another process that has its id by now."""
+        with suppress(ProcessLookupError):
+            if not hasattr(os, "pidfd_open"):
+                if started(self.pid) == self.began:
+                    os.kill(self.pid, number)
+                return
+            # Refers to one process, even after that has ended and its id was reused.
+            process = os.pidfd_open(self.pid)
+            try:
+                if started(self.pid) == self.began:
+                    signal.pidfd_send_signal(process, number)
+            finally:
+                os.close(process)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Hold the lock of the one farm that this home may have.
+
+    Raises:
+        FarmUnavailable: another farm holds it, or the home belongs to another user.
+    """
+    folder = private_home()
+    deadline = time.monotonic() + _LOOKING
+    with _lock_file(folder).open("ab") as lock:
+        while not _locked(lock.fileno(), fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise FarmUnavailable(problem="A local farm is starting or ending already: try again when it has.")
+            time.sleep(0.02)
+        _state_file(folder).unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            _state_file(folder).unlink(missing_ok=True)
+
+
+def is_held() -> bool:
+    """Return whether a farm's process runs, even if it has not saved its state."""
+    try:
+        with _lock_file(home()).open("rb") as lock:
+            return not _locked(lock.fileno(), fcntl.LOCK_SH)
+    except OSError:
+        return False
+
+
+def started(pid: int) -> str:
+    """Return a process's start time as the system reports it; empty if there is no such process.
+
+    Source: proc_pid_stat(5), field 22.
+    """
+    if not _PROC.joinpath("self", "stat").exists():
+        command = ["/bin/ps", "-o", "lstart=", "-p", str(pid)]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        # What stands before the last parenthesis is a name, which may hold anything.
+        return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _locked(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     return True
+
+
+def _state_file(folder: Path) -> Path:
+    return folder / "farm.json"
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder / "farm.lock"

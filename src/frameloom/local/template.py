@@ -36,8 +36,9 @@ LEFT_OUT = {
     "AWS::SNS::TopicPolicy": "as the alarms",
     "AWS::SNS::Subscription": "as the alarms",
 }
-# Parameters whose default is another here, where the template has them.
-LOCAL_DEFAULTS = {"Cluster": "none"}
+# Parameters whose default is another here, where the template has them. A scene's code would run as the user of this
+# machine: that is for the command line to allow, whoever has the farm's key.
+LOCAL_DEFAULTS = {"Cluster": "none", "TrustedScripts": "refuse"}
 
 
 def local_template(

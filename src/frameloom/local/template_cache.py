@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from frameloom.local.state import write_whole
+from frameloom.local.home import write_whole
 from frameloom.model.errors import FarmUnavailable
 
 # Changes whenever frameloom.local.template makes something else of the same template.
-_VERSION = 2
+_VERSION = 3
 
 
 def cached_template(path: Path, parameters: Mapping[str, str], *, folder: Path) -> dict[str, Any]:

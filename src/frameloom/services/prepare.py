@@ -135,12 +135,14 @@ def prepare(
     buckets: Buckets,
     blender: str,
     device: Device,
+    trusts_scripts: bool = True,
 ) -> dict[str, Any]:
     """Write the job's manifest and return what the state machine carries from state to state.
 
     Args:
         event: the execution's input, in any of its three shapes.
         blender, device: what the farm's workers hold and render on.
+        trusts_scripts: whether a request may have the code in its scene run.
 
     Returns:
         The state, or `{"skipped"}` where the job is started by whoever uploaded its scene.
@@ -155,6 +157,12 @@ def prepare(
     if is_upload(event) and stored.metadata.get(START) == START_NO:
         return {"skipped": f"{key} was uploaded by someone who starts its job"}
     request = parse_request(event, metadata=stored.metadata)
+    if request.trust_scripts is True and not trusts_scripts:
+        problem = (
+            "this farm runs no code of scenes: start it with `frameloom farm up --trust-scripts`, or deploy it with "
+            "TrustedScripts=allow"
+        )
+        raise InvalidRequest(field="trust_scripts", problem=problem)
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "scene.blend")
         store.download(buckets.scenes, key, scene, version=stored.version)

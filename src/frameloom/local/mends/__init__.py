@@ -15,16 +15,18 @@ from frameloom.local.mends import (
     lambda_,
     s3,
     s3_objects,
+    signing,
     sqs,
     stepfunctions,
 )
 
 
-def apply(functions: LambdaHost, *, cache: Path | None = None) -> None:
+def apply(functions: LambdaHost, *, secret: str, cache: Path | None = None) -> None:
     """Mend the moto of this process.
 
     Args:
         functions: what its Lambda functions run on.
+        secret: what the calls of its state machines are signed with.
         cache: a folder for what the next process would otherwise work out again.
     """
     if cache is not None:
@@ -36,5 +38,6 @@ def apply(functions: LambdaHost, *, cache: Path | None = None) -> None:
     events.apply()
     lambda_.apply(functions)
     event_sources.apply()
+    signing.apply(secret)
     stepfunctions.apply()
     first_calls.apply(functions)

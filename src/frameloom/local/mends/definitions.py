@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from frameloom.local.state import write_whole
+from frameloom.local.home import write_whole
 
 # The name of a value in a definition; DefinitionSubstitutions gives the values.
 NAME = re.compile(r"\$\{(\w+)\}")

@@ -1,0 +1,31 @@
+"""What the end of a local farm loses, in words."""
+
+import pytest
+
+from frameloom.cli.losses import losses
+from tests.unit.cli_farm import MemoryFarm
+
+
+@pytest.mark.parametrize(
+    ("scenes", "frames", "words"),
+    [
+        ([], [], ""),
+        (["a.blend"], [], "1 scene"),
+        (["a.blend", "b/c.BLEND", "a.mp4"], [], "2 scenes and 1 film"),
+        (["a.blend", "a.mov", "wood.png"], ["a/1.png", "a/2.png"], "1 scene, 2 frames, 1 film and 1 other file"),
+    ],
+)
+def test_what_a_farm_holds_is_counted_by_kind(scenes: list[str], frames: list[str], words: str) -> None:
+    farm = MemoryFarm(image=b"").farm()
+    for bucket, keys in ((farm.buckets.scenes, scenes), (farm.buckets.frames, frames)):
+        for key in keys:
+            farm.store.put(bucket, key, b"-")
+    assert losses(farm) == words
+
+
+def test_more_than_anybody_waits_for_is_not_counted_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("frameloom.cli.losses._COUNTED", 2)
+    farm = MemoryFarm(image=b"").farm()
+    for number in range(3):
+        farm.store.put(farm.buckets.frames, f"a/{number}.png", b"-")
+    assert losses(farm) == "2 or more frames"
