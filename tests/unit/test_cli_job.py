@@ -73,6 +73,12 @@ def test_a_render_leaves_frames_video_and_report_and_says_where(terminal: Termin
     ]
 
 
+def test_a_single_frame_is_counted_as_one(terminal: Terminal) -> None:
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--frames", "3", "--set", "on_missing=stitch")
+    assert ran.out.splitlines()[0].startswith(("1 frame rendered in", "1 reused in"))
+    assert "1 of 1 frame\n" in ran.err
+
+
 def test_the_job_asks_for_what_the_options_say(terminal: Terminal) -> None:
     frames = "--start 2 --end 4 --step 2 --camera Camera --resolution 50 --samples 3 --engine cycles"
     video = "--fps 29.97 --quality 30 --on-missing stitch"

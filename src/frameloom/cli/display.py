@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 from rich.text import Text
 
+from frameloom.model.counts import counted
 from frameloom.model.messages import LogRecord
 from frameloom.model.status import JobStatus
 from frameloom.services.follow import Snapshot
@@ -168,7 +169,7 @@ def facts_of(snapshot: Snapshot) -> list[str]:
     """Return a job's figures, as far as they are known."""
     facts = []
     if snapshot.total is not None:
-        facts.append(f"{snapshot.done:,} of {snapshot.total:,} frames")
+        facts.append(f"{snapshot.done:,} of {counted(snapshot.total, 'frame')}")
     if snapshot.reused and snapshot.job is not None and snapshot.job.renders:
         facts.append(f"{snapshot.reused:,} reused")
     if snapshot.rate is not None and snapshot.left and not snapshot.execution.status.ended:

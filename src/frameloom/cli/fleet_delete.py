@@ -11,6 +11,7 @@ from frameloom.cli.display import make_display
 from frameloom.kube.api import Cluster, kind_name
 from frameloom.kube.readiness import Deadline
 from frameloom.kube.removal import Fleet, find_fleet, remove
+from frameloom.model.counts import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def describe(cluster: Cluster, fleet: Fleet) -> list[str]:
     lines = [f"In the cluster {cluster.name}:"]
     lines += [f"  {kind_name(each)}" for each in fleet.objects]
     if fleet.pods:
-        lines.append(f"  {fleet.pods:,} pods; the chunks that their workers have begun go back to the queue")
+        lines.append(f"  {counted(fleet.pods, 'pod')}; the chunks that their workers have begun go back to the queue")
     if fleet.with_keda:
         lines.append("  KEDA, which `frameloom fleet deploy` installed and nothing else uses")
     return lines

@@ -19,6 +19,7 @@ from frameloom.cli.request import build_request, find_scene
 from frameloom.cli.results import Results
 from frameloom.cli.target import Farm, Target, find_target
 from frameloom.model import keys
+from frameloom.model.counts import counted
 from frameloom.model.job import Job
 from frameloom.model.report import FrameCounts, JobReport
 from frameloom.model.request import START, START_NO, JobRequest
@@ -249,7 +250,7 @@ def tell_ending(ending: Ending, *, json: bool, quiet: bool) -> None:
 def _lines(ending: Ending) -> Iterator[str]:
     if ending.status is JobStatus.SUCCEEDED:
         frames = ending.frames
-        counts = [f"{frames.rendered:,} frames rendered"] if frames.rendered else []
+        counts = [f"{counted(frames.rendered, 'frame')} rendered"] if frames.rendered else []
         counts += [f"{frames.reused:,} reused"] if frames.reused else []
         counts += [f"{frames.missing:,} missing"] if frames.missing else []
         yield f"{', '.join(counts)} in {duration(ending.seconds)}"
