@@ -120,7 +120,8 @@ def _delete(bucket: str, batch: list[dict[str, str]]) -> int:
     if errors := answer.get("Errors"):
         first = errors[0]
         raise FarmUnavailable(
-            problem=f"S3 keeps {counted(len(errors), 'object')} of {bucket}, {first['Key']!r} among them: {first['Message']}."
+            problem=f"S3 keeps {counted(len(errors), 'object')} of {bucket}, {first['Key']!r} among them: "
+            f"{first['Message']}."
         )
     return len(batch)
 

@@ -1,13 +1,12 @@
 """What a command says at its end: one sentence on stderr, JSON on stdout, and an exit code."""
 
-import json as json_format
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import typer
 
+from frameloom.cli.terminal import say_json, warn
 from frameloom.model.errors import FarmError, JobImpossible
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
@@ -51,9 +50,9 @@ def tell_error(error: str, cause: str, *, json: bool) -> None:
     if json:
         tell_json({"error": error, "cause": cause})
     sentence = " ".join(cause.split())
-    print(f"frameloom: {sentence}", file=sys.stderr)
+    warn(f"frameloom: {sentence}")
 
 
 def tell_json(document: Any) -> None:
     """Write a JSON document to stdout."""
-    print(json_format.dumps(document, indent=2, ensure_ascii=False))
+    say_json(document)

@@ -1,6 +1,5 @@
 """What `frameloom fleet delete` does: the workers go, and what made them."""
 
-import sys
 from dataclasses import dataclass
 
 from frameloom.aws.stack import find_stack
@@ -8,6 +7,7 @@ from frameloom.cli.answers import tell_json
 from frameloom.cli.clusters import find_cluster
 from frameloom.cli.confirm import check_askable, confirm
 from frameloom.cli.display import make_display
+from frameloom.cli.terminal import say, warn
 from frameloom.kube.api import Cluster, kind_name
 from frameloom.kube.readiness import Deadline
 from frameloom.kube.removal import Fleet, find_fleet, remove
@@ -40,7 +40,7 @@ def run(order: Order, *, json: bool) -> None:
             fleet = find_fleet(cluster, stack=stack.name, namespace=stack.namespace)
         gone = []
         if fleet.objects:
-            print("\n".join(describe(cluster, fleet)), file=sys.stderr)
+            warn(*describe(cluster, fleet))
             confirm("Delete all of this? [y/N]", answer="y", yes=order.yes)
             with make_display(quiet=False, json=json) as display:
                 gone = remove(
@@ -52,9 +52,9 @@ def run(order: Order, *, json: bool) -> None:
         objects = [{"kind": each["kind"], "name": each["metadata"]["name"]} for each in gone]
         tell_json({"stack": stack.name, "cluster": cluster.name, "deleted": objects})
     elif gone:
-        print(f"The fleet of the stack {stack.name} is gone from the cluster {cluster.name}.")
+        say(f"The fleet of the stack {stack.name} is gone from the cluster {cluster.name}.")
     else:
-        print(f"There is nothing of the stack {stack.name} in the cluster {cluster.name}.")
+        say(f"There is nothing of the stack {stack.name} in the cluster {cluster.name}.")
 
 
 def describe(cluster: Cluster, fleet: Fleet) -> list[str]:

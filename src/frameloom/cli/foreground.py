@@ -3,7 +3,6 @@
 import os
 import shlex
 import signal
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from contextlib import suppress
 
 from frameloom.cli.interrupts import Interrupts
 from frameloom.cli.target import OwnTarget
+from frameloom.cli.terminal import say, warn
 from frameloom.local.state import FarmState
 from frameloom.model.errors import FarmUnavailable
 
@@ -44,11 +44,11 @@ def run(*, workers: int | None) -> None:
     target = OwnTarget(workers)
     with Interrupts() as interrupts, suppress(KeyboardInterrupt):
         interrupts.surely(lambda: _serve(target), target.close)
-    print("The farm is down.")
+    say("The farm is down.")
 
 
 def _serve(target: OwnTarget) -> None:
-    target.open(lambda text: print(text, file=sys.stderr))
+    target.open(warn)
     running = target.running()
     state = FarmState(
         pid=os.getpid(),
@@ -59,7 +59,7 @@ def _serve(target: OwnTarget) -> None:
     )
     state.save()
     try:
-        print(describe(state.endpoint, outputs=state.outputs, environment=state.environment), flush=True)
+        say(*describe(state.endpoint, outputs=state.outputs, environment=state.environment).splitlines())
         threading.Event().wait()
     finally:
         state.remove()
@@ -100,4 +100,4 @@ def end() -> None:
         if time.monotonic() > deadline:
             raise FarmUnavailable(problem=f"The farm (process {state.pid}) has not ended in {ENDS_WITHIN:.0f} seconds.")
         time.sleep(0.05)
-    print("The farm is down.")
+    say("The farm is down.")

@@ -18,6 +18,7 @@ from frameloom.cli.interrupts import Interrupts
 from frameloom.cli.request import build_request, find_scene
 from frameloom.cli.results import Results
 from frameloom.cli.target import Farm, Target, find_target
+from frameloom.cli.terminal import say
 from frameloom.model import keys
 from frameloom.model.counts import counted
 from frameloom.model.job import Job
@@ -241,8 +242,7 @@ def tell_ending(ending: Ending, *, json: bool, quiet: bool) -> None:
     if json:
         tell_json(ending.to_json())
     elif not quiet:
-        for line in _lines(ending):
-            print(line)
+        say(*_lines(ending))
     if ending.status is not JobStatus.SUCCEEDED:
         tell_error(ending.error or "Failed", ending.cause or f"Job {ending.job_id} {ending.status}.", json=False)
 

@@ -13,6 +13,9 @@ FRAMES, LOOKS, RESULTS, FARM, OTHER = (
     "What is shown",
 )
 
+Job = Annotated[
+    str, typer.Argument(metavar="JOB", help="A job's id, as `frameloom status` lists it, or its first characters.")
+]
 Scene = Annotated[Path, typer.Argument(metavar="SCENE.blend", help="The scene; what it refers to is uploaded with it.")]
 Frames = Annotated[
     str | None,

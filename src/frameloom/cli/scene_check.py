@@ -12,6 +12,7 @@ import typer
 
 from frameloom.cli.answers import REFUSED, tell_error, tell_json
 from frameloom.cli.request import build_request, find_scene
+from frameloom.cli.terminal import say
 from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible, MissingAssets
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.services.assets import Found, find_assets, listed
@@ -59,8 +60,7 @@ def run(scene: Path, *, blender: str | None, json: bool) -> None:
     if json:
         tell_json(finding.to_json())
     else:
-        for line in _lines(finding):
-            print(line)
+        say(*_lines(finding))
     if finding.refusal is not None:
         tell_error(type(finding.refusal).__name__, str(finding.refusal), json=False)
         raise typer.Exit(REFUSED)

@@ -1,7 +1,5 @@
 """What a watch shows: a table in place on a terminal, a line now and then on a pipe, a JSON line for each look."""
 
-import json as json_format
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -12,7 +10,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from frameloom.cli.console import make_console
 from frameloom.cli.display import LIFE_EVERY
+from frameloom.cli.terminal import say_json, warn
 from frameloom.cli.watch_sample import GROUPS, Sample
 
 # Looks that the small curves go back; a terminal has 80 columns.
@@ -38,7 +38,7 @@ def make_view(title: str, *, json: bool) -> View:
     """Return the view that suits stdout."""
     if json:
         return JsonView()
-    console = Console(highlight=False)
+    console = make_console()
     return TableView(title, console) if console.is_terminal else LineView(console)
 
 
@@ -54,8 +54,7 @@ class JsonView:
 
     def show(self, sample: Sample) -> None:
         """Write a line."""
-        # At once: whoever reads it waits for it.
-        print(json_format.dumps(sample.row(), ensure_ascii=False), flush=True)
+        say_json(sample.row(), indent=None)
 
 
 class LineView:
@@ -79,7 +78,7 @@ class LineView:
         # Once, however long it lasts.
         news, self._problem = sample.problem != self._problem, sample.problem
         if news and sample.problem is not None:
-            print(f"frameloom: {sample.problem}", file=sys.stderr)
+            warn(f"frameloom: {sample.problem}")
         if said and (said != self._said or now >= self._told + LIFE_EVERY):
             self._said, self._told = said, now
             self._console.print(f"{sample.time:%H:%M:%S}  {said}", markup=False, soft_wrap=True)
