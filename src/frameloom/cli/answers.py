@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from frameloom.cli.terminal import say_json, warn
+from frameloom.cli.typed import as_typed
 from frameloom.model.errors import FarmError, JobImpossible
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
@@ -25,7 +26,8 @@ def answering(*, json: bool) -> Iterator[None]:
     try:
         yield
     except FarmError as error:
-        tell_error(type(error).__name__, str(error), json=json)
+        name = type(error).__name__
+        tell_error(name, as_typed(name, str(error)), json=json)
         raise typer.Exit(REFUSED if isinstance(error, JobImpossible) else FAILED) from None
     except KeyboardInterrupt as error:
         tell_error("Canceled", str(error) or "Interrupted before a job was started.", json=json)

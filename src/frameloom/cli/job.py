@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from frameloom.cli.request import build_request, find_scene
 from frameloom.cli.results import Results
 from frameloom.cli.target import Farm, Target, find_target
 from frameloom.cli.terminal import say
+from frameloom.cli.typed import as_typed
 from frameloom.model import keys
 from frameloom.model.counts import counted
 from frameloom.model.job import Job
@@ -239,6 +240,8 @@ def _counts(snapshot: Snapshot) -> FrameCounts:
 
 def tell_ending(ending: Ending, *, json: bool, quiet: bool) -> None:
     """Print where the results lie and, of a job that failed, why."""
+    if ending.error is not None:
+        ending = replace(ending, cause=as_typed(ending.error, ending.cause or ""))
     if json:
         tell_json(ending.to_json())
     elif not quiet:

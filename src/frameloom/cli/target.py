@@ -189,7 +189,7 @@ class OwnTarget:
             return importlib.metadata.version("bpy")
         except importlib.metadata.PackageNotFoundError:
             raise FarmUnavailable(
-                problem="Blender is not installed here: `pip install frameloom[worker]` with Python 3.11, "
+                problem="Blender is not installed here: `make env` in the checkout brings it, "
                 "or render on a deployed farm with --stack."
             ) from None
 
