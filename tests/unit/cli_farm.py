@@ -34,6 +34,7 @@ class MemoryFarm:
     """
 
     image: bytes
+    stays: bool = False
     keeps_frames: bool = False
     chunks_at_once: int | None = None
     breaks: FarmError | None = None

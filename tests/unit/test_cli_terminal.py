@@ -109,7 +109,9 @@ def test_every_output_of_a_command_goes_through_one_module() -> None:
         if path.name in ("terminal.py", "console.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
             if called in {
                 "print",
                 "Console",

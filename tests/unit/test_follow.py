@@ -117,7 +117,7 @@ def test_scouts_are_rendered_frames_and_not_reused_ones(*, from_the_start: bool)
     farm.executions.start(JOB, {})
     made = plan(JOB, 0, store=farm.store, buckets=BUCKETS)
     assert (made["round"], made["count"]) == (0, 3)
-    steps = iter(
+    steps: Iterator[Callable[[], object]] = iter(
         [
             lambda: put_frames(farm.store, job, [1, 1501, 3000]),
             lambda: plan(JOB, 1, store=farm.store, buckets=BUCKETS),

@@ -5,8 +5,9 @@ import struct
 import tempfile
 from dataclasses import replace
 from fractions import Fraction
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 import pytest
 import zstandard
@@ -168,7 +169,7 @@ def test_nothing_is_left_behind_printed_or_logged(
 def test_what_the_library_says_of_a_damaged_file_names_the_file_and_goes_to_no_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def condense_and_cut(source: BinaryIO, target: BinaryIO, *, limit: int) -> Header:
+    def condense_and_cut(source: BufferedReader, target: IO[bytes], *, limit: int) -> Header:
         header = condense(source, target, limit=limit)
         target.truncate(target.tell() - 5)
         return header
@@ -177,9 +178,12 @@ def test_what_the_library_says_of_a_damaged_file_names_the_file_and_goes_to_no_l
     path = tmp_path / "shot.blend"
     path.write_bytes(small())
     said: list[str] = []
-    monkeypatch.setattr(
-        "frameloom.services.scene_reader.references", lambda blend, _: said.append(f"{blend} {blend.filepath}") or ()
-    )
+
+    def references(blend: Any, _: str) -> tuple[()]:
+        said.append(f"{blend} {blend.filepath}")
+        return ()
+
+    monkeypatch.setattr("frameloom.services.scene_reader.references", references)
     read_scene(path)
     assert not caplog.records
     assert said == ["<BlendFile 'shot.blend'> shot.blend"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from frameloom.cli.interrupts import Left
 from frameloom.cli.terminal import say_json, warn
 from frameloom.cli.typed import as_typed
 from frameloom.model.errors import FarmError, JobImpossible
@@ -30,7 +31,8 @@ def answering(*, json: bool) -> Iterator[None]:
         tell_error(name, as_typed(name, str(error)), json=json)
         raise typer.Exit(REFUSED if isinstance(error, JobImpossible) else FAILED) from None
     except KeyboardInterrupt as error:
-        tell_error("Canceled", str(error) or "Interrupted before a job was started.", json=json)
+        name = "Left" if isinstance(error, Left) else "Canceled"
+        tell_error(name, str(error) or "Interrupted before a job was started.", json=json)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         raise

@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from frameloom import __version__
-from frameloom.cli import cancel, check, farm, fleet, logs, render, retry, sequence, status
+from frameloom.cli import cancel, check, farm, fetch, fleet, logs, render, retry, sequence, status
 from frameloom.cli.answers import REFUSED, tell_error
 from frameloom.cli.sections import SectionedCommand, examples
 from frameloom.cli.terminal import say
@@ -50,6 +50,7 @@ app.command(cls=SectionedCommand, epilog=sequence.EXAMPLES)(sequence.sequence)
 app.command(cls=SectionedCommand, epilog=check.EXAMPLES)(check.check)
 app.command(cls=SectionedCommand, epilog=status.EXAMPLES)(status.status)
 app.command(cls=SectionedCommand, epilog=logs.EXAMPLES)(logs.logs)
+app.command(cls=SectionedCommand, epilog=fetch.EXAMPLES)(fetch.fetch)
 app.command(cls=SectionedCommand, epilog=cancel.EXAMPLES)(cancel.cancel)
 app.command(cls=SectionedCommand, epilog=retry.EXAMPLES)(retry.retry)
 app.add_typer(farm.app, name="farm")

@@ -13,8 +13,9 @@ from typing import Any
 import typer
 
 from frameloom.cli.answers import FAILED, tell_error, tell_json
+from frameloom.cli.detached import commands, tell_started
 from frameloom.cli.display import Display, duration, make_display
-from frameloom.cli.interrupts import Interrupts
+from frameloom.cli.interrupts import HungUp, Interrupts, Left
 from frameloom.cli.request import build_request, find_scene
 from frameloom.cli.results import Results
 from frameloom.cli.target import Farm, Target, find_target
@@ -22,6 +23,7 @@ from frameloom.cli.terminal import say
 from frameloom.cli.typed import as_typed
 from frameloom.model import keys
 from frameloom.model.counts import counted
+from frameloom.model.errors import InvalidRequest
 from frameloom.model.job import Job
 from frameloom.model.report import FrameCounts, JobReport
 from frameloom.model.request import START, START_NO, JobRequest
@@ -31,6 +33,10 @@ from frameloom.services.fetch import FrameFetcher, fetch_file, offer_frames, who
 from frameloom.services.follow import Snapshot, follow
 from frameloom.services.prepare import Settled, settle, with_assets
 from frameloom.services.upload import DIGEST, upload_assets
+
+ENDS_WITH_THE_COMMAND = (
+    "the farm that this command starts would end with it: start one with `frameloom farm up`, or name one with --stack"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,7 @@ class Order:
     local: bool
     stack: str | None
     workers: int | None = None
+    detach: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +85,7 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
 
     Raises:
         FarmError: it was refused before anything was started, or the farm cannot be used.
+        Left: the terminal was closed, and the job goes on.
         typer.Exit: it failed, which was said.
     """
     began = time.monotonic()
@@ -85,6 +93,8 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
         scene = find_scene(order.scene)
         request = build_request(scene, order.fields, order.settings)
         target = find_target(stack=order.stack, local=order.local, workers=order.workers)
+        if order.detach and not target.stays:
+            raise InvalidRequest(field="--detach", problem=ENDS_WITH_THE_COMMAND)
         if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
             request = request.model_copy(update={"max_workers": target.chunks_at_once})
         settled = settle(request, scene, blender=target.blender(), device=target.device())
@@ -94,7 +104,15 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
             errand = Errand(
                 scene=scene, request=request, settled=settled, results=results, display=display, began=began
             )
-            ending = interrupts.surely(lambda: errand.run(target, interrupts), target.close)
+            try:
+                ending = interrupts.surely(lambda: errand.run(target, interrupts, detach=order.detach), target.close)
+            except JobLeft as left:
+                fetch = commands(left.job_id, stack=order.stack, out=order.out)["fetch"]
+                raise Left(f"Job {left.job_id} goes on; `{fetch}` follows it and brings its results.") from None
+    if not ending.status.ended:
+        afterwards = commands(ending.job_id, stack=order.stack, out=order.out)
+        tell_started(ending.job_id, afterwards, json=json, quiet=quiet)
+        return
     tell_ending(ending, json=json, quiet=quiet)
     if ending.status is not JobStatus.SUCCEEDED:
         raise typer.Exit(FAILED)
@@ -102,6 +120,14 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
 
 class Canceled(KeyboardInterrupt):
     """The user interrupted a job that had begun; the message says what is left of it."""
+
+
+class JobLeft(KeyboardInterrupt):
+    """The terminal of a job was closed that goes on without it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
 
 
 class Errand:
@@ -116,8 +142,12 @@ class Errand:
         # Frames that are known to lie whole in the folder.
         self._have: set[int] = set()
 
-    def run(self, target: Target, interrupts: Interrupts) -> Ending:
-        """Run the job on a farm to its end; on an interrupt, cancel it and keep what is whole."""
+    def run(self, target: Target, interrupts: Interrupts, *, detach: bool = False) -> Ending:
+        """Run the job on a farm to its end, or only start it; on an interrupt, cancel it and keep what is whole.
+
+        Raises:
+            JobLeft: the terminal was closed, and the farm goes on without this command: so does the job.
+        """
         self._display.say("Reaching the farm")
         target.open(self._display.note)
         if self._settled.references:
@@ -130,14 +160,25 @@ class Errand:
         try:
             farm.executions.start(job_id, self._request.to_json())
             # Said at once: a job in AWS goes on where this command cannot follow it any more.
+            if detach:
+                seconds = time.monotonic() - self._began
+                return Ending(job_id=job_id, status=JobStatus.RUNNING, frames=FrameCounts(), seconds=seconds)
             self._display.note(f"Job {job_id}")
             return self._end(self._follow(job_id, farm), farm)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if isinstance(interrupt, HungUp) and target.stays:
+                raise JobLeft(job_id) from None
             with interrupts.skippable():
                 self._display.say("Canceling (once more to leave at once)")
                 self._cancel(job_id, farm)
             left = f"its frames so far are in {self._folder}" if self._folder.is_dir() else "it has no frame yet"
             raise Canceled(f"Job {job_id} was canceled; {left}.") from None
+
+    def fetch(self, job: Job, farm: Farm) -> Ending:
+        """Follow a job that another command has started to its end, and fetch its results."""
+        self._folder = self._results.frames(Path(job.outputs.prefix).name)
+        self._have.update(whole_frames(job.frame_range(), self._folder, file_format=job.settings.format))
+        return self._end(self._follow(job.job_id, farm), farm)
 
     def _upload_assets(self, farm: Farm) -> None:
         """Bring to the farm what the scene refers to; from here on its frames are those that it makes with these files.

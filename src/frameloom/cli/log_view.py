@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from frameloom.cli.console import make_console
+from frameloom.cli.interrupts import Left
 from frameloom.cli.jobs import find_job
 from frameloom.cli.target import Farm
 from frameloom.cli.terminal import plain, say_json
@@ -31,7 +32,7 @@ def show(farm: Farm, name: str, *, follow: bool, frame: int | None, worker: str 
             for records in log.follow(job_id, farm.executions):
                 _print(records, console, json=json)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"Job {job_id} was left, and goes on.") from None
+            raise Left(f"Job {job_id} was left, and goes on.") from None
         return
     records = log.read()
     # Step Functions forgets a job after some months; its log is kept for as long as the bucket keeps it.

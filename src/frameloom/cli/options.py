@@ -132,6 +132,16 @@ Settings = Annotated[
     ),
 ]
 
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        help="Start the job and return, with the commands to follow, fetch and cancel it; takes --stack or a farm "
+        "that is up.",
+        rich_help_panel=FARM,
+    ),
+]
+
 Json = Annotated[
     bool, typer.Option("--json", help="Write one JSON document to stdout, of errors too.", rich_help_panel=OTHER)
 ]

@@ -35,6 +35,7 @@ def sequence(
     local: options.Local = False,
     stack: options.StackName = None,
     settings: options.Settings = None,
+    detach: options.Detach = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -69,6 +70,7 @@ def sequence(
                 out=out,
                 local=local,
                 stack=stack,
+                detach=detach,
             ),
             json=json,
             quiet=quiet,
