@@ -359,10 +359,12 @@ def test_a_detached_job_is_started_and_its_commands_work_as_they_are_printed(out
 
 def test_a_detached_job_is_json_or_its_id_alone(outlasting: Terminal) -> None:
     document = json.loads(outlasting.run("render", "shot.blend", "--detach", "--json").out)
-    assert (document["job_id"], document["status"]) == (outlasting.farm.job().job_id, "running")
+    (newest,) = outlasting.farm.executions.list(limit=1)
+    assert (document["job_id"], document["status"]) == (newest.job_id, "running")
     assert document["commands"]["cancel"] == f"frameloom cancel {document['job_id']}"
     ran = outlasting.run("sequence", "shot.blend", "--on-missing", "stitch", "--detach", "--quiet")
-    assert (ran.out, ran.err) == (f"{outlasting.farm.job().job_id}\n", "")
+    (newest,) = outlasting.farm.executions.list(limit=1)
+    assert (ran.out, ran.err) == (f"{newest.job_id}\n", "")
 
 
 def test_a_farm_that_ends_with_the_command_takes_no_detached_job(terminal: Terminal) -> None:
