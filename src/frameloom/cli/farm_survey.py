@@ -92,8 +92,8 @@ def amount(held: Contents) -> str:
         if size < 1000:
             break
         size, unit = size / 1000, larger
-    figure = f"{size:,.0f}" if unit == "bytes" else f"{size:,.1f}"
-    return f"{'more than ' if held.more else ''}{counted(held.objects, 'object')}, {figure} {unit}"
+    figure = counted(held.size, "byte") if unit == "bytes" else f"{size:,.1f} {unit}"
+    return f"{'more than ' if held.more else ''}{counted(held.objects, 'object')}, {figure}"
 
 
 def _ids(resources: list[deletion.Resource], kind: str) -> list[str]:
