@@ -2,10 +2,13 @@
 
 import json
 import os
+import pty
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -32,15 +35,16 @@ class CommandLine:
     """`frameloom`, run in a folder of the test's with a home of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.out = folder / "out"
-        self._environment = {**os.environ, "FRAMELOOM_HOME": str(folder / "home"), "TMPDIR": str(folder)}
+        self.out, self.home = folder / "out", folder / "home"
+        self.program = str(Path(sys.executable).with_name("frameloom"))
+        self.environment = {**os.environ, "FRAMELOOM_HOME": str(self.home), "TMPDIR": str(folder)}
 
     def start(self, *arguments: str | Path) -> "subprocess.Popen[str]":
         """Start it, in a process group of its own, as a shell does."""
-        command = [str(Path(sys.executable).with_name("frameloom")), *map(str, arguments)]
+        command = [self.program, *map(str, arguments)]
         return subprocess.Popen(
             command,
-            env=self._environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -145,6 +149,55 @@ def test_ctrl_c_leaves_no_process_and_no_half_file_and_keeps_what_is_whole(
     kept = len(list(frameloom.out.rglob("*.png")))
     answer = frameloom.run("render", steady)
     assert answer["frames"] == {"total": 12, "rendered": 12 - kept, "reused": kept, "missing": 0}
+
+
+def test_a_farm_of_the_commands_own_ends_with_the_terminal_that_it_was_started_from(
+    frameloom: CommandLine, steady: Path, tmp_path: Path
+) -> None:
+    command = [frameloom.program, "render", str(steady), "--out", str(frameloom.out)]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(frameloom.program, command, frameloom.environment)  # noqa: S606  a terminal without a shell
+    os.set_blocking(terminal, False)
+
+    def rendered() -> bool:
+        with suppress(BlockingIOError):
+            # A terminal that nobody looks at fills up.
+            os.read(terminal, 65536)
+        return len(list(frameloom.out.rglob("*.png"))) >= 2
+
+    wait(rendered, "two frames")
+    family = psutil.Process(pid).children(recursive=True)
+    assert len(family) >= 4  # emulator, fleet, worker, Blender
+    os.close(terminal)
+    _, ending = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(ending) == 130
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+    assert {path.suffix for path in frameloom.out.rglob("*") if path.is_file()} == {".png"}
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("frameloom-")] == []
+
+
+def test_a_detached_job_is_fetched_by_the_command_that_it_printed(frameloom: CommandLine, tiny: Path) -> None:
+    farm = frameloom.start("farm", "up", "--workers", "1")
+    try:
+        wait(lambda: list(frameloom.home.glob("farm.json")) or farm.poll() is not None, "a farm")
+        assert farm.poll() is None, farm.communicate()
+        started = frameloom.run("render", tiny, "--frames", "1-3", "--detach")
+        assert not frameloom.out.exists()
+        environment = frameloom.environment | {
+            "PATH": f"{Path(frameloom.program).parent}{os.pathsep}{os.environ['PATH']}"
+        }
+        for name in ("status", "follow", "fetch"):
+            command = shlex.split(started["commands"][name])
+            ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=90)
+            assert ran.returncode == 0, ran
+            assert started["job_id"] in ran.stdout or name != "status"
+        assert video.probe(frameloom.out / "tiny.mp4").frames == 3
+        assert sorted(path.name for path in frameloom.out.rglob("*.png")) == ["000001.png", "000002.png", "000003.png"]
+    finally:
+        farm.terminate()
+        farm.communicate(timeout=60)
 
 
 @pytest.mark.skipif(not POTTERY.exists(), reason=f"{POTTERY.name} is not beside the checkout, in shared/scenes/")

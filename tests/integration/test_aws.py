@@ -447,6 +447,15 @@ def test_a_job_that_is_not_there_is_none_and_cannot_be_canceled(executions: Exec
         executions.stop("nothing", reason="told to")
 
 
+def test_what_cannot_be_an_id_is_no_job_either(executions: Executions) -> None:
+    for name in ("no job", "shot[1]", "shot-1:2", "ü\n"):
+        assert executions.describe(name) is None
+    states = boto3.client("stepfunctions")
+    with Stubber(states) as stub:
+        stub.add_client_error("describe_execution", "InvalidArn", "Invalid Arn")
+        assert JobExecutions(MACHINE, states).describe("no job") is None
+
+
 def test_the_newest_jobs_come_first(executions: Executions) -> None:
     assert executions.list(limit=5) == []
     names = [f"shot-{number:03d}" for number in range(120)]

@@ -2,11 +2,13 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +200,34 @@ def test_an_interrupted_render_cancels_its_job_and_leaves_the_running_farm_alone
     shown = run("status")[1]
     assert job["job_id"] in shown
     assert "canceled" in shown
+
+
+def test_a_job_outlasts_the_terminal_that_started_it_on_a_running_farm(
+    farm: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    before = {job["job_id"] for job in status("--limit", "100")["jobs"]}
+
+    def started() -> list[str]:
+        with suppress(BlockingIOError):
+            # A terminal that nobody looks at fills up.
+            os.read(terminal, 65536)
+        listed = status("--limit", "100")["jobs"]
+        return [job["job_id"] for job in listed if job["job_id"] not in before and "frames" in job]
+
+    command = [sys.executable, "-m", "frameloom", "render", str(SCENE), "--frames", "1-2", "--out", str(tmp_path)]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, command)  # noqa: S606  a terminal without a shell
+    os.set_blocking(terminal, False)
+    wait_for(started)
+    (job_id,) = started()
+    # As a window does that is closed: the kernel tells the process, whose every write now fails.
+    os.close(terminal)
+    _, ending = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(ending) == 130
+    assert status(job_id)["status"] == "running"
+    assert farm.poll() is None
+    assert run("cancel", job_id)[0] == 0
 
 
 def test_an_uploaded_scene_was_uploaded_for_the_command_alone(farm: subprocess.Popen[str], tmp_path: Path) -> None:

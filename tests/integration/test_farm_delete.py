@@ -54,9 +54,9 @@ def test_all_of_it_goes_and_the_frames_stay(farm: Rig) -> None:
     ran = farm.run("farm", "delete", "--yes")
     assert ran.code == 0, ran.err
     shown = ran.err
-    assert "  1 jobs that run, 1 chunks in the queue" in shown
+    assert "  1 running job, 1 chunk in the queue" in shown
     assert f"  bucket {outputs['ScenesBucketName']} with 2,500 objects, 12.0 kB" in shown
-    assert f"  image repository {STACK}-worker with 1 images" in shown
+    assert f"  image repository {STACK}-worker with 1 image" in shown
     assert f"  the fleet in the cluster {CLUSTER}, with 0 pods" in shown
     assert f"  the cluster {CLUSTER}, with all that runs in it" in shown
     assert f"The frames stay: bucket {outputs['FramesBucketName']} with 12 objects, 60 bytes." in shown

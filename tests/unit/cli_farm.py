@@ -35,6 +35,7 @@ class MemoryFarm:
 
     image: bytes
     video: bytes = VIDEO
+    stays: bool = False
     keeps_frames: bool = False
     chunks_at_once: int | None = None
     breaks: FarmError | None = None

@@ -65,6 +65,15 @@ def test_where_one_is_unknown_none_is_canceled(terminal: Terminal) -> None:
     assert status(terminal, "shot-1") is JobStatus.RUNNING
 
 
+def test_first_characters_cancel_one_job_and_never_several(terminal: Terminal) -> None:
+    ran = terminal.run("cancel", "shot-2", "shot-")
+    assert (ran.code, ran.err.split(":")[1]) == (2, " JOB")
+    assert "may be shot-3, shot-2, shot-1" in ran.err
+    assert {status(terminal, job) for job in ("shot-1", "shot-2")} == {JobStatus.RUNNING}
+    terminal.farm.executions.start("other-1", {})
+    assert terminal.run("cancel", "oth").out == f"{canceled('other-1')}\n"
+
+
 def test_json_says_how_each_ended_and_where_its_report_is(terminal: Terminal) -> None:
     ran = terminal.run("cancel", "shot-1", "shot-3", "--json")
     ended = {"shot-1": "canceled", "shot-3": "succeeded"}

@@ -51,6 +51,7 @@ def test_the_figures_are_those_that_are_known() -> None:
     assert facts_of(snapshot()) == ["7 of 17 frames", "2 reused", "1.9 frames/s", "1:05 left"]
     assert facts_of(snapshot(reused=0, rate=None, left=None)) == ["7 of 17 frames"]
     assert facts_of(snapshot(done=17, left=0.0)) == ["17 of 17 frames", "2 reused"]
+    assert facts_of(snapshot(done=0, total=1, reused=0, rate=None)) == ["0 of 1 frame"]
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_a_terminal_shows_figures_curves_and_what_is_wrong() -> None:
         (Contents(objects=12_345, size=999), "12,345 objects, 999 bytes"),
         (Contents(objects=2, size=1_500), "2 objects, 1.5 kB"),
         (Contents(objects=100_000, size=52_100_000_000, more=True), "more than 100,000 objects, 52.1 GB"),
-        (Contents(objects=1, size=5 * 10**15), "1 objects, 5,000.0 TB"),
+        (Contents(objects=1, size=5 * 10**15), "1 object, 5,000.0 TB"),
     ],
 )
 def test_an_amount_is_said_for_people(held: Contents, said: str) -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from frameloom.cli.interrupts import SIGNALS, Interrupts
+from frameloom.cli.interrupts import SIGNALS, HungUp, Interrupts
 
 
 def interrupt(number: signal.Signals = signal.SIGINT) -> None:
@@ -39,6 +39,27 @@ def test_a_later_signal_skips_what_may_be_skipped_and_nothing_after_it() -> None
         interrupt()
         reached.append("after")
     assert reached == ["skippable", "after"]
+
+
+def test_a_closed_terminal_is_told_apart_and_skips_nothing() -> None:
+    reached = []
+    with Interrupts() as interrupts:
+        with pytest.raises(HungUp):
+            interrupt(signal.SIGHUP)
+        with interrupts.skippable():
+            interrupt(signal.SIGHUP)
+            reached.append("not skipped")
+    assert reached == ["not skipped"]
+
+
+def test_a_command_under_nohup_stays_deaf_to_the_end_of_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts():
+            interrupt(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_the_work_is_closed_after_and_its_value_returned() -> None:

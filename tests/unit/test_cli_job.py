@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import shlex
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ from frameloom.cli.request import place_of
 from frameloom.model.errors import FarmUnavailable, FramesMissing
 from frameloom.model.request import START, START_NO
 from frameloom.model.status import JobStatus
+from frameloom.services.memory import MemoryExecutions
 from frameloom.services.upload import DIGEST
 from tests.jobs import BUCKETS
 from tests.scenes import make_scene
@@ -73,6 +75,12 @@ def test_a_render_leaves_frames_video_and_report_and_says_where(terminal: Termin
         f"  frames  {folder}",
         "  report  out/shot.report.json",
     ]
+
+
+def test_a_single_frame_is_counted_as_one(terminal: Terminal) -> None:
+    ran = terminal.run("render", "shot.blend", "--out", "out", "--frames", "3", "--set", "on_missing=stitch")
+    assert ran.out.splitlines()[0].startswith(("1 frame rendered in", "1 reused in"))
+    assert "1 of 1 frame\n" in ran.err
 
 
 def test_the_job_asks_for_what_the_options_say(terminal: Terminal) -> None:
@@ -397,6 +405,131 @@ def test_an_interrupt_cancels_the_job_keeps_what_is_whole_and_closes_the_farm(
     }
     assert terminal.farm.closed >= 1
     assert signal.getsignal(number) is before
+
+
+@pytest.fixture
+def outlasting(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """The terminal, whose farm goes on after a command and is found by its name."""
+    terminal.farm.stays = True
+    monkeypatch.setattr("frameloom.cli.fetching.find_farm", lambda **_: terminal.farm.farm())
+    monkeypatch.setattr("frameloom.cli.target.find_farm", lambda **_: terminal.farm.farm())
+    return terminal
+
+
+def test_a_closed_terminal_leaves_the_job_alone_on_a_farm_that_stays_and_says_how_to_come_back(
+    outlasting: Terminal,
+) -> None:
+    outlasting.farm.on_look = lambda rendered: os.kill(os.getpid(), signal.SIGHUP) if rendered == 3 else None
+    ran = outlasting.run("render", "shot.blend", "--out", "out dir", "--stack", "film", "--json")
+    job_id = outlasting.farm.job().job_id
+    assert ran.code == 130
+    said = (
+        f"Job {job_id} goes on; `frameloom fetch {job_id} --out '{Path('out dir').absolute()}' --stack film` follows it"
+    )
+    assert ran.err == f"frameloom: {said} and brings its results.\n"
+    assert json.loads(ran.out)["error"] == "Left"
+    outlasting.farm.on_look = lambda _: None
+    job = outlasting.farm.executions.describe(job_id)
+    assert job is not None
+    assert job.status is JobStatus.RUNNING
+    again = outlasting.run(*shlex.split(ran.err.split("`")[1])[1:])
+    assert again.code == 0, again
+    assert sorted(path.name for path in Path("out dir/shot").rglob("*.png")) == [f"00000{n}.png" for n in range(1, 6)]
+    assert Path("out dir/shot.mp4").read_bytes() == VIDEO
+
+
+def test_ctrl_c_cancels_on_a_farm_that_stays_too(outlasting: Terminal) -> None:
+    outlasting.farm.on_look = lambda rendered: os.kill(os.getpid(), signal.SIGINT) if rendered == 3 else None
+    assert "was canceled" in outlasting.run("render", "shot.blend", "--out", "out").err
+
+
+def test_a_detached_job_is_started_and_its_commands_work_as_they_are_printed(outlasting: Terminal) -> None:
+    ran = outlasting.run("render", "shot.blend", "--out", "out", "--frames", "1-3", "--stack", "film", "--detach")
+    head, *lines = ran.out.splitlines()
+    job_id = head.split()[1]
+    assert (ran.code, head) == (0, f"Job {job_id} is started.")
+    assert not Path("out").exists()
+    assert outlasting.farm.rendered() == set()
+    printed = {line.split()[0]: shlex.split(line)[1:] for line in lines}
+    assert list(printed) == ["status", "follow", "fetch", "cancel"]
+    assert all(words[0] == "frameloom" and words[-2:] == ["--stack", "film"] for words in printed.values())
+    assert outlasting.run(*printed["status"][1:]).out.splitlines()[0].split() == ["job", job_id]
+    fetched = outlasting.run(*printed["fetch"][1:])
+    assert (fetched.code, fetched.out.splitlines()[1:]) == (
+        0,
+        [
+            f"  video   {Path('out').absolute()}/shot.mp4",
+            f"  frames  {frames_folder().absolute()}",
+            f"  report  {Path('out').absolute()}/shot.report.json",
+        ],
+    )
+    assert outlasting.run(*printed["follow"][1:]).code == 0
+    # It has ended by now.
+    assert outlasting.run(*printed["cancel"][1:]).err == f"frameloom: Job {job_id} has ended before: it succeeded.\n"
+
+
+def test_a_detached_job_is_json_or_its_id_alone(outlasting: Terminal) -> None:
+    document = json.loads(outlasting.run("render", "shot.blend", "--detach", "--json").out)
+    (newest,) = outlasting.farm.executions.list(limit=1)
+    assert (document["job_id"], document["status"]) == (newest.job_id, "running")
+    assert document["commands"]["cancel"] == f"frameloom cancel {document['job_id']}"
+    ran = outlasting.run("sequence", "shot.blend", "--on-missing", "stitch", "--detach", "--quiet")
+    (newest,) = outlasting.farm.executions.list(limit=1)
+    assert (ran.out, ran.err) == (f"{newest.job_id}\n", "")
+
+
+def test_a_farm_that_ends_with_the_command_takes_no_detached_job(terminal: Terminal) -> None:
+    ran = terminal.run("render", "shot.blend", "--detach")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "frameloom: --detach: the farm that this command starts would end with it: start one with `frameloom farm up`, "
+        "or name one with --stack.\n"
+    )
+    assert terminal.farm.opened == 0
+
+
+def test_what_lies_whole_in_the_folder_is_not_fetched_again(outlasting: Terminal) -> None:
+    outlasting.run("render", "shot.blend", "--out", "out")
+    kept = frames_folder() / "000002.png"
+    kept.write_bytes(png(9))
+    (frames_folder() / "000003.png").write_bytes(png()[:-9])
+    (frames_folder() / "000004.png").unlink()
+    assert outlasting.run("fetch", "shot-", "--out", "out").code == 0
+    assert kept.read_bytes() == png(9)
+    assert {(frames_folder() / f"00000{frame}.png").read_bytes() for frame in (1, 3, 4, 5)} == {png()}
+
+
+def test_fetching_is_left_by_ctrl_c_and_leaves_the_job(outlasting: Terminal) -> None:
+    job_id = json.loads(outlasting.run("render", "shot.blend", "--detach", "--json").out)["job_id"]
+    outlasting.farm.on_look = lambda rendered: os.kill(os.getpid(), signal.SIGINT) if rendered == 2 else None
+    ran = outlasting.run("fetch", job_id, "--quiet")
+    assert (ran.code, ran.err) == (
+        130,
+        f"frameloom: Job {job_id} was left as it is; the same command fetches the rest.\n",
+    )
+    outlasting.farm.on_look = lambda _: None
+    job = outlasting.farm.executions.describe(job_id)
+    assert job is not None
+    assert job.status is JobStatus.RUNNING
+
+
+def test_fetching_a_job_that_made_nothing_says_why(outlasting: Terminal) -> None:
+    executions = outlasting.farm.executions
+    for job_id in ("shot-failed", "shot-skipped", "shot-old"):
+        MemoryExecutions.start(executions, job_id, {"file": "shot.blend"})
+    executions.end(
+        "shot-failed", JobStatus.FAILED, error="NoCamera", cause="There is no camera: name one with `camera`."
+    )
+    executions.end("shot-skipped", JobStatus.SUCCEEDED, output={"skipped": "someone starts its job"})
+    executions.end("shot-old", JobStatus.SUCCEEDED, output={})
+    ran = outlasting.run("fetch", "shot-failed")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.splitlines()[-1] == "frameloom: There is no camera: name one with `camera`."
+    for job_id, reason in (("shot-skipped", "someone starts its job"), ("shot-old", "its manifest is not in the log")):
+        ran = outlasting.run("fetch", job_id)
+        assert (ran.code, ran.out) == (2, "")
+        assert f"JOB: there is nothing to fetch of {job_id}: {reason}" in ran.err
+    assert outlasting.run("fetch", "nothing").code == 2
 
 
 def test_a_second_interrupt_skips_the_canceling_and_still_closes_the_farm(

@@ -71,6 +71,10 @@ def test_json_is_a_document_a_line(terminal: Terminal) -> None:
     assert (document["worker"], document["frame"], document["chunk_id"]) == ("w-2", 8, "1-0")
 
 
+def test_a_log_is_found_by_the_first_characters_of_its_jobs_id(terminal: Terminal) -> None:
+    assert terminal.run("logs", "sh").out == terminal.run("logs", JOB).out
+
+
 @pytest.mark.parametrize("options", [(), ("--follow",), ("--json",)])
 def test_an_unknown_job_is_refused(terminal: Terminal, options: tuple[str, ...]) -> None:
     ran = terminal.run("logs", "shot-else", *options)

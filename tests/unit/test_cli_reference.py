@@ -16,6 +16,7 @@ COMMANDS = (
     "check",
     "status",
     "logs",
+    "fetch",
     "cancel",
     "retry",
     "farm",

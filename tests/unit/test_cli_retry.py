@@ -46,6 +46,10 @@ def test_a_job_that_did_not_succeed_is_started_again_as_another_of_the_same_requ
     assert again.startswith("shot-")
 
 
+def test_a_job_is_found_by_the_first_characters_of_its_id(terminal: Terminal) -> None:
+    assert json.loads(terminal.run("retry", "fail", "--json").out)["retries"] == "failed"
+
+
 def test_json_names_both_jobs(terminal: Terminal) -> None:
     before = jobs(terminal)
     document = json.loads(terminal.run("retry", "failed", "--json").out)

@@ -7,8 +7,10 @@ import pytest
 from frameloom.aws.queue import Depth
 from frameloom.cli import overview
 from frameloom.model.job import SceneRef
+from frameloom.model.request import START, START_NO
 from frameloom.model.status import JobStatus
-from tests.jobs import make_job, put_frames
+from frameloom.services.memory import MemoryExecutions
+from tests.jobs import BUCKETS, make_job, put_frames
 from tests.unit.cli_farm import MemoryFarm, Terminal
 
 DEPTHS = {"chunks": Depth(waiting=12, in_flight=3), "lost": Depth(waiting=1, in_flight=1)}
@@ -121,9 +123,56 @@ def test_an_unknown_job_is_refused(terminal: Terminal) -> None:
     assert (ran.code, ran.out, ran.err) == (2, "", "frameloom: JOB: the farm knows of no job 'shot-else'.\n")
 
 
+def test_a_job_is_found_by_the_first_characters_of_its_id(terminal: Terminal) -> None:
+    assert json.loads(terminal.run("status", "shot-o", "--json").out)["job_id"] == "shot-old"
+
+
+def test_a_whole_id_is_no_prefix_of_another(terminal: Terminal) -> None:
+    terminal.farm.executions.start("shot-old-2", {})
+    assert json.loads(terminal.run("status", "shot-old", "--json").out)["job_id"] == "shot-old"
+
+
+def test_characters_that_several_ids_begin_with_name_these_jobs(terminal: Terminal) -> None:
+    ran = terminal.run("status", "shot-")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "frameloom: JOB: 'shot-' may be shot-now, shot-done, shot-old: write more of it.\n"
+    for number in range(7):
+        terminal.farm.executions.start(f"shot-{number}", {})
+    assert "may be shot-6, shot-5, shot-4, shot-3, shot-2 and 5 more: write" in terminal.run("status", "shot-").err
+
+
+def upload(farm: MemoryFarm, job_id: str, key: str, **metadata: str) -> None:
+    """Start what EventBridge starts when a scene is uploaded."""
+    farm.store.put(BUCKETS.scenes, key, b"scene", metadata=metadata)
+    farm.executions.start(job_id, {"detail-type": "Object Created", "detail": {"object": {"key": key}}})
+
+
+def test_an_upload_whose_uploader_starts_its_job_is_no_job_of_the_list(terminal: Terminal) -> None:
+    # A farm whose jobs stand still, whoever looks.
+    still = MemoryExecutions()
+    still._jobs = terminal.farm.executions._jobs
+    terminal.farm.executions = still  # type: ignore[assignment]
+    upload(terminal.farm, "ghost-done", "film/a.blend", **{START: START_NO})
+    still.end("ghost-done", JobStatus.SUCCEEDED, output={"skipped": "film/a.blend was uploaded by someone"})
+    upload(terminal.farm, "ghost-now", "film/b.blend", **{START: START_NO})
+    upload(terminal.farm, "upload-now", "film/c.blend")
+    upload(terminal.farm, "upload-failed", "film/d.blend", **{START: START_NO})
+    still.end("upload-failed", JobStatus.FAILED, error="SceneNotFound", cause="It went away.")
+    still.start("expired", {"file": "shot.blend"})
+    still.end("expired", JobStatus.SUCCEEDED, output={"job_id": "expired"})
+    listed = [job["job_id"] for job in json.loads(terminal.run("status", "--json").out)["jobs"]]
+    assert listed == ["expired", "upload-failed", "upload-now", "shot-now", "shot-done", "shot-old"]
+    # So many jobs, not so many executions.
+    limited = json.loads(terminal.run("status", "--json", "--limit", "5").out)["jobs"]
+    assert [job["job_id"] for job in limited] == listed[:5]
+    # Asked for by name it is shown as what it is.
+    assert json.loads(terminal.run("status", "ghost-done", "--json").out)["status"] == "succeeded"
+
+
 def test_a_long_job_id_is_shown_whole_on_a_narrow_terminal(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "30")
     name = "shot-" + "x" * 70
+    make_job(terminal.farm.store, job_id=name)
     terminal.farm.executions.start(name, {})
     assert name in terminal.run("status").out
 

@@ -110,6 +110,29 @@ def test_frames_that_the_plan_left_out_are_reused() -> None:
     assert (second.reused, second.done) == (3, 4)
 
 
+@pytest.mark.parametrize("from_the_start", [True, False])
+def test_scouts_are_rendered_frames_and_not_reused_ones(*, from_the_start: bool) -> None:
+    farm = Farm()
+    job = make_job(farm.store, "1-3000")
+    farm.executions.start(JOB, {})
+    made = plan(JOB, 0, store=farm.store, buckets=BUCKETS)
+    assert (made["round"], made["count"]) == (0, 3)
+    steps: Iterator[Callable[[], object]] = iter(
+        [
+            lambda: put_frames(farm.store, job, [1, 1501, 3000]),
+            lambda: plan(JOB, 1, store=farm.store, buckets=BUCKETS),
+            farm.end,
+        ]
+    )
+    if not from_the_start:
+        next(steps)()
+        next(steps)()
+    farm._script = steps
+    snapshots = list(farm.follow())
+    assert {snapshot.reused for snapshot in snapshots} == {0}
+    assert snapshots[-1].done == 3
+
+
 def test_nothing_is_known_of_frames_before_the_job_is_prepared() -> None:
     farm = Farm()
     farm.executions.start(JOB, {})

@@ -1,5 +1,6 @@
 """Frame ranges: the grammar, and the laws that everything else counts on."""
 
+import re
 import time
 from random import Random
 
@@ -37,6 +38,17 @@ spans = st.tuples(st.integers(-50, 50), st.integers(0, 30), st.integers(1, 7)).m
         ("1-5:2,2-4:2", [1, 2, 3, 4, 5]),
         (" 1 , 3 ", [1, 3]),
         ("007", [7]),
+        # OpenJD's own examples, and its descending form.
+        ("1 - 5", [1, 2, 3, 4, 5]),
+        ("1-10 : 2", [1, 3, 5, 7, 9]),
+        ("\t1\n-  10 :\t4 ,  12", [1, 5, 9, 12]),
+        ("- 5 - - 3", [-5, -4, -3]),
+        ("10-1:-1", list(range(1, 11))),
+        ("10 - 1 : -3", [1, 4, 7, 10]),
+        ("10-2:-3", [4, 7, 10]),
+        ("-1--5:-2", [-5, -3, -1]),
+        ("3-3:-1", [3]),
+        ("5-1:-2,2", [1, 2, 3, 5]),
     ],
 )
 def test_text_of_the_grammar_names_its_frames_in_order(text: str, frames: list[int]) -> None:
@@ -57,7 +69,8 @@ def test_text_of_the_grammar_names_its_frames_in_order(text: str, frames: list[i
         "1-10:",
         "1:2",
         "1..3",
-        "1 - 3",
+        "1 2",
+        "1-10: ",
         "1.5",
         "0x1",
         "1;2",
@@ -74,10 +87,17 @@ def test_text_outside_the_grammar_is_refused_with_an_example_of_it(text: str) ->
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("10-1", "counts down: write 1-10"),
-        ("-1--5", "counts down: write -5--1"),
-        ("1-10:0", "step of '1-10:0' must be 1 or more"),
-        ("1-10:-2", "step of '1-10:-2' must be 1 or more"),
+        ("10-1", "counts down: write 1-10, or 10-1:-1"),
+        ("-1--5", "counts down: write -5--1, or -1--5:-1"),
+        ("10-1:3", "counts down: write 1-10:3, or 10-1:-3"),
+        ("1-10:0", "step of '1-10:0' must not be 0"),
+        ("1-10:-2", "the step of '1-10:-2' is negative, but the range counts up: write 1-10:2"),
+        ("1-10x2", "is not a range of frames: OpenCue's 1-10x2 is 1-10:2 here"),
+        ("10-1 X -2", "OpenCue's 10-1 X -2 is 10-1:-2 here"),
+        ("1-10y2", "OpenCue's 1-10y2 is 2-10:2 here"),
+        ("1-10y3", "OpenCue's 1-10y3 is 2-3,5-6,8-9 here"),
+        ("1-10x0", "write frames like 7"),
+        ("1-1000y7", "write frames like 7"),
         ("1-5,5-9", "frame 5 is named twice"),
         ("1-9:2,1-9:4", "frame 1 is named twice"),
         ("3,3", "frame 3 is named twice"),
@@ -150,7 +170,25 @@ def test_parse_takes_what_names_each_frame_once_and_nothing_else(named: list[tup
             FrameRange.parse(text)
 
 
-@given(st.text() | st.text(alphabet="0123456789-+:, ", max_size=30))
+@given(st.integers(-50, 50), st.integers(0, 60), st.integers(1, 9))
+def test_a_descending_range_holds_the_frames_that_it_counts_down_to(last: int, length: int, step: int) -> None:
+    first = last + length
+    frames = FrameRange.parse(f"{first}-{last}:-{step}")
+    assert list(frames) == list(range(first, last - 1, -step))[::-1]
+    assert FrameRange.parse(str(frames)) == frames
+
+
+@given(
+    st.sampled_from(["7", "-7", "1-10", "-5--1", "1-10:3", "10-1:-3", "1-4,9-7:-1"]),
+    st.lists(st.sampled_from(["", " ", "\t", "\n", "   "]), min_size=24, max_size=24),
+)
+def test_white_space_between_numbers_and_signs_means_nothing(text: str, blanks: list[str]) -> None:
+    parts = re.findall(r"\d+|\D", text)
+    spaced = "".join(blank + part for blank, part in zip(blanks, [*parts, ""], strict=False))
+    assert FrameRange.parse(spaced) == FrameRange.parse(text)
+
+
+@given(st.text() | st.text(alphabet="0123456789-+:,xy ", max_size=30))
 def test_any_text_is_a_range_or_an_invalid_request(text: str) -> None:
     try:
         frames = FrameRange.parse(text)
@@ -213,6 +251,14 @@ def test_a_million_frames_are_quick_to_make(text: str) -> None:
     begun = time.process_time()
     assert len(FrameRange.parse(text)) == MAX_FRAMES
     assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize("text", ["1" + " " * 100_000 + "x", "1 - " * 20_000, "1-" + " " * 100_000 + "9 y"])
+def test_white_space_without_end_is_refused_at_once(text: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(InvalidRequest):
+        FrameRange.parse(text)
+    assert time.process_time() - begun < 1
 
 
 def test_frames_past_the_limit_are_refused_before_they_are_made() -> None:

@@ -5,7 +5,9 @@ import struct
 import tempfile
 from dataclasses import replace
 from fractions import Fraction
+from io import BufferedReader
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 import zstandard
@@ -13,6 +15,7 @@ import zstandard
 from frameloom.model.colours import Colours
 from frameloom.model.errors import SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
+from frameloom.services.blend_file import Header, condense
 from frameloom.services.scene_reader import check_version, read_scene
 from frameloom.services.video import probe
 from tests.scenes import make_scene
@@ -184,6 +187,29 @@ def test_nothing_is_left_behind_printed_or_logged(
     assert not list(scratch.iterdir())
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
+
+
+def test_what_the_library_says_of_a_damaged_file_names_the_file_and_goes_to_no_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def condense_and_cut(source: BufferedReader, target: IO[bytes], *, limit: int) -> Header:
+        header = condense(source, target, limit=limit)
+        target.truncate(target.tell() - 5)
+        return header
+
+    monkeypatch.setattr("frameloom.services.scene_reader.condense", condense_and_cut)
+    path = tmp_path / "shot.blend"
+    path.write_bytes(small())
+    said: list[str] = []
+
+    def references(blend: Any, _: str) -> tuple[()]:
+        said.append(f"{blend} {blend.filepath}")
+        return ()
+
+    monkeypatch.setattr("frameloom.services.scene_reader.references", references)
+    read_scene(path)
+    assert not caplog.records
+    assert said == ["<BlendFile 'shot.blend'> shot.blend"]
 
 
 @pytest.mark.parametrize("saved_by", ["2.83", "3.0", "4.4", "4.5"])

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from frameloom.aws.clients import client
+from frameloom.model.counts import counted
 from frameloom.model.errors import FarmUnavailable
 
 # In seconds; CloudFormation tells news about as often.
@@ -110,7 +111,7 @@ def _progress(stack_id: str, total: int) -> str:
     ]
     others = f" and {len(now) - 3} more" if len(now) > 3 else ""
     rest = f"; at work on {', '.join(now[:3])}{others}" if now else ""
-    return f"{total - len(left)} of {total} resources of the stack are gone{rest}"
+    return f"{total - len(left)} of {counted(total, 'resource')} of the stack are gone{rest}"
 
 
 def _failures(stack_id: str, *, since: datetime) -> Iterator[Failure]:

@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from frameloom.aws.clients import client
+from frameloom.model.counts import counted
 from frameloom.model.errors import FarmUnavailable
 
 # What S3 takes in one DeleteObjects and lists in one page; what ECR takes in one BatchDeleteImage.
@@ -99,7 +100,7 @@ def empty_repository(repository: str) -> None:
         # An image that another one lists goes in the next round, after that one.
         if len(left) >= len(images):
             reason = failures[0]["failureReason"] if failures else "it does not say why"
-            raise FarmUnavailable(problem=f"The repository {repository} keeps {len(left)} images: {reason}.")
+            raise FarmUnavailable(problem=f"The repository {repository} keeps {counted(len(left), 'image')}: {reason}.")
         images = left
 
 
@@ -119,7 +120,8 @@ def _delete(bucket: str, batch: list[dict[str, str]]) -> int:
     if errors := answer.get("Errors"):
         first = errors[0]
         raise FarmUnavailable(
-            problem=f"S3 keeps {len(errors)} objects of {bucket}, {first['Key']!r} among them: {first['Message']}."
+            problem=f"S3 keeps {counted(len(errors), 'object')} of {bucket}, {first['Key']!r} among them: "
+            f"{first['Message']}."
         )
     return len(batch)
 

@@ -35,7 +35,8 @@ class JobExecutions:
         """Return a job, None where there is none of this id."""
         try:
             found = self._states.describe_execution(executionArn=self._arn(job_id))
-        except self._states.exceptions.ExecutionDoesNotExist:
+        except (self._states.exceptions.ExecutionDoesNotExist, self._states.exceptions.InvalidArn):
+            # No id has white space or a bracket in it, which AWS takes for a fault of the ARN.
             return None
         return _execution(found)
 

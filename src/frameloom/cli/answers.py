@@ -1,13 +1,14 @@
 """What a command says at its end: one sentence on stderr, JSON on stdout, and an exit code."""
 
-import json as json_format
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import typer
 
+from frameloom.cli.interrupts import Left
+from frameloom.cli.terminal import say_json, warn
+from frameloom.cli.typed import as_typed
 from frameloom.model.errors import FarmError, JobImpossible
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
@@ -26,10 +27,12 @@ def answering(*, json: bool) -> Iterator[None]:
     try:
         yield
     except FarmError as error:
-        tell_error(type(error).__name__, str(error), json=json)
+        name = type(error).__name__
+        tell_error(name, as_typed(name, str(error)), json=json)
         raise typer.Exit(REFUSED if isinstance(error, JobImpossible) else FAILED) from None
     except KeyboardInterrupt as error:
-        tell_error("Canceled", str(error) or "Interrupted before a job was started.", json=json)
+        name = "Left" if isinstance(error, Left) else "Canceled"
+        tell_error(name, str(error) or "Interrupted before a job was started.", json=json)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         raise
@@ -51,15 +54,15 @@ def tell_error(error: str, cause: str, *, json: bool) -> None:
     if json:
         tell_json({"error": error, "cause": cause})
     sentence = " ".join(cause.split())
-    print(f"frameloom: {sentence}", file=sys.stderr)
+    warn(f"frameloom: {sentence}")
 
 
 def tell_warning(words: str) -> None:
     """Write a warning to stderr: what it is about does not end the command."""
     sentence = " ".join(words.split())
-    print(f"frameloom: warning: {sentence}.", file=sys.stderr)
+    warn(f"frameloom: warning: {sentence}.")
 
 
 def tell_json(document: Any) -> None:
     """Write a JSON document to stdout."""
-    print(json_format.dumps(document, indent=2, ensure_ascii=False))
+    say_json(document)

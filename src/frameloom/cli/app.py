@@ -9,9 +9,10 @@ import typer
 from typer.exceptions import TyperException
 
 from frameloom import __version__
-from frameloom.cli import cancel, check, farm, fleet, logs, render, retry, sequence, status
+from frameloom.cli import cancel, check, farm, fetch, fleet, logs, render, retry, sequence, status
 from frameloom.cli.answers import REFUSED, tell_error
 from frameloom.cli.sections import SectionedCommand, examples
+from frameloom.cli.terminal import say
 
 NAME = "frameloom"
 
@@ -27,7 +28,7 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001  typer calls it with the option's value
     if asked:
-        typer.echo(f"{NAME} {__version__}")
+        say(f"{NAME} {__version__}")
         raise typer.Exit
 
 
@@ -41,7 +42,7 @@ def root(
 ) -> None:
     """Render Blender scenes on many workers, on this machine or in AWS."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        say(*context.get_help().splitlines())
 
 
 app.command(cls=SectionedCommand, epilog=render.EXAMPLES)(render.render)
@@ -49,6 +50,7 @@ app.command(cls=SectionedCommand, epilog=sequence.EXAMPLES)(sequence.sequence)
 app.command(cls=SectionedCommand, epilog=check.EXAMPLES)(check.check)
 app.command(cls=SectionedCommand, epilog=status.EXAMPLES)(status.status)
 app.command(cls=SectionedCommand, epilog=logs.EXAMPLES)(logs.logs)
+app.command(cls=SectionedCommand, epilog=fetch.EXAMPLES)(fetch.fetch)
 app.command(cls=SectionedCommand, epilog=cancel.EXAMPLES)(cancel.cancel)
 app.command(cls=SectionedCommand, epilog=retry.EXAMPLES)(retry.retry)
 app.add_typer(farm.app, name="farm")

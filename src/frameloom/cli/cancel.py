@@ -6,9 +6,10 @@ import typer
 
 from frameloom.cli import options
 from frameloom.cli.answers import FAILED, answering, tell_error, tell_json
+from frameloom.cli.jobs import known_job
 from frameloom.cli.sections import examples
+from frameloom.cli.terminal import say
 from frameloom.model import keys
-from frameloom.model.errors import InvalidRequest
 from frameloom.model.status import JobStatus
 
 EXAMPLES = examples(
@@ -19,7 +20,7 @@ EXAMPLES = examples(
 
 
 def cancel(
-    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs, as `frameloom status` lists them.")],
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs, or their first characters.")],
     *,
     reason: Annotated[
         str, typer.Option(metavar="TEXT", help="Why; the job shows it.", rich_help_panel=options.OTHER)
@@ -39,12 +40,10 @@ def cancel(
 
         farm = find_farm(stack=stack, local=local)
         executions = farm.executions
-        # All are looked at before one is stopped.
-        for job in jobs:
-            if executions.describe(job) is None:
-                raise InvalidRequest(field="JOB", problem=f"the farm knows of no job {job!r}")
+        # All are found before one is stopped.
+        found = [known_job(executions, name).job_id for name in jobs]
         ended = {}
-        for job in dict.fromkeys(jobs):
+        for job in dict.fromkeys(found):
             executions.stop(job, reason=reason)
             after = executions.describe(job)
             ended[job] = JobStatus.CANCELED if after is None else after.status
@@ -54,7 +53,7 @@ def cancel(
             if status is not JobStatus.CANCELED:
                 tell_error("Ended", f"Job {job} has ended before: it {status}.", json=False)
             elif not json:
-                typer.echo(f"Job {job} is canceled. Its report: s3://{farm.buckets.logs}/{keys.report_key(job)}")
+                say(f"Job {job} is canceled. Its report: s3://{farm.buckets.logs}/{keys.report_key(job)}")
         if any(status is not JobStatus.CANCELED for status in ended.values()):
             raise typer.Exit(FAILED)
 

@@ -2,6 +2,7 @@
 
 import sys
 
+from frameloom.cli.terminal import ask
 from frameloom.model.errors import InvalidRequest
 
 
@@ -25,8 +26,6 @@ def confirm(question: str, *, answer: str, yes: bool) -> None:
     """
     if yes:
         return
-    # On stderr, as all that is no result.
-    print(f"{question} ", end="", file=sys.stderr, flush=True)
-    given = sys.stdin.readline().strip()
+    given = ask(question)
     if given != answer:
         raise InvalidRequest(field="the answer", problem=f"was not {answer!r}, so nothing was deleted")

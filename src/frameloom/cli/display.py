@@ -10,6 +10,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 from rich.text import Text
 
+from frameloom.cli.console import make_console
+from frameloom.cli.terminal import plain
+from frameloom.model.counts import counted
 from frameloom.model.messages import LogRecord
 from frameloom.model.status import JobStatus
 from frameloom.services.follow import Snapshot
@@ -41,7 +44,7 @@ class Display(Protocol):
 
 def make_display(*, quiet: bool, json: bool) -> Display:
     """Return the display that suits stderr."""
-    console = Console(stderr=True, highlight=False)
+    console = make_console(stderr=True)
     if quiet or (json and not console.is_terminal):
         return Silence()
     return LiveDisplay(console) if console.is_terminal else LineDisplay(console)
@@ -88,7 +91,7 @@ class LineDisplay:
 
     def note(self, text: str) -> None:
         """Print what has happened."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(plain(text), markup=False, soft_wrap=True)
 
     def show(self, snapshot: Snapshot) -> None:
         """Print how the job stands, where that is news or was not said for long."""
@@ -106,11 +109,11 @@ class LiveDisplay:
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[facts]}"),
-            TextColumn("[dim]{task.fields[elapsed]}"),
+            TextColumn("{task.fields[facts]}", markup=False),
+            TextColumn("{task.fields[elapsed]}", style="dim", markup=False),
             console=console,
         )
         self._began = time.monotonic()
@@ -129,11 +132,11 @@ class LiveDisplay:
 
     def say(self, text: str) -> None:
         """Show what is done now."""
-        self._progress.update(self._task, description=text)
+        self._progress.update(self._task, description=plain(text))
 
     def note(self, text: str) -> None:
         """Print what has happened above the bar."""
-        self._live.console.print(text, markup=False, soft_wrap=True)
+        self._live.console.print(plain(text), markup=False, soft_wrap=True)
 
     def show(self, snapshot: Snapshot) -> None:
         """Show how the job stands."""
@@ -168,7 +171,7 @@ def facts_of(snapshot: Snapshot) -> list[str]:
     """Return a job's figures, as far as they are known."""
     facts = []
     if snapshot.total is not None:
-        facts.append(f"{snapshot.done:,} of {snapshot.total:,} frames")
+        facts.append(f"{snapshot.done:,} of {counted(snapshot.total, 'frame')}")
     if snapshot.reused and snapshot.job is not None and snapshot.job.renders:
         facts.append(f"{snapshot.reused:,} reused")
     if snapshot.rate is not None and snapshot.left and not snapshot.execution.status.ended:
@@ -206,7 +209,7 @@ def _table(workers: tuple[LogRecord, ...]) -> Table:
     recent = sorted(workers, key=lambda record: record.time, reverse=True)[:SHOWN_WORKERS]
     for record in sorted(recent, key=lambda record: record.worker):
         style = "red" if record.level == "error" else "yellow" if record.level == "warning" else ""
-        table.add_row(Text(f"  {record.worker}", style="cyan"), Text(activity(record), style=style))
+        table.add_row(Text(f"  {plain(record.worker)}", style="cyan"), Text(plain(activity(record)), style=style))
     if len(workers) > SHOWN_WORKERS:
         table.add_row(Text(f"  and {len(workers) - SHOWN_WORKERS:,} more", style="dim"), "")
     return table

@@ -9,6 +9,7 @@ from frameloom.cli.answers import answering
 from frameloom.cli.extras import extra
 from frameloom.cli.fleet import Context, Stack, Yes
 from frameloom.cli.sections import SectionedCommand, examples
+from frameloom.cli.terminal import say
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -31,7 +32,7 @@ def farm(context: typer.Context) -> None:
     The one here is all there, as it is in AWS: any S3 and any Step Functions client can use it.
     """
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        say(*context.get_help().splitlines())
 
 
 @app.command(cls=SectionedCommand, epilog=UP_EXAMPLES)

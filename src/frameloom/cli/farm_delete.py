@@ -1,6 +1,5 @@
 """What `frameloom farm delete` does: a deployed farm is emptied and deleted, its frames only where asked for."""
 
-import sys
 from dataclasses import dataclass
 
 from frameloom.aws import deletion
@@ -11,6 +10,7 @@ from frameloom.cli.answers import tell_json
 from frameloom.cli.confirm import check_askable, confirm
 from frameloom.cli.display import Display, make_display
 from frameloom.cli.farm_survey import Survey, amount, describe, survey
+from frameloom.cli.terminal import say, warn
 from frameloom.kube.readiness import Deadline
 from frameloom.kube.removal import remove
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
@@ -47,7 +47,7 @@ def run(order: Order, *, json: bool) -> None:
             found = survey(find_stack(order.stack), context=order.context, tell=display.say)
         _ask(order, describe(found, with_frames=order.frames))
         if found.problem is not None:
-            print(f"frameloom: {found.problem}", file=sys.stderr)
+            warn(f"frameloom: {found.problem}")
         with make_display(quiet=False, json=json) as display:
             _delete(found, display, with_frames=order.frames)
     except KeyboardInterrupt:
@@ -56,7 +56,7 @@ def run(order: Order, *, json: bool) -> None:
 
 
 def _ask(order: Order, lines: list[str]) -> None:
-    print("\n".join(lines), file=sys.stderr)
+    warn(*lines)
     confirm("Type the stack's name to delete this for good:", answer=order.stack, yes=order.yes)
 
 
@@ -142,7 +142,7 @@ def _delete_left(order: Order, *, json: bool) -> None:
     if json:
         tell_json({"stack": order.stack, "frames": _facts(bucket, held) | {"kept": False}})
     else:
-        print(f"The frames of the farm {order.stack} are gone.")
+        say(f"The frames of the farm {order.stack} are gone.")
 
 
 def _tell(found: Survey, *, with_frames: bool, json: bool) -> None:
@@ -160,10 +160,10 @@ def _tell(found: Survey, *, with_frames: bool, json: bool) -> None:
             }
         )
         return
-    print(f"The farm {found.stack.name} is gone.")
+    say(f"The farm {found.stack.name} is gone.")
     if kept is not None:
-        print(f"Its frames are kept in s3://{frames} ({amount(kept)}).")
-        print(f"`frameloom farm delete --stack {found.stack.name} --frames` deletes them, within 90 days.")
+        say(f"Its frames are kept in s3://{frames} ({amount(kept)}).")
+        say(f"`frameloom farm delete --stack {found.stack.name} --frames` deletes them, within 90 days.")
 
 
 def _facts(bucket: str, held: Contents) -> dict[str, object]:

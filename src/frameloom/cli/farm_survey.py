@@ -11,6 +11,7 @@ from frameloom.aws.stack import Stack
 from frameloom.cli.clusters import find_cluster, is_gone
 from frameloom.kube.api import Cluster
 from frameloom.kube.removal import Fleet, find_fleet
+from frameloom.model.counts import counted
 from frameloom.model.errors import FarmUnavailable
 
 
@@ -69,13 +70,13 @@ def survey(stack: Stack, *, context: str | None, tell: Callable[[str], None]) ->
 def describe(found: Survey, *, with_frames: bool) -> list[str]:
     """Return what goes and what stays, in lines."""
     stack = found.stack
-    lines = [f"The stack {stack.name} with its {found.resources} resources:"]
-    lines.append(f"  {len(found.jobs):,} jobs that run, {found.chunks:,} chunks in the queue")
+    lines = [f"The stack {stack.name} with its {counted(found.resources, 'resource')}:"]
+    lines.append(f"  {counted(len(found.jobs), 'running job')}, {counted(found.chunks, 'chunk')} in the queue")
     lines += [f"  bucket {name} with {amount(held)}" for name, held in found.buckets.items()]
-    lines += [f"  image repository {name} with {count:,} images" for name, count in found.repositories.items()]
+    lines += [f"  image repository {name} with {counted(count, 'image')}" for name, count in found.repositories.items()]
     if found.workers is not None:
         pods = found.workers.fleet.pods
-        lines.append(f"  the fleet in the cluster {found.workers.cluster.name}, with {pods:,} pods")
+        lines.append(f"  the fleet in the cluster {found.workers.cluster.name}, with {counted(pods, 'pod')}")
     if stack.owns_cluster and stack.cluster is not None:
         lines.append(f"  the cluster {stack.cluster}, with all that runs in it")
     if found.frames is not None:
@@ -91,8 +92,8 @@ def amount(held: Contents) -> str:
         if size < 1000:
             break
         size, unit = size / 1000, larger
-    figure = f"{size:,.0f}" if unit == "bytes" else f"{size:,.1f}"
-    return f"{'more than ' if held.more else ''}{held.objects:,} objects, {figure} {unit}"
+    figure = counted(held.size, "byte") if unit == "bytes" else f"{size:,.1f} {unit}"
+    return f"{'more than ' if held.more else ''}{counted(held.objects, 'object')}, {figure}"
 
 
 def _ids(resources: list[deletion.Resource], kind: str) -> list[str]:

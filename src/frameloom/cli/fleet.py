@@ -10,6 +10,7 @@ from frameloom.cli.answers import answering, tell_json
 from frameloom.cli.durations import seconds_of
 from frameloom.cli.extras import extra
 from frameloom.cli.sections import SectionedCommand, examples
+from frameloom.cli.terminal import say
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -54,7 +55,7 @@ Yes = Annotated[
 def fleet(context: typer.Context) -> None:
     """Run the workers of a deployed farm in its Kubernetes cluster."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        say(*context.get_help().splitlines())
 
 
 @app.command(cls=SectionedCommand, epilog=DEPLOY_EXAMPLES)
@@ -206,4 +207,4 @@ def zones(*, json: options.Json = False) -> None:
         if json:
             tell_json({"zones": found})
         else:
-            print(",".join(found))
+            say(",".join(found))

@@ -1,6 +1,5 @@
 """What `frameloom fleet delete` does: the workers go, and what made them."""
 
-import sys
 from dataclasses import dataclass
 
 from frameloom.aws.stack import find_stack
@@ -8,9 +7,11 @@ from frameloom.cli.answers import tell_json
 from frameloom.cli.clusters import find_cluster
 from frameloom.cli.confirm import check_askable, confirm
 from frameloom.cli.display import make_display
+from frameloom.cli.terminal import say, warn
 from frameloom.kube.api import Cluster, kind_name
 from frameloom.kube.readiness import Deadline
 from frameloom.kube.removal import Fleet, find_fleet, remove
+from frameloom.model.counts import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ def run(order: Order, *, json: bool) -> None:
             fleet = find_fleet(cluster, stack=stack.name, namespace=stack.namespace)
         gone = []
         if fleet.objects:
-            print("\n".join(describe(cluster, fleet)), file=sys.stderr)
+            warn(*describe(cluster, fleet))
             confirm("Delete all of this? [y/N]", answer="y", yes=order.yes)
             with make_display(quiet=False, json=json) as display:
                 gone = remove(
@@ -51,9 +52,9 @@ def run(order: Order, *, json: bool) -> None:
         objects = [{"kind": each["kind"], "name": each["metadata"]["name"]} for each in gone]
         tell_json({"stack": stack.name, "cluster": cluster.name, "deleted": objects})
     elif gone:
-        print(f"The fleet of the stack {stack.name} is gone from the cluster {cluster.name}.")
+        say(f"The fleet of the stack {stack.name} is gone from the cluster {cluster.name}.")
     else:
-        print(f"There is nothing of the stack {stack.name} in the cluster {cluster.name}.")
+        say(f"There is nothing of the stack {stack.name} in the cluster {cluster.name}.")
 
 
 def describe(cluster: Cluster, fleet: Fleet) -> list[str]:
@@ -61,7 +62,7 @@ def describe(cluster: Cluster, fleet: Fleet) -> list[str]:
     lines = [f"In the cluster {cluster.name}:"]
     lines += [f"  {kind_name(each)}" for each in fleet.objects]
     if fleet.pods:
-        lines.append(f"  {fleet.pods:,} pods; the chunks that their workers have begun go back to the queue")
+        lines.append(f"  {counted(fleet.pods, 'pod')}; the chunks that their workers have begun go back to the queue")
     if fleet.with_keda:
         lines.append("  KEDA, which `frameloom fleet deploy` installed and nothing else uses")
     return lines

@@ -12,6 +12,7 @@ from frameloom.aws.stack import Stack, find_stack
 from frameloom.cli.answers import tell_json
 from frameloom.cli.clusters import find_cluster
 from frameloom.cli.display import Display, make_display
+from frameloom.cli.terminal import say
 from frameloom.kube import fleet, keda, manifests, network, readiness, startable
 from frameloom.kube.api import Cluster, Manifest, kind_name
 from frameloom.kube.observe import why_workers_wait
@@ -250,5 +251,5 @@ def _tell(order: Order, stack: Stack, deployed: Deployed, *, json: bool) -> None
         shown["deleted Jobs"] = f"{len(deployed.deleted_jobs):,} of earlier deploys, which never started"
     width = max(map(len, shown))
     for name, value in shown.items():
-        print(f"{name:<{width}}  {value}")
-    print(f"The fleet is ready; `frameloom fleet watch --stack {stack.name}` shows it at work.")
+        say(f"{name:<{width}}  {value}")
+    say(f"The fleet is ready; `frameloom fleet watch --stack {stack.name}` shows it at work.")

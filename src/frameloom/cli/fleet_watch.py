@@ -1,6 +1,5 @@
 """What `frameloom fleet watch` does: it looks, shows and keeps what it sees until it is ended."""
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from frameloom.aws.stack import Stack, find_stack
 from frameloom.cli.clusters import find_cluster
 from frameloom.cli.interrupts import Interrupts
+from frameloom.cli.terminal import warn
 from frameloom.cli.watch_csv import CsvLog
 from frameloom.cli.watch_plot import check_plot, draw
 from frameloom.cli.watch_sample import Sample, look
@@ -67,6 +67,6 @@ def _begin(order: Order) -> tuple[Stack, Cluster | None]:
         check_plot(order.plot)
     stack = find_stack(order.stack)
     if stack.cluster is None and order.context is None:
-        print(f"frameloom: The stack {stack.name!r} has no cluster: only its queue is watched.", file=sys.stderr)
+        warn(f"frameloom: The stack {stack.name!r} has no cluster: only its queue is watched.")
         return stack, None
     return stack, find_cluster(stack, context=order.context, anywhere=True)

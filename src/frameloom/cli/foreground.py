@@ -2,7 +2,6 @@
 
 import shlex
 import signal
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from contextlib import suppress
 from frameloom.cli.interrupts import Interrupts
 from frameloom.cli.losses import losses
 from frameloom.cli.target import OwnTarget, RunningTarget, Target
+from frameloom.cli.terminal import say, warn
 from frameloom.local.state import FarmState, held, is_held
 from frameloom.model.errors import FarmUnavailable
 
@@ -48,18 +48,18 @@ def run(*, workers: int | None, trust_scripts: bool) -> None:
     lost: list[str] = []
     with held(), Interrupts() as interrupts, suppress(KeyboardInterrupt):
         interrupts.surely(lambda: _serve(target, lost), target.close)
-    print(_is_down("".join(lost)))
+    say(_is_down("".join(lost)))
 
 
 def _serve(target: OwnTarget, lost: list[str]) -> None:
     """Serve until the farm ends or is interrupted, and leave in `lost` what goes with it."""
-    target.open(lambda text: print(text, file=sys.stderr))
+    target.open(warn)
     running = target.running()
     state = FarmState(
         endpoint=running.endpoint, outputs=running.outputs, environment=running.environment, workers=target.most
     )
     state.save()
-    print(describe(state.endpoint, outputs=state.outputs, environment=state.environment), flush=True)
+    say(*describe(state.endpoint, outputs=state.outputs, environment=state.environment).splitlines())
     try:
         running.ended.wait()
     except KeyboardInterrupt:
@@ -130,4 +130,4 @@ def end() -> None:
         if time.monotonic() > deadline:
             raise FarmUnavailable(problem=f"The farm (process {state.pid}) has not ended in {ENDS_WITHIN:.0f} seconds.")
         time.sleep(0.05)
-    print(_is_down(lost))
+    say(_is_down(lost))

@@ -7,10 +7,21 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self, TypeVar
 
+from frameloom.cli.terminal import leave_dead_terminal
+
 T = TypeVar("T")
 
-# A closed terminal counts too: nothing of a farm may outlive the command that started it.
+# A closed terminal counts too: nothing of a farm may outlive the command that started it. A job on a farm that does
+# goes on, as whoever catches HungUp decides.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class HungUp(KeyboardInterrupt):
+    """The terminal was closed, or its connection was lost: nobody asked for an end."""
+
+
+class Left(KeyboardInterrupt):
+    """The command was interrupted and its job goes on; the message says how to come back to it."""
 
 
 class Interrupts:
@@ -25,17 +36,23 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._receive) for number in SIGNALS}
+            # `nohup` has it ignored, for the command to outlast its terminal.
+            signals = [each for each in SIGNALS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]
+            self._handlers = {number: signal.signal(number, self._receive) for number in signals}
         return self
 
     def __exit__(self, *_error: object) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
-    def _receive(self, _number: int, _frame: FrameType | None) -> None:
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        hung_up = number == signal.SIGHUP
+        if hung_up:
+            leave_dead_terminal()
         first, self._seen = not self._seen, True
-        if not self._holding and (first or self._skipping):
-            raise KeyboardInterrupt
+        # Only who presses Ctrl-C once more wants to skip anything.
+        if not self._holding and (first or (self._skipping and not hung_up)):
+            raise HungUp if hung_up else KeyboardInterrupt
 
     @contextmanager
     def skippable(self) -> Iterator[None]:

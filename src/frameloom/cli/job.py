@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,18 @@ import typer
 
 from frameloom.cli.answers import FAILED, tell_error, tell_json
 from frameloom.cli.colour_config import refuse_own_configuration
+from frameloom.cli.detached import commands, tell_started
 from frameloom.cli.display import Display, duration, make_display
-from frameloom.cli.interrupts import Interrupts
+from frameloom.cli.interrupts import HungUp, Interrupts, Left
 from frameloom.cli.request import apart_from, build_request, find_scene
 from frameloom.cli.results import Results
 from frameloom.cli.target import Farm, Target, find_target
+from frameloom.cli.terminal import say
+from frameloom.cli.typed import as_typed
 from frameloom.cli.versions import Kept, keep
 from frameloom.model import keys
+from frameloom.model.counts import counted
+from frameloom.model.errors import InvalidRequest
 from frameloom.model.job import Job
 from frameloom.model.report import FrameCounts, JobReport
 from frameloom.model.request import START, START_NO, JobRequest
@@ -30,6 +35,10 @@ from frameloom.services.fetch import FrameFetcher, offer_frames, whole_frames
 from frameloom.services.follow import Snapshot, follow
 from frameloom.services.prepare import Settled, settle, with_assets
 from frameloom.services.upload import DIGEST, find_places, upload_assets
+
+ENDS_WITH_THE_COMMAND = (
+    "the farm that this command starts would end with it: start one with `frameloom farm up`, or name one with --stack"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +52,7 @@ class Order:
     local: bool
     stack: str | None
     workers: int | None = None
+    detach: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +87,7 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
 
     Raises:
         FarmError: it was refused before anything was started, or the farm cannot be used.
+        Left: the terminal was closed, and the job goes on.
         typer.Exit: it failed, which was said.
     """
     began = time.monotonic()
@@ -91,6 +102,8 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
             workers=order.workers,
             trust_scripts=request.trust_scripts is True,
         )
+        if order.detach and not target.stays:
+            raise InvalidRequest(field="--detach", problem=ENDS_WITH_THE_COMMAND)
         if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
             request = request.model_copy(update={"max_workers": target.chunks_at_once})
         settled = settle(request, scene, blender=target.blender(), device=target.device(), name=scene.name)
@@ -110,7 +123,15 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
                 display=display,
                 began=began,
             )
-            ending = interrupts.surely(lambda: errand.run(target, interrupts), target.close)
+            try:
+                ending = interrupts.surely(lambda: errand.run(target, interrupts, detach=order.detach), target.close)
+            except JobLeft as left:
+                fetch = commands(left.job_id, stack=order.stack, out=order.out)["fetch"]
+                raise Left(f"Job {left.job_id} goes on; `{fetch}` follows it and brings its results.") from None
+    if not ending.status.ended:
+        afterwards = commands(ending.job_id, stack=order.stack, out=order.out)
+        tell_started(ending.job_id, afterwards, json=json, quiet=quiet)
+        return
     tell_ending(ending, json=json, quiet=quiet)
     if ending.status is not JobStatus.SUCCEEDED:
         raise typer.Exit(FAILED)
@@ -118,6 +139,14 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
 
 class Canceled(KeyboardInterrupt):
     """The user interrupted a job that had begun; the message says what is left of it."""
+
+
+class JobLeft(KeyboardInterrupt):
+    """The terminal of a job was closed that goes on without it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
 
 
 class Errand:
@@ -140,8 +169,12 @@ class Errand:
         # Frames that are known to lie whole in the folder.
         self._have: set[int] = set()
 
-    def run(self, target: Target, interrupts: Interrupts) -> Ending:
-        """Run the job on a farm to its end; on an interrupt, cancel it and keep what is whole."""
+    def run(self, target: Target, interrupts: Interrupts, *, detach: bool = False) -> Ending:
+        """Run the job on a farm to its end, or only start it; on an interrupt, cancel it and keep what is whole.
+
+        Raises:
+            JobLeft: the terminal was closed, and the farm goes on without this command: so does the job.
+        """
         self._display.say("Reaching the farm")
         target.open(self._display.note)
         if self._settled.references:
@@ -154,14 +187,25 @@ class Errand:
         try:
             farm.executions.start(job_id, self._request.to_json())
             # Said at once: a job in AWS goes on where this command cannot follow it any more.
+            if detach:
+                seconds = time.monotonic() - self._began
+                return Ending(job_id=job_id, status=JobStatus.RUNNING, frames=FrameCounts(), seconds=seconds)
             self._display.note(f"Job {job_id}")
             return self._end(self._follow(job_id, farm), farm)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if isinstance(interrupt, HungUp) and target.stays:
+                raise JobLeft(job_id) from None
             with interrupts.skippable():
                 self._display.say("Canceling (once more to leave at once)")
                 self._cancel(job_id, farm)
             left = f"its frames so far are in {self._folder}" if self._folder.is_dir() else "it has no frame yet"
             raise Canceled(f"Job {job_id} was canceled; {left}.") from None
+
+    def fetch(self, job: Job, farm: Farm) -> Ending:
+        """Follow a job that another command has started to its end, and fetch its results."""
+        self._folder = self._results.frames(Path(job.outputs.prefix).name)
+        self._have.update(whole_frames(job.frame_range(), self._folder, file_format=job.settings.format))
+        return self._end(self._follow(job.job_id, farm), farm)
 
     def _upload_assets(self, farm: Farm) -> None:
         """Bring to the farm what the scene refers to; from here on its frames are those that it makes with these files.
@@ -274,11 +318,12 @@ def _counts(snapshot: Snapshot) -> FrameCounts:
 
 def tell_ending(ending: Ending, *, json: bool, quiet: bool) -> None:
     """Print where the results lie and, of a job that failed, why."""
+    if ending.error is not None:
+        ending = replace(ending, cause=as_typed(ending.error, ending.cause or ""))
     if json:
         tell_json(ending.to_json())
     elif not quiet:
-        for line in _lines(ending):
-            print(line)
+        say(*_lines(ending))
     if ending.status is not JobStatus.SUCCEEDED:
         tell_error(ending.error or "Failed", ending.cause or f"Job {ending.job_id} {ending.status}.", json=False)
 
@@ -286,7 +331,7 @@ def tell_ending(ending: Ending, *, json: bool, quiet: bool) -> None:
 def _lines(ending: Ending) -> Iterator[str]:
     if ending.status is JobStatus.SUCCEEDED:
         frames = ending.frames
-        counts = [f"{frames.rendered:,} frames rendered"] if frames.rendered else []
+        counts = [f"{counted(frames.rendered, 'frame')} rendered"] if frames.rendered else []
         counts += [f"{frames.reused:,} reused"] if frames.reused else []
         counts += [f"{frames.missing:,} missing"] if frames.missing else []
         yield f"{', '.join(counts)} in {duration(ending.seconds)}"

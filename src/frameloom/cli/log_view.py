@@ -5,7 +5,11 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
+from frameloom.cli.console import make_console
+from frameloom.cli.interrupts import Left
+from frameloom.cli.jobs import find_job
 from frameloom.cli.target import Farm
+from frameloom.cli.terminal import plain, say_json
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.messages import LogRecord
 from frameloom.services.job_log import JobLog
@@ -13,33 +17,34 @@ from frameloom.services.job_log import JobLog
 STYLES = {"debug": "dim", "info": "", "warning": "yellow", "error": "red"}
 
 
-def show(farm: Farm, job_id: str, *, follow: bool, frame: int | None, worker: str | None, json: bool) -> None:
+def show(farm: Farm, name: str, *, follow: bool, frame: int | None, worker: str | None, json: bool) -> None:
     """Print a job's log.
 
     Raises:
-        InvalidRequest: the farm knows of no such job.
+        InvalidRequest: the farm knows of no such job, or of several.
     """
+    job = find_job(farm.executions, name)
+    job_id = name if job is None else job.job_id
     log = JobLog(job_id, store=farm.store, buckets=farm.buckets, worker=worker, frame=frame)
-    known = farm.executions.describe(job_id) is not None
-    console = Console(highlight=False)
-    if follow and known:
+    console = make_console()
+    if follow and job is not None:
         try:
             for records in log.follow(job_id, farm.executions):
                 _print(records, console, json=json)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"Job {job_id} was left, and goes on.") from None
+            raise Left(f"Job {job_id} was left, and goes on.") from None
         return
     records = log.read()
     # Step Functions forgets a job after some months; its log is kept for as long as the bucket keeps it.
-    if not known and not records:
-        raise InvalidRequest(field="JOB", problem=f"the farm knows of no job {job_id!r}")
+    if job is None and not records:
+        raise InvalidRequest(field="JOB", problem=f"the farm knows of no job {name!r}")
     _print(records, console, json=json)
 
 
 def _print(records: Iterable[LogRecord], console: Console, *, json: bool) -> None:
     for record in records:
         if json:
-            print(record.model_dump_json(exclude_none=True), flush=True)
+            say_json(record.to_json(), indent=None)
         else:
             console.print(_line(record), soft_wrap=True)
 
@@ -48,10 +53,5 @@ def _line(record: LogRecord) -> Text:
     when = record.time[:23].replace("T", " ")
     facts = {"frame": record.frame, "chunk": record.chunk_id, **record.facts}
     said = " ".join([record.message, *(f"{name}={value}" for name, value in facts.items() if value is not None)])
-    line = Text(f"{when}  {_shown(record.worker)}  ")
-    return line.append(_shown(said), style=STYLES[record.level])
-
-
-def _shown(text: str) -> str:
-    """Return a text that does nothing to a terminal: lines of Blender may hold what a scene had it print."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    line = Text(f"{when}  {plain(record.worker)}  ")
+    return line.append(plain(said), style=STYLES[record.level])

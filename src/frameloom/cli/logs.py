@@ -17,7 +17,7 @@ WHICH = "Which lines"
 
 
 def logs(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="A job's id, as `frameloom status` lists it.")],
+    job: options.Job,
     *,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the job ends.", rich_help_panel=WHICH)

@@ -4,6 +4,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 
 from frameloom.cli.target import Farm
+from frameloom.model.counts import counted
 from frameloom.model.settings import CONTAINERS
 
 # How many objects of a bucket are counted: somebody waits for the farm's end meanwhile.
@@ -23,5 +24,4 @@ def losses(farm: Farm) -> str:
 
 
 def _counted(number: int, noun: str) -> str:
-    more = "or more " if number == _COUNTED else ""
-    return f"{number} {more}{noun}{'' if number == 1 else 's'}"
+    return f"{number:,} or more {noun}s" if number == _COUNTED else counted(number, noun)

@@ -13,6 +13,9 @@ FRAMES, LOOKS, RESULTS, FARM, OTHER = (
     "What is shown",
 )
 
+Job = Annotated[
+    str, typer.Argument(metavar="JOB", help="A job's id, as `frameloom status` lists it, or its first characters.")
+]
 Scene = Annotated[Path, typer.Argument(metavar="SCENE.blend", help="The scene; what it refers to is uploaded with it.")]
 Frames = Annotated[
     str | None,
@@ -136,6 +139,16 @@ Settings = Annotated[
         "--set",
         metavar="NAME=VALUE",
         help="Any other field of a job's request, such as queue_timeout=600 or video.quality=20; may be repeated.",
+        rich_help_panel=FARM,
+    ),
+]
+
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        help="Start the job and return, with the commands to follow, fetch and cancel it; takes --stack or a farm "
+        "that is up.",
         rich_help_panel=FARM,
     ),
 ]

@@ -1,18 +1,21 @@
 """What `frameloom status` shows of a farm and of a job."""
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.text import Text
 
 from frameloom.aws.queue import Queue
 from frameloom.cli.answers import tell_json
+from frameloom.cli.console import make_console
 from frameloom.cli.fleet_waits import fleet_waits
+from frameloom.cli.jobs import NEWEST, known_job
 from frameloom.cli.target import Farm
-from frameloom.model.errors import FarmUnavailable, InvalidRequest
+from frameloom.cli.terminal import plain, warn
+from frameloom.model.errors import FarmUnavailable
+from frameloom.services.skipped import is_skipped
 from frameloom.services.submit import describe
 
 if TYPE_CHECKING:
@@ -25,15 +28,12 @@ def show_farm(farm: Farm, *, limit: int, json: bool, stack: str | None = None) -
     """Print how much is in the queue, why the workers of a stack do not start, and the newest jobs."""
     chunks, lost = Queue(farm.chunk_queue).depth(), Queue(farm.dead_letter_queue).depth()
     queue = {"waiting": chunks.waiting, "in_flight": chunks.in_flight, "dead_letters": lost.waiting + lost.in_flight}
-    jobs = [
-        describe(execution, store=farm.store, buckets=farm.buckets) | {"started": execution.started}
-        for execution in farm.executions.list(limit=limit)
-    ]
+    jobs = list(islice(_jobs(farm), limit))
     waits = _waits(stack) if stack is not None and chunks.waiting else []
     if json:
         tell_json({"queue": queue, "waits": [asdict(each) for each in waits], "jobs": jobs})
         return
-    console = Console(highlight=False)
+    console = make_console()
     console.print(
         f"Chunks: {queue['waiting']} waiting, {queue['in_flight']} with workers, {queue['dead_letters']} given up",
         soft_wrap=True,
@@ -45,7 +45,13 @@ def show_farm(farm: Farm, *, limit: int, json: bool, stack: str | None = None) -
         return
     rows = [("JOB", "STATUS", "FRAMES", "STARTED", "SCENE")]
     rows += [
-        (job["job_id"], job["status"], _frames(job), _when(job["started"]), _short(job.get("scene", "")))
+        (
+            plain(job["job_id"]),
+            job["status"],
+            _frames(job),
+            _when(job["started"]),
+            plain(_short(job.get("scene", ""))),
+        )
         for job in jobs
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -62,28 +68,37 @@ def _waits(stack: str) -> "Sequence[Wait]":
     try:
         return fleet_waits(stack)
     except FarmUnavailable as error:
-        print(f"frameloom: Why workers wait is not known: {error}", file=sys.stderr)
+        warn(f"frameloom: Why workers wait is not known: {error}")
         return []
 
 
-def show_job(farm: Farm, job_id: str, *, json: bool) -> None:
+def _jobs(farm: Farm) -> Iterator[dict[str, Any]]:
+    """Yield the newest jobs; an upload by the command line starts an execution too, which is none."""
+    for execution in farm.executions.list(limit=NEWEST):
+        facts = describe(execution, store=farm.store, buckets=farm.buckets)
+        # With a manifest it is a job.
+        if "scene" in facts or not is_skipped(
+            execution, executions=farm.executions, store=farm.store, buckets=farm.buckets
+        ):
+            yield facts | {"started": execution.started}
+
+
+def show_job(farm: Farm, job: str, *, json: bool) -> None:
     """Print how one job stands and where its results are.
 
     Raises:
-        InvalidRequest: the farm knows of no such job.
+        InvalidRequest: the farm knows of no such job, or of several.
     """
-    execution = farm.executions.describe(job_id)
-    if execution is None:
-        raise InvalidRequest(field="JOB", problem=f"the farm knows of no job {job_id!r}")
+    execution = known_job(farm.executions, job)
     facts = describe(execution, store=farm.store, buckets=farm.buckets) | {"started": execution.started}
     if execution.ended is not None:
         facts["ended"] = execution.ended
     if json:
         tell_json(facts)
         return
-    console = Console(highlight=False)
+    console = make_console()
     lines = {
-        "job": job_id,
+        "job": execution.job_id,
         "status": facts["status"],
         "scene": facts.get("scene"),
         "frames": _frames(facts) or None,
@@ -96,7 +111,7 @@ def show_job(farm: Farm, job_id: str, *, json: bool) -> None:
     for name, value in lines.items():
         if value is not None:
             style = STYLES.get(value, "") if name == "status" else ""
-            console.print(Text(f"{name:<8} ").append(value, style=style), soft_wrap=True)
+            console.print(Text(f"{name:<8} ").append(plain(value), style=style), soft_wrap=True)
 
 
 def _frames(job: Mapping[str, Any]) -> str:

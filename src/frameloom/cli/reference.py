@@ -9,6 +9,7 @@ from typing import Any
 import typer.main
 
 from frameloom.cli.app import NAME, app
+from frameloom.cli.terminal import warn
 
 DOCUMENT = Path("docs", "cli.md")
 
@@ -46,7 +47,7 @@ def main() -> int:
     if parser.parse_args().write:
         DOCUMENT.write_text(reference(), encoding="utf-8")
     elif not DOCUMENT.is_file() or DOCUMENT.read_text(encoding="utf-8") != reference():
-        print(f"{DOCUMENT} is not up to date: run `python -m frameloom.cli.reference --write`.", file=sys.stderr)
+        warn(f"{DOCUMENT} is not up to date: run `python -m frameloom.cli.reference --write`.")
         return 1
     return 0
 

@@ -13,7 +13,7 @@ EXAMPLES = examples(
     "frameloom render shot.blend --frames-only --format OPEN_EXR",
     "frameloom render shot.blend --codec prores",
     "frameloom render rig.blend --trust-scripts",
-    "frameloom render shot.blend --stack my-farm --max-workers 50",
+    "frameloom render shot.blend --stack my-farm --max-workers 50 --detach",
     "frameloom render shot.blend --set video.quality=20 --set queue_timeout=600",
 )
 
@@ -44,6 +44,7 @@ def render(
     max_workers: options.MaxWorkers = None,
     chunk_size: options.ChunkSize = None,
     settings: options.Settings = None,
+    detach: options.Detach = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -52,7 +53,8 @@ def render(
     The video goes to DIR/<scene>.mp4, a ProRes to DIR/<scene>.mov, the frames into DIR/<scene>/, the report to
     DIR/<scene>.report.json. Another video of the scene gets the next version, DIR/<scene>_v002.mp4, with its report.
     What was rendered before, with the same settings of the same scene, is not rendered again. Ctrl-C cancels
-    the job and keeps the frames that are there.
+    the job and keeps the frames that are there. A job of a stack or of `frameloom farm up` outlasts its terminal:
+    `frameloom fetch` brings its results.
     """
     with answering(json=json):
         from frameloom.cli.job import Order, run  # noqa: PLC0415
@@ -84,6 +86,7 @@ def render(
                 out=out,
                 local=local,
                 stack=stack,
+                detach=detach,
                 workers=workers,
             ),
             json=json,

@@ -2,13 +2,12 @@
 
 import secrets
 from datetime import UTC, datetime
-from typing import Annotated
-
-import typer
 
 from frameloom.cli import options
 from frameloom.cli.answers import answering, tell_json
+from frameloom.cli.jobs import known_job
 from frameloom.cli.sections import examples
+from frameloom.cli.terminal import say
 from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.request import parse_request
@@ -24,7 +23,7 @@ _RETRIED = (JobStatus.FAILED, JobStatus.CANCELED)
 
 
 def retry(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="A job's id, as `frameloom status` lists them.")],
+    job: options.Job,
     *,
     local: options.Local = False,
     stack: options.StackName = None,
@@ -40,20 +39,19 @@ def retry(
         from frameloom.cli.target import find_farm  # noqa: PLC0415
 
         executions = find_farm(stack=stack, local=local).executions
-        before = _retried(executions.describe(job), job)
+        before = _retried(known_job(executions, job))
         # Refused here as it was there, where no other start would help.
         scene = parse_request(before.input).file
         again = keys.new_job_id(scene, datetime.now(UTC), secrets.token_hex(3))
         executions.start(again, before.input)
         if json:
-            tell_json({"job_id": again, "retries": job})
+            tell_json({"job_id": again, "retries": before.job_id})
         else:
-            typer.echo(f"Job {again} renders what job {job} left.")
+            say(f"Job {again} renders what job {before.job_id} left.")
 
 
-def _retried(execution: Execution | None, job: str) -> Execution:
-    if execution is None:
-        raise InvalidRequest(field="JOB", problem=f"the farm knows of no job {job!r}")
+def _retried(execution: Execution) -> Execution:
+    job = execution.job_id
     if not execution.status.ended:
         raise InvalidRequest(field="JOB", problem=f"job {job} has not ended; `frameloom cancel` ends it")
     if execution.status not in _RETRIED:

@@ -13,6 +13,7 @@ import typer
 from frameloom.cli.answers import REFUSED, tell_error, tell_json, tell_warning
 from frameloom.cli.colour_config import refuse_own_configuration
 from frameloom.cli.request import build_request, find_scene
+from frameloom.cli.terminal import say
 from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible, MissingAssets
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
@@ -74,8 +75,7 @@ def run(scene: Path, *, blender: str | None, json: bool) -> None:
     if json:
         tell_json(finding.to_json())
     else:
-        for line in _lines(finding):
-            print(line)
+        say(*_lines(finding))
     for warning in finding.warnings:
         tell_warning(warning)
     if finding.refusal is not None:

@@ -5,7 +5,10 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from frameloom.cli.typed import typing
+
 OTHER = "Options"
+_NONE = object()
 
 
 def examples(*lines: str) -> str:
@@ -20,6 +23,15 @@ def section_of(parameter: Any) -> str:
 
 class SectionedCommand(TyperCommand):
     """A command whose help lists its options under the headings that they name."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; one that makes a request of its options has errors name these."""
+        settings = ctx.params.get("settings", _NONE)
+        if settings is _NONE:
+            return super().invoke(ctx)
+        options = {name: not getattr(each, "is_flag", False) for each in self.get_params(ctx) for name in each.opts}
+        with typing(options, settings or ()):
+            return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, then each section in the order in which the options first name it."""

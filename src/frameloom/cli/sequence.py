@@ -36,6 +36,7 @@ def sequence(
     local: options.Local = False,
     stack: options.StackName = None,
     settings: options.Settings = None,
+    detach: options.Detach = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -71,6 +72,7 @@ def sequence(
                 out=out,
                 local=local,
                 stack=stack,
+                detach=detach,
             ),
             json=json,
             quiet=quiet,

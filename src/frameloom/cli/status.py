@@ -16,7 +16,10 @@ EXAMPLES = examples(
 
 
 def status(
-    job: Annotated[str | None, typer.Argument(metavar="JOB", help="A job's id; without it, the newest jobs.")] = None,
+    job: Annotated[
+        str | None,
+        typer.Argument(metavar="JOB", help="A job's id, or its first characters.  [default: the newest jobs]"),
+    ] = None,
     *,
     local: options.Local = False,
     stack: options.StackName = None,

@@ -34,6 +34,8 @@ class Farm:
 class Target(Protocol):
     """A farm that is to be had: nothing is started or asked before `open`, or before `blender` and `device`."""
 
+    # Whether it goes on after the command, and its jobs with it.
+    stays: bool
     # Whether its frames bucket outlives the farm's processes; one that does not is given what a folder holds.
     keeps_frames: bool
     # How many chunks suit its workers at once, where they are so many and never more.
@@ -116,6 +118,7 @@ def find_farm(*, stack: str | None, local: bool) -> Farm:
 class StackTarget:
     """The farm of a CloudFormation stack."""
 
+    stays = True
     keeps_frames = True
     chunks_at_once: int | None = None
 
@@ -152,6 +155,7 @@ class StackTarget:
 class RunningTarget:
     """A farm that runs on this machine already, and goes on after the command."""
 
+    stays = True
     # Its buckets are gone with it: a folder of frames may hold what it does not.
     keeps_frames = False
 
@@ -182,6 +186,7 @@ class RunningTarget:
 class OwnTarget:
     """A farm on this machine that lives as long as the command."""
 
+    stays = False
     keeps_frames = False
 
     def __init__(self, workers: int | None, *, trust_scripts: bool = False) -> None:
@@ -203,7 +208,7 @@ class OwnTarget:
             return importlib.metadata.version("bpy")
         except importlib.metadata.PackageNotFoundError:
             raise FarmUnavailable(
-                problem="Blender is not installed here: `pip install frameloom[worker]` with Python 3.11, "
+                problem="Blender is not installed here: `make env` in the checkout brings it, "
                 "or render on a deployed farm with --stack."
             ) from None
 

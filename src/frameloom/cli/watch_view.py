@@ -1,7 +1,5 @@
 """What a watch shows: a table in place on a terminal, a line now and then on a pipe, a JSON line for each look."""
 
-import json as json_format
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -13,7 +11,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from frameloom.cli.console import make_console
 from frameloom.cli.display import LIFE_EVERY
+from frameloom.cli.terminal import say_json, warn
 from frameloom.cli.watch_sample import GROUPS, Sample
 
 # Looks that the small curves go back; a terminal has 80 columns.
@@ -39,7 +39,7 @@ def make_view(title: str, *, json: bool) -> View:
     """Return the view that suits stdout."""
     if json:
         return JsonView()
-    console = Console(highlight=False)
+    console = make_console()
     return TableView(title, console) if console.is_terminal else LineView(console)
 
 
@@ -55,9 +55,7 @@ class JsonView:
 
     def show(self, sample: Sample) -> None:
         """Write a line."""
-        # At once: whoever reads it waits for it.
-        row = sample.row() | {"waits": [asdict(each) for each in sample.waits]}
-        print(json_format.dumps(row, ensure_ascii=False), flush=True)
+        say_json(sample.row() | {"waits": [asdict(each) for each in sample.waits]}, indent=None)
 
 
 class LineView:
@@ -83,7 +81,7 @@ class LineView:
         # Once, however long it lasts.
         news, self._problem = sample.problem != self._problem, sample.problem
         if news and sample.problem is not None:
-            print(f"frameloom: {sample.problem}", file=sys.stderr)
+            warn(f"frameloom: {sample.problem}")
         if said and ((said, why) != (self._said, self._why) or now >= self._told + LIFE_EVERY):
             self._said, self._why, self._told = said, why, now
             self._console.print(f"{sample.time:%H:%M:%S}  {said}", markup=False, soft_wrap=True)

@@ -56,7 +56,7 @@ class SceneTooNew(JobImpossible):
 
 class MissingAssets(JobImpossible):
     """{file!r} refers to files that are not there: {assets}. Upload them beside it, as the paths say, pack them into
-    it, or render without them by `missing_assets`."""
+    it, or render without them by `missing_assets=render`."""
 
 
 class NoCamera(JobImpossible):

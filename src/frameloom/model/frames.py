@@ -1,7 +1,8 @@
 """Frame ranges: which frames of a scene a job, a chunk or a segment renders.
 
-The grammar is OpenJD's integer range expression, without its descending form:
-`1-10`, `1-10:2` (every second one), `-5--1` (negative frames), and any of them joined by commas.
+The grammar is OpenJD's integer range expression: `1-10`, `1-10:2` (every second frame), `10-1:-1` (the frames of
+`1-10`), `-5--1` (negative frames), and any of them joined by commas, with white space between a number and a sign.
+https://github.com/OpenJobDescription/openjd-specifications/wiki/2023-09-Template-Schemas#34111-intrangeexpr
 """
 
 import itertools
@@ -16,9 +17,13 @@ MAX_FRAMES = 1_000_000
 # Blender's own limits of a frame number (MINAFRAMEF and MAXFRAMEF of its DNA_scene_types.h).
 FIRST_FRAME, LAST_FRAME = -1_048_574, 1_048_574
 
-_NUMBER = r"[+-]?[0-9]{1,9}"
-_SPAN = re.compile(rf"({_NUMBER})(?:-({_NUMBER})(?::({_NUMBER}))?)?", re.ASCII)
+_NUMBER = r"\s*([+-]?\s*[0-9]{1,9})\s*"
+_SPAN = re.compile(rf"{_NUMBER}(?:-{_NUMBER}(?::{_NUMBER})?)?", re.ASCII)
 _GRAMMAR = "write frames like 7, 1-10, 1-10:2 or 1-10:2,15,20-30"
+# OpenCue's words for every Nth frame, and for the frames between those.
+_OPENCUE = re.compile(rf"{_NUMBER}-{_NUMBER}([xy]){_NUMBER}", re.ASCII | re.IGNORECASE)
+# Characters of a range that a message proposes.
+_LONGEST_PROPOSAL = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,11 @@ class FrameRange:
         """Return the frames that `text` names.
 
         Raises:
-            InvalidRequest: the text is not of the grammar, counts down, names a frame twice, more than
-                MAX_FRAMES, or one that Blender cannot have.
+            InvalidRequest: the text is not of the grammar, counts in the wrong direction, names a frame twice,
+                more than MAX_FRAMES, or one that Blender cannot have.
         """
-        spans = [_parse_span(part.strip(), field) for part in text.split(",")]
+        # White space at its shortest: the pattern would try each of its places.
+        spans = [_parse_span(" ".join(part.split()), field) for part in text.split(",")]
         count = sum(map(len, spans))
         if count > MAX_FRAMES:
             raise InvalidRequest(field=field, problem=f"{count:,} frames are over the limit of {MAX_FRAMES:,} a job")
@@ -88,22 +94,53 @@ class FrameRange:
 
 
 def _parse_span(text: str, field: str) -> range:
+    """Return the frames of a span in ascending order: `10-1:-3` is 1, 4, 7 and 10."""
     match = _SPAN.fullmatch(text)
     if match is None:
-        raise InvalidRequest(field=field, problem=f"{_short(text)} is not a range of frames: {_GRAMMAR}")
-    start = int(match[1])
-    stop = start if match[2] is None else int(match[2])
-    step = 1 if match[3] is None else int(match[3])
-    if step < 1:
-        raise InvalidRequest(field=field, problem=f"the step of {_short(text)} must be 1 or more")
-    if stop < start:
-        raise InvalidRequest(field=field, problem=f"{_short(text)} counts down: write {stop}-{start}")
+        raise InvalidRequest(field=field, problem=f"{_short(text)} is not a range of frames: {_remedy(text)}")
+    start, stop, step = (None if number is None else _whole(number) for number in match.groups())
+    if start is None or stop is None:
+        start = stop = _whole(match[1])
+    step = 1 if step is None else step
+    if step == 0:
+        raise InvalidRequest(field=field, problem=f"the step of {_short(text)} must not be 0")
+    if step > 0 and stop < start:
+        stepped = f"{stop}-{start}" if step == 1 else f"{stop}-{start}:{step}"
+        raise InvalidRequest(
+            field=field, problem=f"{_short(text)} counts down: write {stepped}, or {start}-{stop}:{-step}"
+        )
+    if step < 0 and stop > start:
+        raise InvalidRequest(
+            field=field,
+            problem=f"the step of {_short(text)} is negative, but the range counts up: write {start}-{stop}:{-step}",
+        )
     for frame in (start, stop):
         if not FIRST_FRAME <= frame <= LAST_FRAME:
             raise InvalidRequest(
                 field=field, problem=f"frame {frame} is outside what Blender can have, {FIRST_FRAME} to {LAST_FRAME}"
             )
-    return range(start, stop + 1, step)
+    return range(start, stop + 1, step) if step > 0 else range(start, stop - 1, step)[::-1]
+
+
+def _whole(number: str) -> int:
+    """Return a number whose sign may stand apart from it."""
+    return int("".join(number.split()))
+
+
+def _remedy(text: str) -> str:
+    """Return how to write the frames; a span of OpenCue's grammar is translated."""
+    match = _OPENCUE.fullmatch(text)
+    if match is None:
+        return _GRAMMAR
+    start, stop, step = (_whole(match[number]) for number in (1, 2, 4))
+    ours = f"{start}-{stop}:{step}"
+    try:
+        every = FrameRange.parse(ours)
+        if match[3] in "yY":
+            ours = str(FrameRange.parse(f"{min(start, stop)}-{max(start, stop)}").without(every))
+    except InvalidRequest:
+        return _GRAMMAR
+    return f"OpenCue's {text} is {ours} here" if 0 < len(ours) <= _LONGEST_PROPOSAL else _GRAMMAR
 
 
 def _spans(frames: Iterable[int]) -> Iterator[range]:

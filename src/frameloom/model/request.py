@@ -138,7 +138,7 @@ class JobRequest(RenderSettings):
     def model_post_init(self, _context: object) -> None:
         """Refuse what each field allows but the whole does not; frames are parsed here, at the edge."""
         if self.frames is not None and (self.start, self.end, self.step) != (None, None, None):
-            raise InvalidRequest(field="frames", problem="takes the place of start, end and step: give one")
+            raise InvalidRequest(field="frames", problem="cannot be combined with start, end or step")
         if self.frames is None and (self.start is None) != (self.end is None):
             field, other = ("start", "end") if self.start is None else ("end", "start")
             raise InvalidRequest(field=field, problem=f"is missing: {other} alone names no frames")

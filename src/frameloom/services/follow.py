@@ -11,7 +11,7 @@ from frameloom.model.errors import FarmUnavailable
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
 from frameloom.model.messages import LogRecord
-from frameloom.services import documents
+from frameloom.services import documents, rounds
 from frameloom.services.ports import Buckets, Execution, Executions, Store
 
 # Seconds between two looks: short at first, then at most a share of the time that no frame has come for, or of what a
@@ -196,9 +196,18 @@ class _Frames:
         return PATIENCE_FOR_FRAMES / rate if rate is not None and self.total - self.done > 1 else 0.0
 
     def _planned(self) -> int | None:
-        """Return how many frames the plan left out since they were there; None before there is a plan."""
-        chunks = documents.read(self._store, self._logs, keys.chunks_key(self.job.job_id, 1))
+        """Return how many frames the plan left out because they were in S3; None before there is a plan."""
+        # Scouts are sent only where no frame is in S3; the next plan leaves out those that they rendered.
+        if self._plan(rounds.SCOUTS) is not None:
+            return 0
+        chunks = self._plan(rounds.FIRST)
         return None if chunks is None else self.total - sum(len(FrameRange.parse(chunk["frames"])) for chunk in chunks)
+
+    def _plan(self, round_number: int) -> list[dict[str, str]] | None:
+        plan: list[dict[str, str]] | None = documents.read(
+            self._store, self._logs, keys.chunks_key(self.job.job_id, round_number)
+        )
+        return plan
 
 
 class _Logs:

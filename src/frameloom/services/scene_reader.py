@@ -1,5 +1,6 @@
 """Read what a job needs to know of a .blend file, without Blender."""
 
+import logging
 import math
 import stat
 import tempfile
@@ -100,7 +101,7 @@ def _opened(path: Path, file: str, limit: int, read: Callable[["BlendFile", Head
     try:
         with path.open("rb") as source, tempfile.SpooledTemporaryFile(IN_MEMORY) as condensed:
             header = condense(source, condensed, limit=limit)
-            return _facts(condensed, header, read)
+            return _facts(condensed, file, header, read)
     except BadBlendError as error:
         raise SceneUnreadable(file=file, problem=str(error)) from error
     except OSError as error:
@@ -118,22 +119,31 @@ def check_version(facts: SceneFacts, *, supported: str, file: str) -> None:
         raise SceneTooNew(file=file, version=version, supported=f"{major}.{minor}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Opened:
-    """Stands for the path of an open file that has none: all the reader does with a path is open it."""
+    """Stands for the path of an open file that has none: the reader opens it, and names it in its messages."""
 
+    name: str
     file: IO[bytes]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return repr(self.name)
 
     def open(self, _mode: str, *, buffering: int) -> IO[bytes]:  # noqa: ARG002  the reader's own call
         return self.file
 
 
-def _facts(condensed: IO[bytes], header: Header, read: Callable[["BlendFile", Header], Read]) -> Read:
+def _facts(condensed: IO[bytes], file: str, header: Header, read: Callable[["BlendFile", Header], Read]) -> Read:
     # Imported here: a Lambda's other handlers share this package and never read a scene.
     from blender_asset_tracer.blendfile import BlendFile  # noqa: PLC0415
 
+    # It warns of damage on stderr, which the caller learns from the exception.
+    logging.getLogger("blender_asset_tracer").setLevel(logging.CRITICAL)
     try:
-        with BlendFile(cast("Path", _Opened(condensed))) as blend:
+        with BlendFile(cast("Path", _Opened(file, condensed))) as blend:
             return read(blend, header)
     except BadBlendError:
         raise

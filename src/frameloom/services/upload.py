@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from frameloom.model.assets import Reference, key_beside
+from frameloom.model.counts import counted
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.request import START, START_NO
 from frameloom.services.assets import find_assets
@@ -33,7 +34,7 @@ def upload_assets(places: Mapping[str, Path], *, store: Store, bucket: str, tell
             uploaded = 0
             for done, upload in enumerate(as_completed(uploads), start=1):
                 uploaded += upload.result()
-                tell(f"Uploading what the scene refers to: {done:,} of {len(uploads):,} files")
+                tell(f"Uploading what the scene refers to: {done:,} of {counted(len(uploads), 'file')}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

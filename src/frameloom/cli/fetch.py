@@ -1,0 +1,33 @@
+"""`frameloom fetch`: follow a job that was started elsewhere, and bring its results here."""
+
+from pathlib import Path
+
+from frameloom.cli import options
+from frameloom.cli.answers import answering
+from frameloom.cli.sections import examples
+
+EXAMPLES = examples(
+    "frameloom fetch shot-20261123-101500-a1b2c3",
+    "frameloom fetch shot-20261123-101500-a1b2c3 --out renders --stack my-farm",
+)
+
+
+def fetch(
+    job: options.Job,
+    *,
+    out: options.Out = Path(),
+    local: options.Local = False,
+    stack: options.StackName = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Follow a job to its end, and fetch its frames, video and report.
+
+    They go where `frameloom render` puts them, frames as soon as they are rendered; a frame that lies there whole is
+    not fetched again. The job may have been started by `frameloom render --detach`, by an upload, or by anybody else,
+    and may have ended. Ctrl-C leaves the job as it is.
+    """
+    with answering(json=json):
+        from frameloom.cli import fetching  # noqa: PLC0415
+
+        fetching.run(fetching.Order(job=job, out=out, local=local, stack=stack), json=json, quiet=quiet)

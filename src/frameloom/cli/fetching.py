@@ -1,0 +1,107 @@
+"""What `frameloom fetch` does: from a job's id to its results in a folder."""
+
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import typer
+
+from frameloom.cli.answers import FAILED
+from frameloom.cli.display import Display, make_display
+from frameloom.cli.interrupts import Interrupts, Left
+from frameloom.cli.job import Ending, Errand, tell_ending
+from frameloom.cli.jobs import known_job
+from frameloom.cli.results import Results
+from frameloom.cli.target import Farm, find_farm
+from frameloom.model.errors import InvalidRequest
+from frameloom.model.report import FrameCounts
+from frameloom.model.request import JobRequest
+from frameloom.model.status import JobStatus
+from frameloom.services.follow import Snapshot, follow
+from frameloom.services.ports import Execution
+from frameloom.services.prepare import Settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the options say."""
+
+    job: str
+    out: Path
+    local: bool
+    stack: str | None
+
+
+def run(order: Order, *, json: bool, quiet: bool) -> None:
+    """Follow a job to its end and fetch its results.
+
+    Raises:
+        FarmError: there is no such job, or its results cannot be had.
+        Left: the command was interrupted; the job is as it was.
+        typer.Exit: the job failed, which was said.
+    """
+    began = time.monotonic()
+    with Interrupts():
+        farm = find_farm(stack=order.stack, local=order.local)
+        job_id = known_job(farm.executions, order.job).job_id
+        try:
+            with make_display(quiet=quiet, json=json) as display:
+                ending = _fetch(job_id, farm, order.out, display, began)
+        except KeyboardInterrupt:
+            raise Left(f"Job {job_id} was left as it is; the same command fetches the rest.") from None
+    tell_ending(ending, json=json, quiet=quiet)
+    if ending.status is not JobStatus.SUCCEEDED:
+        raise typer.Exit(FAILED)
+
+
+def _fetch(job_id: str, farm: Farm, out: Path, display: Display, began: float) -> Ending:
+    job = (snapshot := _prepared(job_id, farm, display)).job
+    if job is None:
+        return _without_results(snapshot.execution, began)
+    request = JobRequest(file=job.scene.key, output=job.output, video=job.video, film=job.film)
+    scene = Path(job.scene.key)
+    results = Results.of(out, request, scene)
+    results.check(Path(job.outputs.prefix).name)
+    settled = Settled(
+        name=scene.name,
+        digest=job.scene.digest,
+        frames=job.frame_range(),
+        fps=job.fps,
+        pixel_aspect=Fraction(job.pixel_aspect),
+        size=(0, 0),
+        settings=job.settings,
+    )
+    errand = Errand(
+        scene=scene, request=request, settled=settled, assets={}, results=results, display=display, began=began
+    )
+    return errand.fetch(job, farm)
+
+
+def _prepared(job_id: str, farm: Farm, display: Display) -> Snapshot:
+    """Return how a job stands once it is known what it makes, or has ended without that."""
+    for snapshot in follow(job_id, store=farm.store, executions=farm.executions, buckets=farm.buckets):
+        display.show(snapshot)
+        if snapshot.job is not None:
+            break
+    return snapshot
+
+
+def _without_results(execution: Execution, began: float) -> Ending:
+    """Return how a job ended that failed before anything was settled.
+
+    Raises:
+        InvalidRequest: it is an upload that started no job, or its documents have expired.
+    """
+    if execution.status is JobStatus.SUCCEEDED:
+        output = execution.output if isinstance(execution.output, dict) else {}
+        reason = output.get("skipped", "its manifest is not in the log bucket any more")
+        raise InvalidRequest(field="JOB", problem=f"there is nothing to fetch of {execution.job_id}: {reason}")
+    return Ending(
+        job_id=execution.job_id,
+        status=execution.status,
+        frames=FrameCounts(),
+        seconds=time.monotonic() - began,
+        error=execution.error or "Failed",
+        cause=execution.cause,
+    )

@@ -1,0 +1,67 @@
+"""Errors in the words of the command line: the fields of a request are named as the options that were typed.
+
+Model and services know a request's fields, which is what every other client sends. A command that makes a request of
+its options says here which they are.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+# Fields whose option has another name.
+_OPTIONS = {
+    "resolution_percentage": "--resolution",
+    "output": "--frames-only",
+    "video.codec": "--codec",
+    "video.quality": "--quality",
+}
+# A field in a sentence, with or without a value: `camera`, `missing_assets=render`.
+_QUOTED = re.compile(r"`([a-z_]+(?:\.[a-z_]+)?)(?:=([^`]*))?`")
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """A command's options by name, and whether each takes a value; the names that were given to --set."""
+
+    options: Mapping[str, bool]
+    settings: frozenset[str]
+
+    def option(self, field: str, value: str | None = None) -> str:
+        """Return how a field is given on the command line."""
+        option = _OPTIONS.get(field, f"--{field.replace('_', '-')}")
+        if field in self.settings or option not in self.options:
+            return f"--set {field}" if value is None else f"--set {field}={value}"
+        return option if value is None or not self.options[option] else f"{option} {value}"
+
+
+_typed: ContextVar[_Typed | None] = ContextVar("typed", default=None)
+
+
+@contextmanager
+def typing(options: Mapping[str, bool], settings: Iterable[str]) -> Iterator[None]:
+    """Name fields in errors as these options, and as `--set` where `settings` has them as NAME=VALUE."""
+    token = _typed.set(_Typed(options, frozenset(setting.partition("=")[0] for setting in settings)))
+    try:
+        yield
+    finally:
+        _typed.reset(token)
+
+
+def as_typed(error: str, cause: str) -> str:
+    """Return the cause of an error of this name as one who typed a command reads it; elsewhere, as it is."""
+    typed = _typed.get()
+    if typed is None:
+        return cause
+    from frameloom.model.request import JobRequest  # noqa: PLC0415  pydantic is slow to import
+
+    def is_field(name: str) -> bool:
+        return name.partition(".")[0] in JobRequest.model_fields
+
+    if error == "InvalidRequest":
+        field, colon, problem = cause.partition(": ")
+        # One that is unknown was given to --set.
+        if colon and (is_field(field) or field in typed.settings):
+            cause = f"{typed.option(field)}: {problem}"
+    return _QUOTED.sub(lambda found: f"`{typed.option(found[1], found[2])}`" if is_field(found[1]) else found[0], cause)

@@ -1,0 +1,6 @@
+"""Counts as people read them."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is one: `1 frame`, `1,000 frames`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
