@@ -67,7 +67,7 @@ def test_drivers_that_need_trust_are_named_with_their_places_wherever_they_are(t
     user = make_scene(tmp_path / "user.blend", camera=False, library=scene, library_path="//shot.blend")
     disk = Disk.of(user)
     found = find_assets(disk, "", disk.key(user), read_scene(user).references)
-    assert [words.rpartition(" (in ")[0] for words in found.scripts] == list(read_scene(scene).scripts)
+    assert [words.rpartition(" (of ")[0] for words in found.scripts] == list(read_scene(scene).scripts)
 
 
 @pytest.mark.parametrize(

@@ -80,12 +80,12 @@ def test_a_path_in_a_library_counts_from_the_library_and_one_set_from_outside_of
         return found(make_scene(tmp_path / "shot.blend", also=also), library)
 
     plain = make_scene(tmp_path / "set.blend", also=letters(SOCKET, "//note.txt"))
-    assert linking(plain, groups=["Letters"]).missing == ("//note.txt (of set.blend)",)
+    assert linking(plain, groups=["Letters"]).missing == ("//note.txt (of //set.blend)",)
     # What the library itself gives the group is a constant, until another file links the group and gives it its own.
     exposed = make_scene(tmp_path / "set.blend", also=letters(MODIFIER, "//note.txt"))
     assert linking(exposed, objects=["Cube"]).computed == ()
     assert linking(exposed, groups=["Letters"]).computed == (
-        "node 'Import Text' of node group 'Letters' (of set.blend)",
+        "node 'Import Text' of node group 'Letters' (of //set.blend)",
     )
     nested = make_scene(tmp_path / "set.blend", also=letters(NESTED, "//note.txt"))
     assert linking(nested, groups=["Outer"]).computed == ()

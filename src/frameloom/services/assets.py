@@ -138,8 +138,9 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
                 if reference.library:
                     library = _library(store, bucket, assets[key])
                     pending.append((key, library.references))
-                    scripts |= dict.fromkeys(f"{words} (in {key})" for words in library.scripts)
-                    spaces |= {replace(space, owner=f"{space.owner} (in {key})"): None for space in library.spaces}
+                    of = _of(scene, key)
+                    scripts |= dict.fromkeys(words + of for words in library.scripts)
+                    spaces |= {replace(space, owner=space.owner + of): None for space in library.spaces}
     there = tuple(assets[key] for key in sorted(assets))
     return Found(
         assets=there,
@@ -173,7 +174,7 @@ class _Imports:
     def computed(self) -> tuple[str, ...]:
         """Return the words for those nodes: a group's own input counts where another file sets it."""
         nodes = [(file, one.node) for file, one in self._nodes if not one.group or (file, one.group) in self._linked]
-        return tuple(dict.fromkeys(node if file == self._scene else f"{node} (of {file})" for file, node in nodes))
+        return tuple(dict.fromkeys(node + _of(self._scene, file) for file, node in nodes))
 
 
 def _too_many(scene: str) -> SceneUnreadable:
@@ -209,9 +210,16 @@ def _library(store: Shelf, bucket: str, library: Asset) -> Library:
 
 
 def _words(scene: str, file: str, references: Iterable[Reference]) -> dict[str, None]:
-    # Of a library, as the scene itself would refer to it: keys are long where they mirror a disk.
-    of = "" if file == scene else f" (of //{posixpath.relpath(f'/{file}', f'/{posixpath.dirname(scene)}')})"
-    return dict.fromkeys(f"{reference.path}{of}" for reference in references)
+    of = _of(scene, file)
+    return dict.fromkeys(reference.path + of for reference in references)
+
+
+def _of(scene: str, file: str) -> str:
+    """Return which file a message is about, by its path from the scene's folder; nothing for the scene itself.
+
+    A key mirrors a disk, and would be longer than the message.
+    """
+    return "" if file == scene else f" (of //{posixpath.relpath(f'/{file}', f'/{posixpath.dirname(scene)}')})"
 
 
 def _shortened(name: str) -> str:
