@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from frameloom.cli.request import place_of
 from frameloom.local.state import FarmState
 from tests.farm_client import farm_client
 
@@ -188,7 +189,7 @@ def test_an_interrupted_render_cancels_its_job_and_leaves_the_running_farm_alone
     render = start("render", SCENE, "--frames", "1-4", "--chunk-size", "2", "--out", tmp_path)
     wait_for(lambda: status()["queue"]["waiting"] == 2)
     (job,) = status("--limit", "1")["jobs"]
-    assert (job["status"], job["scene"], job["frames"]) == ("running", SCENE.name, {"done": 0, "total": 4})
+    assert (job["status"], job["scene"], job["frames"]) == ("running", place_of(SCENE), {"done": 0, "total": 4})
     render.send_signal(signal.SIGINT)
     out, err = render.communicate(timeout=PATIENCE)
     assert (render.returncode, out) == (130, "")
@@ -238,7 +239,7 @@ def test_an_uploaded_scene_was_uploaded_for_the_command_alone(farm: subprocess.P
     state = FarmState.load()
     assert state is not None
     s3 = farm_client(state.environment, "s3")
-    head = s3.head_object(Bucket=state.outputs["ScenesBucketName"], Key=SCENE.name)
+    head = s3.head_object(Bucket=state.outputs["ScenesBucketName"], Key=place_of(SCENE))
     render.send_signal(signal.SIGTERM)
     render.communicate(timeout=PATIENCE)
     assert head["Metadata"]["frameloom-start"] == "no"
