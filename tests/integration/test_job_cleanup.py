@@ -28,7 +28,7 @@ class Cleanup:
         for name, text in {"token": "of-the-pod\n", "namespace": "frameloom"}.items():
             (account / name).write_text(text)
 
-    def put_scaled_job(self, *, active: str, generation: int = 1) -> None:
+    def put_scaled_job(self, *, active: str, ready: str = "True", generation: int = 1) -> None:
         """Let the ScaledJob be there, as KEDA left it at its last look at the queue."""
         metadata = {"name": "worker", "namespace": "frameloom"}
         found: dict[str, Any] = {
@@ -39,7 +39,7 @@ class Cleanup:
         }
         self.server.put(found)
         found["metadata"] |= {"generation": generation}
-        found["status"] = {"conditions": [{"type": "Ready", "status": "True"}, {"type": "Active", "status": active}]}
+        found["status"] = {"conditions": [{"type": "Ready", "status": ready}, {"type": "Active", "status": active}]}
 
     def run(self) -> tuple[int, list[str], str]:
         """Run it once; return its code, the Jobs that it says it deleted, and its last line."""
@@ -85,6 +85,16 @@ def test_jobs_that_never_started_go_when_the_queue_is_empty(cleanup: Cleanup) ->
     cleanup.put_scaled_job(active="False")
     assert cleanup.run() == (0, ["image", "room"], "")
     assert cleanup.jobs() == {"young", "renders"}
+
+
+def test_a_queue_that_keda_cannot_read_does_not_count_as_empty(cleanup: Cleanup) -> None:
+    """KEDA then sets Active to False as well, and Ready to False; KEDA before 2.19, to Unknown."""
+    cleanup.server.put(job("room"), pod("room", "Pending", **unscheduled("no room")))
+    for ready in ("False", "Unknown"):
+        cleanup.put_scaled_job(active="False", ready=ready)
+        assert cleanup.run() == (0, [], "")
+    cleanup.put_scaled_job(active="False")
+    assert cleanup.run() == (0, ["room"], "")
 
 
 def test_those_of_an_earlier_version_go_while_chunks_wait(cleanup: Cleanup) -> None:

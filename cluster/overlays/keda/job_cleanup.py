@@ -59,9 +59,13 @@ def is_stale(job: Object, scaled_job: Object) -> bool:
 
 
 def is_idle(scaled_job: Object) -> bool:
-    """Return whether KEDA finds no message in the queue, neither waiting nor leased."""
+    """Return whether KEDA finds no message in the queue, neither waiting nor leased.
+
+    While KEDA cannot read the queue, it is not active either, but not ready.
+    """
     conditions = (scaled_job.get("status") or {}).get("conditions") or []
-    return any(each["type"] == "Active" and each["status"] == "False" for each in conditions)
+    found = {each["type"]: each["status"] for each in conditions}
+    return found.get("Ready") == "True" and found.get("Active") == "False"
 
 
 def pods_of(job: Object, pods: Iterable[Object]) -> list[Object]:
