@@ -101,6 +101,21 @@ def test_a_job_that_starts_while_it_is_being_deleted_stays(farm: Rig) -> None:
     assert jobs_of(farm) == {"late"}
 
 
+def test_a_job_that_changes_and_still_does_not_start_goes_before_the_fleet_is_ready(farm: Rig) -> None:
+    """One conflict must not leave it in a worker's place, with a fleet that counts as ready."""
+    assert farm.deploy().code == 0
+    farm.server.put(job("stuck"), pod("stuck", "Pending", **waiting("ImagePullBackOff")))
+
+    def change(found: dict[str, Any]) -> None:
+        if found["kind"] == "Job" and "ready" not in found["status"]:
+            farm.server.put(found | {"status": {"ready": 0}})
+
+    farm.server.before_delete = change
+    ran = farm.deploy("--max-workers", 3, "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json()["deleted_jobs"], jobs_of(farm)) == (["stuck"], set())
+
+
 def test_a_fleet_whose_workers_cannot_start_is_not_ready_and_says_why(farm: Rig) -> None:
     assert farm.deploy().code == 0
     put_chunk()
