@@ -41,7 +41,8 @@ def last_line(farm: Rig, *words: object) -> str:
 
 def test_an_image_that_the_repository_does_not_hold_is_refused_before_anything_is_changed(farm: Rig) -> None:
     repository = outputs_of(STACK)["WorkerRepositoryUri"]
-    for wrong in (f"{repository}:4.5.15-wrong", f"{repository}@sha256:{'0' * 64}"):
+    digest = f"sha256:{'0' * 64}"
+    for wrong in (f"{repository}:4.5.15-wrong", f"{repository}@{digest}", f"{repository}:{IMAGE_TAG}@{digest}"):
         ran = farm.deploy("--image", wrong)
         assert (ran.code, ran.out) == (2, ""), ran
         assert ran.err.splitlines()[-1] == (
@@ -52,7 +53,12 @@ def test_an_image_that_the_repository_does_not_hold_is_refused_before_anything_i
 
 
 def test_an_image_of_another_registry_is_deployed_with_a_note_that_nobody_looked(farm: Rig) -> None:
-    assert "is not checked" not in farm.deploy("--image", f"{outputs_of(STACK)['WorkerRepositoryUri']}:{IMAGE_TAG}").err
+    image = f"{outputs_of(STACK)['WorkerRepositoryUri']}:{IMAGE_TAG}"
+    (found,) = boto3.client("ecr").describe_images(repositoryName=f"{STACK}-worker")["imageDetails"]
+    for name in (image, f"{image}@{found['imageDigest']}"):
+        ran = farm.deploy("--image", name)
+        assert ran.code == 0, ran.err
+        assert "is not checked" not in ran.err
     ran = farm.deploy("--image", "registry.example/worker:1")
     assert ran.code == 0, ran.err
     assert "The image registry.example/worker:1 is not in the repository of the stack" in ran.err
