@@ -39,6 +39,10 @@ THROTTLE_ATTEMPTS = 720
 # Its process died: of its memory, or with its machine. What it does it may do twice. A function that ran out of time
 # would again.
 LAMBDA_DIED = ["Lambda.Unknown", "Runtime.ExitError"]
+# While a stack is updated, a function's new code runs on its earlier layer for up to a minute, and what it imports may not
+# be there yet. Eight retries last two minutes on average.
+LAMBDA_UPDATED = ["Runtime.ImportModuleError"]
+UPDATE_ATTEMPTS = 8
 
 # Seconds that a state waits for its Lambda: the function's own Timeout in template.yaml and a minute more, so
 # that the function's error, which says what happened, is there before States.Timeout, which does not.
@@ -321,6 +325,7 @@ def _lambda(
             Retrier(LAMBDA_THROTTLED, attempts=THROTTLE_ATTEMPTS, interval=2),
             Retrier(LAMBDA_FAULTS, attempts=5, interval=2),
             Retrier(LAMBDA_DIED, attempts=2),
+            Retrier(LAMBDA_UPDATED, attempts=UPDATE_ATTEMPTS, interval=2),
         ],
         **fields,
     )

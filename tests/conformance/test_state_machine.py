@@ -219,6 +219,17 @@ class TestWhatBecomesOfErrors:
                 assert _retries(state, "Runtime.ExitError") == _retries(state, "Lambda.Unknown") == 2
                 assert _retries(state, "Sandbox.Timedout") == 0
 
+    def test_a_lambda_whose_layer_is_being_updated_is_called_again_until_it_is(self, machine: Machine) -> None:
+        for state in all_states(machine).values():
+            if "lambda" in state.get("Resource", ""):
+                retrier = _retrier(state, "Runtime.ImportModuleError")
+                assert retrier is not None
+                waits = (
+                    min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number, retrier["MaxDelaySeconds"]) / 2
+                    for number in range(retrier["MaxAttempts"])
+                )
+                assert 60 < sum(waits) < 300
+
 
 class TestAnnouncements:
     @pytest.mark.parametrize(("state", "end"), [("AnnounceSuccess", "Done"), ("AnnounceFailure", "Failed")])
