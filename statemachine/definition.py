@@ -39,8 +39,8 @@ THROTTLE_ATTEMPTS = 720
 # Its process died: of its memory, or with its machine. What it does it may do twice. A function that ran out of time
 # would again.
 LAMBDA_DIED = ["Lambda.Unknown", "Runtime.ExitError"]
-# While a stack is updated, a function's new code runs on its earlier layer for up to a minute, and what it imports may not
-# be there yet. Eight retries last two minutes on average.
+# While a stack is updated, a function's new code runs on its earlier layer for up to a minute, and may import what is
+# not there yet. Eight retries last two minutes on average.
 LAMBDA_UPDATED = ["Runtime.ImportModuleError"]
 UPDATE_ATTEMPTS = 8
 

@@ -49,8 +49,8 @@ class Job(Value):
     scene: SceneRef
     frames: str
     fps: str
-    # How wide a pixel is for its height, as a fraction; None for square ones. What came with a later version is left out
-    # where it is not needed: an earlier version, as of a command line or after a roll back, refuses fields it doesn't know.
+    # How wide a pixel is for its height, as a fraction; None for square ones. A field of a later version is left out
+    # where it is not needed: an earlier command line, or a stack that was rolled back, refuses fields it does not know.
     pixel_aspect: str | None = None
     settings: RenderSettings
     outputs: OutputRef
