@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from frameloom.kube import job_cleanup
 from frameloom.kube.api import Cluster, Manifest
@@ -97,7 +96,8 @@ def _lacks(cluster: Cluster, namespace: str, *, chunks: Callable[[], int]) -> li
         return [f"{counted(len(stale), 'Job')} of earlier deploys not deleted yet"]
     unfinished = [job for job in jobs if not job_cleanup.is_finished(job)]
     ours = [job for job in unfinished if not job_cleanup.is_stale(job, scaled_job)]
-    our_pods: list[Any] = [pod for job in ours for pod in job_cleanup.pods_of(job, pods)]
+    names = {job["metadata"]["name"] for job in ours}
+    our_pods = [pod for pod in pods if job_cleanup.job_of(pod) in names]
     if any(map(job_cleanup.has_started, our_pods)):
         return []
     if ours:
