@@ -30,7 +30,13 @@ from statemachine.steps import (
 ATTEMPT_FAILED = names(AttemptFailed)
 # AWS tells a missed heartbeat from a chunk that took too long; either way nobody answered.
 NOBODY_ANSWERED = [ChunkLost.__name__, "States.Timeout", "States.HeartbeatTimeout"]
-LAMBDA_FAULTS = ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"]
+# Source: "Handle Lambda service exceptions" in the Step Functions developer guide.
+LAMBDA_FAULTS = [
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+]
 # The account runs as many functions as its quota allows: ten or so in a new account, which one film can fill. A place
 # comes free when another call ends, up to 15 minutes later. 720 retries of 30 seconds on average last six hours: enough
 # for the longest film that is encoded four segments at a time.

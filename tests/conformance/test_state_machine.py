@@ -192,7 +192,8 @@ class TestWhatBecomesOfErrors:
         lambdas = [state for state in all_states(machine).values() if "lambda" in state.get("Resource", "")]
         assert len(lambdas) == 8
         for state in lambdas:
-            assert _retries(state, "Lambda.ServiceException") == 5
+            for fault in ("Service", "AWSLambda", "SdkClient", "ClientExecutionTimeout"):
+                assert _retries(state, f"Lambda.{fault}Exception") == 5
 
     def test_every_lambda_waits_for_hours_for_a_place_in_the_account_s_quota(self, machine: Machine) -> None:
         lambdas = [state for state in all_states(machine).values() if "lambda" in state.get("Resource", "")]
