@@ -30,7 +30,13 @@ from statemachine.steps import (
 ATTEMPT_FAILED = names(AttemptFailed)
 # AWS tells a missed heartbeat from a chunk that took too long; either way nobody answered.
 NOBODY_ANSWERED = [ChunkLost.__name__, "States.Timeout", "States.HeartbeatTimeout"]
-LAMBDA_FAULTS = ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"]
+# Source: "Handle Lambda service exceptions" in the Step Functions developer guide.
+LAMBDA_FAULTS = [
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+]
 # The account runs as many functions as its quota allows: ten or so in a new account, which one film can fill. A place
 # comes free when another call ends, up to 15 minutes later. 720 retries of 30 seconds on average last six hours: enough
 # for the longest film that is encoded four segments at a time.
@@ -39,6 +45,10 @@ THROTTLE_ATTEMPTS = 720
 # Its process died: of its memory, or with its machine. What it does it may do twice. A function that ran out of time
 # would again.
 LAMBDA_DIED = ["Lambda.Unknown", "Runtime.ExitError"]
+# While a stack is updated, a function's new code runs on its earlier layer for up to a minute, and may import what is
+# not there yet. Eight retries last two minutes on average.
+LAMBDA_UPDATED = ["Runtime.ImportModuleError"]
+UPDATE_ATTEMPTS = 8
 
 # Seconds that a state waits for its Lambda: the function's own Timeout in template.yaml and a minute more, so
 # that the function's error, which says what happened, is there before States.Timeout, which does not.
@@ -321,6 +331,7 @@ def _lambda(
             Retrier(LAMBDA_THROTTLED, attempts=THROTTLE_ATTEMPTS, interval=2),
             Retrier(LAMBDA_FAULTS, attempts=5, interval=2),
             Retrier(LAMBDA_DIED, attempts=2),
+            Retrier(LAMBDA_UPDATED, attempts=UPDATE_ATTEMPTS, interval=2),
         ],
         **fields,
     )

@@ -192,7 +192,8 @@ class TestWhatBecomesOfErrors:
         lambdas = [state for state in all_states(machine).values() if "lambda" in state.get("Resource", "")]
         assert len(lambdas) == 8
         for state in lambdas:
-            assert _retries(state, "Lambda.ServiceException") == 5
+            for fault in ("Service", "AWSLambda", "SdkClient", "ClientExecutionTimeout"):
+                assert _retries(state, f"Lambda.{fault}Exception") == 5
 
     def test_every_lambda_waits_for_hours_for_a_place_in_the_account_s_quota(self, machine: Machine) -> None:
         lambdas = [state for state in all_states(machine).values() if "lambda" in state.get("Resource", "")]
@@ -218,6 +219,17 @@ class TestWhatBecomesOfErrors:
             if "lambda" in state.get("Resource", ""):
                 assert _retries(state, "Runtime.ExitError") == _retries(state, "Lambda.Unknown") == 2
                 assert _retries(state, "Sandbox.Timedout") == 0
+
+    def test_a_lambda_whose_layer_is_being_updated_is_called_again_until_it_is(self, machine: Machine) -> None:
+        for state in all_states(machine).values():
+            if "lambda" in state.get("Resource", ""):
+                retrier = _retrier(state, "Runtime.ImportModuleError")
+                assert retrier is not None
+                waits = (
+                    min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number, retrier["MaxDelaySeconds"]) / 2
+                    for number in range(retrier["MaxAttempts"])
+                )
+                assert 60 < sum(waits) < 300
 
 
 class TestAnnouncements:

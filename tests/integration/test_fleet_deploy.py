@@ -97,6 +97,17 @@ def test_a_second_deploy_changes_nothing(farm: Rig) -> None:
     assert ran.json()["keda"] == {"version": "2.21.0", "installed": False}
 
 
+def test_an_earlier_keda_stays_with_a_note_that_says_how_to_upgrade_it(farm: Rig) -> None:
+    release = farm.keda.read_text()
+    farm.keda.write_text(release.replace(":2.21.0", ":2.9.1"))
+    note = "The cluster has KEDA 2.9.1. KEDA 2.21.0 is tested on Kubernetes 1.34 to 1.36: upgrade it with `--keda-m"
+    assert note in farm.deploy().err
+    farm.keda.write_text(release)
+    ran = farm.deploy("--json")
+    assert ran.json()["keda"] == {"version": "2.21.0", "installed": True}
+    assert "The cluster has KEDA" not in ran.err
+
+
 def test_another_overlay_takes_away_what_it_has_not(farm: Rig) -> None:
     assert farm.deploy("--overlay", "spot").code == 0
     assert fleet_of(farm) == KEDA_FLEET | {("NodePool", "spot.frameloom")}

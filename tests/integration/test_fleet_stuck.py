@@ -41,7 +41,8 @@ def last_line(farm: Rig, *words: object) -> str:
 
 def test_an_image_that_the_repository_does_not_hold_is_refused_before_anything_is_changed(farm: Rig) -> None:
     repository = outputs_of(STACK)["WorkerRepositoryUri"]
-    for wrong in (f"{repository}:4.5.15-wrong", f"{repository}@sha256:{'0' * 64}"):
+    digest = f"sha256:{'0' * 64}"
+    for wrong in (f"{repository}:4.5.15-wrong", f"{repository}@{digest}", f"{repository}:{IMAGE_TAG}@{digest}"):
         ran = farm.deploy("--image", wrong)
         assert (ran.code, ran.out) == (2, ""), ran
         assert ran.err.splitlines()[-1] == (
@@ -52,7 +53,12 @@ def test_an_image_that_the_repository_does_not_hold_is_refused_before_anything_i
 
 
 def test_an_image_of_another_registry_is_deployed_with_a_note_that_nobody_looked(farm: Rig) -> None:
-    assert "is not checked" not in farm.deploy("--image", f"{outputs_of(STACK)['WorkerRepositoryUri']}:{IMAGE_TAG}").err
+    image = f"{outputs_of(STACK)['WorkerRepositoryUri']}:{IMAGE_TAG}"
+    (found,) = boto3.client("ecr").describe_images(repositoryName=f"{STACK}-worker")["imageDetails"]
+    for name in (image, f"{image}@{found['imageDigest']}"):
+        ran = farm.deploy("--image", name)
+        assert ran.code == 0, ran.err
+        assert "is not checked" not in ran.err
     ran = farm.deploy("--image", "registry.example/worker:1")
     assert ran.code == 0, ran.err
     assert "The image registry.example/worker:1 is not in the repository of the stack" in ran.err
@@ -99,6 +105,21 @@ def test_a_job_that_starts_while_it_is_being_deleted_stays(farm: Rig) -> None:
     farm.server.before_delete = start
     assert farm.deploy("--max-workers", 3).code == 0
     assert jobs_of(farm) == {"late"}
+
+
+def test_a_job_that_changes_and_still_does_not_start_goes_before_the_fleet_is_ready(farm: Rig) -> None:
+    """One conflict must not leave it in a worker's place, with a fleet that counts as ready."""
+    assert farm.deploy().code == 0
+    farm.server.put(job("stuck"), pod("stuck", "Pending", **waiting("ImagePullBackOff")))
+
+    def change(found: dict[str, Any]) -> None:
+        if found["kind"] == "Job" and "ready" not in found["status"]:
+            farm.server.put(found | {"status": {"ready": 0}})
+
+    farm.server.before_delete = change
+    ran = farm.deploy("--max-workers", 3, "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json()["deleted_jobs"], jobs_of(farm)) == (["stuck"], set())
 
 
 def test_a_fleet_whose_workers_cannot_start_is_not_ready_and_says_why(farm: Rig) -> None:

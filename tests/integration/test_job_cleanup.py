@@ -1,4 +1,4 @@
-"""The Job cleanup as its pod runs it: the script alone, against an API server, with the rights of its Role."""
+"""The Job cleanup as its pod runs it: the script alone, against an API server, with its rights and memory."""
 
 import fnmatch
 import subprocess
@@ -25,10 +25,13 @@ class Cleanup:
 
     def __init__(self, server: ApiServer, account: Path) -> None:
         self.server, self._account = server, account
+        (cron_job,) = [each for each in overlay("keda") if each["kind"] == "CronJob"]
+        (container,) = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        self._mebibytes = int(container["resources"]["limits"]["memory"].removesuffix("Mi"))
         for name, text in {"token": "of-the-pod\n", "namespace": "frameloom"}.items():
             (account / name).write_text(text)
 
-    def put_scaled_job(self, *, active: str, generation: int = 1) -> None:
+    def put_scaled_job(self, *, active: str, ready: str = "True", generation: int = 1) -> None:
         """Let the ScaledJob be there, as KEDA left it at its last look at the queue."""
         metadata = {"name": "worker", "namespace": "frameloom"}
         found: dict[str, Any] = {
@@ -39,11 +42,12 @@ class Cleanup:
         }
         self.server.put(found)
         found["metadata"] |= {"generation": generation}
-        found["status"] = {"conditions": [{"type": "Ready", "status": "True"}, {"type": "Active", "status": active}]}
+        found["status"] = {"conditions": [{"type": "Ready", "status": ready}, {"type": "Active", "status": active}]}
 
     def run(self) -> tuple[int, list[str], str]:
         """Run it once; return its code, the Jobs that it says it deleted, and its last line."""
         command = [
+            *("sh", "-c", 'ulimit -d "$0" && exec "$@"', str(self._mebibytes * 1024)),
             sys.executable,
             "-I",
             "-B",
@@ -87,6 +91,16 @@ def test_jobs_that_never_started_go_when_the_queue_is_empty(cleanup: Cleanup) ->
     assert cleanup.jobs() == {"young", "renders"}
 
 
+def test_a_queue_that_keda_cannot_read_does_not_count_as_empty(cleanup: Cleanup) -> None:
+    """KEDA then sets Active to False as well, and Ready to False; KEDA before 2.19, to Unknown."""
+    cleanup.server.put(job("room"), pod("room", "Pending", **unscheduled("no room")))
+    for ready in ("False", "Unknown"):
+        cleanup.put_scaled_job(active="False", ready=ready)
+        assert cleanup.run() == (0, [], "")
+    cleanup.put_scaled_job(active="False")
+    assert cleanup.run() == (0, ["room"], "")
+
+
 def test_those_of_an_earlier_version_go_while_chunks_wait(cleanup: Cleanup) -> None:
     cleanup.put_scaled_job(active="True", generation=7)
     cleanup.server.put(
@@ -115,6 +129,15 @@ def test_many_jobs_are_read_page_by_page(cleanup: Cleanup) -> None:
     code, deleted, _ = cleanup.run()
     assert (code, len(deleted)) == (0, _PAGE + 1)
     assert cleanup.jobs() == {"job-0000"}
+
+
+def test_the_pods_of_a_thousand_workers_fit_in_the_memory_of_its_pod(cleanup: Cleanup) -> None:
+    """As many bytes as a thousand of each have, in fewer; nearly all of them are of specs."""
+    cleanup.put_scaled_job(active="True")
+    spec = {"containers": [{"env": [{"name": f"N{number}", "value": "v"} for number in range(1_000)]}]}
+    for number in range(250):
+        cleanup.server.put(job(f"{number}") | {"spec": spec}, pod(f"{number}", "Running", **RUNNING) | {"spec": spec})
+    assert cleanup.run() == (0, [], "")
 
 
 def test_without_a_fleet_there_is_nothing_to_do(cleanup: Cleanup) -> None:

@@ -204,6 +204,16 @@ def test_a_scene_slower_than_any_film_needs_a_rate_for_its_film_alone(tmp_path: 
 # ── prepare ──
 
 
+def test_the_manifest_of_a_plain_job_has_only_fields_that_the_first_version_knew(farm: Farm) -> None:
+    """A command line that was not updated, or a stack that was rolled back, refuses a manifest with any other field."""
+    farm.prepare({"file": KEY})
+    manifest = documents.read(farm.store, BUCKETS.logs, keys.manifest_key("shot-1"))
+    assert set(manifest) <= {
+        *("job_id", "started", "scene", "frames", "fps", "settings", "outputs", "output", "on_missing", "video"),
+        *("chunk_size", "limits"),
+    }
+
+
 def test_the_manifest_holds_what_was_settled(farm: Farm, scene: Path) -> None:
     farm.prepare({"file": KEY, "start": "1", "end": "17", "chunk_size": 5, "max_workers": 3, "on_missing": "stitch"})
     job, expected = farm.job(), settled(scene, frames="1-17")

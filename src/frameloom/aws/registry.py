@@ -63,8 +63,9 @@ def holds(repository: str, image: str) -> bool:
     Raises:
         FarmUnavailable: there is no such repository, or it cannot be read.
     """
-    reference = image.removeprefix(repository)
-    wanted = {"imageDigest": reference[1:]} if reference.startswith("@") else {"imageTag": reference[1:] or "latest"}
+    tag, _, digest = image.removeprefix(repository).partition("@")
+    # With both, Kubernetes pulls by the digest.
+    wanted = {"imageDigest": digest} if digest else {"imageTag": tag[1:]}
     name = repository.partition("/")[2]
     try:
         client("ecr").describe_images(repositoryName=name, imageIds=[wanted])

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import typer
@@ -68,7 +67,7 @@ def _fetch(job_id: str, farm: Farm, out: Path, display: Display, began: float) -
         digest=job.scene.digest,
         frames=job.frame_range(),
         fps=job.fps,
-        pixel_aspect=Fraction(job.pixel_aspect),
+        pixel_aspect=job.pixel(),
         size=(0, 0),
         settings=job.settings,
     )

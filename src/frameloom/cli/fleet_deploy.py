@@ -188,7 +188,17 @@ def _have_keda(
         cluster=cluster,
         tell=display.say,
     )
-    return {"version": keda.version_of(operator), "installed": install}
+    version = keda.version_of(operator)
+    if keda.is_older(version):
+        display.note(_outdated(version, ours=keda.ours(cluster)))
+    return {"version": version, "installed": install}
+
+
+def _outdated(version: str, *, ours: bool) -> str:
+    """Return the note on a KEDA that is older than the one that `fleet deploy` installs."""
+    tested = f"{keda.TESTED_ON[0]} to {keda.TESTED_ON[-1]}"
+    how = f": upgrade it with `--keda-manifest {keda.RELEASE}`" if ours else ""
+    return f"The cluster has KEDA {version}. KEDA {keda.VERSION} is tested on Kubernetes {tested}{how}."
 
 
 def _identify(stack: Stack, cluster: Cluster, operator: Manifest, display: Display) -> None:

@@ -27,7 +27,8 @@ JOB_NAME = "batch.kubernetes.io/job-name"
 # An empty queue is no reason yet to delete a younger Job: KEDA looks every 15 seconds, and counts are approximate.
 SETTLED = timedelta(minutes=5)
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_TIMEOUT, _PAGE = 20.0, 500
+# A page of 100 pods is a megabyte or so, and ten as objects.
+_TIMEOUT, _PAGE = 20.0, 100
 
 Object = Mapping[str, Any]
 
@@ -59,26 +60,27 @@ def is_stale(job: Object, scaled_job: Object) -> bool:
 
 
 def is_idle(scaled_job: Object) -> bool:
-    """Return whether KEDA finds no message in the queue, neither waiting nor leased."""
+    """Return whether KEDA finds no message in the queue, neither waiting nor leased.
+
+    While KEDA cannot read the queue, it is not active either, but not ready.
+    """
     conditions = (scaled_job.get("status") or {}).get("conditions") or []
-    return any(each["type"] == "Active" and each["status"] == "False" for each in conditions)
+    found = {each["type"]: each["status"] for each in conditions}
+    return found.get("Ready") == "True" and found.get("Active") == "False"
 
 
-def pods_of(job: Object, pods: Iterable[Object]) -> list[Object]:
-    """Return the pods of a Job that have not failed; a failed one is replaced by the Job."""
-    name = job["metadata"]["name"]
-    return [
-        pod
-        for pod in pods
-        if (pod["metadata"].get("labels") or {}).get(JOB_NAME) == name
-        and (pod.get("status") or {}).get("phase") != "Failed"
-    ]
+def job_of(pod: Object) -> str | None:
+    """Return the name of a pod's Job; None for a pod of no Job, and for one that failed, which its Job replaces."""
+    if (pod.get("status") or {}).get("phase") == "Failed":
+        return None
+    name: str | None = (pod["metadata"].get("labels") or {}).get(JOB_NAME)
+    return name
 
 
 def unstarted(jobs: Iterable[Object], pods: Iterable[Object]) -> list[Object]:
     """Return the Jobs that are not finished and of whose pods none has started."""
-    every = list(pods)
-    return [job for job in jobs if not is_finished(job) and not any(map(has_started, pods_of(job, every)))]
+    started = {job_of(pod) for pod in pods if has_started(pod)}
+    return [job for job in jobs if not is_finished(job) and job["metadata"]["name"] not in started]
 
 
 def unneeded(scaled_job: Object, jobs: Iterable[Object], pods: Iterable[Object], *, now: datetime) -> list[Object]:
@@ -130,15 +132,25 @@ class _Api:
             raise
 
     def list(self, path: str, query: Mapping[str, str] | None = None) -> list[Object]:
-        """Return all objects below a path."""
+        """Return all objects below a path, without their specs: thousands of workers must fit in a small pod."""
         found: list[Object] = []
         more = ""
         while True:
             page = self.ask(path, {**(query or {}), "limit": str(_PAGE), "continue": more})
-            found += page["items"] if page else []
+            found += map(_without_spec, page["items"]) if page else []
             more = (page or {}).get("metadata", {}).get("continue") or ""
             if not more:
                 return found
+
+
+def _without_spec(found: Object) -> Object:
+    """Return an object without its spec and the managers of its fields, which are most of it."""
+    metadata, status = found["metadata"], found.get("status") or {}
+    states = ("phase", "conditions", "initContainerStatuses", "containerStatuses")
+    return {
+        "metadata": {name: each for name, each in metadata.items() if name != "managedFields"},
+        "status": {name: status[name] for name in states if name in status},
+    }
 
 
 def clean_up(api: _Api, namespace: str) -> list[str]:

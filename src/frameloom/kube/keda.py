@@ -79,6 +79,12 @@ def version_of(deployment: Manifest) -> str:
     return image.partition("@")[0].rpartition("/")[2].partition(":")[2] or "unknown"
 
 
+def is_older(version: str) -> bool:
+    """Return whether a version of KEDA came before ours; False where it is not known."""
+    numbers = version.removeprefix("v").split(".")
+    return all(each.isdecimal() for each in numbers) and [*map(int, numbers)] < [*map(int, VERSION.split("."))]
+
+
 def load(source: str) -> list[dict[str, Any]]:
     """Return the objects of a release, from a URL or a file, marked as installed by us.
 

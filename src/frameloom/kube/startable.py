@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from frameloom.kube import job_cleanup
 from frameloom.kube.api import Cluster, Manifest
@@ -11,6 +10,7 @@ from frameloom.kube.observe import why_workers_wait, workers_of
 from frameloom.kube.readiness import Deadline, wait_until
 from frameloom.kube.refusals import forbidden
 from frameloom.kube.waiting import Wait, waits
+from frameloom.model.counts import counted
 from frameloom.model.errors import FarmUnavailable
 
 
@@ -90,9 +90,14 @@ def _lacks(cluster: Cluster, namespace: str, *, chunks: Callable[[], int]) -> li
     if scaled_job is None:
         return []
     pods, jobs = workers_of(cluster, namespace)
+    stale = [job for job in job_cleanup.unstarted(jobs, pods) if job_cleanup.is_stale(job, scaled_job)]
+    if stale:
+        # They changed as they were to be deleted, or KEDA has just made them.
+        return [f"{counted(len(stale), 'Job')} of earlier deploys not deleted yet"]
     unfinished = [job for job in jobs if not job_cleanup.is_finished(job)]
     ours = [job for job in unfinished if not job_cleanup.is_stale(job, scaled_job)]
-    our_pods: list[Any] = [pod for job in ours for pod in job_cleanup.pods_of(job, pods)]
+    names = {job["metadata"]["name"] for job in ours}
+    our_pods = [pod for pod in pods if job_cleanup.job_of(pod) in names]
     if any(map(job_cleanup.has_started, our_pods)):
         return []
     if ours:

@@ -71,11 +71,8 @@ def _of_jobs(
     cluster: Cluster, namespace: str, jobs: Iterable[Mapping[str, Any]], pods: list[Mapping[str, Any]]
 ) -> Iterator[tuple[str, str]]:
     """Yield why Jobs have no pod at all, such as a quota."""
-    without = {
-        job["metadata"]["name"]
-        for job in jobs
-        if not job_cleanup.is_finished(job) and not job_cleanup.pods_of(job, pods)
-    }
+    unfinished = {job["metadata"]["name"] for job in jobs if not job_cleanup.is_finished(job)}
+    without = unfinished - set(map(job_cleanup.job_of, pods))
     if not without:
         return
     said: dict[str, tuple[str, str]] = {}

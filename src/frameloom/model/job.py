@@ -49,8 +49,9 @@ class Job(Value):
     scene: SceneRef
     frames: str
     fps: str
-    # How wide a pixel is for its height, as a fraction. A job settled by an earlier version has square pixels.
-    pixel_aspect: str = "1"
+    # How wide a pixel is for its height, as a fraction; None for square ones. A field of a later version is left out
+    # where it is not needed: an earlier command line, or a stack that was rolled back, refuses fields it does not know.
+    pixel_aspect: str | None = None
     settings: RenderSettings
     outputs: OutputRef
     output: Literal["frames", "video", "both"]
@@ -79,6 +80,10 @@ class Job(Value):
     def rate(self) -> Fraction:
         """Return frames per second."""
         return Fraction(self.fps)
+
+    def pixel(self) -> Fraction:
+        """Return how wide a pixel is for its height."""
+        return Fraction(self.pixel_aspect or 1)
 
     def frame_key(self, frame: int) -> str:
         """Return a frame's key in the frames bucket."""

@@ -4,7 +4,6 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,7 @@ def _options(job: Job, frame: int, image: bytes) -> video.VideoOptions:
         quality=job.video.quality,
         fps=job.rate(),
         size=(facts.width, facts.height),
-        pixel_aspect=Fraction(job.pixel_aspect),
+        pixel_aspect=job.pixel(),
         format=job.settings.format,
         alpha=facts.channels in WITH_ALPHA,
     )

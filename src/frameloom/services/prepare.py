@@ -181,7 +181,7 @@ def prepare(
         ),
         frames=str(settled.frames),
         fps=settled.fps,
-        pixel_aspect=str(settled.pixel_aspect),
+        pixel_aspect=None if settled.pixel_aspect == 1 else str(settled.pixel_aspect),
         settings=settled.settings,
         outputs=OutputRef(bucket=buckets.frames, prefix=keys.frames_prefix(key, settled.render_key)),
         output=request.output,
