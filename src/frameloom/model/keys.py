@@ -46,7 +46,9 @@ def owner(user: str, host: str) -> str:
     return f"{_NAME_TAKES_NOT.sub('-', user).strip('-.') or 'user'}-{unlike}"
 
 
-def render_key(*, digest: str, settings: RenderSettings, assets: Mapping[str, str] | None = None) -> str:
+def render_key(
+    *, digest: str, settings: RenderSettings, assets: Mapping[str, str] | None = None, revision: int = 1
+) -> str:
     """Return a name for everything that decides a frame's pixels: equal names, equal frames.
 
     Args:
@@ -54,8 +56,11 @@ def render_key(*, digest: str, settings: RenderSettings, assets: Mapping[str, st
         settings: Blender's version among them.
         assets: the entity tag of each outside file by its path from the scene's folder, so that an edited texture
             never meets old frames either; a scene without any has the key that it had before there were assets.
+        revision: above 1 for a scene that earlier workers rendered otherwise, so that it never meets their frames.
     """
-    rest = [dict(assets)] if assets else []
+    rest: list[object] = [dict(assets)] if assets else []
+    if revision > 1:
+        rest.append({"revision": revision})
     # False renders the same pixels as None, and frames of before there was a choice keep their key.
     pixels = settings.model_copy(update={"trust_scripts": settings.trust_scripts or None})
     parts = json.dumps([digest, pixels.to_json(), *rest], sort_keys=True, separators=(",", ":"))

@@ -25,6 +25,7 @@ class SceneEntry:
         camera: the object it renders from, None where none is set.
         crop: xmin, ymin, xmax, ymax as parts of the size, None where the whole picture is rendered.
         pixel_aspect: how wide a pixel is for its height.
+        single_layer: whether Render Single Layer is on.
         colours: the colour management of what it writes.
     """
 
@@ -41,6 +42,7 @@ class SceneEntry:
     camera: str | None = None
     crop: tuple[float, float, float, float] | None = None
     pixel_aspect: Fraction = Fraction(1)
+    single_layer: bool = False
     colours: Colours = field(default_factory=Colours)
 
     def rendered_size(self, percentage: int | None = None) -> tuple[int, int]:

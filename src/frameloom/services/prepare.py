@@ -25,6 +25,8 @@ from frameloom.services.scene_reader import check_version, read_scene
 
 # libav 8.1 gives up on PIZ as soon as the picture is noisy: always with whole floats, often with half ones.
 UNFILMED_CODECS = frozenset({"PIZ"})
+# Of a scene with Render Single Layer: workers of revision 1 began each later chunk with a copy of the frame before it.
+SINGLE_LAYER_REVISION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class Settled:
         pixel_aspect: how wide a pixel is for its height.
         references: what the scene refers to outside of itself.
         assets: what of it was found, by its path from the scene's folder; none before it was looked for.
+        revision: above 1 for a scene that earlier workers rendered otherwise.
     """
 
     name: str
@@ -48,12 +51,13 @@ class Settled:
     settings: RenderSettings
     references: tuple[Reference, ...] = ()
     assets: Mapping[str, Asset] = field(default_factory=dict)
+    revision: int = 1
 
     @property
     def render_key(self) -> str:
         """Return the name of the frames that this render makes."""
         tags = {path: asset.etag for path, asset in self.assets.items()}
-        return keys.render_key(digest=self.digest, settings=self.settings, assets=tags)
+        return keys.render_key(digest=self.digest, settings=self.settings, assets=tags, revision=self.revision)
 
 
 def settle(request: JobRequest, scene: Path, *, blender: str, device: Device, name: str | None = None) -> Settled:
@@ -97,6 +101,7 @@ def settle(request: JobRequest, scene: Path, *, blender: str, device: Device, na
             update={"blender": blender, "device": _unless_cpu(request.device or device)}
         ),
         references=facts.references,
+        revision=SINGLE_LAYER_REVISION if entry.single_layer else 1,
     )
 
 

@@ -31,6 +31,8 @@ IN_MEMORY = 16 * 2**20
 # OB_CAMERA of Blender's DNA_object_types.h, R_BORDER and R_CROP of its DNA_scene_types.h.
 _CAMERA = 11
 _CROPPED = 1 << 9 | 1 << 11
+# R_SINGLE_LAYER of its scemode.
+_SINGLE_LAYER = 1 << 9
 # R_IMF_IMTYPE_* of DNA_scene_types.h: what render.image_settings.file_format calls them.
 _FORMATS = {
     0: "TARGA", 1: "IRIS", 4: "JPEG", 14: "TARGA_RAW", 17: "PNG", 20: "BMP", 21: "HDR",
@@ -189,6 +191,7 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
         exr_codec=dict(enumerate(_EXR_CODECS)).get(setting(b"im_format", b"exr_codec"), "UNKNOWN"),
         camera=_pointed_name(scene, b"camera"),
         pixel_aspect=_pixel_aspect(setting(b"xasp"), setting(b"yasp")),
+        single_layer=bool(setting(b"scemode") & _SINGLE_LAYER),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
         colours=colours(scene),
     )
