@@ -87,7 +87,7 @@ class TestParameters:
         ("values", "complaint"),
         [
             ({"Cluster": "existing"}, "Cluster=existing needs ClusterName"),
-            ({"Cluster": "create", "Zones": ""}, "Cluster=create needs Zones, what `frameloom fleet zones` prints"),
+            ({"Cluster": "create", "Zones": ""}, "Cluster=create needs Zones. Use the output of"),
             ({"Cluster": "create", "ClusterName": "ours"}, "ClusterName has a meaning with Cluster=existing"),
             ({"Cluster": "none", "ClusterAdminArn": "arn:aws:iam::1:role/a"}, "ClusterAdminArn has a meaning with"),
             ({"Cluster": "create", "KedaRoleName": "keda"}, "KedaRoleName has a meaning with Cluster=existing"),
