@@ -49,14 +49,14 @@ class Job(Value):
     scene: SceneRef
     frames: str
     fps: str
-    # How wide a pixel is for its height, as a fraction. A job settled by an earlier version has square pixels.
+    # The ratio of a pixel's width to its height. A job settled by an earlier version has square pixels.
     pixel_aspect: str = "1"
     settings: RenderSettings
     outputs: OutputRef
     output: Literal["frames", "video", "both"]
     on_missing: Literal["fail", "stitch"]
     video: VideoSettings
-    # The film's name beside the scene, where it is not the scene's.
+    # The film's name beside the scene, if it is not the scene's.
     film: str | None = None
     chunk_size: int | None = None
     limits: Limits
@@ -66,7 +66,7 @@ class Job(Value):
         return FrameRange.parse(self.frames)
 
     def film_identity(self, frames: FrameRange) -> str:
-        """Return the name of this job's film of `frames`, or of the frames where it makes none."""
+        """Return the identity of this job's film of `frames`, or of the frames alone if it makes no film."""
         render = keys.render_of(self.outputs.prefix)
         return keys.film_identity(
             scene=self.scene.key,
