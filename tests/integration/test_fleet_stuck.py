@@ -1,4 +1,4 @@
-"""Workers that never start: `fleet deploy` clears them away and is not ready, `watch` and `status` have the reasons."""
+"""Workers that never start: `fleet deploy` deletes their Jobs and waits, `watch` and `status` print the reasons."""
 
 from collections.abc import Iterator
 from pathlib import Path

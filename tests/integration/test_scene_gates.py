@@ -1,4 +1,4 @@
-"""What Blender itself skips or replaces ends the attempt in the worker, where PrepareJob did not see it."""
+"""The worker ends an attempt if Blender skips or replaces something that PrepareJob did not find."""
 
 import json
 import subprocess
