@@ -1,6 +1,6 @@
 """What jobs cost by service, how long they take, and which quotas they meet: the tables of docs/scale.md.
 
-And what a farm costs that is idle: a table of docs/operations.md.
+It also writes the cost of an idle farm, a table of docs/operations.md.
 
 python -m benchmarks.costs [--frames N ...] [--workers N ...] [--seconds S] [--json | --write | --check]
 """
@@ -35,7 +35,7 @@ MEMORY = {
     "LogJobFunction": 1024,
     "CollectLogsFunction": COLLECT_MEMORY,
 }
-# Bytes of a request to SQS or Step Functions and its answer.
+# Bytes of a request to SQS or Step Functions and its response.
 REQUEST_BYTES = 4_000
 # X-Ray takes the first in each second, and this part of the others.
 SAMPLED = 0.05
@@ -246,19 +246,19 @@ def tables() -> dict[str, str]:
 
 
 def idle_tables() -> dict[str, str]:
-    """Return the table of the page on operations by the name between its markers."""
+    """Return the table of docs/operations.md, keyed by the name in its markers."""
     return {"idle": _words(["what", "how", "a month"], idle_rows())}
 
 
-# Which tables stand in which document.
+# The tables of each document.
 DOCUMENTS: Mapping[Path, Callable[[], dict[str, str]]] = {DOCUMENT: tables, OPERATIONS: idle_tables}
 
 
 def written(text: str, document: Path = DOCUMENT) -> str:
-    """Return a document with its tables as they are now; what stands around them is left.
+    """Return a document with its tables updated; the text around them stays.
 
     Raises:
-        LookupError: it has no place for one of them.
+        LookupError: the document lacks the markers of a table.
     """
     for name, table in DOCUMENTS[document]().items():
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
@@ -297,7 +297,7 @@ def main() -> int:
 
 
 def _refresh(document: Path, *, check: bool) -> int:
-    """Write a document's tables; where only checked, return 1 for one that is not up to date."""
+    """Write a document's tables; with `check`, only return 1 if they are not up to date."""
     text = document.read_text(encoding="utf-8")
     now = written(text, document)
     if not check:

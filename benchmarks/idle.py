@@ -1,25 +1,25 @@
-"""What a farm costs in a month in which it renders nothing: the table of docs/operations.md."""
+"""The monthly cost of an idle farm: the table of docs/operations.md."""
 
 from benchmarks import prices
 
-# Megabytes of the function that collects logs, template.yaml.
+# Memory of CollectLogs in template.yaml, in MB.
 COLLECT_MEMORY = 512
-# KEDA looks each 15 seconds; Lambda keeps five pollers at each of two queues, 20 seconds a poll.
+# KEDA polls every 15 seconds; Lambda keeps five pollers at each of two queues, 20 seconds a poll.
 KEDA_POLLS = 1 / 15
 POLLS_A_SECOND = KEDA_POLLS + 2 * 5 / 20
-# Bytes of what a call of a function logs.
+# Bytes that a call of a function logs.
 LOG_BYTES = 1_000
 # Gigabytes of the disk that Auto Mode gives a node.
 DISK_GB = 80
-# Metrics of the template's alarms. Calls a month of the schedule that counts 0 frames, and seconds of each.
+# Metrics of the template's alarms. Calls a month by the schedule that publishes a count of 0 frames, and their seconds.
 ALARM_METRICS, PULSES, PULSE = 9, 60 * prices.MONTH, 0.1
-# Gigabytes a month that an idle cluster writes to its audit log: assumed, at 140 KB a minute of what its controllers
-# ask for. Nobody has measured it here.
+# Gigabytes a month of an idle cluster's audit log: assumed, not measured, at 140 KB a minute for the requests of its
+# controllers.
 AUDIT_GB = 6
 
 
 def idle_bill(*, cluster: bool) -> dict[str, tuple[str, float]]:
-    """Return what an idle month takes of each service, and dollars: with a cluster of the farm's own, or with none."""
+    """Return quantity and dollars of an idle month for each service, with the farm's own cluster or without one."""
     month, lambda_polls = prices.MONTH, POLLS_A_SECOND - KEDA_POLLS
     polls = (POLLS_A_SECOND if cluster else lambda_polls) * 3600 * month
     pulse = (
@@ -27,7 +27,7 @@ def idle_bill(*, cluster: bool) -> dict[str, tuple[str, float]]:
         + prices.LAMBDA_REQUEST.of(PULSES)
         + prices.LAMBDA_SECOND.of(COLLECT_MEMORY / 1024 * PULSE * PULSES)
         + prices.LOGS_GB.of(LOG_BYTES * PULSES / 1e9)
-        # X-Ray takes the first call of each second.
+        # X-Ray records the first call of each second.
         + prices.TRACE.of(PULSES)
     )
     of_the_cluster = {
@@ -54,7 +54,7 @@ def idle_bill(*, cluster: bool) -> dict[str, tuple[str, float]]:
 
 
 def idle_rows() -> list[list[str]]:
-    """Return the table's rows: an idle month with a cluster of the farm's own, and in all without one."""
+    """Return the table's rows: an idle month with the farm's own cluster, and the total without a cluster."""
     lines = idle_bill(cluster=True)
     rows = [[name, how, f"{cost:.2f}"] for name, (how, cost) in lines.items()]
     without = sum(cost for _, cost in idle_bill(cluster=False).values())

@@ -272,7 +272,7 @@ def _stitch(segments: int, video_bytes: int) -> Requests:
 
 
 def _report(frames: int, chunks: int, *, films: bool) -> Requests:
-    """Read the manifest, every result and where the film is, list the frames, and write the report."""
+    """Read the manifest, every result and the film's place, list the frames, and write the report."""
     return Requests(gets=1 + chunks + films, lists=_pages(chunks) + listed(frames), puts=1)
 
 

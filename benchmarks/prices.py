@@ -79,13 +79,13 @@ SQS_REQUEST = Price(
 )
 LOGS_GB = Price(dollars=0.50, unit="GB of logs taken in", source="https://aws.amazon.com/cloudwatch/pricing/")
 ALARM_MONTH = Price(
-    dollars=0.10, unit="month of an alarm, for each metric in it", source="https://aws.amazon.com/cloudwatch/pricing/"
+    dollars=0.10, unit="month of an alarm, per metric in it", source="https://aws.amazon.com/cloudwatch/pricing/"
 )
 METRIC_MONTH = Price(
     dollars=0.30,
-    unit="month of a metric of our own, by the hours that have a value",
+    unit="month of a custom metric, by the hours with a value",
     source="https://aws.amazon.com/cloudwatch/pricing/",
-    note="the first ten of an account cost nothing",
+    note="the first ten of an account are free",
 )
 TRACE = Price(dollars=5 / 1_000_000, unit="trace recorded by X-Ray", source="https://aws.amazon.com/xray/pricing/")
 EVENT = Price(

@@ -218,8 +218,8 @@ QUOTAS: Sequence[Quota] = (
         raised=True,
         step="the film",
         used=_lambdas,
-        design="a call beyond it is made again for six hours, half a minute apart: the film takes longer, and is made. "
-        "`EncodersAtOnce` of 5 leaves room for what else runs",
+        design="throttled calls are retried for six hours, every 30 seconds on average: the film takes longer, but "
+        "succeeds. `EncodersAtOnce` of 5 leaves room for other functions",
         source=_LAMBDA,
     ),
     Quota(

@@ -26,8 +26,8 @@ from frameloom.services.verify import AT_ONCE, plan_segments
 WORKERS_A_SECOND = 20.0
 # Half a minute of KEDA's looks at the queue, one each 15 seconds, and a minute until a node is there with the image.
 FIRST_WORKER = 75.0
-# A node that no worker needs any more stays 2 minutes (cluster/), a worker that has nothing to do two; and it must come
-# and go: six minutes of each node that render nothing.
+# An unneeded node stays two minutes (cluster/), a worker without work two minutes, and a node takes time to start and
+# end: six minutes per node that render nothing.
 NODE_BESIDE = 360.0
 # Bytes of a frame, 1080p as PNG; of the film for each frame; of the scene.
 FRAME_BYTES, FILM_BYTES, SCENE_BYTES = 3_000_000, 100_000, 100_000_000

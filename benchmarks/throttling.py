@@ -1,7 +1,7 @@
-"""A film that is encoded under a quota of concurrent Lambdas, with the retries of the state machine.
+"""Simulates the encoding of a film under a quota of concurrent Lambdas, with the retries of the state machine.
 
-A call beyond the quota is throttled, and EncodeSegment's retrier decides whether and when it is made again. The film
-fails with the first segment that has no retry left.
+A call beyond the quota is throttled, and EncodeSegment's retrier decides whether and when to retry. The film fails with
+the first segment that has no retry left.
 """
 
 import heapq
@@ -14,13 +14,13 @@ from benchmarks.scale import CALL, ENCODE_FRAME
 from frameloom.services.verify import plan_segments
 
 THROTTLED = "Lambda.TooManyRequestsException"
-# Some segments have more to encode than others, and Lambda's machines differ.
+# Segments differ in content, and Lambda's machines in speed.
 SPREAD = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """How a film ended: after how many seconds, and with how many throttled calls."""
+    """The result of encoding a film: seconds, and throttled calls."""
 
     succeeded: bool
     seconds: float
@@ -30,19 +30,19 @@ class Encoded:
 def encode(
     frames: int, *, quota: int, at_once: int, retrier: Mapping[str, Any], seed: int, frame: float = ENCODE_FRAME
 ) -> Encoded:
-    """Encode a film of so many frames, each `frame` seconds, on an account that has `quota` Lambdas for it alone.
+    """Encode a film of `frames` frames in an account with `quota` Lambdas that run nothing else.
 
     Args:
-        frames: in the film.
-        quota: concurrent executions.
-        at_once: children that the Map has under way.
-        retrier: what Step Functions does about a throttled call, from the definition.
-        seed: of the jitter and of the segments' times.
-        frame: seconds that a frame takes.
+        frames: the film's frames.
+        quota: the quota of concurrent executions.
+        at_once: how many children the Map runs at once.
+        retrier: the definition's retrier for throttled calls.
+        seed: for the jitter and the segments' times.
+        frame: seconds to encode a frame.
     """
     chance = random.Random(seed)  # noqa: S311
     segments = [CALL + frame * segment.count for segment in plan_segments(frames)]
-    # Moments at which a child calls, each with its segment and how often it was throttled; and at which calls end.
+    # Times of the children's calls, each with its segment and its number of throttled tries; and times when calls end.
     calls = [(chance.random(), number, 0) for number in range(min(at_once, len(segments)))]
     heapq.heapify(calls)
     running: list[float] = []
@@ -66,7 +66,7 @@ def encode(
 
 
 def _bound(retrier: Mapping[str, Any], tries: int) -> float:
-    """Return the longest that Step Functions waits before this retry; with full jitter it waits any part of that."""
-    # Past some doublings the longest delay is all that counts, and the power would overflow.
+    """Return the longest delay before this retry; with full jitter Step Functions waits any part of it."""
+    # After some doublings only the maximum delay counts, and the power would overflow.
     grown = retrier["IntervalSeconds"] * retrier["BackoffRate"] ** min(tries, 30)
     return float(min(grown, retrier.get("MaxDelaySeconds", grown)))

@@ -37,9 +37,9 @@ LAMBDA_FAULTS = [
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
 ]
-# The account runs as many functions as its quota allows: ten or so in a new account, which one film can fill. A place
-# comes free when another call ends, up to 15 minutes later. 720 retries of 30 seconds on average last six hours: enough
-# for the longest film that is encoded four segments at a time.
+# A quota limits the account's concurrent executions: about ten in a new account, which one film can use up. A slot is
+# free when another call ends, up to 15 minutes later. 720 retries of 30 seconds on average last six hours: enough for
+# the longest film that is encoded four segments at a time.
 LAMBDA_THROTTLED = ["Lambda.TooManyRequestsException"]
 THROTTLE_ATTEMPTS = 720
 # Its process died: of its memory, or with its machine. What it does it may do twice. A function that ran out of time
@@ -270,7 +270,7 @@ def _encode_segments() -> ItemMap:
         item_selector={"job_id.$": "$.job_id", "segment.$": "$$.Map.Item.Value"},
         asl={
             "Label": "EncodeSegments",
-            # The stack's parameter EncodersAtOnce, which VerifyFrames hands on.
+            # The stack's parameter EncodersAtOnce, which VerifyFrames passes on.
             "MaxConcurrencyPath": "$.verified.segments.at_once",
             **_stored("$.verified.segments"),
         },

@@ -1,4 +1,4 @@
-"""What all tests share: none reaches a real account, or sees a user's shell or what another has left in a cache."""
+"""Setup for all tests, which isolates them from real accounts, the user's shell and the caches of other tests."""
 
 import os
 import re
@@ -13,8 +13,8 @@ from frameloom.aws import clients, wiring
 hypothesis.settings.register_profile("frameloom", deadline=None, max_examples=60)
 hypothesis.settings.load_profile("frameloom")
 
-# What a user's shell may hold that changes what is tested, or how it is printed. Of Python's own variables two stay:
-# they say where bytecode goes, and cost or save time alone.
+# Variables of a user's shell that change results or output. Two of Python's variables stay: they only set where
+# bytecode is cached, and so affect only the run time.
 SHELLS_OWN = re.compile(
     r"AWS_|FRAMELOOM_(?!TEST_)|BLENDER|CYCLES_|OCIO|MOTO_|POWERTOOLS_|XDG_|KUBECONFIG|MPL|PYTHON(?!DONTWRITE|PYCACHE)"
     r"|(NO_COLOR|FORCE_COLOR|CLICOLOR|CLICOLOR_FORCE|PY_COLORS|TERM|COLORTERM|COLUMNS|LINES|TTY_\w+|CI|GITHUB_\w+|PAGER)$"
@@ -35,10 +35,10 @@ NOBODY = {
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Take away every way to an account and all that a user's shell holds, for the run and all that it starts.
+    """Remove credentials and a user's shell variables, for the run and all processes that it starts.
 
-    Before any test is imported: libraries read some of it as they are. After pytest's own plugins, whose colours are
-    the user's.
+    This runs before any test is imported, since libraries read some variables at import. It runs after pytest's own
+    plugins, so that pytest's output keeps the user's colours.
     """
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)

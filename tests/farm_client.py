@@ -1,4 +1,4 @@
-"""Clients of a local farm, as anybody makes them who has the variables that it prints."""
+"""Clients of a local farm, made from the variables that it prints."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import boto3
 
 
 def farm_client(environment: Mapping[str, str], service: str, **options: Any) -> Any:
-    """Return a client of a service of the farm that an environment leads to."""
+    """Return a client for a service of the farm in an environment."""
     make: Any = boto3.Session().client
     return make(
         service,

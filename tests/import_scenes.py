@@ -1,4 +1,4 @@
-"""What makes a scene import a text by Geometry Nodes, and show it as letters in place of the cube: for `make_scene`."""
+"""Recipes for `make_scene`: scenes that import a text by Geometry Nodes and show it as letters in place of the cube."""
 
 _TEXT = """
 group = bpy.data.node_groups.new("Letters", "GeometryNodeTree")
@@ -69,7 +69,7 @@ switch.input_type = "STRING"
 group.links.new(string.outputs[0], switch.inputs["True"])
 group.links.new(switch.outputs[0], text.inputs[0])
 """
-# How else a path may come to be.
+# Ways to compute a path.
 COMPUTED = {"strings joined": _JOIN, "a number": _NUMBER, "a switch": _SWITCH}
 
 

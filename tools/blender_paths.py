@@ -1,10 +1,10 @@
-"""Print every path that the Blender of this interpreter knows: one a line, its struct and its name.
+"""Print every path property and socket of this interpreter's Blender, one per line, as struct and name.
 
-    python tools/blender_paths.py > tests/conformance/blender_5.0_paths.txt
+    python tools/blender_paths.py 2> tests/conformance/blender_5.0_paths.txt
 
-Asked of RNA, Blender's description of its own data: properties of a path's subtype, those whose name speaks of a path
-though their subtype does not, and the sockets of nodes. `frameloom.model.blender_paths` says what each one is, and a
-test holds that against this list. Operators are left out: their properties are arguments and stand in no file.
+It asks RNA, Blender's description of its own data, for properties with a path subtype, for properties that only have
+the name of a path, and for node sockets. `frameloom.model.blender_paths` classifies each, and a test compares it with
+this list. Operators are left out: their properties are arguments and are not stored in a file.
 """
 
 import os
@@ -16,22 +16,21 @@ from typing import Any
 import bpy
 
 _SUBTYPES = {"FILE_PATH", "DIR_PATH", "FILE_NAME", "BYTE_STRING"}
-# What a path may be called that has no subtype of one; not the path of a property or of a menu.
+# Names of paths without a path subtype; paths to properties and menus are excluded.
 _NAME = re.compile(r"(?:file|dir|folder|path|url)", re.IGNORECASE)
 _TREES = ("GeometryNodeTree", "ShaderNodeTree", "CompositorNodeTree", "TextureNodeTree")
 
 
 def main() -> None:
-    """Print the list, sorted."""
-    # Blender prints to standard output as well.
+    """Print the sorted list to standard error, since Blender prints to standard output."""
     print("\n".join(sorted({*_properties(), *_sockets()})), file=sys.stderr)
     sys.stderr.flush()
-    # An ordinary exit may wait for ever in Blender.
+    # A normal exit may hang in Blender.
     os._exit(0)
 
 
 def structs() -> dict[str, Any]:
-    """Return all structs by name, those of add-ons as well, which only a property leads to."""
+    """Return all structs by name, including those of add-ons, which only properties lead to."""
     kinds = (getattr(getattr(bpy.types, name), "bl_rna", None) for name in dir(bpy.types))
     found = {kind.identifier: kind for kind in kinds if kind is not None}
     pending = list(found.values())
@@ -62,7 +61,7 @@ def _sockets() -> Iterator[str]:
             try:
                 node = tree.nodes.new(name)
             except RuntimeError:
-                # No node, or none of this kind of tree.
+                # Not a node, or not a node of this kind of tree.
                 continue
             for socket in node.inputs:
                 if socket.type == "STRING" and socket.bl_rna.properties["default_value"].subtype in _SUBTYPES:

@@ -1,8 +1,8 @@
-"""Write what the colour configuration of the installed Blender offers into `frameloom/model/colour_names.json`.
+"""Write the names in the installed Blender's colour configuration to `frameloom/model/colour_names.json`.
 
     python tools/colour_names.py
 
-Run it with each Blender that a farm may have; `tests/unit/test_colours.py` compares the file with the installed one.
+Run it with each supported Blender; `tests/unit/test_scene_checks.py` compares the file with the installed Blender.
 """
 
 import json
@@ -18,7 +18,7 @@ NAMES = Path(__file__).resolve().parents[1] / "src/frameloom/model/colour_names.
 
 
 def offered() -> dict[str, Any]:
-    """Return the views by display, the looks by view, and every name that stands for a colour space."""
+    """Return the views by display, the looks by view, and all names of colour spaces."""
     scene = bpy.context.scene
     views: dict[str, list[str]] = {}
     looks: dict[str, list[str]] = {}
@@ -32,7 +32,7 @@ def offered() -> dict[str, Any]:
 
 
 def _values(owner: Any, field: str) -> list[str]:
-    """Return what an enumeration takes; Blender lists that nowhere but in its refusal of another value."""
+    """Return the values of an enumeration, which Blender lists only in the error for another value."""
     try:
         setattr(owner, field, "no such name")
     except TypeError as refusal:
@@ -41,7 +41,7 @@ def _values(owner: Any, field: str) -> list[str]:
 
 
 def _spaces() -> list[str]:
-    """Return the names, aliases and roles in the configuration that Blender finds a colour space by."""
+    """Return the names, aliases and roles by which Blender finds a colour space in its configuration."""
     configuration = Path(bpy.utils.system_resource("DATAFILES"), "colormanagement", "config.ocio").read_text()
     section = {}
     for part in re.split(r"^(?=\w+:)", configuration, flags=re.MULTILINE):
@@ -65,5 +65,5 @@ def main() -> None:
 if __name__ == "__main__":
     main()
     sys.stdout.flush()
-    # bpy may hang when the interpreter ends in the ordinary way.
+    # A normal exit may hang in bpy.
     os._exit(0)

@@ -27,8 +27,8 @@ DOCKERFILE = Path("worker/Dockerfile")
 REQUIREMENTS = Path("worker/requirements")
 # bpy has no wheel for Linux on Arm.
 PLATFORM = "linux/amd64"
-# BuildKit adds a statement of provenance to each build, which makes three artefacts of a tag in a repository: an index,
-# the image and the statement. A variable and no option, since engines without buildx refuse the option.
+# BuildKit adds a provenance attestation to each build, so a tag in a repository has three artefacts: an index, the
+# image and the attestation. This is a variable, since engines without buildx refuse the option.
 ONE_ARTEFACT = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 
 

@@ -4,15 +4,15 @@ A render of its own for each frame evaluates it three times: as the frame is set
 the render, for a screen that nobody sees. Of an animation Blender still does the last once, and updates what the screen
 shows before; so the screen is given a scene with nothing in it. A modifier that takes a second takes it once a frame.
 
-Blender's operator takes from the context what its command line takes from the scene that it renders. All of it, from
-`screen_render_exec` and `screen_render_single_layer_set` in Blender's source, and what is done about each:
+Blender's command line takes some settings from the rendered scene that the operator takes from the context. This module
+handles each of them (`screen_render_exec` and `screen_render_single_layer_set` in Blender's source):
 
-- the single view layer, where the scene has Render Single Layer on: the operator is given a name that no layer has;
-- the frame that the scene is at, and with it the camera that a marker binds: the context's scene is set to that frame;
+- the single view layer, where the scene has Render Single Layer on: the operator gets a name that no layer has;
+- the current frame, and with it the camera that a marker binds: the context's scene is set to that frame;
 - the range of frames, in the source after 5.0: the context's scene gets the same range;
-- the scene, by name: named, or the context's where two have that name;
+- the scene, by name: the operator gets the name, or uses the context's scene if two scenes have that name;
 - the camera of a 3D viewport: the context has none;
-- the dependency graph that is evaluated in the end: that of the scene with nothing in it.
+- the dependency graph that is evaluated at the end: that of the empty scene.
 """
 
 import os
@@ -38,7 +38,7 @@ class Animation:
     """The frames of a scene from a command's on, each of them written when its own command has come.
 
     Args:
-        shown: an empty scene for the context, None where the window holds the scene that is rendered.
+        shown: an empty scene for the context, None if the window shows the rendered scene.
         commands: those that follow; Blender waits for the next within the render, and can end it in no other way than
             with its process.
         answer: takes what there is to say of each frame, as soon as it is written.
@@ -104,10 +104,10 @@ class Animation:
         self._operate(command, write_still=True)
 
     def _operate(self, command: Command, **how: bool) -> None:
-        """Call the render operator such that it takes nothing from the context that is not the scene's own."""
+        """Call the render operator so that all settings are the rendered scene's own."""
         with _handling(bpy.app.handlers.render_write, self._written):
-            # No layer has an empty name. Unnamed it would be the context's, and Blender would fill in the other layers
-            # from the last frame that it rendered of a scene of this name.
+            # No layer has an empty name. Without a name, Blender would render the context's layer and fill in the other
+            # layers from its last frame of a scene with this name.
             if self._shown is None:
                 bpy.ops.render.render(layer="", **how)
                 return

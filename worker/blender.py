@@ -48,8 +48,8 @@ class Rendered:
     """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time.
 
     `depth` is the bits of a channel that it should have, `flat` the one colour of all its pixels, `problem` what makes
-    it unfit to be stored (worker.look); where it is `left` to be looked at, nobody has (worker.exr). `process`
-    identifies the process that rendered it among those of all workers.
+    it unfit to be stored (worker.look); where it is `left` to be looked at, nobody has (worker.exr). `process` is an id
+    of the process that rendered it, unique among all workers.
     """
 
     frame: int
@@ -64,7 +64,7 @@ class Rendered:
 
 
 class Blender:
-    """One child process; started when first needed, started anew after it died and for each scene that it opens."""
+    """One child process; started on first use, restarted after it died and for each other scene."""
 
     # How long it may say nothing while it opens or renders; the chunk at hand says.
     patience = timedelta(hours=4)
@@ -83,7 +83,7 @@ class Blender:
         self._notices = Notices()
         self._reader: threading.Thread | None = None
         self._held: Opened | None = None
-        # Whether it was asked to open a file. Blender keeps more of one than what it replaces when it opens another.
+        # Whether the child was asked to open a file. Blender keeps state of a file when it opens another.
         self._used = False
         self._killed = False
         # Whether Blender waits, within a render, for the next frame of a run.
@@ -119,7 +119,7 @@ class Blender:
             text=True,
             errors="replace",
         )
-        # A process id comes again, and on another machine at the same time.
+        # Process ids are reused, and are not unique among machines.
         self._name = secrets.token_hex(8)
         self._killed = False
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
@@ -128,7 +128,7 @@ class Blender:
     def open(
         self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True, root: Path | None = None
     ) -> str | None:
-        """Open a scene and set it up, unless it is open already: in a new process where this one has opened another.
+        """Open a scene and set it up, unless it is open already; start a new process if this one has opened another.
 
         Returns:
             Why the process that opened it has a network; None where it has none, or nothing was opened.
@@ -136,7 +136,7 @@ class Blender:
         Args:
             name: what errors call the scene.
             complete: whether a file that it refers to and that is not there is an error.
-            root: the folder that a scene which is not trusted is kept to, its own when None.
+            root: the folder that an untrusted scene is confined to; the scene's own folder when None.
 
         Raises:
             FarmError: what Blender found wrong with the scene.
@@ -219,7 +219,7 @@ class Blender:
             raise self._end(frame)
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            # A child that is still within its render can only be ended.
+            # Blender is still in its render, so the child can only be killed.
             self._in_run = self._in_run and answer.get("within", False)
             kind = by_name(answer["error"]) or RenderCrashed
             raise kind(**answer["facts"])

@@ -26,7 +26,7 @@ class Outcome:
     frame_seconds: dict[int, float] = field(default_factory=dict)
     reused: int = 0
     error: FarmError | None = None
-    # Whether any frame was unfit, also where another error came first.
+    # Whether any frame was unfit to be stored, even if another error came first.
     unfit: bool = False
 
 
@@ -60,7 +60,7 @@ class ChunkRenderer:
             outcome.error = WorkerFailed(where="the chunk", problem=f"{type(error).__name__}: {error}")
         self._settle(sent, outcome, left=0)
         if outcome.unfit:
-            # The next attempt may come to this worker, and a process is no witness of its own frames (worker.doubts).
+            # This worker may get the next attempt, and a process cannot confirm its own frames (worker.doubts).
             self.blender.close()
         return outcome
 

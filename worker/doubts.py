@@ -1,9 +1,9 @@
-"""Flat frames, all pixels of one colour: doubted once, and stored when a second process of Blender renders the same.
+"""Flat frames, all pixels of one colour: stored only when a second Blender process renders the same frame.
 
-A black frame may be meant, and may be what a broken driver leaves, or what the frames before have left in Blender. Its
-neighbours are no witnesses where a worker renders whole chunks black, and a process is none of its own frames, however
-often it renders them. So each flat frame is rendered by two processes: a job that is black from end to end costs one
-more attempt for each chunk. Each finding is an object of its own, keyed by its process: found twice, it is there once.
+A black frame may be intended, or the result of a broken driver or of state that earlier frames left in Blender. Its
+neighbours prove nothing if a worker renders whole chunks black, and a process cannot confirm its own frames. So two
+processes render each flat frame: a job that is entirely black costs one more attempt for each chunk. Each finding is an
+object, keyed by its process, so a process that repeats a finding does not add one.
 """
 
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class Doubts:
     worker: str
 
     def settle(self, message: ChunkMessage, frame: int, colour: str, *, process: str) -> None:
-        """Return where another process has found the same; else write it down.
+        """Return if another process has rendered the same flat frame; otherwise record it.
 
         Args:
-            process: of Blender, the one that rendered the frame (worker.blender.Rendered).
+            process: the Blender process that rendered the frame (worker.blender.Rendered).
 
         Raises:
-            FrameInvalid: no other process has found the same.
+            FrameInvalid: no other process has rendered the same yet.
         """
         prefix = keys.flat_prefix(message.job_id, frame, colour)
         ours = keys.flat_key(prefix, worker=self.worker, process=process)
@@ -38,5 +38,5 @@ class Doubts:
         self.store.put(self.bucket, ours, b"{}", content_type="application/json")
         raise FrameInvalid(
             frame=frame,
-            problem=f"all of it is of one colour ({colour}), to be believed when another Blender renders it so",
+            problem=f"all pixels have one colour ({colour}); it is stored when another Blender renders the same",
         )

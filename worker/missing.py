@@ -71,7 +71,7 @@ def _missing_libraries() -> list[str]:
 
 
 def is_linked(library: bpy.types.Library) -> bool:
-    """Say whether the scene holds data that Blender reads from a library's file: of what is packed it does not."""
+    """Return whether the scene holds data that Blender reads from a library's file; it reads none for packed data."""
     if library.packed_file is not None or getattr(library, "is_archive", False):
         return False
     return bool(library.users_id)

@@ -1,7 +1,7 @@
-"""What Blender prints when a file names what it lacks: it takes something else and renders on.
+"""Parses the lines that Blender prints when it replaces an engine or a colour name that it lacks, and renders anyway.
 
-PrepareJob looks for such names in the file (`frameloom.services.scene_checks`); this is Blender's own word, for
-versions and configurations that PrepareJob does not know.
+PrepareJob looks for such names in the file (`frameloom.services.scene_checks`). This module also covers versions and
+configurations that PrepareJob has no data for.
 """
 
 import ctypes
@@ -12,26 +12,26 @@ from collections.abc import Collection
 
 from frameloom.model.errors import InvalidRequest
 
-# The child prints it behind all that Blender has printed while it opened a scene.
+# The child prints this marker after all lines that Blender prints while it opens a scene.
 OPENED = "frameloom: all of the opening is printed"
 _WAIT_SECONDS = 10
 _ENGINE = re.compile(r"Engine '(?P<engine>[^']*)' not available for scene '(?P<scene>.*)' \(")
 _COLOURS = re.compile(r"(?:Color management: |color_management *\| WARNING )(?P<words>.*not (?:found|compatible).*)")
-# It is of a scene, which one Blender does not say.
+# The line is about a scene; Blender does not print which.
 _OF_A_SCENE = re.compile(r"scene (?:view|look)|display .* used by scene|sequencer", re.IGNORECASE)
-# The same by another name: EEVEE's two, and what the view Standard was called before 2.80.
+# Renamed without another effect: EEVEE's two identifiers, and the view Standard's name before 2.80.
 _EEVEE = ("BLENDER_EEVEE", "BLENDER_EEVEE_NEXT")
 _RENAMED = 'view "Default" not found'
 
 
 def mark_opened() -> None:
-    """Print the mark, in the child; what Blender has printed goes out first."""
+    """Print the marker, in the child, after flushing Blender's own output."""
     ctypes.CDLL(None).fflush(None)
     os.write(2, f"{OPENED}\n".encode())
 
 
 class Notices:
-    """Collects such lines of one opening after the other; heard in one thread, asked in another."""
+    """Collects such lines per opened scene; one thread adds lines, another checks them."""
 
     def __init__(self) -> None:
         self._engines: list[tuple[str, str]] = []
@@ -39,12 +39,12 @@ class Notices:
         self._all_heard = threading.Event()
 
     def begin(self) -> None:
-        """Forget what was heard: a scene is about to be opened."""
+        """Discard earlier lines, before a scene is opened."""
         self._engines, self._colours = [], []
         self._all_heard.clear()
 
     def hear(self, line: str) -> bool:
-        """Take a line of Blender's; return whether it was the mark and nothing that Blender printed."""
+        """Add a line of the child's output; return whether it was the marker rather than Blender's output."""
         if line == OPENED:
             self._all_heard.set()
             return True
@@ -55,22 +55,22 @@ class Notices:
         return False
 
     def check(self, rendered: Collection[str], *, only: bool, engine_named: bool) -> None:
-        """Refuse the scene that was opened where Blender takes something else for what it names.
+        """Refuse the opened scene if Blender replaces an engine or a colour name in it.
 
         Args:
-            rendered: the scenes that are rendered, the job's own first.
-            only: whether the file has no others.
+            rendered: the rendered scenes, the job's own first.
+            only: whether the file has no other scenes.
             engine_named: whether the job names the engine of its own scene.
 
         Raises:
-            InvalidRequest: naming it.
+            InvalidRequest: Blender replaces one; the message names it.
         """
         self._all_heard.wait(_WAIT_SECONDS)
         own = next(iter(rendered))
         for scene, engine in self._engines:
             if scene in rendered and engine not in _EEVEE and not (engine_named and scene == own):
-                way = "name another (`--engine`)" if scene == own else "give it another"
-                problem = f"scene {scene!r} renders with {engine!r}, which this Blender lacks: {way}"
+                way = "choose another with `--engine`" if scene == own else "choose another in the scene"
+                problem = f"scene {scene!r} uses the engine {engine!r}, which the worker's Blender lacks: {way}"
                 raise InvalidRequest(field="engine", problem=problem)
         for words in self._colours:
             if _RENAMED not in words and (only or not _OF_A_SCENE.match(words)):

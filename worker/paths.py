@@ -1,9 +1,9 @@
-"""Keeps an open scene to its own folder: Blender opens no other file of the machine that renders it.
+"""Confines an open scene to its own folder: Blender opens no other file of the worker's machine.
 
-A path that leads elsewhere is changed for one that leads nowhere, so that the frames are those of a scene whose file is
-not there. That happens after Blender has read the scene and before it evaluates it (measured on 4.5 and 5.0: it calls
-`load_post` in between), so until then it has opened nothing but libraries, which PrepareJob refuses. What Blender's
-own description of its data calls a path is found by that description (`model/blender_paths.py`), wherever it is.
+A path that leads elsewhere is replaced by a path to a missing file, so the scene renders as if its file were missing.
+That happens after Blender has read the scene and before it evaluates it: `load_post` runs in between (measured on 4.5
+and 5.0). Until then Blender has opened only libraries, and PrepareJob refuses those outside. RNA, Blender's description
+of its data, identifies the paths (`model/blender_paths.py`).
 """
 
 import os
@@ -22,10 +22,10 @@ from frameloom.model.errors import InvalidRequest
 from frameloom.model.import_nodes import IMPORT, Import, Node, Tree, Use, imports
 from worker.missing import is_linked
 
-# Where in the scene's folder nothing is.
+# A folder in the scene's folder that does not exist.
 _NOWHERE = ".outside"
 _TREE = "GEOMETRY"
-# Structs that are no scene's, or lead back to nodes that are visited anyway.
+# Structs that are not part of a scene, or lead back to nodes that are visited anyway.
 _BESIDE = frozenset({"Depsgraph", "NodeLink", "NodeSocket", "Screen", "WindowManager"})
 # Operators, panels, menus and lists.
 _OF_WINDOW = re.compile(r"_(?:OT|PT|MT|UL|HT)_")
@@ -37,7 +37,7 @@ class _Folder:
         self.replaced: dict[str, str] = {}
 
     def holds(self, path: str, library: bpy.types.Library | None) -> bool:
-        """Say whether a path leads into the folder, through whatever links: where it leads, and not how it reads."""
+        """Return whether a path leads into the folder after all links in it are resolved."""
         if not path:
             return True
         try:
@@ -46,7 +46,7 @@ class _Folder:
             return False
 
     def nowhere(self, path: str) -> str:
-        """Return a path of the same name in the folder, where nothing is."""
+        """Return a path with the same name in the folder at which no file exists."""
         instead = str(self._root / _NOWHERE / (os.path.basename(path.replace("\\", "/")) or "folder"))  # noqa: PTH119
         self.replaced[instead] = path
         return instead
@@ -54,13 +54,13 @@ class _Folder:
 
 @contextmanager
 def confined(root: Path | None, *, file: str) -> Iterator[dict[str, str]]:
-    """Confine the scene that is opened meanwhile to the files below `root`; None confines nothing.
+    """Confine the scene that is opened in the block to the files below `root`; None confines nothing.
 
     Yields:
-        The paths that were put in, each with the one that it stands for; complete after the scene is open.
+        The replacement paths, each with its original path; complete after the scene is open.
 
     Raises:
-        InvalidRequest: a library lies outside, or nobody can tell what an import node reads.
+        InvalidRequest: a library lies outside, or the path of an import node is computed.
     """
     if root is None:
         yield {}
@@ -86,14 +86,14 @@ def confined(root: Path | None, *, file: str) -> Iterator[dict[str, str]]:
 
 
 def prepare() -> None:
-    """Learn which of Blender's data lead to paths, a tenth of a second's work, before a scene is to be opened."""
+    """Find the structs that lead to paths before a scene is opened, which takes a tenth of a second."""
     _leading()
 
 
 def _confine(folder: _Folder, file: str) -> None:
     for library in bpy.data.libraries:
         if not folder.holds(library.filepath, library.parent) and is_linked(library):
-            problem = f"{file!r} links {library.filepath!r}, which lies outside of the scene's bucket"
+            problem = f"{file!r} links {library.filepath!r}, which lies outside the scene's bucket"
             raise InvalidRequest(field="file", problem=problem)
     _confine_imports(folder, file)
     _Walk(folder).run()
@@ -101,7 +101,7 @@ def _confine(folder: _Folder, file: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A text in the scene, and how to change it."""
+    """A text in the scene, and a function that changes it."""
 
     text: str
     put: Callable[[str], None]
@@ -119,7 +119,7 @@ def _confine_imports(folder: _Folder, file: str) -> None:
         library = trees[int(str(one.tree.key))].library
         for slot in one.slots:
             if not folder.holds(slot.text, library):
-                # Without a path it imports nothing, as without a file.
+                # With an empty path the node imports nothing, as with a missing file.
                 slot.put("")
 
 
@@ -169,7 +169,7 @@ def _inputs(modifier: Any) -> Iterator[tuple[str, _Slot]]:
 
 
 class _Walk:
-    """A walk over all of a scene's data that leads to a path."""
+    """A walk over all data of a scene that leads to a path."""
 
     def __init__(self, folder: _Folder) -> None:
         self._folder = folder
@@ -209,13 +209,13 @@ class _Walk:
             return
         instead = self._folder.nowhere(path)
         if isinstance(item, bpy.types.Image) and item.packed_files:
-            # To load it anew is to look for its file.
+            # A reload would look for the file.
             item.filepath_raw = instead
         else:
             setattr(item, name, instead)
 
     def _members_of(self, kind: Any) -> tuple[list[str], list[str]]:
-        """Return the paths that a struct has to keep inside, and the members that lead to more."""
+        """Return a struct's paths to confine, and its members that lead to more."""
         known = self._members.get(kind.identifier)
         if known is None:
             paths = [each.identifier for each in kind.properties if _is_confined(kind, each)]
@@ -225,7 +225,7 @@ class _Walk:
 
 
 def _is_confined(kind: Any, member: Any) -> bool:
-    """Say whether a property is a path to be kept inside: one that nobody knows as well."""
+    """Return whether a property is a path to confine; a path that the table lacks is one too."""
     if member.type != "STRING" or member.subtype not in ("FILE_PATH", "DIR_PATH") or member.is_readonly:
         return False
     while kind.base is not None and member.identifier in kind.base.properties:
@@ -234,7 +234,7 @@ def _is_confined(kind: Any, member: Any) -> bool:
 
 
 def _is_further(member: Any) -> bool:
-    """Say whether a property may lead to a path."""
+    """Return whether a property may lead to a path."""
     return _target(member) in _leading()
 
 
@@ -243,9 +243,9 @@ def _leads(kind: Any) -> bool:
 
 
 def _target(member: Any) -> str | None:
-    """Return the struct that a property leads to; None for other blocks of data, each of which is visited on its own.
+    """Return the struct that a property leads to; None for other data-blocks, which are visited separately.
 
-    Trees of nodes may be part of another block, and are in no list of their own then.
+    Node trees that are part of another data-block are not in a list of their own, so they are returned.
     """
     if member.type not in ("POINTER", "COLLECTION"):
         return None
@@ -257,7 +257,7 @@ def _target(member: Any) -> str | None:
 
 @cache
 def _leading() -> frozenset[str]:
-    """Return the names of structs that hold a path to be kept inside or lead to one, or of which some kind does."""
+    """Return the names of structs that hold or lead to a path to confine, and of their base structs."""
     kinds = _structs()
     bases = {name: {base.identifier for base in _bases(kind)} for name, kind in kinds.items()}
     targets = {name: {_target(each) for each in kind.properties} for name, kind in kinds.items()}
@@ -270,7 +270,7 @@ def _leading() -> frozenset[str]:
 
 
 def _structs() -> dict[str, Any]:
-    """Return all structs of a scene's data by name, those of add-ons as well, which only a property leads to."""
+    """Return all structs of a scene's data by name, including those of add-ons, which only properties lead to."""
     names = (name for name in dir(bpy.types) if not _OF_WINDOW.search(name))
     found = {name: kind.bl_rna for name in names if hasattr(kind := getattr(bpy.types, name), "bl_rna")}
     pending = list(found.values())

@@ -53,9 +53,9 @@ def expected_size(scene: bpy.types.Scene) -> list[int] | None:
 
 
 def rendered_scenes(scene: bpy.types.Scene) -> list[str]:
-    """Return the names of the scenes that a render of `scene` renders, its own first.
+    """Return the names of all scenes in a render of `scene`, its own first.
 
-    Others are rendered as its background, as strips, or by nodes of its compositor, and theirs in turn.
+    The others are its background, its strips and the scenes of its compositor nodes, and recursively those of these.
     """
     found, pending = [scene.name], [scene]
     while pending:
@@ -71,7 +71,7 @@ def _strip_scenes(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
     editor = scene.sequence_editor
     if editor is None or not scene.render.use_sequencer:
         return []
-    # Blender 5 calls them what they are called in its interface.
+    # Blender 5 renamed them to match its interface.
     strips = editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
     return [strip.scene for strip in strips if strip.type == "SCENE"]
 
@@ -134,7 +134,7 @@ def _refuse_cameras() -> None:
     for camera in bpy.data.cameras:
         if camera.type == "CUSTOM":
             problem = (
-                f"the scene has a camera in Open Shading Language, {camera.name!r}: trust it, or choose another type"
+                f"the scene has a camera in Open Shading Language, {camera.name!r}: trust the scene, or change its type"
             )
             raise InvalidRequest(field="trust_scripts", problem=problem)
 

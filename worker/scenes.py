@@ -54,7 +54,7 @@ class SceneCache:
         return home / name
 
     def home_of(self, path: Path) -> Path:
-        """Return the folder of a scene that was fetched, in which all that it may refer to lies."""
+        """Return the folder of a fetched scene, which holds all files that it may refer to."""
         return self._folder / path.relative_to(self._folder).parts[0]
 
     def clear(self) -> None:

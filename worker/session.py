@@ -1,7 +1,7 @@
 """The child process: holds Blender, reads commands as JSON lines and answers each with one.
 
     {"do": "open", "path", "root", "name", "settings", "complete"}
-                           -> {"size": [w, h] or null, "scenes": those that are rendered, "only": are there no others}
+                           -> {"size": [w, h] or null, "scenes": the rendered ones, "only": has the file no others}
     {"do": "render", "frame", "path", "last", "step"}
                                               -> {"size", "depth", "seconds", "flat", "problem", "left"} (worker.look)
     either                                    -> {"error": <name>, "facts": {...}, "within": is a render still on}
@@ -95,9 +95,10 @@ class Session:
     def open(
         self, path: Path, settings: RenderSettings, *, name: str, complete: bool, root: Path | None = None
     ) -> None:
-        """Open a scene, run its scripts only where the job trusts them, and set it up for the job.
+        """Open a scene, run its scripts only if the job trusts them, and set it up for the job.
 
-        One that is not trusted is kept to the files below `root`, or its own folder: a script could open any.
+        An untrusted scene is confined to the files below `root`, or its own folder. A trusted scene is not, since its
+        scripts could open any file.
         """
         # A file that does not open leaves what was there before, and that would render.
         self._scene = None
@@ -117,8 +118,8 @@ class Session:
         only = len(scenes) == len(bpy.data.scenes)
         self._shown = None
         if settings.trust_scripts or bpy.data.scenes.get(scene.name) != scene:
-            # Scripts look for their scene in the window, where `blender --scene` puts it. Where a local and a linked
-            # scene have one name, the operator finds the linked one only there.
+            # Scripts look for their scene in the window, where `blender --scene` puts it. If a local and a linked scene
+            # share a name, the operator finds the linked scene only there.
             bpy.context.window.scene = scene
         else:
             self._shown = bpy.data.scenes.new("nothing")

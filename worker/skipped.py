@@ -1,7 +1,7 @@
-"""Code of a scene that Blender skipped, since it may not run: the picture is another one than its artist's.
+"""Refuses scenes with code that Blender skipped because it may not run, so that the picture would be wrong.
 
-PrepareJob looks for it in the file (`frameloom.services.scene_scripts`); this is Blender's own word, for what is only
-known as the scene is evaluated.
+PrepareJob looks for such code in the file (`frameloom.services.scene_scripts`). This module also covers code that only
+shows when Blender evaluates the scene.
 """
 
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from frameloom.model.settings import SCRIPTS_WAYS_OUT, RenderSettings
 
 
 def refuse_skipped(settings: RenderSettings) -> None:
-    """Refuse the open scene where Blender skipped code of it since it was opened.
+    """Refuse the open scene if Blender has skipped code of it.
 
     Raises:
-        InvalidRequest: it did, and the job does not say to render without it.
+        InvalidRequest: Blender has, and the job does not render without the code.
     """
     if settings.trust_scripts is None and bpy.app.autoexec_fail:
         problem = (
-            "the scene holds Python, which runs only where the job trusts it: "
+            "the scene holds Python, which only runs if the job trusts it: "
             f"{bpy.app.autoexec_fail_message}; {SCRIPTS_WAYS_OUT}"
         )
         raise InvalidRequest(field="trust_scripts", problem=problem)
@@ -30,13 +30,13 @@ def refuse_skipped(settings: RenderSettings) -> None:
 def refusing_skipped(
     answer: Callable[[dict[str, Any]], None], settings: RenderSettings
 ) -> Callable[[dict[str, Any]], None]:
-    """Return `answer` with an error in place of a frame that was rendered without code of the scene."""
+    """Return `answer`, replacing each frame that was rendered without code of the scene by an error."""
 
     def checked(fields: dict[str, Any]) -> None:
         try:
             refuse_skipped(settings)
         except InvalidRequest as error:
-            # Blender is still within its render, and waits there for the next frame.
+            # Blender is still in its render, and waits for the next frame.
             fields = {"error": type(error).__name__, "facts": error.facts, "within": True}
         answer(fields)
 

@@ -32,8 +32,7 @@ from worker.witness import Witness
 
 # Without work for so long, Blender's memory is worth more than its start.
 KEEP_BLENDER = timedelta(minutes=5)
-# How long a worker that was told to go waits for the answer to its last poll, which takes 20 seconds at most unless
-# SQS fails.
+# How long a stopping worker waits for its last poll, which takes at most 20 seconds unless SQS fails.
 LAST_POLL = LONGEST_POLL + timedelta(seconds=5)
 # Between two polls that failed, doubling.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
@@ -46,7 +45,7 @@ class ChunkQueue(Leasable, Protocol):
         """Return a leased message, None where none came within `wait`."""
 
     def give_back(self, receipt: str, after: timedelta) -> None:
-        """Let others receive a message again, after so long."""
+        """Make a message visible again after a delay."""
 
     def delete(self, receipt: str) -> None:
         """Take a message off the queue."""
@@ -56,7 +55,7 @@ class ChunkQueue(Leasable, Protocol):
 
 
 class Answers(Beatable, Protocol):
-    """The answers to task tokens; False where the task has ended, UnknownToken raised where it is not known."""
+    """The answers to task tokens; False if the task has ended; raises UnknownToken if the token is unknown."""
 
     def succeed(self, token: str, output: Mapping[str, Any]) -> bool:
         """End a task as done."""
@@ -66,7 +65,7 @@ class Answers(Beatable, Protocol):
 
 
 class _PollTooLong(BaseException):
-    """The last poll of a worker that was told to go is not answered."""
+    """SQS has not answered the last poll of a stopping worker."""
 
 
 class Supervisor:
@@ -160,8 +159,8 @@ class Supervisor:
 
     def _receive(self) -> Received | None:
         wait = LONGEST_POLL if self._config.idle_exit is None else min(LONGEST_POLL, self._config.idle_exit)
-        # A signal does not break a poll off: SQS may answer it all the same, and the message that nobody heard of
-        # would be hidden for a whole lease and have used up one of its receives.
+        # A signal does not interrupt a poll. SQS may answer an interrupted poll anyway, and its message would be
+        # invisible for a whole lease and have lost one of its receives.
         try:
             self._polling = True
             if self._stopping.is_set():
@@ -248,7 +247,7 @@ class Supervisor:
         if ended is not None:
             self._log.info("Chunk given up", reason=str(ended), rendered=len(outcome.frame_seconds))
         if ended is Ended.TOKEN_UNKNOWN:
-            # The token may be known in a moment. If it never is, the dead-letter queue ends the chunk.
+            # Step Functions may register the token soon. If it never does, the dead-letter queue ends the chunk.
             self._queue.give_back(received.receipt, self._config.beat)
         elif ended is not Ended.LEASE_LOST:
             self._queue.delete(received.receipt)
@@ -301,7 +300,7 @@ class Supervisor:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Answer SIGTERM and SIGINT: the child is killed at once, the message goes back, finished frames stay."""
+        """Handle SIGTERM and SIGINT: kill the child at once, return the message, keep finished frames."""
         handlers = {signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGALRM: self._break_off}
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:

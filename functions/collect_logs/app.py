@@ -30,10 +30,10 @@ def _collect(record: SQSRecord) -> None:
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Take a batch of the log queue; return the messages to be tried again.
+    """Process a batch of the log queue; return the messages to retry.
 
-    Each minute a schedule sends `{"pulse": true}` in place of a batch: the count of frames then has a 0 for every
-    minute, also where no worker has ever run.
+    Each minute a schedule sends `{"pulse": true}` in place of a batch. The count of frames then has a 0 for every
+    minute, even if no worker has ever run.
     """
     metrics.add_metric(name=FRAMES, unit=MetricUnit.Count, value=0)
     if "pulse" in event:

@@ -1,4 +1,4 @@
-"""The table of all paths that Blender knows, held against Blender's own description of its data."""
+"""Compares the table of all paths in Blender with Blender's own description of its data."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def test_there_is_no_path_of_blenders_that_nobody_has_checked(of_blender: dict[s
     for version, paths in of_blender.items():
         assert len(paths) > 90, version
         unknown = paths - PATHS.keys()
-        assert not unknown, f"Blender {version} has paths that model/blender_paths.py does not: say what each one is"
+        assert not unknown, f"Blender {version} has paths that model/blender_paths.py lacks: classify each there"
     assert PATHS.keys() <= set().union(*of_blender.values()), "paths that no Blender has"
 
 

@@ -1,4 +1,4 @@
-"""Nobody is told to install a package or to pull an image of a name that is not ours: it may be anybody's."""
+"""Documents and messages name no package or image that the project does not own."""
 
 import re
 import subprocess

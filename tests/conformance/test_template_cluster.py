@@ -87,7 +87,7 @@ class TestParameters:
         ("values", "complaint"),
         [
             ({"Cluster": "existing"}, "Cluster=existing needs ClusterName"),
-            ({"Cluster": "create", "Zones": ""}, "Cluster=create needs Zones, what `frameloom fleet zones` prints"),
+            ({"Cluster": "create", "Zones": ""}, "Cluster=create needs Zones. Use the output of"),
             ({"Cluster": "create", "ClusterName": "ours"}, "ClusterName has a meaning with Cluster=existing"),
             ({"Cluster": "none", "ClusterAdminArn": "arn:aws:iam::1:role/a"}, "ClusterAdminArn has a meaning with"),
             ({"Cluster": "create", "KedaRoleName": "keda"}, "KedaRoleName has a meaning with Cluster=existing"),
@@ -146,8 +146,8 @@ class TestTheDeployPage:
     def test_every_parameter_is_explained(self) -> None:
         assert [name for name in PARAMETERS if f"`{name}`" not in self.PAGE] == []
 
-    def test_what_to_try_first_is_in_the_order_of_what_it_costs(self) -> None:
-        section = self.PAGE.partition("### What to try first, in order\n")[2].partition("\n### ")[0]
+    def test_the_steps_of_a_first_deployment_are_in_the_order_of_their_cost(self) -> None:
+        section = self.PAGE.partition("### Steps of a first deployment\n")[2].partition("\n### ")[0]
         steps = re.findall(r"^(\d)\. (.+?)(?=^\d\. |\Z)", section, flags=re.MULTILINE | re.DOTALL)
         named = [
             "--config-env dev",

@@ -97,7 +97,7 @@ def test_a_farm_says_how_it_is_reached_and_leaves_no_process() -> None:
     assert (code, process.returncode, err) == (0, 0, "")
     assert "Scenes, frames and films in its buckets are lost when it ends." in out
     assert f"aws s3 sync s3://{state.outputs['FramesBucketName']}/ FOLDER" in out
-    lost = "The farm is down, and with it went 2 frames, 1 film and 1 other file."
+    lost = "The farm is down. Lost with it: 2 frames, 1 film and 1 other file."
     assert (out.splitlines()[-1], said) == (lost, f"{lost}\n")
     assert all(f"export {name}={value}" in out for name, value in state.environment.items())
     assert f"export AWS_ENDPOINT_URL={state.endpoint}" in out
@@ -154,7 +154,7 @@ def test_a_farm_whose_emulator_ends_says_so_and_is_gone(tmp_path: Path, monkeypa
     emulator.kill()
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert err.endswith("frameloom: The farm has ended by itself, and what was in its buckets is lost.\n")
+    assert err.endswith("frameloom: The farm ended unexpectedly. The contents of its buckets are lost.\n")
     assert run("farm", "down")[0] == 1
 
 

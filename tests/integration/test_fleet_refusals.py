@@ -84,7 +84,7 @@ def test_a_node_pool_whose_class_is_not_there_is_refused_before_anything_changes
     assert said.startswith(
         f"NodePool '{overlay}.frameloom' needs the NodeClass 'default', which the cluster {CLUSTER} does not have: "
     )
-    assert said.endswith("Enable one, or name another class in an overlay of your own.")
+    assert said.endswith("Enable one, or name another class in your own overlay.")
     assert farm.changes() == []
 
 

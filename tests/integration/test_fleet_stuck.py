@@ -1,4 +1,4 @@
-"""Workers that never start: `fleet deploy` clears them away and is not ready, `watch` and `status` have the reasons."""
+"""Workers that never start: `fleet deploy` deletes their Jobs and waits, `watch` and `status` print the reasons."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_an_image_that_the_repository_does_not_hold_is_refused_before_anything_i
         ran = farm.deploy("--image", wrong)
         assert (ran.code, ran.out) == (2, ""), ran
         assert ran.err.splitlines()[-1] == (
-            f"frameloom: --image: there is no image '{wrong}': the newest with Blender 4.5.15 is "
+            f"frameloom: --image: the image '{wrong}' does not exist: the newest with Blender 4.5.15 is "
             f"{repository}:{IMAGE_TAG}."
         )
     assert farm.server.asked == []
@@ -61,7 +61,7 @@ def test_an_image_of_another_registry_is_deployed_with_a_note_that_nobody_looked
         assert "is not checked" not in ran.err
     ran = farm.deploy("--image", "registry.example/worker:1")
     assert ran.code == 0, ran.err
-    assert "The image registry.example/worker:1 is not in the repository of the stack" in ran.err
+    assert "The image registry.example/worker:1 is not in the stack's repository" in ran.err
 
 
 def test_a_deploy_deletes_the_jobs_of_earlier_ones_that_never_started_and_no_others(farm: Rig) -> None:
@@ -208,4 +208,5 @@ def test_the_status_of_a_stack_says_why_its_workers_wait(stuck: Rig, monkeypatch
     ran = stuck.run("status")
     assert ran.code == 0
     assert ran.out.startswith("Chunks: 1 waiting")
-    assert ran.err.startswith("frameloom: Why workers wait is not known: The cluster farm-cluster does not know you")
+    unknown = "frameloom: The reasons why workers wait are unknown: The cluster farm-cluster does not know you"
+    assert ran.err.startswith(unknown)

@@ -51,7 +51,7 @@ def test_a_region_with_too_few_says_what_else_there_is(monkeypatch: pytest.Monke
     asked = zones("us-west-1", monkeypatch)
     assert (asked.exit_code, asked.stdout) == (1, "")
     (said,) = asked.stderr.splitlines()
-    assert said.startswith("frameloom: EKS takes 2 of this account's zones in us-west-1 (us-west-1a, us-west-1b), and")
+    assert said.startswith("frameloom: EKS accepts 2 of this account's zones in us-west-1 (us-west-1a, us-west-1b)")
     assert said.endswith("choose another region, or deploy with Cluster=existing or Cluster=none.")
 
 

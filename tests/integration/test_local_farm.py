@@ -310,7 +310,7 @@ def test_a_running_farm_is_found_until_it_is_gone(monkeypatch: pytest.MonkeyPatc
         assert FarmState.load() is None, "it is not up yet"
         mine.save()
         assert FarmState.load() == mine
-        with pytest.raises(FarmUnavailable, match="starting or ending already"), held():
+        with pytest.raises(FarmUnavailable, match="is starting or ending"), held():
             pass
         assert FarmState.load() == mine, "whoever was refused has left it alone"
         (tmp_path / "home" / "farm.json").write_text("{")

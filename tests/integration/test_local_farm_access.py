@@ -40,14 +40,14 @@ def bucket(farm: LocalFarm) -> str:
 
 
 class Sent:
-    """What came of a call: its status, headers in lower case, and body."""
+    """The response to a call: its status, headers in lower case, and body."""
 
     def __init__(self, answer: http.client.HTTPResponse) -> None:
         self.status, self.text = answer.status, answer.read().decode()
         self.headers = {name.lower(): value for name, value in answer.getheaders()}
 
     def is_refused(self) -> bool:
-        """Return whether it was, and no web page may read even that."""
+        """Return whether the call was refused, without headers that let a web page read the response."""
         return self.status == 403 and not [name for name in self.headers if name.startswith("access-control")]
 
 

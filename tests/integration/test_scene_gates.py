@@ -1,4 +1,4 @@
-"""What Blender itself skips or replaces ends the attempt in the worker, where PrepareJob did not see it."""
+"""The worker ends an attempt if Blender skips or replaces something that PrepareJob did not find."""
 
 import json
 import subprocess
@@ -100,7 +100,8 @@ def test_an_engine_that_blender_replaces_ends_the_attempt_unless_the_job_names_a
     blender: Blender, tmp_path: Path
 ) -> None:
     scene = with_text(make_scene(tmp_path / "shot.blend"), b"SC", b"r", b"engine", text="LUXCORE")
-    with pytest.raises(InvalidRequest, match="engine: scene 'Scene' renders with 'LUXCORE', which this Blender lacks"):
+    refusal = "engine: scene 'Scene' uses the engine 'LUXCORE', which the worker's Blender lacks"
+    with pytest.raises(InvalidRequest, match=refusal):
         blender.open(scene, UNSAID, name="shot.blend")
     blender.open(scene, RenderSettings(engine="CYCLES"), name="shot.blend")
 
@@ -124,7 +125,7 @@ def test_the_engine_of_another_scene_counts_where_that_is_rendered_too(
         blender.open(scene, UNSAID, name="shot.blend")
         return
     # The job's own choice of an engine is for its own scene.
-    with pytest.raises(InvalidRequest, match=r"engine: scene 'Day' renders with 'LUXCORE'.*: give it another"):
+    with pytest.raises(InvalidRequest, match=r"engine: scene 'Day' uses the engine 'LUXCORE'.*: choose another in the"):
         blender.open(scene, RenderSettings(engine="CYCLES"), name="shot.blend")
 
 

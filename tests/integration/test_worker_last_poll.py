@@ -1,4 +1,4 @@
-"""Real workers that are told to go while they wait for work, on the local farm's emulator."""
+"""Real workers that receive SIGTERM while they wait for work, on the local farm's emulator."""
 
 import os
 import signal

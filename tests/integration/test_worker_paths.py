@@ -1,4 +1,4 @@
-"""What a scene makes Blender open of the machine that renders it: nothing but what lies in its own folder."""
+"""A scene makes Blender open no files outside its own folder on the worker's machine."""
 
 import ctypes
 import json

@@ -110,7 +110,7 @@ class ApiServer:
             self.objects.store((body["apiVersion"], plural, metadata.get("namespace", ""), metadata["name"]), body)
 
     def take(self, kind: str, name: str) -> None:
-        """Let an object be gone that somebody else made."""
+        """Delete an object, as another client would."""
         with self.lock:
             (key,) = (
                 key

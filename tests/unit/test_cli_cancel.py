@@ -68,7 +68,7 @@ def test_where_one_is_unknown_none_is_canceled(terminal: Terminal) -> None:
 def test_first_characters_cancel_one_job_and_never_several(terminal: Terminal) -> None:
     ran = terminal.run("cancel", "shot-2", "shot-")
     assert (ran.code, ran.err.split(":")[1]) == (2, " JOB")
-    assert "may be shot-3, shot-2, shot-1" in ran.err
+    assert "fits shot-3, shot-2, shot-1" in ran.err
     assert {status(terminal, job) for job in ("shot-1", "shot-2")} == {JobStatus.RUNNING}
     terminal.farm.executions.start("other-1", {})
     assert terminal.run("cancel", "oth").out == f"{canceled('other-1')}\n"

@@ -140,7 +140,7 @@ def test_code_in_a_scene_and_in_its_library_is_warned_of_and_nothing_else_is_ami
     text, driver = json.loads(out)["scripts"]
     assert (code, text) == (0, "text 'startup.py', which runs when the file opens")
     assert driver.startswith("driver of object 'Cube', location[2]: 'bpy.app.version[0]' (of ")
-    assert err.startswith("frameloom: warning: 'shot.blend' holds Python, which runs only where")
+    assert err.startswith("frameloom: warning: 'shot.blend' holds Python, which only runs if")
     assert json.loads(out)["warnings"][0] in err
     assert all(way in err for way in ("--trust-scripts", "--without-scripts"))
 

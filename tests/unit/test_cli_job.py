@@ -423,10 +423,9 @@ def test_a_closed_terminal_leaves_the_job_alone_on_a_farm_that_stays_and_says_ho
     ran = outlasting.run("render", "shot.blend", "--out", "out dir", "--stack", "film", "--json")
     job_id = outlasting.farm.job().job_id
     assert ran.code == 130
-    said = (
-        f"Job {job_id} goes on; `frameloom fetch {job_id} --out '{Path('out dir').absolute()}' --stack film` follows it"
-    )
-    assert ran.err == f"frameloom: {said} and brings its results.\n"
+    command = f"frameloom fetch {job_id} --out '{Path('out dir').absolute()}' --stack film"
+    said = f"Job {job_id} continues. `{command}` follows it and fetches its results."
+    assert ran.err == f"frameloom: {said}\n"
     assert json.loads(ran.out)["error"] == "Left"
     outlasting.farm.on_look = lambda _: None
     job = outlasting.farm.executions.describe(job_id)
@@ -447,7 +446,7 @@ def test_a_detached_job_is_started_and_its_commands_work_as_they_are_printed(out
     ran = outlasting.run("render", "shot.blend", "--out", "out", "--frames", "1-3", "--stack", "film", "--detach")
     head, *lines = ran.out.splitlines()
     job_id = head.split()[1]
-    assert (ran.code, head) == (0, f"Job {job_id} is started.")
+    assert (ran.code, head) == (0, f"Job {job_id} was started.")
     assert not Path("out").exists()
     assert outlasting.farm.rendered() == set()
     printed = {line.split()[0]: shlex.split(line)[1:] for line in lines}
@@ -482,8 +481,8 @@ def test_a_farm_that_ends_with_the_command_takes_no_detached_job(terminal: Termi
     ran = terminal.run("render", "shot.blend", "--detach")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
-        "frameloom: --detach: the farm that this command starts would end with it: start one with `frameloom farm up`, "
-        "or name one with --stack.\n"
+        "frameloom: --detach: the farm that this command starts ends with it: start one with `frameloom farm up`, "
+        "or name a stack with --stack.\n"
     )
     assert terminal.farm.opened == 0
 
@@ -505,7 +504,7 @@ def test_fetching_is_left_by_ctrl_c_and_leaves_the_job(outlasting: Terminal) -> 
     ran = outlasting.run("fetch", job_id, "--quiet")
     assert (ran.code, ran.err) == (
         130,
-        f"frameloom: Job {job_id} was left as it is; the same command fetches the rest.\n",
+        f"frameloom: Job {job_id} was not changed. Run the same command to fetch the rest.\n",
     )
     outlasting.farm.on_look = lambda _: None
     job = outlasting.farm.executions.describe(job_id)
@@ -525,10 +524,10 @@ def test_fetching_a_job_that_made_nothing_says_why(outlasting: Terminal) -> None
     ran = outlasting.run("fetch", "shot-failed")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.splitlines()[-1] == "frameloom: There is no camera: name one with `camera`."
-    for job_id, reason in (("shot-skipped", "someone starts its job"), ("shot-old", "its manifest is not in the log")):
+    for job_id, reason in (("shot-skipped", "someone starts its job"), ("shot-old", "its manifest is no longer")):
         ran = outlasting.run("fetch", job_id)
         assert (ran.code, ran.out) == (2, "")
-        assert f"JOB: there is nothing to fetch of {job_id}: {reason}" in ran.err
+        assert f"JOB: {job_id} has no results to fetch: {reason}" in ran.err
     assert outlasting.run("fetch", "nothing").code == 2
 
 

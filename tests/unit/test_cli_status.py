@@ -135,10 +135,10 @@ def test_a_whole_id_is_no_prefix_of_another(terminal: Terminal) -> None:
 def test_characters_that_several_ids_begin_with_name_these_jobs(terminal: Terminal) -> None:
     ran = terminal.run("status", "shot-")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "frameloom: JOB: 'shot-' may be shot-now, shot-done, shot-old: write more of it.\n"
+    assert ran.err == "frameloom: JOB: 'shot-' fits shot-now, shot-done, shot-old: type more characters.\n"
     for number in range(7):
         terminal.farm.executions.start(f"shot-{number}", {})
-    assert "may be shot-6, shot-5, shot-4, shot-3, shot-2 and 5 more: write" in terminal.run("status", "shot-").err
+    assert "fits shot-6, shot-5, shot-4, shot-3, shot-2 and 5 more: type" in terminal.run("status", "shot-").err
 
 
 def upload(farm: MemoryFarm, job_id: str, key: str, **metadata: str) -> None:

@@ -1,4 +1,4 @@
-"""Text that others wrote, on the terminal: it is shown, and does nothing."""
+"""Foreign text is printed to the terminal and cannot control it."""
 
 import ast
 import io

@@ -1,4 +1,4 @@
-"""The suite runs in an environment of its own, whatever the shell holds of whoever runs it."""
+"""The suite does not depend on the shell variables of the user who runs it."""
 
 import os
 import subprocess

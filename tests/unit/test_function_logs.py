@@ -1,4 +1,4 @@
-"""What a Lambda function logs, at each level that the stack may ask for."""
+"""The logs of a Lambda function at each level of the stack's parameter."""
 
 import json
 

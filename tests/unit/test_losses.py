@@ -1,4 +1,4 @@
-"""What the end of a local farm loses, in words."""
+"""The description of the objects that are lost when a local farm ends."""
 
 import pytest
 

@@ -79,7 +79,7 @@ def settled(path: Path, farm: Device = "CPU", /, **fields: Any) -> Settled:
 
 def test_a_farm_that_runs_no_code_of_scenes_refuses_a_job_that_asks_for_it(farm: Farm) -> None:
     with pytest.raises(
-        InvalidRequest, match=r"trust_scripts: this farm runs no code of scenes.*farm up --trust-scripts"
+        InvalidRequest, match=r"trust_scripts: this farm does not run code in scenes.*farm up --trust-scripts"
     ):
         farm.prepare({"file": KEY, "trust_scripts": True}, trusts_scripts=False)
     assert farm.wrote_nothing()
@@ -423,9 +423,7 @@ def test_a_manifest_is_a_request_that_was_understood(farm: Farm) -> None:
 def test_an_uploaded_scene_with_code_renders_without_it_where_its_metadata_says_so(tmp_path: Path) -> None:
     """A rig whose text is but an interface; the refusal tells its uploader of this way."""
     scene = make_scene(tmp_path / "rig.blend", script="import os").read_bytes()
-    with pytest.raises(
-        InvalidRequest, match=r"trust_scripts: .*'startup\.py'.*uploaded scene's metadata may say false"
-    ):
+    with pytest.raises(InvalidRequest, match=r"trust_scripts: .*'startup\.py'.*uploaded scene's metadata to false"):
         Farm(scene).prepare(UPLOAD)
     farm = Farm(scene, {"trust-scripts": "false"})
     farm.prepare(UPLOAD)

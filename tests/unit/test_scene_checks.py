@@ -75,7 +75,7 @@ def test_drivers_that_need_trust_are_named_with_their_places_wherever_they_are(t
     [
         ({"driver": "bpy.app.version[0]"}, "driver of object 'Cube', location[2]: 'bpy.app.version[0]'"),
         ({"script": "import os"}, "text 'startup.py', which runs when the file opens"),
-        ({"style": "import os"}, "style of Freestyle 'style.py'"),
+        ({"style": "import os"}, "Freestyle style 'style.py'"),
     ],
 )
 def test_a_scene_with_code_is_refused_until_the_job_says_whether_it_runs(
@@ -101,12 +101,12 @@ def test_code_that_is_switched_off_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("engine", "said"),
     [
-        ("LUXCORE", "scene 'Scene' renders with 'LUXCORE', which the Blender 4.5.15 of the workers lacks"),
+        ("LUXCORE", "scene 'Scene' uses the engine 'LUXCORE', which the workers' Blender 4.5.15 lacks"),
         ("POVRAY_RENDER", "'POVRAY_RENDER'"),
         ("BLENDER_GAME", "'BLENDER_GAME'"),
         (
             "BLENDER_RENDER",
-            "Blender Internal, which ended with Blender 2.79; Blender 4.5.15 would render it with EEVEE",
+            "Blender Internal, which was removed after Blender 2.79; Blender 4.5.15 would render it with EEVEE",
         ),
     ],
 )

@@ -1,10 +1,10 @@
-"""Deletes worker Jobs whose pods never started and are no longer needed; runs in the cluster, as a CronJob.
+"""Deletes worker Jobs that never started and are no longer needed; runs in the cluster, as a CronJob.
 
 KEDA counts every unfinished Job as a worker and deletes none. A Job whose image cannot be pulled, or that fits no node,
-would hold a worker's place, and often a node, for as long as it exists. Two kinds of them go: those that an earlier
-version of the ScaledJob made, and those that are left when the queue is empty. A Job that has started stays.
+would use up a worker's place, and often a node, for as long as it exists. The cleanup deletes such Jobs if an earlier
+version of the ScaledJob made them, or if the queue is empty. It keeps Jobs that have started.
 
-This file is on its own in its pod: it imports nothing but the standard library. `cluster/overlays/keda` has a copy.
+The pod has no other files, so this file imports only the standard library. `cluster/overlays/keda` has a copy.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 WORKER = "worker"
-# What KEDA puts on each Job: the ScaledJob's name, and its generation when it made the Job.
+# KEDA's label and annotation on each Job: the ScaledJob's name, and its generation when it made the Job.
 OWNER, GENERATION = "scaledjob.keda.sh/name", "scaledjob.keda.sh/generation"
 JOB_NAME = "batch.kubernetes.io/job-name"
-# An empty queue is no reason yet to delete a younger Job: KEDA looks every 15 seconds, and counts are approximate.
+# Younger Jobs stay even if the queue is empty: KEDA polls every 15 seconds, and counts are approximate.
 SETTLED = timedelta(minutes=5)
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # A page of 100 pods is a megabyte or so, and ten as objects.
@@ -41,7 +41,7 @@ def is_finished(job: Object) -> bool:
 
 
 def has_started(pod: Object) -> bool:
-    """Return whether a container of a pod runs or ran, or whether that is not known."""
+    """Return whether a container of a pod runs or ran; also True if that is unknown."""
     status = pod.get("status") or {}
     if status.get("phase") in ("Running", "Succeeded", "Unknown"):
         return True
@@ -84,7 +84,7 @@ def unstarted(jobs: Iterable[Object], pods: Iterable[Object]) -> list[Object]:
 
 
 def unneeded(scaled_job: Object, jobs: Iterable[Object], pods: Iterable[Object], *, now: datetime) -> list[Object]:
-    """Return the Jobs to be deleted."""
+    """Return the Jobs to delete."""
     idle = is_idle(scaled_job)
 
     def is_settled(job: Object) -> bool:
@@ -94,7 +94,7 @@ def unneeded(scaled_job: Object, jobs: Iterable[Object], pods: Iterable[Object],
 
 
 def deletion(job: Object) -> dict[str, Any]:
-    """Return the options that delete a Job with its pods, unless it has changed since it was read."""
+    """Return options that delete a Job and its pods unless it has changed since it was read."""
     metadata = job["metadata"]
     return {
         "apiVersion": "v1",
@@ -105,7 +105,7 @@ def deletion(job: Object) -> dict[str, Any]:
 
 
 class _Api:
-    """The API server, as the pod's service account."""
+    """A client of the API server with the pod's service account."""
 
     def __init__(self, server: str, account: Path) -> None:
         self._server = server
@@ -116,7 +116,7 @@ class _Api:
     def ask(
         self, path: str, query: Mapping[str, str] | None = None, *, method: str = "GET", body: Object | None = None
     ) -> Any:
-        """Return what the server answers; None where there is no such object."""
+        """Return the server's response; None if the object does not exist."""
         url = f"{self._server}{path}?{urllib.parse.urlencode(query or {})}"
         request = urllib.request.Request(url, method=method)  # noqa: S310  the API server's own address
         request.add_header("Authorization", f"Bearer {self._token}")
@@ -154,20 +154,20 @@ def _without_spec(found: Object) -> Object:
 
 
 def clean_up(api: _Api, namespace: str) -> list[str]:
-    """Delete the Jobs that are not needed, and return their names."""
+    """Delete the Jobs that are no longer needed, and return their names."""
     scaled_job = api.ask(f"/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledjobs/{WORKER}")
     if scaled_job is None:
         return []
     path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
     jobs = api.list(path, {"labelSelector": f"{OWNER}={WORKER}"})
-    # After the Jobs: a pod that has started by then is seen, and so keeps its Job.
+    # List pods after Jobs: a pod that starts in between then keeps its Job.
     pods = api.list(f"/api/v1/namespaces/{namespace}/pods")
     deleted = []
     for job in unneeded(scaled_job, jobs, pods, now=datetime.now(UTC)):
         try:
             api.ask(f"{path}/{job['metadata']['name']}", method="DELETE", body=deletion(job))
         except urllib.error.HTTPError as error:
-            # It has changed: the next run decides.
+            # The Job has changed; the next run decides.
             if error.code != 409:
                 raise
         else:
@@ -176,7 +176,7 @@ def clean_up(api: _Api, namespace: str) -> list[str]:
 
 
 def main() -> int:
-    """Clean up once; return 0, or 1 where the API server did not let it."""
+    """Clean up once; return 0, or 1 if the API server refuses a request."""
     parser = argparse.ArgumentParser(description="Delete worker Jobs that never started and are no longer needed.")
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     parser.add_argument("--server", default=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")

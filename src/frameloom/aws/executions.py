@@ -36,7 +36,7 @@ class JobExecutions:
         try:
             found = self._states.describe_execution(executionArn=self._arn(job_id))
         except (self._states.exceptions.ExecutionDoesNotExist, self._states.exceptions.InvalidArn):
-            # No id has white space or a bracket in it, which AWS takes for a fault of the ARN.
+            # White space or brackets would make the ARN invalid, and no job id has them.
             return None
         return _execution(found)
 
@@ -85,9 +85,9 @@ def _loaded(text: str | None) -> Any:
 class TaskTokens:
     """The answers to task tokens; each returns False where the task has ended.
 
-    It has when its job was canceled, it timed out, or another worker answered first: Step Functions answers
-    TaskTimedOut or TaskDoesNotExist. InvalidToken says less, and is raised as UnknownToken: the token is damaged, or
-    the service that answers does not know it yet.
+    A task has ended when its job was canceled, it timed out, or another worker answered first: Step Functions returns
+    TaskTimedOut or TaskDoesNotExist. InvalidToken is not final, and is raised as UnknownToken: the token is damaged, or
+    Step Functions has not registered it yet.
     """
 
     def __init__(self, states: Any = None) -> None:

@@ -7,10 +7,10 @@ from aws_lambda_powertools import Logger
 
 
 def make_logger() -> Logger:
-    """Return a logger that leaves out what is below POWERTOOLS_LOG_LEVEL, in any Lambda.
+    """Return a logger with the level of POWERTOOLS_LOG_LEVEL, whatever Lambda's own log level is.
 
-    Powertools prefers the level that Lambda itself filters by. That one may not be above INFO: Lambda counts a line
-    without a level as INFO, and each metric is such a line.
+    Powertools prefers Lambda's level. That level may not be above INFO: Lambda treats a line without a level as INFO,
+    and each metric is such a line.
     """
     logger = Logger()
     if level := os.environ.get("POWERTOOLS_LOG_LEVEL"):

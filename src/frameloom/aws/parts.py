@@ -8,8 +8,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from frameloom.services.ports import Taken
 
-# Amazon S3 user guide, "How to prevent object overwrites with conditional writes": the condition is not met, another
-# write came between, and what was to be replaced is gone.
+# The condition is not met, another write was in progress, or the object to be replaced is gone. Source: Amazon S3 user
+# guide, "How to prevent object overwrites with conditional writes".
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 
 
@@ -17,12 +17,12 @@ _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchK
 def in_parts(
     s3: Any, bucket: str, key: str, *, content_type: str, metadata: Mapping[str, str], replaces: str | None
 ) -> Iterator["S3Parts"]:
-    """Store an object of the parts that the block puts, whole; none of it on any error.
+    """Store the parts that the block puts as one object; on an error, store nothing.
 
-    Where the process is killed in between, the bucket's lifecycle takes the parts away.
+    If the process is killed in between, the bucket's lifecycle rule deletes the parts.
 
     Raises:
-        Taken: at the end, where there is an object at `key` that `replaces` does not name.
+        Taken: at the end of the block, if `key` has an object that `replaces` does not name.
     """
     place = {"Bucket": bucket, "Key": key}
     upload = s3.create_multipart_upload(

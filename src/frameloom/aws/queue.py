@@ -72,7 +72,7 @@ class Queue:
         return True
 
     def give_back(self, receipt: str, after: timedelta) -> None:
-        """Let others receive a message again, after so long; a lease that was lost has done so already."""
+        """Make a message visible again after a delay; does nothing if the lease was lost, since it is visible then."""
         self.renew(receipt, after)
 
     def delete(self, receipt: str) -> None:

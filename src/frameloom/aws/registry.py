@@ -58,10 +58,10 @@ def has_tag(repository: str, tag: str) -> bool:
 
 
 def holds(repository: str, image: str) -> bool:
-    """Return whether a repository holds the image of a URI in it, with a tag or a digest.
+    """Return whether a repository contains the image of a URI with a tag or a digest.
 
     Raises:
-        FarmUnavailable: there is no such repository, or it cannot be read.
+        FarmUnavailable: the repository does not exist, or cannot be read.
     """
     tag, _, digest = image.removeprefix(repository).partition("@")
     # With both, Kubernetes pulls by the digest.

@@ -71,10 +71,10 @@ class S3Store:
         metadata: Mapping[str, str] | None = None,
         replaces: str | None = None,
     ) -> AbstractContextManager[Parts]:
-        """Store an object of the parts that the block puts, whole; none of it on any error.
+        """Store the parts that the block puts as one object; on an error, store nothing.
 
         Raises:
-            Taken: at the end, where there is an object at `key` that `replaces` does not name.
+            Taken: at the end of the block, if `key` has an object that `replaces` does not name.
         """
         return in_parts(self._s3, bucket, key, content_type=content_type, metadata=metadata or {}, replaces=replaces)
 

@@ -51,5 +51,5 @@ def encoders() -> int:
 
 
 def trusts_scripts() -> bool:
-    """Return whether a job may have the code in its scene run."""
+    """Return whether a job may run the code in its scene."""
     return os.environ["TRUSTED_SCRIPTS"] == "allow"

@@ -58,7 +58,7 @@ def tell_error(error: str, cause: str, *, json: bool) -> None:
 
 
 def tell_warning(words: str) -> None:
-    """Write a warning to stderr: what it is about does not end the command."""
+    """Write a warning to stderr; the command goes on."""
     sentence = " ".join(words.split())
     warn(f"frameloom: warning: {sentence}.")
 

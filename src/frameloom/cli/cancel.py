@@ -40,7 +40,7 @@ def cancel(
 
         farm = find_farm(stack=stack, local=local)
         executions = farm.executions
-        # All are found before one is stopped.
+        # Find all jobs before stopping the first.
         found = [known_job(executions, name).job_id for name in jobs]
         ended = {}
         for job in dict.fromkeys(found):

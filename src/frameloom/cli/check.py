@@ -33,7 +33,7 @@ def check(
 
     It shows the scenes in the file and the files outside of it, and ends with 2 where a farm would refuse the
     scene: it is damaged or too new, has no camera, refers to files that are not there, or names an engine or
-    colours that Blender lacks. It warns of Python in the scene: render that with --trust-scripts or
+    colours that Blender lacks. It warns about Python in the scene: render such a scene with --trust-scripts or
     --without-scripts.
     """
     with answering(json=json):

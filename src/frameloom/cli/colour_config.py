@@ -1,4 +1,4 @@
-"""The colour configuration of whoever types a command: no worker has it."""
+"""The user's own colour configuration (`OCIO`), which no worker has."""
 
 import os
 
@@ -8,17 +8,17 @@ _OCIO = "OCIO"
 
 
 def refuse_own_configuration() -> None:
-    """Refuse to render or check where Blender on this machine would take another colour configuration than its own.
+    """Refuse to render or check with `OCIO` set, which replaces the colour configuration of Blender on this machine.
 
-    Even where a scene names only what both have, the same names may stand for other colours.
+    Even if both configurations have all names in the scene, the names may stand for other colours.
 
     Raises:
-        InvalidRequest: naming the configuration.
+        InvalidRequest: `OCIO` is set; the message names the configuration.
     """
     path = os.environ.get(_OCIO)
     if path:
         problem = (
-            f"is set to {path!r}, but farms render with the colour configuration of Blender itself: run the command "
-            "without it (`env -u OCIO frameloom ...`) if the scene looks right that way"
+            f"is set to {path!r}, but farms render with Blender's own colour configuration: run the command without "
+            "it (`env -u OCIO frameloom ...`) if the scene looks right that way"
         )
         raise InvalidRequest(field=_OCIO, problem=problem)

@@ -1,4 +1,4 @@
-"""A rich console for a terminal that is shown what others wrote."""
+"""A rich console that escapes foreign text."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,9 +15,9 @@ def make_console(*, stderr: bool = False) -> "PlainConsole":
 
 
 class PlainConsole(Console):
-    """A console whose texts are shown as `plain` writes them; rich's own styles and cursor movements stay.
+    """A console that escapes all text with `plain` and keeps rich's own styles and cursor movements.
 
-    A text is no markup: `[red]` and `:smile:` in a name stay as they are.
+    Text is not parsed as markup: `[red]` and `:smile:` in a name are printed as they are.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -31,5 +31,5 @@ class PlainConsole(Console):
     def _plain(segments: Iterable[Segment]) -> Iterator[Segment]:
         for segment in segments:
             text, style, control = segment
-            # Rich breaks lines by line feeds of its own.
+            # Rich breaks lines with its own line feeds.
             yield segment if control else Segment("\n".join(map(plain, text.split("\n"))), style)

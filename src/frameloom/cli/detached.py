@@ -1,4 +1,4 @@
-"""A job that goes on without the command that started it: how it is followed, fetched and canceled."""
+"""Commands to follow, fetch and cancel a detached job."""
 
 import shlex
 from pathlib import Path
@@ -8,7 +8,7 @@ from frameloom.cli.terminal import say
 
 
 def commands(job_id: str, *, stack: str | None, out: Path) -> dict[str, str]:
-    """Return the commands for a job by what they do, to copy into any folder's shell."""
+    """Return the commands for a job, keyed by action; they work in any folder."""
     where = [] if stack is None else ["--stack", stack]
     words = {
         "status": ["status", job_id, *where],
@@ -26,4 +26,4 @@ def tell_started(job_id: str, afterwards: dict[str, str], *, json: bool, quiet: 
     elif quiet:
         say(job_id)
     else:
-        say(f"Job {job_id} is started.", *(f"  {name:<7} {command}" for name, command in afterwards.items()))
+        say(f"Job {job_id} was started.", *(f"  {name:<7} {command}" for name, command in afterwards.items()))

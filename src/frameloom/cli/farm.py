@@ -50,14 +50,14 @@ def up(
     trust_scripts: Annotated[
         bool,
         typer.Option(
-            "--trust-scripts", help="Let jobs that ask for it run the code in their scenes, as you on this machine."
+            "--trust-scripts", help="Let jobs with trust_scripts run the code in their scenes, with your rights."
         ),
     ] = False,
 ) -> None:
     """Run a farm until Ctrl-C, and say how it is reached.
 
     While it runs, `frameloom render` and `frameloom status` use it, and a .blend that any client uploads to
-    its scenes bucket is rendered. Clients need the key that it prints. What is in its buckets is lost when it ends.
+    its scenes bucket is rendered. Clients need the key that it prints. Its buckets are lost when it ends.
     """
     with answering(json=False):
         from frameloom.cli import foreground  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`frameloom fetch`: follow a job that was started elsewhere, and bring its results here."""
+"""`frameloom fetch`: follow a job that was started elsewhere, and download its results."""
 
 from pathlib import Path
 
@@ -23,9 +23,9 @@ def fetch(
 ) -> None:
     """Follow a job to its end, and fetch its frames, video and report.
 
-    They go where `frameloom render` puts them, frames as soon as they are rendered; a frame that lies there whole is
-    not fetched again. The job may have been started by `frameloom render --detach`, by an upload, or by anybody else,
-    and may have ended. Ctrl-C leaves the job as it is.
+    They go where `frameloom render` puts them, frames as soon as they are rendered. Frames that exist there are not
+    fetched again. Any client may have started the job, such as `frameloom render --detach` or an upload, and it may
+    have ended already. Ctrl-C does not stop the job.
     """
     with answering(json=json):
         from frameloom.cli import fetching  # noqa: PLC0415

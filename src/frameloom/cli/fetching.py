@@ -1,4 +1,4 @@
-"""What `frameloom fetch` does: from a job's id to its results in a folder."""
+"""The work of `frameloom fetch`: from a job's id to its results in a folder."""
 
 import time
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from frameloom.services.prepare import Settled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the options say."""
+    """The values of the options."""
 
     job: str
     out: Path
@@ -36,9 +36,9 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
     """Follow a job to its end and fetch its results.
 
     Raises:
-        FarmError: there is no such job, or its results cannot be had.
-        Left: the command was interrupted; the job is as it was.
-        typer.Exit: the job failed, which was said.
+        FarmError: no such job exists, or its results cannot be fetched.
+        Left: the command was interrupted; the job continues.
+        typer.Exit: the job failed, and the failure was printed.
     """
     began = time.monotonic()
     with Interrupts():
@@ -48,7 +48,7 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
             with make_display(quiet=quiet, json=json) as display:
                 ending = _fetch(job_id, farm, order.out, display, began)
         except KeyboardInterrupt:
-            raise Left(f"Job {job_id} was left as it is; the same command fetches the rest.") from None
+            raise Left(f"Job {job_id} was not changed. Run the same command to fetch the rest.") from None
     tell_ending(ending, json=json, quiet=quiet)
     if ending.status is not JobStatus.SUCCEEDED:
         raise typer.Exit(FAILED)
@@ -78,7 +78,7 @@ def _fetch(job_id: str, farm: Farm, out: Path, display: Display, began: float) -
 
 
 def _prepared(job_id: str, farm: Farm, display: Display) -> Snapshot:
-    """Return how a job stands once it is known what it makes, or has ended without that."""
+    """Return a snapshot of a job once its manifest exists, or once it has ended without one."""
     for snapshot in follow(job_id, store=farm.store, executions=farm.executions, buckets=farm.buckets):
         display.show(snapshot)
         if snapshot.job is not None:
@@ -87,15 +87,15 @@ def _prepared(job_id: str, farm: Farm, display: Display) -> Snapshot:
 
 
 def _without_results(execution: Execution, began: float) -> Ending:
-    """Return how a job ended that failed before anything was settled.
+    """Return the result of a job that failed before it had a manifest.
 
     Raises:
-        InvalidRequest: it is an upload that started no job, or its documents have expired.
+        InvalidRequest: the execution is an upload that started no job, or its documents have expired.
     """
     if execution.status is JobStatus.SUCCEEDED:
         output = execution.output if isinstance(execution.output, dict) else {}
-        reason = output.get("skipped", "its manifest is not in the log bucket any more")
-        raise InvalidRequest(field="JOB", problem=f"there is nothing to fetch of {execution.job_id}: {reason}")
+        reason = output.get("skipped", "its manifest is no longer in the log bucket")
+        raise InvalidRequest(field="JOB", problem=f"{execution.job_id} has no results to fetch: {reason}")
     return Ending(
         job_id=execution.job_id,
         status=execution.status,

@@ -103,8 +103,8 @@ def deploy(
 
     It installs KEDA where the overlay needs it and the cluster has none, and takes away what an earlier deploy
     with another overlay left. Run again, it changes what is different and nothing else. Jobs of earlier deploys that
-    never started are deleted. While chunks wait, the fleet is ready when a worker has started; else when KEDA can
-    start one. kubectl must be there, since its kustomize makes the manifests.
+    never started are deleted. While chunks wait, the fleet is ready when a worker has started; otherwise it is ready
+    when KEDA can start one. kubectl must be installed, since its kustomize makes the manifests.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.cli import fleet_deploy  # noqa: PLC0415
@@ -157,9 +157,9 @@ def watch(
     """Show the queue, the pods by state and the nodes over time.
 
     On a terminal it is a table that is redrawn in place, elsewhere a line when something has changed. Ctrl-C ends
-    it, with exit code 0: that is how a watch ends. Below the figures are the reasons for which workers do not start.
-    What cannot be asked for a moment is told, and left out. Nodes
-    are those of the whole cluster. The stack may have no cluster: then it is the queue alone.
+    it, with exit code 0: that is how a watch ends. Below the figures it prints why workers do not start. What cannot
+    be asked for a moment is told, and left out. Nodes are those of the whole cluster. The stack may have no cluster:
+    then it is the queue alone.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.cli import fleet_watch  # noqa: PLC0415
@@ -197,8 +197,8 @@ def delete(
 def zones(*, json: options.Json = False) -> None:
     """Print the zones for a new cluster: the stack's parameter Zones.
 
-    They are three availability zones of the account, in the region of AWS_REGION or of the profile. EKS refuses a
-    cluster in some zones, whose names differ from account to account.
+    It prints three availability zones of the account, in the region of AWS_REGION or of the profile. EKS refuses
+    clusters in some zones, whose names differ from account to account.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.aws.zones import cluster_zones  # noqa: PLC0415

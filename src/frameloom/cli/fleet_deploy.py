@@ -44,7 +44,7 @@ class Deployed:
     image: str
     keda: Mapping[str, Any] | None
     changes: list[tuple[Manifest, fleet.Change]]
-    # Names of the Jobs of earlier versions that never started.
+    # Names of the deleted Jobs, which earlier versions made and which never started.
     deleted_jobs: list[str]
 
 
@@ -102,32 +102,32 @@ def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
 
 
 def _waiting_chunks(stack: Stack) -> int:
-    # Who may not read the queue can deploy all the same.
+    # A user without the right to read the queue can still deploy.
     with suppress(FarmUnavailable):
         return depths(stack).waiting
     return 0
 
 
 def _reasons(cluster: Cluster, namespace: str) -> str:
-    # Who may not read pods still learns what is not ready.
+    # A user without the right to read pods still gets the list of objects that are not ready.
     with suppress(FarmUnavailable):
         return "".join(f"; {each}" for each in why_workers_wait(cluster, namespace))
     return ""
 
 
 def _checked(image: str, stack: Stack, display: Display) -> str:
-    """Return an image that was named, once it is known to be there, as far as that can be known.
+    """Return the image that --image names; check that it exists if it is in the stack's repository.
 
     Raises:
-        InvalidRequest: the stack's repository does not hold it.
+        InvalidRequest: the stack's repository does not contain it.
     """
     repository = stack.repository_uri
     if repository is None or not image.startswith((f"{repository}:", f"{repository}@")):
-        display.note(f"The image {image} is not in the repository of the stack: whether it exists is not checked.")
+        display.note(f"The image {image} is not in the stack's repository, so its existence was not checked.")
     elif not holds(repository, image):
         newest = newest_image(repository, stack.blender)
         hint = f"the newest with Blender {stack.blender} is {newest}" if newest else _how_to_make_one(stack)
-        raise InvalidRequest(field="--image", problem=f"there is no image {image!r}: {hint}")
+        raise InvalidRequest(field="--image", problem=f"the image {image!r} does not exist: {hint}")
     return image
 
 
@@ -258,7 +258,7 @@ def _tell(order: Order, stack: Stack, deployed: Deployed, *, json: bool) -> None
         shown["keda"] = f"{version}{', installed now' if deployed.keda['installed'] else ''}"
     shown |= {kind_name(each): change.value for each, change in deployed.changes}
     if deployed.deleted_jobs:
-        shown["deleted Jobs"] = f"{len(deployed.deleted_jobs):,} of earlier deploys, which never started"
+        shown["deleted Jobs"] = f"{len(deployed.deleted_jobs):,} of earlier deploys that never started"
     width = max(map(len, shown))
     for name, value in shown.items():
         say(f"{name:<{width}}  {value}")

@@ -1,4 +1,4 @@
-"""Why the workers of a stack do not start, for commands that need no cluster otherwise."""
+"""Why the workers of a stack do not start, for commands that otherwise need no cluster."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def fleet_waits(name: str) -> "Sequence[Wait]":
-    """Return the reasons for which a stack's workers wait; none where the stack has no cluster.
+    """Return why a stack's workers do not start; empty if the stack has no cluster.
 
     Raises:
-        FarmUnavailable: the cluster cannot be asked, and why.
+        FarmUnavailable: the cluster cannot be reached.
     """
     stack = find_stack(name)
     if stack.cluster is None:

@@ -17,7 +17,7 @@ from frameloom.model.errors import FarmUnavailable
 # Seconds that a farm may take to end: workers have some of their own to give their messages back.
 ENDS_WITHIN = 30.0
 
-# Seconds that counting what a farm holds may take before it ends.
+# Timeout for counting a farm's objects before it ends, in seconds.
 _COUNTS_WITHIN = 5.0
 
 # What the outputs of a stack are called for people, in the order in which they are shown.
@@ -36,7 +36,7 @@ def run(*, workers: int | None, trust_scripts: bool) -> None:
     """Run a farm until it is interrupted; without a number of workers it has as many as its cores have work for.
 
     Raises:
-        FarmUnavailable: one is running, or this one has ended by itself.
+        FarmUnavailable: a farm is running already, or this one ended by itself.
     """
     state = FarmState.load()
     if state is not None:
@@ -52,7 +52,7 @@ def run(*, workers: int | None, trust_scripts: bool) -> None:
 
 
 def _serve(target: OwnTarget, lost: list[str]) -> None:
-    """Serve until the farm ends or is interrupted, and leave in `lost` what goes with it."""
+    """Serve until the farm ends or is interrupted; add what is lost with it to `lost`."""
     target.open(warn)
     running = target.running()
     state = FarmState(
@@ -65,26 +65,26 @@ def _serve(target: OwnTarget, lost: list[str]) -> None:
     except KeyboardInterrupt:
         lost.append(_losses(target))
         raise
-    raise FarmUnavailable(problem="The farm has ended by itself, and what was in its buckets is lost.")
+    raise FarmUnavailable(problem="The farm ended unexpectedly. The contents of its buckets are lost.")
 
 
 def _losses(target: Target) -> str:
-    """Return what a farm holds, in words; without figures if it does not answer in time."""
+    """Return a description of a farm's objects; without counts if it does not answer in time."""
     found: list[str] = []
 
     def ask() -> None:
-        # Whatever keeps it from answering keeps nobody from ending it.
+        # The farm must end even if it cannot count its objects.
         with suppress(Exception):
             found.append(losses(target.farm()))
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(_COUNTS_WITHIN)
-    return found[0] if found else "whatever its buckets held"
+    return found[0] if found else "the contents of its buckets"
 
 
 def _is_down(lost: str) -> str:
-    return f"The farm is down, and with it went {lost}." if lost else "The farm is down."
+    return f"The farm is down. Lost with it: {lost}." if lost else "The farm is down."
 
 
 def describe(endpoint: str, *, outputs: Mapping[str, str], environment: Mapping[str, str]) -> str:

@@ -11,17 +11,17 @@ from frameloom.cli.terminal import leave_dead_terminal
 
 T = TypeVar("T")
 
-# A closed terminal counts too: nothing of a farm may outlive the command that started it. A job on a farm that does
-# goes on, as whoever catches HungUp decides.
+# A closed terminal counts too: no part of a farm may outlive the command that started it. On a farm that outlives the
+# command, the code that catches HungUp lets the job continue.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class HungUp(KeyboardInterrupt):
-    """The terminal was closed, or its connection was lost: nobody asked for an end."""
+    """The terminal was closed, or its connection was lost; the user did not ask to stop."""
 
 
 class Left(KeyboardInterrupt):
-    """The command was interrupted and its job goes on; the message says how to come back to it."""
+    """The command was interrupted and its job continues; the message names the command that follows it."""
 
 
 class Interrupts:
@@ -36,7 +36,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            # `nohup` has it ignored, for the command to outlast its terminal.
+            # `nohup` ignores SIGHUP so that the command outlives its terminal; keep that.
             signals = [each for each in SIGNALS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]
             self._handlers = {number: signal.signal(number, self._receive) for number in signals}
         return self
@@ -50,7 +50,7 @@ class Interrupts:
         if hung_up:
             leave_dead_terminal()
         first, self._seen = not self._seen, True
-        # Only who presses Ctrl-C once more wants to skip anything.
+        # Only a second Ctrl-C asks to skip the cleanup.
         if not self._holding and (first or (self._skipping and not hung_up)):
             raise HungUp if hung_up else KeyboardInterrupt
 

@@ -37,7 +37,7 @@ from frameloom.services.prepare import Settled, settle, with_assets
 from frameloom.services.upload import DIGEST, find_places, upload_assets
 
 ENDS_WITH_THE_COMMAND = (
-    "the farm that this command starts would end with it: start one with `frameloom farm up`, or name one with --stack"
+    "the farm that this command starts ends with it: start one with `frameloom farm up`, or name a stack with --stack"
 )
 
 
@@ -87,8 +87,8 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
 
     Raises:
         FarmError: it was refused before anything was started, or the farm cannot be used.
-        Left: the terminal was closed, and the job goes on.
-        typer.Exit: it failed, which was said.
+        Left: the terminal was closed, and the job continues.
+        typer.Exit: it failed, and the failure was printed.
     """
     began = time.monotonic()
     with Interrupts() as interrupts:
@@ -127,7 +127,7 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
                 ending = interrupts.surely(lambda: errand.run(target, interrupts, detach=order.detach), target.close)
             except JobLeft as left:
                 fetch = commands(left.job_id, stack=order.stack, out=order.out)["fetch"]
-                raise Left(f"Job {left.job_id} goes on; `{fetch}` follows it and brings its results.") from None
+                raise Left(f"Job {left.job_id} continues. `{fetch}` follows it and fetches its results.") from None
     if not ending.status.ended:
         afterwards = commands(ending.job_id, stack=order.stack, out=order.out)
         tell_started(ending.job_id, afterwards, json=json, quiet=quiet)
@@ -142,7 +142,7 @@ class Canceled(KeyboardInterrupt):
 
 
 class JobLeft(KeyboardInterrupt):
-    """The terminal of a job was closed that goes on without it."""
+    """The terminal was closed, and its job continues."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__(job_id)
@@ -170,10 +170,10 @@ class Errand:
         self._have: set[int] = set()
 
     def run(self, target: Target, interrupts: Interrupts, *, detach: bool = False) -> Ending:
-        """Run the job on a farm to its end, or only start it; on an interrupt, cancel it and keep what is whole.
+        """Run the job on a farm to its end, or only start it; on an interrupt, cancel it and keep whole frames.
 
         Raises:
-            JobLeft: the terminal was closed, and the farm goes on without this command: so does the job.
+            JobLeft: the terminal was closed, and farm and job continue without this command.
         """
         self._display.say("Reaching the farm")
         target.open(self._display.note)
@@ -202,7 +202,7 @@ class Errand:
             raise Canceled(f"Job {job_id} was canceled; {left}.") from None
 
     def fetch(self, job: Job, farm: Farm) -> Ending:
-        """Follow a job that another command has started to its end, and fetch its results."""
+        """Follow a job of another command to its end, and fetch its results."""
         self._folder = self._results.frames(Path(job.outputs.prefix).name)
         self._have.update(whole_frames(job.frame_range(), self._folder, file_format=job.settings.format))
         return self._end(self._follow(job.job_id, farm), farm)
@@ -287,7 +287,7 @@ class Errand:
         )
 
     def _keep(self, report: dict[str, Any], job: Job | None, farm: Farm) -> Kept:
-        """Bring the report and the video of a job that has ended into the output folder."""
+        """Download the report and the video of a job that has ended to the output folder."""
         video = JobReport.model_validate(report).summary.video
         if video is not None:
             self._display.say("Fetching the video")
@@ -299,7 +299,7 @@ class Errand:
         )
 
     def _identity(self) -> str:
-        """Return the identity of what was asked for, of a job of which the farm has settled nothing."""
+        """Return the identity of the request, for a job that failed before the farm settled it."""
         request, settled = self._request, self._settled
         return keys.film_identity(
             scene=request.file,

@@ -1,19 +1,19 @@
-"""Which job is meant: its id, or the first characters of one."""
+"""Finds a job by its id or the first characters of its id."""
 
 from frameloom.model.errors import InvalidRequest
 from frameloom.services.ports import Execution, Executions
 
-# A prefix is looked for among so many of the newest jobs: one page of Step Functions'.
+# How many of the newest jobs a prefix is compared with: one page of Step Functions.
 NEWEST = 1000
-# Ids that a message names.
+# How many ids a message lists.
 _NAMED = 5
 
 
 def find_job(executions: Executions, name: str) -> Execution | None:
-    """Return the job of this id, or the only one whose id begins like this; None where there is neither.
+    """Return the job with this id, or the only job whose id begins with `name`; None if neither exists.
 
     Raises:
-        InvalidRequest: several begin like this.
+        InvalidRequest: several ids begin with `name`.
     """
     found = executions.describe(name)
     if found is not None or not name:
@@ -21,7 +21,8 @@ def find_job(executions: Executions, name: str) -> Execution | None:
     ids = [job.job_id for job in executions.list(limit=NEWEST) if job.job_id.startswith(name)]
     if len(ids) > 1:
         more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
-        raise InvalidRequest(field="JOB", problem=f"{name!r} may be {', '.join(ids[:_NAMED])}{more}: write more of it")
+        problem = f"{name!r} fits {', '.join(ids[:_NAMED])}{more}: type more characters"
+        raise InvalidRequest(field="JOB", problem=problem)
     return executions.describe(ids[0]) if ids else None
 
 
@@ -29,7 +30,7 @@ def known_job(executions: Executions, name: str) -> Execution:
     """Return the job that `find_job` finds.
 
     Raises:
-        InvalidRequest: there is none, or several.
+        InvalidRequest: no job has this name, or several do.
     """
     found = find_job(executions, name)
     if found is None:

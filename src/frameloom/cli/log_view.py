@@ -21,7 +21,7 @@ def show(farm: Farm, name: str, *, follow: bool, frame: int | None, worker: str 
     """Print a job's log.
 
     Raises:
-        InvalidRequest: the farm knows of no such job, or of several.
+        InvalidRequest: the farm has no such job, or several.
     """
     job = find_job(farm.executions, name)
     job_id = name if job is None else job.job_id
@@ -32,7 +32,7 @@ def show(farm: Farm, name: str, *, follow: bool, frame: int | None, worker: str 
             for records in log.follow(job_id, farm.executions):
                 _print(records, console, json=json)
         except KeyboardInterrupt:
-            raise Left(f"Job {job_id} was left, and goes on.") from None
+            raise Left(f"Job {job_id} continues.") from None
         return
     records = log.read()
     # Step Functions forgets a job after some months; its log is kept for as long as the bucket keeps it.

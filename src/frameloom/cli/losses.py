@@ -1,4 +1,4 @@
-"""What the end of a local farm loses: its buckets live in its memory."""
+"""Counts the objects that are lost when a local farm ends, since its buckets are in memory."""
 
 from itertools import islice
 from pathlib import PurePosixPath
@@ -7,13 +7,13 @@ from frameloom.cli.target import Farm
 from frameloom.model.counts import counted
 from frameloom.model.settings import CONTAINERS
 
-# How many objects of a bucket are counted: somebody waits for the farm's end meanwhile.
+# How many objects per bucket are counted, since the farm's end waits for the count.
 _COUNTED = 10_000
 _FILMS = frozenset(f".{container}" for container in CONTAINERS.values())
 
 
 def losses(farm: Farm) -> str:
-    """Return what scenes, frames and films a farm holds, in words; nothing if it holds none."""
+    """Return the numbers of a farm's scenes, frames and films, in words; empty if it has none."""
     kept = [stored.key for stored in islice(farm.store.list(farm.buckets.scenes, ""), _COUNTED)]
     suffixes = [PurePosixPath(key).suffix.lower() for key in kept]
     scenes, films = suffixes.count(".blend"), sum(suffix in _FILMS for suffix in suffixes)

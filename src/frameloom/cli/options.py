@@ -61,8 +61,8 @@ Trust = Annotated[
     bool | None,
     typer.Option(
         "--trust-scripts/--without-scripts",
-        help="Whether the Python in the scene runs, which can do whatever its worker may. A scene that holds some is "
-        "refused until you say.",
+        help="Run the Python in the scene, with all rights of the worker, or render without it. A scene with Python "
+        "requires one of the two.",
         show_default=False,
         rich_help_panel=LOOKS,
     ),
@@ -147,8 +147,8 @@ Detach = Annotated[
     bool,
     typer.Option(
         "--detach",
-        help="Start the job and return, with the commands to follow, fetch and cancel it; takes --stack or a farm "
-        "that is up.",
+        help="Start the job, print the commands to follow, fetch and cancel it, and return. Requires --stack or a "
+        "running farm.",
         rich_help_panel=FARM,
     ),
 ]

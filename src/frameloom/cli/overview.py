@@ -25,7 +25,7 @@ STYLES = {"succeeded": "green", "failed": "red", "canceled": "yellow", "running"
 
 
 def show_farm(farm: Farm, *, limit: int, json: bool, stack: str | None = None) -> None:
-    """Print how much is in the queue, why the workers of a stack do not start, and the newest jobs."""
+    """Print the queue's depth, why the workers of a stack do not start, and the newest jobs."""
     chunks, lost = Queue(farm.chunk_queue).depth(), Queue(farm.dead_letter_queue).depth()
     queue = {"waiting": chunks.waiting, "in_flight": chunks.in_flight, "dead_letters": lost.waiting + lost.in_flight}
     jobs = list(islice(_jobs(farm), limit))
@@ -64,19 +64,19 @@ def show_farm(farm: Farm, *, limit: int, json: bool, stack: str | None = None) -
 
 
 def _waits(stack: str) -> "Sequence[Wait]":
-    """Return why a stack's workers wait; a cluster that cannot be asked is no reason to show nothing."""
+    """Return why a stack's workers do not start; if the cluster cannot be reached, warn and return nothing."""
     try:
         return fleet_waits(stack)
     except FarmUnavailable as error:
-        warn(f"frameloom: Why workers wait is not known: {error}")
+        warn(f"frameloom: The reasons why workers wait are unknown: {error}")
         return []
 
 
 def _jobs(farm: Farm) -> Iterator[dict[str, Any]]:
-    """Yield the newest jobs; an upload by the command line starts an execution too, which is none."""
+    """Yield the newest jobs, without the executions that the command line's own uploads start."""
     for execution in farm.executions.list(limit=NEWEST):
         facts = describe(execution, store=farm.store, buckets=farm.buckets)
-        # With a manifest it is a job.
+        # An execution with a manifest is a job.
         if "scene" in facts or not is_skipped(
             execution, executions=farm.executions, store=farm.store, buckets=farm.buckets
         ):
@@ -87,7 +87,7 @@ def show_job(farm: Farm, job: str, *, json: bool) -> None:
     """Print how one job stands and where its results are.
 
     Raises:
-        InvalidRequest: the farm knows of no such job, or of several.
+        InvalidRequest: the farm has no such job, or several.
     """
     execution = known_job(farm.executions, job)
     facts = describe(execution, store=farm.store, buckets=farm.buckets) | {"started": execution.started}
@@ -120,7 +120,7 @@ def _frames(job: Mapping[str, Any]) -> str:
 
 
 def _short(scene: str) -> str:
-    """Return a scene's key with the folder that it is in; one job alone is shown with the whole of it."""
+    """Return the last folder and the name of a scene's key; `show_job` prints the whole key."""
     *above, folder, name = ["", *scene.split("/")]
     return f".../{folder}/{name}" if len(above) > 1 else scene
 

@@ -53,8 +53,8 @@ def render(
     The video goes to DIR/<scene>.mp4, a ProRes to DIR/<scene>.mov, the frames into DIR/<scene>/, the report to
     DIR/<scene>.report.json. Another video of the scene gets the next version, DIR/<scene>_v002.mp4, with its report.
     What was rendered before, with the same settings of the same scene, is not rendered again. Ctrl-C cancels
-    the job and keeps the frames that are there. A job of a stack or of `frameloom farm up` outlasts its terminal:
-    `frameloom fetch` brings its results.
+    the job and keeps the frames that are there. On a stack or on a farm of `frameloom farm up`, the job continues if
+    the terminal is closed: `frameloom fetch` follows it and fetches its results.
     """
     with answering(json=json):
         from frameloom.cli.job import Order, run  # noqa: PLC0415

@@ -31,7 +31,7 @@ def find_scene(path: Path) -> Path:
 
 
 def build_request(scene: Path, fields: Mapping[str, str | None], settings: Iterable[str] = ()) -> JobRequest:
-    """Return the request for `scene`, which will lie in the scenes bucket where `place_of` says, or `file`.
+    """Return the request for `scene`, whose key is `file` if given, else that of `place_of`.
 
     Args:
         fields: by the request's names, with a dot before what is nested; None stands for 'not given'.
@@ -52,10 +52,10 @@ def build_request(scene: Path, fields: Mapping[str, str | None], settings: Itera
 
 
 def place_of(scene: Path) -> str:
-    """Return the key of a scene on this disk: unlike any other file's, and always the same.
+    """Return the key of a scene on this disk, which is unique to the file and stable.
 
     Raises:
-        InvalidRequest: a key cannot hold its path.
+        InvalidRequest: its path is no valid key.
     """
     disk = Disk.of(scene)
     key = keys.disk_key(keys.owner(_user(), platform.node()), str(disk.root), disk.key(scene))
@@ -64,15 +64,15 @@ def place_of(scene: Path) -> str:
     except ValueError as error:
         problem = (
             f"the path of {str(scene)!r} cannot be a key in the scenes bucket, since a key {error}; choose another "
-            "with --set file=film/shot.blend"
+            "key with --set file=film/shot.blend"
         )
         raise InvalidRequest(field="SCENE.blend", problem=problem) from None
 
 
 def apart_from(request: JobRequest, assets: Collection[str]) -> JobRequest:
-    """Return the request with another name for the film in the bucket where the scene reads a file of that name.
+    """Return the request; rename the film in the bucket if the scene reads a file with the film's key.
 
-    In the bucket a film lies beside its scene; here it goes to a folder of its own, under the scene's name.
+    In the bucket a film lies beside its scene. On the disk it goes to another folder and keeps its name.
     """
     if request.film is not None or _film_key(request, None) not in assets:
         return request
@@ -90,7 +90,7 @@ def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
-        # A container's user need not have a name.
+        # A container's user may have no name.
         return f"uid-{os.getuid()}"
 
 

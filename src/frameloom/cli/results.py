@@ -11,7 +11,7 @@ from frameloom.model.errors import InvalidRequest
 from frameloom.model.request import JobRequest
 from frameloom.model.settings import Container
 
-# How the name of a film's report ends, and that of a job without a film, which must not keep a film from its name.
+# Suffixes of a film's report, and of the report of a job without a film, which must not take a film's name.
 REPORT, FRAMES_REPORT = "report.json", "frames.report.json"
 
 
@@ -21,8 +21,8 @@ class Results:
 
     Attributes:
         scene: the scene's file.
-        stem: the scene's name without `.blend`, in the bucket: what the folder of its frames is called.
-        name: what its film and its report are called, but for their versions.
+        stem: the scene's name in the bucket without `.blend`, which is also the name of its folder of frames.
+        name: the name of its film and its report, without their versions.
     """
 
     out: Path
@@ -42,7 +42,7 @@ class Results:
         return self.out / f"{keys.versioned(self.name, version)}.{self.container}"
 
     def report(self, version: int = 1, *, film: bool = True) -> Path:
-        """Return the path of the report on a version of the film, or on a job that made none."""
+        """Return the path of the report on a version of the film, or on a job without a film."""
         return self.out / f"{keys.versioned(self.name, version)}.{REPORT if film else FRAMES_REPORT}"
 
     def frames(self, render_key: str) -> Path:
@@ -62,10 +62,10 @@ class Results:
                 raise InvalidRequest(field="--out", problem=f"{str(path)!r} is a folder, where a file must go")
 
     def check_against(self, assets: Iterable[Path]) -> None:
-        """Refuse a film with the path of a file that the scene reads.
+        """Check that the film would not replace a file that the scene reads.
 
         Raises:
-            InvalidRequest: naming the path.
+            InvalidRequest: it would; the message names the path.
         """
         film = self.video()
         if any(_same_file(film, asset) for asset in assets):
@@ -77,7 +77,7 @@ class Results:
 
 
 def _same_file(one: Path, other: Path) -> bool:
-    # The film may not exist yet; two names of one file may differ by a link, or in case.
+    # The film may not exist yet. Two names of one file may differ by a link or in case.
     if os.path.realpath(one) == os.path.realpath(other):
         return True
     try:

@@ -33,7 +33,7 @@ class Finding:
     """A scene, its outside files by their paths from its folder and their sizes, and why a farm would refuse it.
 
     Attributes:
-        scripts: the Python in it and in its libraries, about which a job has to say whether it runs.
+        scripts: the Python in it and in its libraries, for which a job needs `trust_scripts`.
     """
 
     facts: SceneFacts
@@ -44,7 +44,7 @@ class Finding:
 
     @property
     def warnings(self) -> list[str]:
-        """Return what a job has to answer, and does not unless it is told."""
+        """Return the decisions that a job of this scene still needs."""
         return [scripts_problem(self.scripts, file=self.facts.file)] if self.scripts else []
 
     def to_json(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def look(scene: Path, *, blender: str | None) -> Finding:
     Raises:
         JobImpossible: it cannot be read, or a library cannot.
     """
-    # Whether code runs is for the job to say, and is warned of: all else is checked as if it had said so.
+    # The job decides whether code runs, so that is a warning. Check all else as if the job had decided.
     request = build_request(scene, {"file": scene.name, "trust_scripts": "false"})
     facts = read_scene(scene)
     disk = Disk.of(scene)

@@ -25,7 +25,7 @@ class SectionedCommand(TyperCommand):
     """A command whose help lists its options under the headings that they name."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; one that makes a request of its options has errors name these."""
+        """Run the command; its errors name options instead of the request's fields."""
         settings = ctx.params.get("settings", _NONE)
         if settings is _NONE:
             return super().invoke(ctx)

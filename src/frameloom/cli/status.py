@@ -30,7 +30,7 @@ def status(
 ) -> None:
     """Show the queue and the newest jobs, or one job.
 
-    On this machine it asks the farm that `frameloom farm up` runs. Of a stack it also shows why workers do not start,
+    On this machine it asks the farm that `frameloom farm up` runs. With --stack it also shows why workers do not start
     while chunks wait for them.
     """
     with answering(json=json):

@@ -34,7 +34,7 @@ class Farm:
 class Target(Protocol):
     """A farm that is to be had: nothing is started or asked before `open`, or before `blender` and `device`."""
 
-    # Whether it goes on after the command, and its jobs with it.
+    # Whether the farm and its jobs continue after the command.
     stays: bool
     # Whether its frames bucket outlives the farm's processes; one that does not is given what a folder holds.
     keeps_frames: bool
@@ -62,7 +62,7 @@ def find_target(*, stack: str | None, local: bool, workers: int | None, trust_sc
 
     Args:
         stack, local, workers: the options.
-        trust_scripts: whether a farm of the command's own may run the code in a scene.
+        trust_scripts: whether a farm that the command starts may run the code in a scene.
 
     Raises:
         InvalidRequest: they name two.
@@ -84,10 +84,10 @@ def find_target(*, stack: str | None, local: bool, workers: int | None, trust_sc
 
 
 def find_running() -> "RunningTarget | None":
-    """Return the farm that `frameloom farm up` runs on this machine, None where there is none.
+    """Return the farm that `frameloom farm up` runs on this machine, or None.
 
     Raises:
-        FarmUnavailable: there is one, and it does not answer.
+        FarmUnavailable: the farm does not answer.
     """
     from frameloom.local.state import FarmState  # noqa: PLC0415
 
@@ -208,7 +208,7 @@ class OwnTarget:
             return importlib.metadata.version("bpy")
         except importlib.metadata.PackageNotFoundError:
             raise FarmUnavailable(
-                problem="Blender is not installed here: `make env` in the checkout brings it, "
+                problem="Blender is not installed here: `make env` in the checkout installs it, "
                 "or render on a deployed farm with --stack."
             ) from None
 
@@ -249,7 +249,7 @@ class OwnTarget:
             workers=self._workers,
             most=self.most,
             parameters={
-                # The farm's workers hold what is installed here, whatever the template takes for granted.
+                # The farm's workers use the Blender that is installed here, not the template's default version.
                 "BlenderVersion": self.blender(),
                 "CyclesDevice": self.device(),
                 "TrustedScripts": self._trusted_scripts,

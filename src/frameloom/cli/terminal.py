@@ -1,8 +1,8 @@
-"""Where text meets the terminal: all output of a command goes through here, or through `frameloom.cli.console`.
+"""Writes to the terminal: all output of a command goes through here, or through `frameloom.cli.console`.
 
-Names come from scenes, buckets, stacks and clusters, and messages from other programs. A terminal obeys what such a
-text holds: escape sequences move the cursor or set its title, line breaks forge a line of ours, and bidirectional
-overrides show a name in another order.
+Names come from scenes, buckets, stacks and clusters, and messages from other programs. Unescaped, such text could
+control the terminal: escape sequences move the cursor or set the title, line breaks forge a line of the command's own
+output, and bidirectional overrides reorder a name.
 """
 
 import json as json_format
@@ -13,12 +13,12 @@ import unicodedata
 from contextlib import suppress
 from typing import Any
 
-# Marks that join the characters of an emoji or of a Persian word; no other format character is needed to read a name.
+# Marks that join the characters of an emoji or a Persian word. Names need no other format characters.
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 def plain(text: str) -> str:
-    """Return a text that a terminal only shows: what is not printable is written as Python escapes it.
+    """Return the text with all unprintable characters written as Python escapes.
 
     Letters, marks, spaces and emoji of all scripts stay as they are.
     """
@@ -50,14 +50,14 @@ def ask(question: str) -> str:
 
 
 def say_json(document: Any, *, indent: int | None = 2) -> None:
-    """Print a JSON document to stdout, in ASCII: it reads the same in every encoding, and moves no terminal."""
+    """Print a JSON document to stdout, in ASCII, which is independent of encodings and cannot control a terminal."""
     print(json_format.dumps(document, indent=indent), flush=True)
 
 
 def leave_dead_terminal() -> None:
-    """Send to nowhere what would be written to a terminal that was closed, or to a pipe that nobody reads.
+    """Redirect output to the null device if its terminal was closed, or if the other end of its pipe was.
 
-    Each write to it would raise, in whatever is cleared up just then.
+    Otherwise each write would raise, and could interrupt a cleanup.
     """
     for descriptor in (1, 2):
         with suppress(OSError):

@@ -1,7 +1,7 @@
-"""Errors in the words of the command line: the fields of a request are named as the options that were typed.
+"""Translates errors for the command line: fields of a request become the options as they were typed.
 
-Model and services know a request's fields, which is what every other client sends. A command that makes a request of
-its options says here which they are.
+Model and services name a request's fields, which all other clients send. A command that builds a request from options
+registers them here.
 """
 
 import re
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-# Fields whose option has another name.
+# Fields whose options have other names.
 _OPTIONS = {
     "resolution_percentage": "--resolution",
     "output": "--frames-only",
@@ -23,13 +23,13 @@ _QUOTED = re.compile(r"`([a-z_]+(?:\.[a-z_]+)?)(?:=([^`]*))?`")
 
 @dataclass(frozen=True, slots=True)
 class _Typed:
-    """A command's options by name, and whether each takes a value; the names that were given to --set."""
+    """A command's options by name, each with whether it takes a value, and the names that --set got."""
 
     options: Mapping[str, bool]
     settings: frozenset[str]
 
     def option(self, field: str, value: str | None = None) -> str:
-        """Return how a field is given on the command line."""
+        """Return a field as it is written on the command line."""
         option = _OPTIONS.get(field, f"--{field.replace('_', '-')}")
         if field in self.settings or option not in self.options:
             return f"--set {field}" if value is None else f"--set {field}={value}"
@@ -41,7 +41,7 @@ _typed: ContextVar[_Typed | None] = ContextVar("typed", default=None)
 
 @contextmanager
 def typing(options: Mapping[str, bool], settings: Iterable[str]) -> Iterator[None]:
-    """Name fields in errors as these options, and as `--set` where `settings` has them as NAME=VALUE."""
+    """Name fields in errors as these options, or as `--set` if `settings` has them as NAME=VALUE."""
     token = _typed.set(_Typed(options, frozenset(setting.partition("=")[0] for setting in settings)))
     try:
         yield
@@ -50,7 +50,7 @@ def typing(options: Mapping[str, bool], settings: Iterable[str]) -> Iterator[Non
 
 
 def as_typed(error: str, cause: str) -> str:
-    """Return the cause of an error of this name as one who typed a command reads it; elsewhere, as it is."""
+    """Return the cause of an error with options in place of fields; unchanged outside a `typing` block."""
     typed = _typed.get()
     if typed is None:
         return cause
@@ -61,7 +61,7 @@ def as_typed(error: str, cause: str) -> str:
 
     if error == "InvalidRequest":
         field, colon, problem = cause.partition(": ")
-        # One that is unknown was given to --set.
+        # An unknown name comes from --set.
         if colon and (is_field(field) or field in typed.settings):
             cause = f"{typed.option(field)}: {problem}"
     return _QUOTED.sub(lambda found: f"`{typed.option(found[1], found[2])}`" if is_field(found[1]) else found[0], cause)

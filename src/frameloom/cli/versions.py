@@ -20,17 +20,18 @@ from frameloom.services.fetch import partial_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Where the film and the report of a job came to lie; no film where it made none."""
+    """The paths of a job's film, None if it made none, and of its report."""
 
     report: Path
     video: Path | None = None
 
 
 def keep(results: Results, report: dict[str, Any], *, identity: str, fetch: Callable[[Path], None] | None) -> Kept:
-    """Write a job's report and the film that `fetch` writes to a path, under one version.
+    """Write a job's report, and the film that `fetch` writes to a path, under one version.
 
-    It is the version of the same film, byte for byte, or the next after all that exist: the highest is the newest.
-    A report is replaced by one of the same film, or of the same request where neither has a film.
+    If the folder has the same film, byte for byte, it is that film's version, otherwise the next after all existing
+    versions. The highest is the newest. A report replaces one of the same film, or of the same request if neither has
+    a film.
     """
     with ExitStack() as stack:
         written = stack.enter_context(partial_file(results.report(film=fetch is not None)))
@@ -47,7 +48,7 @@ def keep(results: Results, report: dict[str, Any], *, identity: str, fetch: Call
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """What is to be placed."""
+    """A film and a report that need a version."""
 
     results: Results
     report: Path
@@ -55,20 +56,20 @@ class _Work:
     identity: str
 
     def version(self) -> int:
-        """Return the version that is this work's, as the folder is now."""
+        """Return this work's version for the folder's present contents."""
         endings = [FRAMES_REPORT] if self.film is None else [REPORT, self.results.container]
         taken = self._versions(self.results.out, endings)
         same = next((version for version in sorted(taken) if self._is_at(version)), None)
         if same is not None:
             return same
-        # A scene that is saved as shot_v002.blend will want that name for its own film.
+        # Leave version 2 to a scene that is called shot_v002.blend: its own film takes that name.
         folders = (self.results.out, self.results.scene.absolute().parent)
         scenes = {version for folder in folders for version in self._versions(folder, ["blend"]) if version > 1}
         after = itertools.count(max(taken, default=0) + 1)
         return next(version for version in after if version not in scenes)
 
     def place(self, version: int) -> Kept | None:
-        """Put film and report under a version; None where another command has just taken it."""
+        """Store film and report under a version; return None if another command has just taken it."""
         video, report = self._paths(version)
         new = self.film is not None and _put(self.film, video)
         if not new and self.film is not None and not _equal(self.film, video):
@@ -85,25 +86,25 @@ class _Work:
         try:
             names = [path.name for path in folder.iterdir()]
         except OSError:
-            # A folder may hold a scene and not be listed.
+            # A folder that is not readable may still hold a scene.
             names = []
         found = (keys.version_of(name, self.results.name, endings) for name in names)
         return {version for version in found if version is not None}
 
     def _is_at(self, version: int) -> bool:
-        """Return whether what lies under a version is this very work, of an earlier run."""
+        """Return whether an earlier run stored this work under a version."""
         video, report = self._paths(version)
         if self.film is not None and os.path.lexists(video):
             return _equal(self.film, video) and (not os.path.lexists(report) or self._replaces(report, same_film=True))
         return self._replaces(report, same_film=False)
 
     def _replaces(self, report: Path, *, same_film: bool) -> bool:
-        """Return whether a farm wrote the report that lies there, on the same film or for the same request."""
+        """Return whether the existing report is a farm's, for the same film or the same request."""
         try:
             there = JobReport.model_validate_json(report.read_bytes())
         except (OSError, ValidationError):
             return False
-        # Beside the same film it may be of a copy of the scene, or of an earlier version of this program.
+        # Beside the same film, the report may be of a copy of the scene, or of an earlier release of Frameloom.
         return same_film or there.identity == self.identity
 
     def _paths(self, version: int) -> tuple[Path, Path]:
@@ -118,13 +119,13 @@ def _equal(one: Path, other: Path) -> bool:
 
 
 def _put(source: Path, target: Path) -> bool:
-    """Give a file its name where nothing has it, in one step; return False where something has."""
+    """Give a file its name atomically; return False if the name exists."""
     try:
         os.link(source, target)
     except FileExistsError:
         return False
     except OSError:
-        # A file system without links: the name is taken by an empty file first.
+        # The file system has no links: take the name with an empty file first.
         try:
             with target.open("xb"):
                 pass

@@ -28,7 +28,7 @@ class Sample:
     time: datetime
     figures: Mapping[str, int | None] = field(default_factory=dict)
     problem: str | None = None
-    # Why workers do not start, a reason each.
+    # Reasons why workers do not start.
     waits: Sequence[Wait] = ()
 
     def row(self) -> dict[str, Any]:

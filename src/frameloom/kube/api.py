@@ -121,12 +121,12 @@ class Cluster:
                 return
 
     def delete_unchanged(self, found: Manifest, options: Manifest) -> bool:
-        """Begin to delete an object; return False where it has changed since it was read, which `options` state."""
+        """Begin to delete an object; return False if it does not meet the preconditions in `options`."""
         metadata = found["metadata"]
         kind = self._kind(found["apiVersion"], found["kind"])
         with explained(self, "delete", kind_name(found)):
             try:
-                # Once: a conflict is an answer here.
+                # Do not retry: a conflict is a valid result here.
                 kind.delete(name=metadata["name"], namespace=metadata.get("namespace"), body=dict(options))
             except NotFoundError:
                 return True

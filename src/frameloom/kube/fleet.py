@@ -69,12 +69,12 @@ def check_rights(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
 
 
 def check_node_classes(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
-    """Make sure that the classes of node pools are there: without its class a pool never has a node.
+    """Check that the classes of the node pools exist; without its class a pool never has a node.
 
-    Who may not read a class, or has a cluster without node pools, is not held up here.
+    Skip the check without the right to read a class, and in a cluster without node pools.
 
     Raises:
-        FarmUnavailable: naming the first that is missing.
+        FarmUnavailable: a class is missing; the message names the first.
     """
     for pool in (each for each in manifests if each["kind"] == "NodePool"):
         wanted = pool["spec"]["template"]["spec"]["nodeClassRef"]
@@ -87,7 +87,7 @@ def check_node_classes(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
             raise FarmUnavailable(
                 problem=f"{kind_name(pool)} needs the {kind} {name!r}, which the cluster {cluster.name} does not have: "
                 "EKS Auto Mode makes 'default' once one of its built-in node pools is enabled, general-purpose or "
-                "system. Enable one, or name another class in an overlay of your own."
+                "system. Enable one, or name another class in your own overlay."
             )
 
 

@@ -13,8 +13,8 @@ from frameloom.kube.fleet import in_order
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
 VERSION = "2.21.0"
-# The Kubernetes that this release is tested on. A cluster of the farm's own must be one of them, and EKS raises it by
-# itself in time. Source: https://keda.sh/docs/latest/operate/cluster/, "Kubernetes Compatibility".
+# The Kubernetes versions that this release is tested on. They must include the stack's cluster and the next versions,
+# to which EKS upgrades it. Source: https://keda.sh/docs/latest/operate/cluster/, "Kubernetes Compatibility".
 TESTED_ON = ("1.34", "1.35", "1.36")
 RELEASE = f"https://github.com/kedacore/keda/releases/download/v{VERSION}/keda-{VERSION}.yaml"
 # Where its release puts it; the stack's role for it is bound to this service account.

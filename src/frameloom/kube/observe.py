@@ -19,9 +19,9 @@ _CAPACITY_LABELS = ("karpenter.sh/capacity-type", "eks.amazonaws.com/capacityTyp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetState:
-    """Pods by phase, nodes of the whole cluster by capacity type, and the workers wanted, None where nothing says.
+    """Pods by phase, nodes of the whole cluster by capacity type, and the number of workers wanted, None if unknown.
 
-    `waits` has the reasons for which workers do not start.
+    `waits` has the reasons why workers do not start.
     """
 
     pods: Mapping[str, int]
@@ -44,7 +44,7 @@ def observe(cluster: Cluster, namespace: str) -> FleetState:
 
 
 def why_workers_wait(cluster: Cluster, namespace: str) -> list[Wait]:
-    """Return the reasons for which a fleet's workers do not start."""
+    """Return the reasons why a fleet's workers do not start."""
     pods, jobs = workers_of(cluster, namespace)
     return waits(cluster, namespace, jobs, pods)
 
@@ -52,7 +52,7 @@ def why_workers_wait(cluster: Cluster, namespace: str) -> list[Wait]:
 def workers_of(cluster: Cluster, namespace: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the pods of a fleet's workers, and the Jobs that KEDA made for them."""
     jobs = list(cluster.list("batch/v1", "Job", namespace=namespace, labels={job_cleanup.OWNER: WORKER}))
-    # After the Jobs: a pod that has started by then is seen.
+    # List pods after Jobs, to see pods that start in between.
     return list(cluster.list("v1", "Pod", namespace=namespace, labels=PODS)), jobs
 
 

@@ -89,10 +89,10 @@ def wait_ready(
     tell: Callable[[str], None],
     why: Callable[[], str] = str,
 ) -> None:
-    """Wait until all objects are ready; `why` adds what may keep them from it.
+    """Wait until all objects are ready; `why` returns possible causes for the message.
 
     Raises:
-        FarmUnavailable: naming what is not when time is up.
+        FarmUnavailable: some are not ready at the deadline; the message names them.
     """
     waiting = [each for each in manifests if each["kind"] in CONDITIONS]
 

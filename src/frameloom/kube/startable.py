@@ -1,4 +1,4 @@
-"""Whether a worker of a fleet that was just deployed could start, and the Jobs of earlier versions in its way."""
+"""Waits until a worker of a new deployment can start, and deletes Jobs of earlier versions that never started."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,21 +16,21 @@ from frameloom.model.errors import FarmUnavailable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """What a wait for workers came to: names of the Jobs that it deleted, and why some workers still wait."""
+    """The result of a wait for workers: names of the deleted Jobs, and why some workers still wait."""
 
     deleted: list[str] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
 
 
-# What it takes beside the rights to apply a fleet.
+# The required rights, besides those to apply a fleet.
 _RIGHTS = (("batch/v1", "Job", "list"), ("batch/v1", "Job", "delete"), ("v1", "Pod", "list"))
 
 
 def check_rights(cluster: Cluster, namespace: str) -> None:
-    """Make sure that the Jobs of a fleet may be looked through and deleted.
+    """Check that the user may list and delete the Jobs of a fleet.
 
     Raises:
-        FarmUnavailable: naming the first right that is missing.
+        FarmUnavailable: a right is missing; the message names the first.
     """
     for version, kind, verb in _RIGHTS:
         if not cluster.may(verb, {"apiVersion": version, "kind": kind, "metadata": {"namespace": namespace}}):
@@ -45,24 +45,24 @@ def wait_startable(
     deadline: Deadline,
     tell: Callable[[str], None],
 ) -> Started:
-    """Delete earlier versions' Jobs that never started, and wait until a worker of this version starts, if any is due.
+    """Delete earlier versions' Jobs that never started; while chunks wait, wait until a worker of this version starts.
 
-    While no chunk waits, none is due, and nothing is waited for. The fleet is one that KEDA scales.
+    KEDA must scale the fleet.
 
     Args:
-        cluster: where the fleet is.
-        namespace: of the fleet.
+        cluster: the fleet's cluster.
+        namespace: the fleet's namespace.
         chunks: returns how many chunks wait for a worker.
         deadline: for the wait.
-        tell: given what is waited for.
+        tell: receives a progress message.
 
     Raises:
-        FarmUnavailable: no worker has started when time is up, and why.
+        FarmUnavailable: no worker has started at the deadline; the message has the reasons.
     """
     deleted: list[str] = []
 
     def pending() -> list[str]:
-        # At each look: KEDA may make some more of an earlier version until it has seen this one.
+        # Each time: KEDA may make more Jobs of an earlier version until it has read this one.
         deleted.extend(delete_stale(cluster, namespace))
         return _lacks(cluster, namespace, chunks=chunks)
 
@@ -71,10 +71,10 @@ def wait_startable(
 
 
 def delete_stale(cluster: Cluster, namespace: str) -> Iterator[str]:
-    """Delete the Jobs that an earlier version of the ScaledJob made and of which no pod has started; yield their names.
+    """Delete the Jobs of earlier versions of the ScaledJob that have no started pod; yield their names.
 
-    A Job that changes meanwhile stays. Should a pod start at that very moment, its worker is told to go, and gives back
-    what it has received.
+    A Job that changes meanwhile stays. If a pod starts at that moment, its worker receives SIGTERM and returns its
+    message.
     """
     scaled_job = _scaled_job(cluster, namespace)
     if scaled_job is None:
@@ -102,7 +102,7 @@ def _lacks(cluster: Cluster, namespace: str, *, chunks: Callable[[], int]) -> li
         return []
     if ours:
         return [str(each) for each in waits(cluster, namespace, ours, our_pods)]
-    # Workers of an earlier version that are busy may hold all places; then nothing of this one is due.
+    # Busy workers of an earlier version may use the whole fleet; then no worker of this version can start yet.
     waiting = 0 if unfinished else chunks()
     wait = "1 chunk waits" if waiting == 1 else f"{waiting:,} chunks wait"
     return [f"{wait}, and KEDA has started no worker yet"] if waiting else []

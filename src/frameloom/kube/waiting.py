@@ -1,4 +1,4 @@
-"""Why workers do not start: the reasons that Kubernetes gives for pending pods, and for Jobs without a pod."""
+"""Why workers do not start: the reasons in Kubernetes for pending pods and for Jobs without a pod."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,18 +10,18 @@ from frameloom.kube import job_cleanup
 from frameloom.kube.api import Cluster
 from frameloom.model.errors import FarmUnavailable
 
-# A pod on its way: its node pulls the image, or makes its volumes.
+# The pod is starting: its node pulls the image or creates its volumes.
 STARTING = "Starting"
-# Kubernetes alternates between the two for one and the same image.
+# Kubernetes alternates between the two for the same image.
 _PULLING, _BACKING_OFF = "ErrImagePull", "ImagePullBackOff"
 _ON_ITS_WAY = ("ContainerCreating", "PodInitializing")
-# Characters of a message; a scheduler's lists every kind of node.
+# The longest message, in characters; a scheduler's message lists every kind of node.
 _LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """A reason for which workers wait, how many do, and the message of one of them."""
+    """A reason why workers wait, the number of these workers, and the message of one of them."""
 
     reason: str
     workers: int
@@ -33,7 +33,7 @@ class Wait:
 
 
 def waits(cluster: Cluster, namespace: str, jobs: Iterable[Mapping[str, Any]], pods: Iterable[Any]) -> list[Wait]:
-    """Return why pods are pending and Jobs have none, the most frequent reason first."""
+    """Return why pods are pending and Jobs have no pod, the most frequent reason first."""
     counted: Counter[str] = Counter()
     messages: dict[str, str] = {}
     for reason, message in [*_of_pods(pods := list(pods)), *_of_jobs(cluster, namespace, jobs, pods)]:
@@ -76,7 +76,7 @@ def _of_jobs(
     if not without:
         return
     said: dict[str, tuple[str, str]] = {}
-    # Who may not read events still learns how many there are.
+    # Without the right to read events, the number of Jobs is still returned.
     with suppress(FarmUnavailable):
         for event in cluster.list("v1", "Event", namespace=namespace):
             about = event.get("involvedObject") or {}

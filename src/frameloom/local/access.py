@@ -14,10 +14,10 @@ from frameloom.local.signatures import Refused, Verifier
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-# The names of this machine, and a bucket's name in front of one. After DNS rebinding, a page's calls carry the name
-# of the page's own host.
+# The names of this machine, and a bucket's name in front of one. After DNS rebinding, a page's calls have the name of
+# the page's own host.
 _HOST = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9][a-z0-9.-]*\.)?localhost)(?::\d{1,5})?", re.IGNORECASE)
-# moto's own API and the EC2 metadata service are no services of a farm.
+# moto's own API and the EC2 metadata service are not part of a farm.
 _INTERNAL = re.compile(r"/*(?:moto-api|latest/(?:meta-data|api|dynamic|user-data)|favicon\.ico)(?:/|$)", re.IGNORECASE)
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"})
 
@@ -34,7 +34,7 @@ class AccessControl:
             _check_origin(environ)
             self._verifier.check(environ)
             if environ["REQUEST_METHOD"] not in _METHODS or _INTERNAL.match(environ["PATH_INFO"]):
-                raise Refused("A farm has no such service.")
+                raise Refused("A local farm does not have this service.")
         except Refused as refused:
             return _answer(refused, environ, start_response)
         return self._application(environ, start_response)

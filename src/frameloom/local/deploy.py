@@ -19,10 +19,10 @@ _PATIENCE = 60
 
 
 def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], *, endpoint: str, secret: str) -> dict[str, str]:
-    """Create the stack `STACK` of a template and return its outputs; `secret` is what its calls are signed with.
+    """Create the stack `STACK` from a template, with calls signed by `secret`, and return its outputs.
 
     Raises:
-        FarmUnavailable: saying what CloudFormation says against it.
+        FarmUnavailable: CloudFormation refused it; the message has the reason.
     """
     cloudformation = boto3.Session().client(
         "cloudformation",

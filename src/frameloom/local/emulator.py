@@ -1,10 +1,10 @@
 """`python -m frameloom.local.emulator`: the embedded AWS, a process of its own.
 
 It prints the port it answers on, on 127.0.0.1, once it does. It ends on SIGTERM, and when its standard input ends:
-whoever started it holds the other end, and need not even live long enough to take it down. A line on it says that this
-will be soon: long polls are answered at once from then on. A socket that listens already (`--fd`) lets others connect
-before it is up: they wait until it is. Calls must be signed with the key that stands in its environment as
-AWS_SECRET_ACCESS_KEY: arguments are for all to read.
+the process that started it holds the other end, and may die without stopping it. A line on standard input announces
+the end: the emulator then answers long polls at once. A socket that listens already (`--fd`) lets others connect
+before it is up: they wait until it is. Calls must be signed with the key in its environment variable
+AWS_SECRET_ACCESS_KEY; an argument would be readable by all users.
 
 The imports stand inside, since every process that a function runs in imports this module first.
 """
@@ -40,7 +40,7 @@ def main() -> None:
         from frameloom.local import absent_services  # noqa: PLC0415
 
         absent_services.apply()
-    # moto's answers would let every web page read them; it reads this as it is imported.
+    # moto's responses allow every origin by default; moto reads this variable at import.
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
     # Thousands of modules and nothing to collect: a tenth of the time to start.
     gc.disable()

@@ -8,7 +8,7 @@ REGION = "us-east-1"
 # The bucket of what lies on this machine's disk: a key in it is a path.
 LOCAL_FILES = "local-files"
 
-# The access key id of a client that is none of the farm's own parts: any may stand with the farm's secret.
+# The access key id of a client that is not a part of the farm; the farm accepts any id with its secret.
 SOMEBODY = "testing"
 
 _LOCAL_HOSTS = "127.0.0.1,localhost"
@@ -17,8 +17,7 @@ _LOCAL_HOSTS = "127.0.0.1,localhost"
 def farm_environment(endpoint: str, *, secret: str, key: str = SOMEBODY) -> dict[str, str]:
     """Return the variables with which boto3, and every other SDK, reaches the farm at `endpoint`.
 
-    What runs signs its calls with `secret`, and with `key`, an access key id, by which they can be told from those of
-    others.
+    A process with them signs its calls with `secret`. The access key id `key` identifies the caller.
     """
     return {
         "AWS_ENDPOINT_URL": endpoint,

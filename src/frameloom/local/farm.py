@@ -39,7 +39,7 @@ WORKER_KEY = "worker"
 
 # How long a part of the farm may take to start: a machine that renders on all cores is slow at all else. In seconds.
 _PATIENCE = 60.0
-# How long the emulator may take to end with all that it started, in seconds. It has nothing to finish.
+# Timeout for the emulator and its processes to end, in seconds. They have no work to finish.
 _EMULATOR_GRACE = 10.0
 
 
@@ -55,14 +55,14 @@ class LocalFarm:
         parameters: values for the template's parameters, where they are not to be its defaults.
         worker_command: what a worker is, run in `root`.
         record: the file that every call to AWS is written down in; see `frameloom.local.recorder`.
-        secret: the key that calls must be signed with; by default one that nobody can guess.
+        secret: the key that calls must be signed with; random by default.
         addressed: called with `environment` as soon as that is known, while most of the farm is still to start.
         log: called with a sentence when something happens, from any thread.
 
     Attributes:
         outputs: the outputs of the stack.
         timings: how many seconds each part of the start took.
-        ended: set when the emulator has ended, which ends the farm.
+        ended: set when the emulator ends, and the farm with it.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class LocalFarm:
         self._worker_env, self._parameters = dict(worker_env or {}), dict(parameters or {})
         self._worker_command, self._record, self._log = worker_command, record, log
         self._addressed = addressed
-        # 160 bits, in as many characters as AWS gives a key.
+        # 160 bits, in 40 characters like an AWS secret key.
         self._secret = secret or secrets.token_hex(20)
         self._parts = ExitStack()
         self._closing = threading.Event()
@@ -140,14 +140,14 @@ class LocalFarm:
         # Once: another thread may turn this process to the farm meanwhile.
         self._surroundings = without_aws(os.environ)
         self._make_work_dir()
-        # Without a folder that outlives it, this farm works out everything anew.
+        # Without a cache folder, this farm computes everything anew.
         cache = cache_folder() or self.work_dir
         with self._timed("template"):
             template = cached_template(root / TEMPLATE, self._parameters, folder=cache)
         started = time.perf_counter()
         emulator = self._start_emulator(template, cache, started)
         crew = self._start_fleet()
-        # Before the workers are told to go: each waits for the answer to its last poll.
+        # Before the workers get SIGTERM, since each waits for the response to its last poll.
         self._parts.callback(_announce_end, emulator)
         self._addressed(self.environment)
         with self._timed("stack"):
@@ -167,7 +167,7 @@ class LocalFarm:
         if self._given_work_dir is not None:
             self.work_dir = private(self._given_work_dir.resolve())
         else:
-            # For this user alone, as all of mkdtemp's are.
+            # mkdtemp makes it readable by this user only.
             self.work_dir = Path(tempfile.mkdtemp(prefix="frameloom-"))
             self._parts.callback(shutil.rmtree, self.work_dir, ignore_errors=True)
         private(self.work_dir / "tmp")
@@ -294,7 +294,7 @@ def _end(part: "subprocess.Popen[bytes]", *, patience: float) -> None:
     try:
         part.wait(patience)
     except subprocess.TimeoutExpired:
-        # With what it started: a part leads a group of its own, and is not reaped yet.
+        # Kill the whole group: each part leads its own process group, and is not reaped yet.
         os.killpg(part.pid, signal.SIGKILL)
         part.wait()
     finally:
@@ -302,7 +302,7 @@ def _end(part: "subprocess.Popen[bytes]", *, patience: float) -> None:
 
 
 def _announce_end(emulator: "subprocess.Popen[bytes]") -> None:
-    """Let the emulator answer all polls; one that is gone has nobody waiting."""
+    """Make the emulator answer all polls; ignore an emulator that has ended."""
     with suppress(OSError):
         os.write(_pipe(emulator.stdin).fileno(), b"end\n")
 

@@ -29,7 +29,7 @@ from frameloom.services.cores import usable_cores
 # How long workers may take to give their messages back, in seconds.
 GRACE = 5.0
 
-# How long what a worker left behind may take to be gone once it is killed, in seconds.
+# Timeout for a worker's killed process group to end, in seconds.
 _GONE_WITHIN = 1.0
 
 # A worker that lived for so many seconds was a good one: its successor starts at once.
@@ -142,8 +142,8 @@ def _kill_group(leader: int) -> None:
 
 
 def _wait_for_group(leader: int) -> None:
-    """Return when no process of a group that was killed is left; its number is nobody else's before."""
-    # Where nobody collects the dead, as in a container without an init, they stay in the group.
+    """Wait until all processes of a killed group have ended; the group id is not reused before."""
+    # In a container without an init process, zombies stay in the group.
     deadline = time.monotonic() + _GONE_WITHIN
     while time.monotonic() < deadline:
         try:

@@ -19,7 +19,7 @@ from frameloom.local.lambda_zygote import WARM
 # AWS gives a function's module ten seconds to import; a laptop that renders on all cores needs more.
 INIT_SECONDS = 60
 
-# How long the processes that were killed may take to be gone, in seconds.
+# Timeout for killed processes to end, in seconds.
 _GONE_WITHIN = 2.0
 
 # The environment variables of this machine that a function may see.
@@ -42,11 +42,11 @@ def start_forkserver(warm: str) -> None:
 
 
 def end_forkserver() -> None:
-    """Kill all runtimes and what they are forked from, and return when they are gone; none can be started any more.
+    """Kill all runtimes and the process that forks them, and wait until they have ended; no runtime can start again.
 
-    Left to itself, that process ends some time after this one, when it has noticed.
+    Otherwise the forking process would end some time after this one.
     """
-    # For good: a state machine that still runs may call a function at any time.
+    # Permanently: a state machine that still runs may call a function at any time.
     _starting.acquire()
     runtimes = active_children()
     for runtime in runtimes:
@@ -219,7 +219,7 @@ class _Runtime:
 
 def _kill(runtime: BaseProcess) -> None:
     if runtime.pid is not None:
-        # The group, once it has one; the process itself, in the instant before.
+        # Kill the group; a process that has just started may not have its own group yet.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(runtime.pid, signal.SIGKILL)
         runtime.kill()

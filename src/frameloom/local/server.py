@@ -44,7 +44,7 @@ def serve(
         fd: a socket that listens already, in the place of a port.
         work_dir: for logs and temporary files.
         announce: the file descriptor that the port goes to, as a line, once it answers.
-        secret: what calls must be signed with.
+        secret: the key that calls must be signed with.
         record: the file that every call is written down in; see `frameloom.local.recorder`.
         cache: a folder for what the next emulator would otherwise work out again.
     """
@@ -88,7 +88,7 @@ def _end(*_: Any) -> None:
 
 
 def _end_with_standard_input() -> None:
-    # Whatever comes before the end announces it.
+    # Any line before the end of the input announces the end.
     while os.read(0, 4096):
         sqs.end_polls()
     os.kill(os.getpid(), signal.SIGTERM)

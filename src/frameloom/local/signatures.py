@@ -1,6 +1,6 @@
 """Verifies that a call is signed with the farm's key: AWS Signature Version 4, in a header or in a presigned URL.
 
-botocore computes the expected signature; this module reads from the call what was signed.
+botocore computes the expected signature; this module parses the call.
 
 Sources: IAM user guide, "Create a signed AWS API request"; Amazon S3 API reference, "Authenticating Requests (AWS
 Signature Version 4)".
@@ -155,10 +155,10 @@ class Verifier:
         self._secret, self._clock = secret, clock
 
     def check(self, environ: dict[str, Any]) -> None:
-        """Return if a call and its body are signed with the secret; the body can still be read afterwards.
+        """Check that a call and its body are signed with the secret; the body can still be read afterwards.
 
         Raises:
-            Refused: saying why they are not.
+            Refused: they are not; the message has the reason.
         """
         signature = Signature.of(environ)
         self._check_time(signature)
@@ -236,7 +236,7 @@ def _check_headers(signed: Collection[str], environ: Mapping[str, Any]) -> None:
     needed = {name for name in environ if name.startswith("HTTP_X_AMZ_")} | {"HTTP_HOST"}
     if left_out := sorted(needed - covered):
         names = ", ".join(name.removeprefix("HTTP_").replace("_", "-").lower() for name in left_out)
-        raise Refused(f"There are headers that the signature does not cover: {names}.")
+        raise Refused(f"The signature does not cover these headers: {names}.")
 
 
 def _header(name: str, environ: Mapping[str, Any]) -> str:

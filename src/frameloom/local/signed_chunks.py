@@ -1,4 +1,4 @@
-"""A body in chunks, each with a signature that is part of the next one's.
+"""A body in chunks, each with a signature that covers the signature before it.
 
 Source: Amazon S3 API reference, "Signature Calculations for the Authorization Header: Transferring Payload in
 Multiple Chunks", without and with trailing headers. Pure.
@@ -20,7 +20,7 @@ def joined_chunks(body: bytes, sign: Callable[..., str], *, seed: str) -> bytes:
         seed: the signature of the call's headers, which is part of the first chunk's.
 
     Raises:
-        ValueError: saying what is wrong with the body.
+        ValueError: the body is not valid; the message has the reason.
     """
     previous, data, rest = seed, [], body
     while True:

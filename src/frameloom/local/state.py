@@ -1,4 +1,4 @@
-"""How other commands find the farm that `frameloom farm up` runs: a file with its address, key and process id.
+"""The state file of `frameloom farm up`, by which other commands find the farm: its address, key and process id.
 
 The farm's process holds a lock on another file for its lifetime. The kernel releases the lock when the process ends,
 so a state file without a lock is stale, and its process id may have been reused.
@@ -22,7 +22,7 @@ from frameloom.local.home import home, is_ours, private_home, write_whole
 from frameloom.model.errors import FarmUnavailable
 
 _PROC = Path("/proc")
-# How long a farm that starts waits for commands that only test the lock, in seconds.
+# How long a starting farm waits for commands that only test the lock, in seconds.
 _LOOKING = 1.0
 # Timeout for a connection to the endpoint, in seconds. The kernel accepts it, however busy the farm is.
 _ACCEPTS_WITHIN = 5.0
@@ -34,7 +34,7 @@ def _this_process() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FarmState:
-    """A farm that runs: its stack's outputs, and the variables that a client of it needs, its key among them.
+    """A running farm: its stack's outputs, and the environment variables for its clients, which include its key.
 
     `workers` is how many it has or may start, None if unknown. `pid` and `began`, the start time of that process,
     identify the process, since process ids are reused.
@@ -75,13 +75,13 @@ class FarmState:
         return False
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the farm's process, never to another process that has its id by now."""
+        """Send a signal to the farm's process, never to another process that has reused its id."""
         with suppress(ProcessLookupError):
             if not hasattr(os, "pidfd_open"):
                 if started(self.pid) == self.began:
                     os.kill(self.pid, number)
                 return
-            # Refers to one process, even after that has ended and its id was reused.
+            # A pidfd refers to one process, even if that ends and its id is reused.
             process = os.pidfd_open(self.pid)
             try:
                 if started(self.pid) == self.began:
@@ -92,7 +92,7 @@ class FarmState:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Hold the lock of the one farm that this home may have.
+    """Hold the farm lock of this home, which allows one farm.
 
     Raises:
         FarmUnavailable: another farm holds it, or the home belongs to another user.
@@ -102,7 +102,7 @@ def held() -> Iterator[None]:
     with _lock_file(folder).open("ab") as lock:
         while not _locked(lock.fileno(), fcntl.LOCK_EX):
             if time.monotonic() > deadline:
-                raise FarmUnavailable(problem="A local farm is starting or ending already: try again when it has.")
+                raise FarmUnavailable(problem="Another local farm is starting or ending: try again in a few seconds.")
             time.sleep(0.02)
         _state_file(folder).unlink(missing_ok=True)
         try:
@@ -129,7 +129,7 @@ def started(pid: int) -> str:
         command = ["/bin/ps", "-o", "lstart=", "-p", str(pid)]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     try:
-        # What stands before the last parenthesis is a name, which may hold anything.
+        # The text up to the last parenthesis has the process's name, which may contain any characters.
         return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""

@@ -36,8 +36,8 @@ LEFT_OUT = {
     "AWS::SNS::TopicPolicy": "as the alarms",
     "AWS::SNS::Subscription": "as the alarms",
 }
-# Parameters whose default is another here, where the template has them. A scene's code would run as the user of this
-# machine: that is for the command line to allow, whoever has the farm's key.
+# Template parameters with another default on a local farm. A scene's code would run as the user of this machine, so
+# only the command line may allow it.
 LOCAL_DEFAULTS = {"Cluster": "none", "TrustedScripts": "refuse"}
 
 

@@ -39,11 +39,11 @@ class Reference:
         required: whether something is amiss where it is not there. A simulation that is not baked renders without
             its cache; a scene may hold code that no job runs.
         written: whether Blender simulates as it goes from frame to frame, and writes there, wherever that is.
-        unguarded: whether the worker cannot keep Blender from opening it, wherever it leads: the views of a stereo
-            image, of which Blender tells nobody. Nor can it of a library.
-        node: an import node of Geometry Nodes whose path is no constant, so that `path` is empty.
-        group: the node group by whose input that path comes: it matters where another file links the group.
-        groups: of a library, the node groups that this file links from it.
+        unguarded: whether the worker cannot keep Blender from opening it, wherever it leads. That applies to the views
+            of a stereo image, which Blender's Python does not expose, and to libraries, which `library` marks.
+        node: an import node of Geometry Nodes whose path is not constant; `path` is then empty.
+        group: the node group whose input supplies that path, which matters if another file links the group.
+        groups: for a library, the node groups that this file links from it.
     """
 
     path: str

@@ -1,7 +1,7 @@
-"""Every path that Blender 4.5 and 5.0 know, and what a render does with it.
+"""Every path property and socket of Blender 4.5 and 5.0, with its use in a render.
 
-The names are RNA's, Blender's description of its own data, as `tools/blender_paths.py` prints them. A test holds this
-table against that list: a Blender with one more path fails it, until somebody has looked what that path is.
+The names are those of RNA, Blender's description of its own data, as `tools/blender_paths.py` prints them. A test
+compares this table with that list and fails for a Blender with another path, which must then be classified here.
 """
 
 from enum import Enum
@@ -9,33 +9,33 @@ from typing import Final
 
 
 class PathUse(Enum):
-    """What a render does with a path."""
+    """The use of a path in a render."""
 
     # Reads it: services/scene_references.py and scene_parts.py find it, worker/paths.py confines it.
     READ = "read"
-    # Reads it as a path of Geometry Nodes, which may come from elsewhere: model/import_nodes.py follows it.
+    # Reads it in Geometry Nodes, where links may supply the path: model/import_nodes.py follows them.
     IMPORTED = "imported"
-    # Reads it as the file opens, before any code of ours could: PrepareJob refuses one that leads outside.
+    # Reads it while the file opens, before any code of ours runs: PrepareJob refuses a path that leads outside.
     LINKED = "linked"
-    # Reads a smaller copy of footage instead, at settings that a final render has only if the scene says so. The farm
-    # fetches no copies; the worker confines the path.
+    # Reads a smaller copy of footage, with settings that are unusual in a final render. The farm fetches no copies; the
+    # worker confines the path.
     PROXY = "proxy"
-    # Runs it as code: a job that does not trust the scene refuses it, or Blender does. The worker confines it as well.
+    # Runs it as code: without trust the job or Blender refuses it. The worker confines it as well.
     CODE = "code"
     # Writes to it, or would: the farm names the frames' own path, and mutes nodes that write.
     WRITTEN = "written"
-    # Nothing: it repeats another property, remembers where something came from, or is used by operators alone.
+    # None: it repeats another property, records an origin, or is used only by operators.
     UNREAD = "unread"
-    # Nothing: it belongs to Blender's preferences or window, of which a scene brings none.
+    # None: it belongs to Blender's preferences or window, which are not part of a scene.
     INTERFACE = "interface"
-    # Nothing: it is a path in Blender's own data, or no path at all.
+    # None: it is a path in Blender's own data, or no path at all.
     OTHER = "other"
 
 
-# What the worker keeps inside the scene's folder.
+# The uses that the worker confines to the scene's folder.
 CONFINED: Final = frozenset({PathUse.READ, PathUse.PROXY, PathUse.CODE})
 
-# The path of a font that is part of Blender.
+# The path of Blender's built-in font.
 BUILTIN_FONT: Final = "<builtin>"
 
 _BY_USE: Final = {

@@ -1,7 +1,7 @@
-"""The names of colour management: what a scene asks for, and which of it a Blender's own configuration has.
+"""The colour management names of a scene, and which of them Blender's own configuration lacks.
 
-Blender replaces a name that its configuration lacks, prints a line and renders on. `colour_names.json` holds what the
-configurations of the Blender versions that a farm may have offer; `tools/colour_names.py` writes it.
+Blender replaces a name that its configuration lacks, prints a line and continues. `colour_names.json` holds the names
+in the configurations of the supported Blender versions; `tools/colour_names.py` writes it.
 """
 
 import json
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 _NAMES = Path(__file__).with_name("colour_names.json")
-# Before 2.80 the view Standard was called Default; Blender falls back to Standard, so the picture is the same.
+# Before 2.80 the view Standard was called Default. Blender falls back to Standard, so the picture is the same.
 _RENAMED_VIEWS = {"Default": "Standard"}
 # Before 2.80 a look of the view Filmic had the view in its name; Base Contrast was the view without a look. Blender
-# maps them (versioning_280.cc), and the views Film, RRT and Log too, but those to other pictures.
+# maps these to the same pictures (versioning_280.cc), but the views Film, RRT and Log to other pictures.
 _FILMIC, _FILMIC_UNTIL, _NO_LOOK = "Filmic - ", (2, 79), "Base Contrast"
-# Until 4.0 this display stood for no colour management, which Blender turns into the view Raw (versioning_400.cc).
+# Until 4.0 this display meant no colour management; Blender converts it to the view Raw (versioning_400.cc).
 _NO_DISPLAY, _NO_DISPLAY_UNTIL = "None", (4, 0)
 
 
@@ -35,7 +35,7 @@ class Colours:
     sequencer: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """Return the names by what they are."""
+        """Return the names, keyed by their fields."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class Colours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColourSpace:
-    """A colour space by the name that `owner` knows it by."""
+    """The name of a colour space that `owner` uses."""
 
     owner: str
     name: str
@@ -54,11 +54,11 @@ class ColourSpace:
 def missing(
     colours: Colours, spaces: Iterable[ColourSpace], *, blender: str, saved_by: tuple[int, int], whose: str = "scene"
 ) -> Iterator[str]:
-    """Yield what the configuration of a Blender lacks, in words; nothing for a Blender whose names are not known.
+    """Yield a description of each name that a Blender's configuration lacks; none for a Blender without data.
 
     Args:
         blender: the version that renders.
-        saved_by: the version that saved the file: Blender maps some names of older ones.
+        saved_by: the version that saved the file; Blender maps some names of older versions.
     """
     offered = _offered(blender)
     if offered is None:
@@ -66,7 +66,7 @@ def missing(
     yield from _missing_looks(colours, offered, saved_by, whose)
     known = {name.casefold() for name in offered["spaces"]}
     for space in (ColourSpace(owner=f"the sequencer of {whose}", name=colours.sequencer), *spaces):
-        # OpenColorIO compares without case.
+        # OpenColorIO ignores case.
         if space.name and space.name.casefold() not in known:
             yield f"the colour space {space.name!r} of {space.owner}"
 
@@ -90,7 +90,7 @@ def _missing_looks(colours: Colours, offered: dict[str, Any], saved_by: tuple[in
 
 
 def views(blender: str) -> list[str]:
-    """Return the views of a Blender's first display; none for a Blender whose names are not known."""
+    """Return the views of a Blender's first display; none for a Blender without data."""
     offered = _offered(blender)
     return [] if offered is None else next(iter(offered["views"].values()))
 

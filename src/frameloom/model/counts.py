@@ -1,4 +1,4 @@
-"""Counts as people read them."""
+"""Formats counts for people."""
 
 
 def counted(number: int, noun: str) -> str:

@@ -20,9 +20,9 @@ FIRST_FRAME, LAST_FRAME = -1_048_574, 1_048_574
 _NUMBER = r"\s*([+-]?\s*[0-9]{1,9})\s*"
 _SPAN = re.compile(rf"{_NUMBER}(?:-{_NUMBER}(?::{_NUMBER})?)?", re.ASCII)
 _GRAMMAR = "write frames like 7, 1-10, 1-10:2 or 1-10:2,15,20-30"
-# OpenCue's words for every Nth frame, and for the frames between those.
+# OpenCue's notation for every Nth frame, and for the frames between those.
 _OPENCUE = re.compile(rf"{_NUMBER}-{_NUMBER}([xy]){_NUMBER}", re.ASCII | re.IGNORECASE)
-# Characters of a range that a message proposes.
+# The longest range that a message proposes, in characters.
 _LONGEST_PROPOSAL = 30
 
 
@@ -37,10 +37,10 @@ class FrameRange:
         """Return the frames that `text` names.
 
         Raises:
-            InvalidRequest: the text is not of the grammar, counts in the wrong direction, names a frame twice,
-                more than MAX_FRAMES, or one that Blender cannot have.
+            InvalidRequest: the text does not match the grammar, has a step with the wrong sign, or names a frame
+                twice, more than MAX_FRAMES frames, or a frame that Blender cannot have.
         """
-        # White space at its shortest: the pattern would try each of its places.
+        # Shorten white space first, which would make the pattern backtrack.
         spans = [_parse_span(" ".join(part.split()), field) for part in text.split(",")]
         count = sum(map(len, spans))
         if count > MAX_FRAMES:
@@ -123,12 +123,12 @@ def _parse_span(text: str, field: str) -> range:
 
 
 def _whole(number: str) -> int:
-    """Return a number whose sign may stand apart from it."""
+    """Return a number; white space may follow its sign."""
     return int("".join(number.split()))
 
 
 def _remedy(text: str) -> str:
-    """Return how to write the frames; a span of OpenCue's grammar is translated."""
+    """Return a hint for a message: the translation of an OpenCue range, else the grammar."""
     match = _OPENCUE.fullmatch(text)
     if match is None:
         return _GRAMMAR

@@ -1,6 +1,7 @@
-"""Which paths reach the nodes of Geometry Nodes that import files: through links, groups and modifiers.
+"""Finds the paths that reach Geometry Nodes' import nodes through links, groups and modifiers.
 
-Built from a .blend file without Blender, and again in Blender from the open scene: both go by the rules here.
+PrepareJob builds the trees from a .blend file without Blender, the worker from the open scene in Blender. Both follow
+the rules here.
 """
 
 from collections import defaultdict
@@ -8,14 +9,14 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-# What holds a constant text: its value, or a place where it can be changed.
+# A constant text: its value, or an object by which it can be changed.
 Slot = TypeVar("Slot")
 
-# How the identifiers of these nodes begin, and that of their socket.
+# The prefix of the identifiers of import nodes, and the identifier of their path socket.
 IMPORT, PATH = "GeometryNodeImport", "Path"
 STRING, GROUP, REROUTE = "FunctionNodeInputString", "GeometryNodeGroup", "NodeReroute"
 GROUP_INPUT, GROUP_OUTPUT = "NodeGroupInput", "NodeGroupOutput"
-# Steps of all paths of a file together. A file that means harm could ask for far more.
+# The limit for all steps through a file; a hostile file could require far more.
 _MOST_STEPS = 1_000_000
 
 
@@ -43,8 +44,8 @@ class Tree(Generic[Slot]):
     """A node group.
 
     Attributes:
-        key: what group nodes and modifiers call it.
-        links: source, its output, target, its input; without those that are muted.
+        key: the identity by which group nodes and modifiers refer to it.
+        links: source, its output, target, its input; without muted links.
     """
 
     key: Hashable
@@ -55,7 +56,7 @@ class Tree(Generic[Slot]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use(Generic[Slot]):
-    """A modifier: the tree that it evaluates, and the constant texts that it gives it, by identifier."""
+    """A modifier: the tree that it evaluates, and the constant texts that it passes to it, by identifier."""
 
     tree: Hashable
     inputs: Mapping[str, Slot]
@@ -67,9 +68,9 @@ class Import(Generic[Slot]):
 
     Attributes:
         tree: the tree that holds it.
-        slots: the constants that its path may be.
-        computed: whether its path may be anything else.
-        exposed: the trees of whose inputs it may come, which other files may set.
+        slots: the constants that may be its path.
+        computed: whether its path may be something other than a constant.
+        exposed: the trees whose inputs may supply its path; other files may set these inputs.
     """
 
     tree: Tree[Slot]
@@ -80,12 +81,12 @@ class Import(Generic[Slot]):
 
     @property
     def where(self) -> str:
-        """Return the words for it in a message."""
+        """Return its description for a message."""
         return f"node {self.node.name!r} of node group {self.tree.name!r}"
 
 
 def imports(trees: Iterable[Tree[Slot]], uses: Iterable[Use[Slot]]) -> Iterator[Import[Slot]]:
-    """Yield each import node of `trees` with all that may be its path, whichever modifier or group it is used by."""
+    """Yield each import node of `trees` with all its possible paths, for every modifier or group that uses it."""
     network = _Network(list(trees), uses)
     for tree in network.trees.values():
         for node in tree.nodes:
@@ -146,7 +147,7 @@ class _Network(Generic[Slot]):
         return Import(tree=tree, node=node, slots=slots, computed=computed, exposed=tuple(exposed.values()))
 
     def _sources(self, target: Node[Slot], place: str) -> list[_Output[Slot]]:
-        """Return what is linked to an input, beyond reroutes: one to which nothing leads counts as no link."""
+        """Return the outputs linked to an input, through reroutes; an unconnected reroute counts as no link."""
         found: list[_Output[Slot]] = []
         pending, seen = list(self._links[target][place]), set[Node[Slot]]()
         while pending:

@@ -57,7 +57,7 @@ class Job(Value):
     output: Literal["frames", "video", "both"]
     on_missing: Literal["fail", "stitch"]
     video: VideoSettings
-    # The film's name beside the scene, where it is not the scene's.
+    # The film's name beside the scene, if it is not the scene's.
     film: str | None = None
     chunk_size: int | None = None
     limits: Limits
@@ -67,7 +67,7 @@ class Job(Value):
         return FrameRange.parse(self.frames)
 
     def film_identity(self, frames: FrameRange) -> str:
-        """Return the name of this job's film of `frames`, or of the frames where it makes none."""
+        """Return the identity of this job's film of `frames`, or of the frames alone if it makes no film."""
         render = keys.render_of(self.outputs.prefix)
         return keys.film_identity(
             scene=self.scene.key,

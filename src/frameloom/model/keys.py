@@ -18,7 +18,7 @@ from datetime import datetime
 from frameloom.model.settings import EXTENSIONS, Container, FrameFormat, RenderSettings, VideoSettings
 
 _NAME_TAKES_NOT = re.compile(r"[^A-Za-z0-9._-]+")
-# Of films that come after the first: three digits, and more where there are a thousand.
+# The version of a film after the first: three digits or more.
 _VERSION = re.compile(r"[0-9]{3,9}", re.ASCII)
 
 
@@ -28,19 +28,19 @@ def scene_stem(scene: str) -> str:
 
 
 def disk_key(owner: str, root: str, path: str) -> str:
-    """Return the key of a file that lies at `path` below `root` of its owner's disk: the bucket mirrors the disk.
+    """Return the key of the file at `path` below `root` on its owner's disk; the bucket mirrors the disk.
 
-    So what lies beside or above a scene has a place beside or above it, and two files never have the same one.
+    So files beside or above a scene have keys beside or above its key, and two files never share a key.
 
     Args:
-        root: what is before the path: `/`, or of Windows a drive or a share, which becomes a folder.
+        root: the path's root: `/`, or on Windows a drive or a share, which becomes a folder.
     """
     drive = _NAME_TAKES_NOT.sub("-", root).strip("-")
     return "/".join(part for part in (owner, drive, path) if part)
 
 
 def owner(user: str, host: str) -> str:
-    """Return the folder of all that a user of a machine uploads: readable, and unlike that of any other."""
+    """Return the folder for the uploads of a user of a machine: a readable name with a hash that makes it unique."""
     machine = host.partition(".")[0].lower()
     unlike = hashlib.sha256(f"{user}\n{machine}".encode()).hexdigest()[:8]
     return f"{_NAME_TAKES_NOT.sub('-', user).strip('-.') or 'user'}-{unlike}"
@@ -88,7 +88,7 @@ def frame_key(prefix: str, frame: int, file_format: FrameFormat) -> str:
 
 
 def video_stem(scene: str, name: str | None = None) -> str:
-    """Return the key of a scene's film without its ending: beside the scene, and called as it is or `name`."""
+    """Return the key of a scene's film without its extension: beside the scene, with the scene's name or `name`."""
     folder, slash, own = scene_stem(scene).rpartition("/")
     return folder + slash + (own if name is None else name)
 
@@ -104,12 +104,12 @@ def versioned(stem: str, version: int) -> str:
 
 
 def version_prefix(stem: str) -> str:
-    """Return what the stems of all versions but the first begin with."""
+    """Return the common prefix of the stems of all versions except the first."""
     return f"{stem}_v"
 
 
 def version_of(key: str, stem: str, endings: Iterable[str]) -> int | None:
-    """Return the version that a key has of a stem and one of these endings; None for a key that is none of them."""
+    """Return the version in a key that consists of the stem, a version and one of the endings; None for other keys."""
     for ending in endings:
         if key == f"{stem}.{ending}":
             return 1
@@ -120,11 +120,11 @@ def version_of(key: str, stem: str, endings: Iterable[str]) -> int | None:
 
 
 def film_identity(*, scene: str, render: str, frames: str, fps: str, video: VideoSettings | None = None) -> str:
-    """Return a name for a film, or where `video` is None for frames alone: equal names, equal films.
+    """Return the identity of a film, or of frames alone if `video` is None: equal identities mean equal films.
 
     Args:
-        scene: the scene's key. Films of two scenes are two, however alike they are.
-        frames: those that the film holds, as a range prints itself.
+        scene: the scene's key; films of two scenes always differ.
+        frames: the frames in the film, as a range prints itself.
     """
     parts = [scene, render, frames, fps, None if video is None else video.to_json()]
     return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()[:32]
@@ -179,7 +179,7 @@ def flat_prefix(job_id: str, frame: int, colour: str) -> str:
 
 
 def flat_key(prefix: str, *, worker: str, process: str) -> str:
-    """Return the key of what one process of a worker's Blender found, below its folder."""
+    """Return the key for the finding of one Blender process of a worker, below its folder."""
     return f"{prefix}{worker}-{process}.json"
 
 
@@ -220,7 +220,7 @@ def film_key(job_id: str) -> str:
 
 
 def stitched_key(job_id: str) -> str:
-    """Return the key of what StitchVideo answered: where the film is, which it alone decides."""
+    """Return the key of StitchVideo's result, which has the film's place."""
     return f"{job_prefix(job_id)}video.json"
 
 

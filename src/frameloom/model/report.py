@@ -38,7 +38,7 @@ class Summary(Value):
 class JobReport(Value):
     """The report in the log bucket: the summary, and where the time went; seconds of wall time.
 
-    `identity` names what the job was to make, in a report that lies in an output folder; the log bucket has none.
+    `identity` is the identity of the job's film or frames; only reports in an output folder have it.
     """
 
     summary: Summary

@@ -15,7 +15,7 @@ from frameloom.model.settings import CONTENT_TYPES, Rate, RenderSettings, VideoS
 MAX_FILE_LENGTH = 900
 # Characters of `frames`: more is no longer written by a person, and state machines hand inputs around.
 MAX_FRAMES_LENGTH = 10_000
-# With it in the place of the scene's own, and a version, a film's key is still one that S3 takes.
+# In bytes. A film's key with such a name and a version stays within S3's limit.
 MAX_FILM_LENGTH = 100
 MAX_WORKERS = 10_000
 
@@ -97,11 +97,11 @@ def _film_name(name: str) -> str:
     if len(name.encode()) > MAX_FILM_LENGTH:
         raise ValueError(f"takes at most {MAX_FILM_LENGTH} bytes")
     if "/" in _plain(name) or name.lower().endswith(tuple(f".{container}" for container in CONTENT_TYPES)):
-        raise ValueError("takes a file's name without folder and ending, such as shot_film")
+        raise ValueError("takes a file's name without folder and extension, such as shot_film")
     try:
         scene_file(f"{name}.blend")
     except ValueError:
-        raise ValueError("takes a file's name, without what nobody can see") from None
+        raise ValueError("takes a file's name without invisible characters") from None
     return name
 
 
@@ -115,7 +115,7 @@ class JobRequest(RenderSettings):
     """
 
     file: Annotated[str, AfterValidator(scene_file)]
-    # The film's name beside the scene, without its ending; None stands for the scene's.
+    # The film's name beside the scene, without its extension; None stands for the scene's.
     film: Annotated[str, AfterValidator(_film_name)] | None = None
     frames: Annotated[str, AfterValidator(_short_enough)] | None = None
     start: Frame | None = None
@@ -181,7 +181,7 @@ def parse_request(event: object, *, metadata: Mapping[str, str] | None = None) -
     request = JobRequest.read({"file": _uploaded_key(event), **overrides})
     if request.trust_scripts:
         # Copied from bucket to bucket, a scene takes its metadata along, and would vouch for itself.
-        problem = "true is not taken from a scene's metadata, only false: start a job with it"
+        problem = "true is not accepted from a scene's metadata, only false: start the job with a request instead"
         raise InvalidRequest(field="trust_scripts", problem=problem)
     return request
 

@@ -24,9 +24,9 @@ class SceneEntry:
         exr_codec: Blender's identifier of how it packs an OpenEXR, whether it writes one or not.
         camera: the object it renders from, None where none is set.
         crop: xmin, ymin, xmax, ymax as parts of the size, None where the whole picture is rendered.
-        pixel_aspect: how wide a pixel is for its height.
+        pixel_aspect: the ratio of a pixel's width to its height.
         single_layer: whether Render Single Layer is on.
-        colours: the colour management of what it writes.
+        colours: the colour management of its output.
     """
 
     name: str
@@ -78,8 +78,8 @@ class SceneFacts:
         cameras: the names of the file's camera objects, whichever scene they are in.
         linked_objects: the names of objects that live in other files, any of which may be a camera.
         references: the files outside of it that it needs, each path once.
-        scripts: the Python in it that changes pictures, in words.
-        spaces: the colour spaces that its images and the like name.
+        scripts: descriptions of the Python in it that changes pictures.
+        spaces: the colour spaces that its images, clips, strips and nodes name.
     """
 
     file: str

@@ -80,10 +80,10 @@ def _trust(value: object) -> object:
     return value
 
 
-# The ways out for a job of a scene that holds Python, as PrepareJob, `frameloom check` and the worker name them.
+# The options for a job of a scene that holds Python, in the messages of PrepareJob, `frameloom check` and the worker.
 SCRIPTS_WAYS_OUT = (
-    "render it with `--trust-scripts` to run that, or with `--without-scripts` to leave it out (a request says "
-    "`trust_scripts` true or false, and an uploaded scene's metadata may say false)"
+    "render it with `--trust-scripts` to run the Python, or with `--without-scripts` to skip it (in a request set "
+    "`trust_scripts` to true or false, in an uploaded scene's metadata to false)"
 )
 
 
@@ -100,8 +100,8 @@ class RenderSettings(Value):
     samples: Annotated[Whole, Field(ge=1, le=65_536)] | None = None
     resolution_percentage: Annotated[Whole, Field(ge=1, le=1000)] | None = None
     format: Annotated[FrameFormat, BeforeValidator(_upper)] = "PNG"
-    # Whether Python in the scene runs: it can move what is seen, and do whatever the worker's user may. None for a
-    # scene that holds none: one that does is refused until somebody says true or false.
+    # Whether Python in the scene runs, with all rights of the worker's user. With None, a scene that holds Python is
+    # refused.
     trust_scripts: Annotated[bool | None, BeforeValidator(_trust)] = None
 
 

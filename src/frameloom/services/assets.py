@@ -35,16 +35,17 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a scene refers to.
+    """The files that a scene refers to.
 
     Attributes:
-        assets: what is there, by key.
-        named: the keys of all files that it reads, there or not.
-        missing: the words for what is not there.
-        written: the words for what Blender writes to.
-        computed: the words for import nodes whose path no constant gives.
-        outside: the words for what is missing since it lies outside of the bucket, and Blender would open all the same.
-        scripts, spaces: of its libraries, as `SceneFacts` has those of the scene.
+        assets: the existing files, by key.
+        named: the keys of all files that it reads, whether they exist or not.
+        missing: descriptions of the missing files.
+        written: descriptions of the files that Blender writes.
+        computed: descriptions of the import nodes whose path is not constant.
+        outside: descriptions of the files that are missing because they lie outside the bucket, but that Blender would
+            open anyway.
+        scripts, spaces: those of its libraries, as in `SceneFacts`.
     """
 
     assets: tuple[Asset, ...] = ()
@@ -57,12 +58,12 @@ class Found:
     outside: tuple[str, ...] = ()
 
     def check(self, *, file: str, trusted: bool) -> None:
-        """Refuse a scene that reads files which nobody can name before it renders, or writes some untrusted.
+        """Refuse a scene that computes the paths of its imports, or an untrusted scene that writes files.
 
         Raises:
             InvalidRequest: it computes the path of a file that it imports, which is then neither fetched nor part of
-                the render key; or it simulates as its frames go by, and writes what it finds where the scene says,
-                without any script. No farm renders frames in a row, so they would be wrong besides.
+                the render key; or it has an unbaked simulation, which writes to paths in the scene without any script.
+                Such frames would also be wrong, since a farm does not render them in sequence.
         """
         if self.computed:
             problem = (
@@ -79,14 +80,14 @@ class Found:
             raise InvalidRequest(field="trust_scripts", problem=problem)
 
     def check_render(self, *, file: str, trusted: bool) -> None:
-        """Refuse to render without what is missing where Blender might find it on the worker's own disk.
+        """Refuse to render without missing files that Blender could open on the worker's own disk.
 
         Raises:
-            InvalidRequest: it would open a file outside of the bucket, and nobody trusts the scene.
+            InvalidRequest: the untrusted scene would open a file outside the bucket.
         """
         if self.outside and not trusted:
             problem = (
-                f"'render' cannot leave out {listed(self.outside)}, which Blender would open outside of the folder of "
+                f"'render' cannot leave out {listed(self.outside)}, which Blender would open outside the folder of "
                 f"{file!r}; make the path relative to the scene, so that it begins with //"
             )
             raise InvalidRequest(field="missing_assets", problem=problem)
@@ -155,7 +156,7 @@ def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Refe
 
 
 class _Imports:
-    """Import nodes whose path no constant gives, in a scene and its libraries."""
+    """Import nodes whose path is not constant, in a scene and its libraries."""
 
     def __init__(self, scene: str) -> None:
         self._scene = scene
@@ -163,16 +164,16 @@ class _Imports:
         self._linked: set[tuple[str, str]] = set()
 
     def add(self, file: str, references: Iterable[Reference]) -> tuple[Reference, ...]:
-        """Take note of the import nodes among a file's references, and return the other references."""
+        """Record the import nodes among a file's references, and return the other references."""
         self._nodes |= dict.fromkeys((file, reference) for reference in references if reference.node)
         return tuple(reference for reference in references if not reference.node)
 
     def link(self, keys: Iterable[str], groups: Iterable[str]) -> None:
-        """Take note of node groups that some file links from the library at each of `keys`."""
+        """Record the node groups that a file links from the libraries at `keys`."""
         self._linked |= {(key, group) for key in keys for group in groups}
 
     def computed(self) -> tuple[str, ...]:
-        """Return the words for those nodes: a group's own input counts where another file sets it."""
+        """Return descriptions of these nodes, including nodes with a path from a group input that another file sets."""
         nodes = [(file, one.node) for file, one in self._nodes if not one.group or (file, one.group) in self._linked]
         return tuple(dict.fromkeys(node + _of(self._scene, file) for file, node in nodes))
 

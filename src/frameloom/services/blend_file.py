@@ -20,33 +20,33 @@ from typing import IO, Self, cast
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
-# File-wide facts, scenes, objects, texts, placeholders of what lives in other files, and the catalogue; then what names
-# a file: images, movie clips, libraries, fonts, sounds, caches, volumes, node groups and cameras.
+# File-wide facts, scenes, objects, texts, placeholders of data in other files, and the catalogue; then data-blocks that
+# name a file: images, movie clips, libraries, fonts, sounds, caches, volumes, node groups and cameras.
 KEPT = frozenset(
     {b"GLOB", b"SC\0\0", b"OB\0\0", b"TX\0\0", b"ID\0\0", b"DNA1"}
     | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0", b"NT\0\0", b"CA\0\0"}
 )
-# The parts of them that name files as well: modifiers, caches, strips and nodes; those that name colour spaces; and
-# code: drivers and the styles of Freestyle. They are blocks of data, and told by their struct.
+# Parts of data-blocks that name files: modifiers, caches, strips and nodes; parts that name colour spaces; and code:
+# drivers and Freestyle styles. They are blocks of data, identified by their struct.
 PARTS = frozenset({
     b"ChannelDriver", b"DriverVar", b"FreestyleModuleConfig", b"NodeConvertColorSpace",
     b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"ImageView", b"MeshCacheModifierData",
     b"NodesModifierBake", b"NodesModifierData", b"NodeShaderScript", b"NodeShaderTexIES", b"OceanModifierData",
     b"PointCache", b"Sequence", b"Strip", b"StripElem",
 })  # fmt: skip
-# What tells the path of an import node of Geometry Nodes, kept only where the file has such a node.
+# The structs that determine the path of a Geometry Nodes import node, kept only if the file has such a node.
 NODES = frozenset({
     b"IDProperty", b"NodeInputString", b"bNode", b"bNodeLink", b"bNodeSocket", b"bNodeSocketValueString",
 })  # fmt: skip
-# How the identifiers of these nodes begin, and a size that no node exceeds: Blender's take 400 bytes.
+# The prefix of the identifiers of these nodes, and a size that no node exceeds: Blender's nodes take 400 bytes.
 _IMPORT_NODE, _LARGEST_NODE = b"GeometryNodeImport", 4096
 # Blocks without a struct have this one's number. Among them are paths that a Geometry Nodes modifier points to.
 _RAW, _POINTS_TO_PATHS = 0, b"NodesModifierData"
 _LONGEST_PATH, _PATH, _TEXT = 1024, re.compile(rb"/|[A-Za-z]:[/\\]"), re.compile(rb"[^\0]*\0+")
-# Kept only for the sake of another struct, before or behind which they stand.
+# Structs kept only if the file has the struct before or after which they are stored.
 _COMPANIONS = {b"FreestyleModuleConfig": (b"ViewLayer", b"SceneRenderLayer")}
-# A driver's place: the data-block that has it, its curve, and the path in the data-block to the property. All three
-# stand before the driver. What stands there of more than this many bytes is forgotten, and the driver has no place.
+# A driver's place: its data-block, its curve, and the path from the data-block to the property. All three are stored
+# before the driver. Beyond this many bytes they are not kept, and the driver has no place.
 _DRIVER, _CURVE, _MOST_WAITING = b"ChannelDriver", b"FCurve", 16 * 2**20
 _PROPERTY = re.compile(rb"[\x20-\x7e\x80-\xff]+\0+")
 # The catalogue takes 130 kB, a scene 10 kB, an object 1.3 kB: 400,000 objects fit, a trap does not.
@@ -205,8 +205,8 @@ class _Walk:
     Attributes:
         parts: the numbers of the structs whose blocks of data are kept.
         curve: the number of the struct of curves, None where the file has no driver.
-        texts: whether short texts are kept, whatever they say, and not paths alone.
-        met: the numbers of those whose blocks of data have passed by.
+        texts: whether all short texts are kept, not only paths.
+        met: the numbers of the structs of the blocks of data read so far.
         imports: whether one of them was an import node.
         structs: the names of all, by number.
     """
@@ -240,7 +240,7 @@ class _Walk:
         return frozenset(numbers)
 
     def curve_met(self) -> int | None:
-        """Return the number of the struct of curves, None where no driver has passed by."""
+        """Return the number of the struct of curves, None if the file has no driver."""
         drivers = {number for number, name in enumerate(self.structs) if name == _DRIVER}
         return self.structs.index(_CURVE) if drivers & self.met and _CURVE in self.structs else None
 
@@ -293,7 +293,7 @@ class _Walk:
         if 0 <= struct_number < _MOST_STRUCTS:
             self.met.add(struct_number)
         if not self.parts and not self.imports and size <= _LARGEST_NODE:
-            # The first pass: a second one keeps nodes where this one meets an import node.
+            # In the first pass: if it meets an import node, the second pass keeps nodes.
             self.imports = _IMPORT_NODE in self._read(size)
         elif struct_number == _RAW:
             self._pass_raw_by(head, size)
@@ -308,7 +308,7 @@ class _Walk:
             self._skip(size)
 
     def _pass_raw_by(self, head: bytes, size: int) -> None:
-        """Keep what may be a path to a file, and hold what may be one to a property."""
+        """Keep a possible path to a file, and hold a possible path to a property."""
         if size > _LONGEST_PATH or (self.curve is None and _RAW not in self.parts):
             self._skip(size)
             return
@@ -319,7 +319,7 @@ class _Walk:
             self._hold(head, body)
 
     def _hold(self, head: bytes, body: bytes) -> None:
-        """Remember what counts only where a driver follows."""
+        """Hold a block that is kept only if a driver follows."""
         if self.curve is None or self.wait + len(body) > _MOST_WAITING:
             return
         self.waiting.append((head, body))

@@ -78,12 +78,12 @@ def film_frames(store: Store, buckets: Buckets, job_id: str) -> FrameRange:
 
 
 def write_stitched(store: Store, buckets: Buckets, job_id: str, stitched: Mapping[str, Any]) -> None:
-    """Keep where StitchVideo has put the film, for the job's report."""
+    """Store StitchVideo's result, which has the film's place, for the job's report."""
     write(store, buckets.logs, keys.stitched_key(job_id), stitched)
 
 
 def stitched(store: Store, buckets: Buckets, job_id: str) -> Mapping[str, Any] | None:
-    """Return where the film is, as StitchVideo answered; None before it did."""
+    """Return StitchVideo's result, which has the film's place; None before StitchVideo has ended."""
     document: Mapping[str, Any] | None = read(store, buckets.logs, keys.stitched_key(job_id))
     return document
 

@@ -1,11 +1,11 @@
-"""Which drivers Blender evaluates where scripts may not run.
+"""Decides which drivers Blender evaluates where scripts may not run.
 
-Two evaluators handle a driver's expression. A calculator of Blender's own (BLI_expr_pylike_eval) knows numbers,
-variables, arithmetic and some functions. Python evaluates the rest, where scripts may not run only if the compiled
-expression holds nothing but certain operations and names (BPY_driver_secure_bytecode_test_ex of bpy_driver.cc).
-Anything else evaluates to 0.
+Two evaluators handle a driver's expression. Blender's calculator (BLI_expr_pylike_eval) evaluates numbers, variables,
+arithmetic and some functions. Python evaluates all other expressions. Where scripts may not run, it does so only if the
+bytecode contains only allowed operations and names (BPY_driver_secure_bytecode_test_ex in bpy_driver.cc); otherwise the
+result is 0.
 
-Read from the syntax tree and not from bytecode, which differs from Python to Python: a Lambda's is not Blender's.
+This module checks the syntax tree. Bytecode differs between Python versions, and Lambda's version is not Blender's.
 """
 
 import ast
@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-# What the calculator knows; the numbers of arguments that each function takes, None for any.
+# The calculator's names; for each function the numbers of arguments, None for any.
 _CONSTANTS = frozenset({"pi", "frame"})
 _FUNCTIONS: dict[str, tuple[int, ...] | None] = {
     **dict.fromkeys(("radians", "degrees", "abs", "fabs", "floor", "ceil", "trunc", "round", "int"), (1,)),
@@ -44,7 +44,7 @@ _OPERATIONS = (
 def needs_trust(expression: str, variables: AbstractSet[str], *, itself: bool = False) -> bool:
     """Return whether Blender evaluates an expression only where scripts may run.
 
-    An expression that is no Python fails with and without trust, so it needs none.
+    An expression with invalid syntax fails with and without trust, so it needs no trust.
 
     Args:
         variables: the names of the driver's own variables.
@@ -52,19 +52,19 @@ def needs_trust(expression: str, variables: AbstractSet[str], *, itself: bool = 
     """
     try:
         with warnings.catch_warnings():
-            # The parser warns of escapes that it does not know, on standard error.
+            # The parser prints warnings about unknown escapes to standard error.
             warnings.simplefilter("ignore")
             tree = ast.parse(expression, mode="eval")
         return not (_is_simple(tree.body, variables) or _is_restricted(tree, variables, itself=itself))
     except (SyntaxError, ValueError):
         return False
     except (RecursionError, MemoryError):
-        # Nested too deeply for the parser here; Blender's own may take it.
+        # Nested too deeply for this parser; Blender's Python may accept it.
         return True
 
 
 def _is_simple(node: ast.expr, variables: AbstractSet[str]) -> bool:
-    """Return whether Blender's calculator takes it."""
+    """Return whether Blender's calculator accepts it."""
     parts: Sequence[ast.expr]
     match node:
         case ast.Constant(value=value):
@@ -106,7 +106,7 @@ def _is_allowed(node: ast.AST, names: AbstractSet[str]) -> bool:
             starred = any(isinstance(argument, ast.Starred) for argument in arguments)
             return not starred and all(keyword.arg is not None for keyword in keywords)
         case ast.Dict(keys=keys):
-            # {**more} merges; several constant keys are built by an operation of their own.
+            # {**more} and several constant keys compile to operations that Blender does not allow.
             constant = len(keys) > 1 and all(isinstance(key, ast.Constant) for key in keys)
             return None not in keys and not constant
         case ast.Starred():

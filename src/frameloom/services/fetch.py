@@ -22,12 +22,12 @@ STREAMS = 8
 
 @contextmanager
 def partial_file(path: Path) -> Iterator[Path]:
-    """Give a path to write to, in the folder of `path`, so that moving what is there to `path` is one step.
+    """Yield a temporary path in the folder of `path`, from which a file can be moved to `path` atomically.
 
-    What is there at the end goes away. The folder is made where it is missing.
+    A file that is left at the temporary path is deleted at the end. The folder is created if it is missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The process keeps two of them apart.
+    # The process id makes the name unique.
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield partial
@@ -38,7 +38,7 @@ def partial_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a path to write to; what was written there becomes `path` at the end, and nothing on an error."""
+    """Yield a temporary path; move its file to `path` at the end, and delete it on an error."""
     with partial_file(path) as partial:
         yield partial
         partial.replace(path)

@@ -1,4 +1,4 @@
-"""Where a film goes in the scenes bucket: over itself or beside the others, never over anything else."""
+"""Finds the key of a film in the scenes bucket: a film replaces only itself."""
 
 import itertools
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
 from frameloom.services.ports import Store, StoredObject
 
-# Metadata of a film: its identity, by which it is known as the farm's own, and as the same film.
+# Metadata of a film: its identity, which marks it as made by the farm and identifies the same film.
 IDENTITY = "frameloom-film"
-# Requests for the metadata of earlier films at once.
+# How many requests for the metadata of earlier films run at once.
 STREAMS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A film's key, its identity, and the entity tag of its earlier self, None where nothing lies there."""
+    """A film's key, its identity, and the entity tag of the existing film, None if the key has no object."""
 
     key: str
     identity: str
@@ -26,14 +26,14 @@ class Place:
 
 
 def find_place(store: Store, job: Job, frames: FrameRange) -> Place:
-    """Return where a job's film of `frames` goes, as the bucket is now.
+    """Return the place of a job's film of `frames` for the bucket's present contents.
 
-    The same film has the same place. Another one gets a version after all that are there, so the highest is the newest.
+    The same film keeps its place. Another film gets the version after all existing ones, so the highest is the newest.
     """
     stem, bucket, container = keys.video_stem(job.scene.key, job.film), job.scene.bucket, job.video.container
     identity = job.film_identity(frames)
     films: dict[int, str] = {}
-    # A scene that is saved as shot_v002.blend will want that name for its own film.
+    # Leave version 2 to a scene that is called shot_v002.blend: its own film takes that name.
     scenes: set[int] = set()
     for key in _beside(store, bucket, stem):
         if (version := keys.version_of(key, stem, [container])) is not None:

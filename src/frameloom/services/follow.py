@@ -196,8 +196,8 @@ class _Frames:
         return PATIENCE_FOR_FRAMES / rate if rate is not None and self.total - self.done > 1 else 0.0
 
     def _planned(self) -> int | None:
-        """Return how many frames the plan left out because they were in S3; None before there is a plan."""
-        # Scouts are sent only where no frame is in S3; the next plan leaves out those that they rendered.
+        """Return how many frames the plan left out because they were in S3; None before the plan exists."""
+        # A plan has scouts only if S3 has no frame; the next plan then leaves out the frames that they rendered.
         if self._plan(rounds.SCOUTS) is not None:
             return 0
         chunks = self._plan(rounds.FIRST)

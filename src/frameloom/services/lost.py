@@ -65,7 +65,7 @@ def _fail_stray(body: str, error: ValueError, *, store: Store, tokens: Tokens, b
 
 
 def _end(token: str, *, cause: str, tokens: Tokens) -> None:
-    # A token that is still not known after three receives is damaged: a fourth one would be no better.
+    # A token that is unknown after three receives is damaged, so another receive would not help.
     with contextlib.suppress(UnknownToken):
         tokens.fail(token, error=ChunkLost.__name__, cause=cause)
 

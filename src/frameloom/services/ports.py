@@ -55,7 +55,7 @@ class Store(Protocol):
 
 
 class Taken(Exception):
-    """What lies at a key is not what was to be replaced, or something lies there where nothing was to be."""
+    """A conditional write failed: the key has another object than expected, or an unexpected one."""
 
 
 class Parts(Protocol):
@@ -84,13 +84,13 @@ class StreamStore(Store, Protocol):
         metadata: Mapping[str, str] | None = None,
         replaces: str | None = None,
     ) -> AbstractContextManager[Parts]:
-        """Store an object of the parts that the block puts, whole; none of it on any error.
+        """Store the parts that the block puts as one object; on an error, store nothing.
 
         Args:
-            replaces: the entity tag of the one object that it may replace; None where there must be none.
+            replaces: the entity tag of the object that it may replace; None if the key must have no object.
 
         Raises:
-            Taken: at the end, where there is one, or another one.
+            Taken: at the end of the block, if the key has an object that `replaces` does not name.
         """
 
 
@@ -129,7 +129,7 @@ class Executions(Protocol):
 
 
 class UnknownToken(Exception):
-    """Step Functions does not know a task token: it is damaged, or not known yet; no task has ended by that."""
+    """Step Functions does not know a task token: it is damaged or not registered yet. Its task may still run."""
 
 
 class Tokens(Protocol):

@@ -34,9 +34,9 @@ class Settled:
     """What a request comes to on a given scene.
 
     Attributes:
-        name: what to call the scene in messages.
+        name: the scene's name in messages.
         fps: frames per second.
-        pixel_aspect: how wide a pixel is for its height.
+        pixel_aspect: the ratio of a pixel's width to its height.
         references: what the scene refers to outside of itself.
         assets: what of it was found, by its path from the scene's folder; none before it was looked for.
         revision: above 1 for a scene that earlier workers rendered otherwise.
@@ -66,11 +66,11 @@ def settle(request: JobRequest, scene: Path, *, blender: str, device: Device, na
     Args:
         blender: the version that the farm's workers hold.
         device: what they render on where the request names nothing else.
-        name: what to call the scene in messages; its key when None.
+        name: the scene's name in messages; its key when None.
 
     Raises:
-        JobImpossible: the scene cannot be read, is too new, lacks its camera, does not fit the request, or is one
-            that Blender would render otherwise than it says (`scene_checks`).
+        JobImpossible: the scene cannot be read, is too new, lacks its camera, does not fit the request, or needs
+            something that Blender would leave out (`scene_checks`).
     """
     if request.blender not in (None, blender):
         raise InvalidRequest(field="blender", problem=f"this farm renders with {blender}, not with {request.blender}")
@@ -147,7 +147,7 @@ def prepare(
     Args:
         event: the execution's input, in any of its three shapes.
         blender, device: what the farm's workers hold and render on.
-        trusts_scripts: whether a request may have the code in its scene run.
+        trusts_scripts: whether a request may run the code in its scene.
 
     Returns:
         The state, or `{"skipped"}` where the job is started by whoever uploaded its scene.
@@ -164,8 +164,8 @@ def prepare(
     request = parse_request(event, metadata=stored.metadata)
     if request.trust_scripts is True and not trusts_scripts:
         problem = (
-            "this farm runs no code of scenes: start it with `frameloom farm up --trust-scripts`, or deploy it with "
-            "TrustedScripts=allow"
+            "this farm does not run code in scenes: start it with `frameloom farm up --trust-scripts`, or deploy it "
+            "with TrustedScripts=allow"
         )
         raise InvalidRequest(field="trust_scripts", problem=problem)
     with tempfile.TemporaryDirectory() as folder:
@@ -213,9 +213,9 @@ def with_assets(settled: Settled, request: JobRequest, *, store: Store, buckets:
     Raises:
         MissingAssets: some are not there, and the request does not say to render without them.
         SceneUnreadable: a library is none.
-        InvalidRequest: the scene writes files of its own, or opens some that are the worker's, and the request does
-            not trust it; it reads what would be its film; it imports files by paths that are computed; or a library
-            holds what Blender would leave out (`scene_checks`).
+        InvalidRequest: the untrusted scene writes files, or opens files of the worker; it reads a file that its film
+            would replace; it computes the paths of its imports; or a library needs something that Blender would leave
+            out (`scene_checks`).
     """
     found = find_assets(store, buckets.scenes, request.file, settled.references)
     found.check(file=settled.name, trusted=request.trust_scripts is True)
@@ -224,7 +224,7 @@ def with_assets(settled: Settled, request: JobRequest, *, store: Store, buckets:
         check_spaces(found.spaces, file=settled.name, blender=settled.settings.blender or "")
     film = keys.video_key(request.file, request.video.container, name=request.film)
     if request.output != "frames" and film in found.named:
-        problem = f"the film would replace {film!r}, which the scene reads: give the film another name"
+        problem = f"the film would replace {film!r}, which the scene reads: choose another name for the film"
         raise InvalidRequest(field="film", problem=problem)
     if found.missing and request.missing_assets == "fail":
         raise MissingAssets(file=settled.name, assets=listed(found.missing))

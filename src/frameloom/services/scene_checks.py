@@ -1,7 +1,7 @@
-"""What a farm refuses to render, since Blender would render something else and not say so.
+"""Refuses scenes that Blender would silently render differently.
 
-Each of these ends without an error in Blender: code that may not run is skipped, an engine that is not there becomes
-EEVEE, a name of colour management that is not there becomes a default.
+Blender reports none of these as an error: it skips code that may not run, renders with EEVEE instead of an engine that
+it lacks, and uses a default instead of a colour management name that it lacks.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,34 +12,34 @@ from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import SCRIPTS_WAYS_OUT, Engine
 from frameloom.services.assets import listed
 
-# EEVEE's identifier changed when it was rewritten (4.2) and back again (5.0): Blender maps the one to the other.
+# EEVEE's identifier changed with its rewrite (4.2) and back again (5.0); Blender maps one to the other.
 ENGINES = frozenset({"CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH"})
 # Blender has turned these into EEVEE since 2.80 (versioning_280.cc); files of 2.4 name none.
 _INTERNAL = frozenset({"", "BLENDER_RENDER"})
 
 
 def check_engine(entry: SceneEntry, engine: Engine | None, *, blender: str) -> None:
-    """Refuse a scene whose engine the workers lack, where the request names no other.
+    """Refuse a scene whose engine the workers lack, unless the request names another.
 
     Raises:
-        InvalidRequest: naming the engine, and the way out.
+        InvalidRequest: the workers lack it; the message names the engine and the option.
     """
     if engine is not None or entry.engine in ENGINES:
         return
     if entry.engine in _INTERNAL:
-        was = f"scene {entry.name!r} is made for Blender Internal, which ended with Blender 2.79; Blender {blender} "
+        was = f"scene {entry.name!r} uses Blender Internal, which was removed after Blender 2.79; Blender {blender} "
         was += "would render it with EEVEE"
     else:
-        was = f"scene {entry.name!r} renders with {entry.engine!r}, which the Blender {blender} of the workers lacks"
-    problem = f"{was}: name the engine that is to render it, CYCLES, EEVEE or WORKBENCH (`--engine`)"
+        was = f"scene {entry.name!r} uses the engine {entry.engine!r}, which the workers' Blender {blender} lacks"
+    problem = f"{was}: choose an engine with `--engine`: CYCLES, EEVEE or WORKBENCH"
     raise InvalidRequest(field="engine", problem=problem)
 
 
 def check_colours(facts: SceneFacts, entry: SceneEntry, *, blender: str) -> None:
-    """Refuse a scene that names what Blender's own colour configuration lacks.
+    """Refuse a scene with colour management names that Blender's own configuration lacks.
 
     Raises:
-        InvalidRequest: naming it.
+        InvalidRequest: it has such names; the message lists them.
     """
     lacking = missing(
         entry.colours,
@@ -55,7 +55,7 @@ def check_spaces(spaces: Iterable[ColourSpace], *, file: str, blender: str) -> N
     """Refuse libraries whose images name a colour space that Blender's own configuration lacks.
 
     Raises:
-        InvalidRequest: naming it.
+        InvalidRequest: they do; the message lists the names.
     """
     _refuse_colours(list(missing(Colours(), spaces, blender=blender, saved_by=(0, 0))), file=file, blender=blender)
 
@@ -64,22 +64,22 @@ def _refuse_colours(lacking: Sequence[str], *, file: str, blender: str) -> None:
     if not lacking:
         return
     problem = (
-        f"the colour configuration of Blender {blender} lacks what {file!r} asks for: {listed(lacking)}. No other "
-        f"configuration can be rendered with: choose names that it has, such as the views {listed(views(blender))}"
+        f"{file!r} uses names that the colour configuration of Blender {blender} lacks: {listed(lacking)}. Farms do "
+        f"not support other configurations: choose names that it has, such as the views {listed(views(blender))}"
     )
     raise InvalidRequest(field="file", problem=problem)
 
 
 def check_scripts(scripts: Sequence[str], *, trust: bool | None, file: str) -> None:
-    """Refuse a scene with code that changes its pictures, where the request does not say whether it runs.
+    """Refuse a scene with code that changes its pictures, unless the request has `trust_scripts`.
 
     Raises:
-        InvalidRequest: naming the code, and both ways out.
+        InvalidRequest: it is refused; the message names the code and both options.
     """
     if scripts and trust is None:
         raise InvalidRequest(field="trust_scripts", problem=scripts_problem(scripts, file=file))
 
 
 def scripts_problem(scripts: Sequence[str], *, file: str) -> str:
-    """Return what is wrong with a scene that holds code, and both ways out."""
-    return f"{file!r} holds Python, which runs only where the job trusts it: {listed(scripts)}; {SCRIPTS_WAYS_OUT}"
+    """Return the message for a scene that holds code, with both options."""
+    return f"{file!r} holds Python, which only runs if the job trusts it: {listed(scripts)}; {SCRIPTS_WAYS_OUT}"

@@ -1,4 +1,4 @@
-"""The names of colour management in a .blend file, read from its condensed copy."""
+"""The colour management names in a .blend file, read from its condensed copy."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 # IMA_SRC_VIEWER of DNA_image_types.h: the renderer's own images.
 _VIEWER = 5
-# R_IMF_COLOR_MANAGEMENT_OVERRIDE of DNA_scene_types.h: what is written has colour management of its own.
+# R_IMF_COLOR_MANAGEMENT_OVERRIDE of DNA_scene_types.h: the output has its own colour management.
 _OVERRIDE = 1
-# What names colour spaces, beside images and clips: the data of strips, and the nodes that convert.
+# Structs that name colour spaces, besides images and clips: the data of strips, and nodes that convert.
 _PARTS = {
     b"Strip": ("a strip", ((b"colorspace_settings", b"name"),)),
     b"NodeConvertColorSpace": ("a node that converts colour spaces", (b"from_color_space", b"to_color_space")),
@@ -20,7 +20,7 @@ _PARTS = {
 
 
 def colours(scene: "BlendFileBlock") -> Colours:
-    """Return what a scene is shown and written with; files of before 2.64 have no such settings."""
+    """Return the colour management of a scene's output; files before 2.64 have no such settings."""
     output = (b"r", b"im_format")
     if scene.get((*output, b"color_management"), default=0) == _OVERRIDE:
         return _colours(scene, output)

@@ -1,6 +1,6 @@
 """The import nodes of a scene's Geometry Nodes, and the constant paths that reach them, read from its condensed copy.
 
-Lists of a damaged file may bite their own tail, or each other's: one ends at a block that any of them has met.
+Lists in a damaged file may form cycles or share blocks, so each list ends at a block that was read before.
 """
 
 from collections import defaultdict
@@ -19,14 +19,14 @@ _TEXT = 0
 
 
 def import_references(blend: "BlendFile") -> Iterator[Reference]:
-    """Yield what import nodes refer to; one whose path is no constant is told with its place and without a path."""
+    """Yield the references of import nodes; for a node without a constant path, its place and an empty path."""
     reader = _Nodes(blend)
     for found in imports(list(reader.trees()), list(reader.uses())):
         yield from _references(found)
 
 
 def linked_groups(blend: "BlendFile") -> dict[int, tuple[str, ...]]:
-    """Return the node groups that a file links, by the address of each library from which it links anything."""
+    """Return the node groups that a file links, keyed by the address of their library."""
     groups: dict[int, list[str]] = defaultdict(list)
     for placeholder in blend.find_blocks_from_code(b"ID"):
         name = placeholder.get(b"name")
@@ -115,7 +115,7 @@ class _Nodes:
         return self._text(member.get((b"data", b"pointer")))
 
     def _text(self, address: int) -> bytes | None:
-        """Return a text that stands in a block of its own; no address is an empty text, and one unknown is None."""
+        """Return the text in the block at an address; empty for address 0, None if the block is unknown."""
         if not address:
             return b""
         block = self._blocks.get(address)

@@ -42,7 +42,7 @@ _FORMATS = {
 # R_IMF_EXR_CODEC_*, from 0: what render.image_settings.exr_codec calls them.
 _EXR_CODECS = ("NONE", "PXR24", "ZIP", "PIZ", "RLE", "ZIPS", "B44", "B44A", "DWAA", "DWAB")
 
-# The largest number in a pixel aspect that Blender writes into a film.
+# The largest numerator or denominator of the pixel aspect that Blender writes into a film.
 _MOST_ASPECT = 255
 
 
@@ -66,7 +66,7 @@ def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """What a .blend file holds for the scenes that link from it; as `SceneFacts` has it."""
+    """What a .blend file holds for the scenes that link from it, as in `SceneFacts`."""
 
     references: tuple[Reference, ...] = ()
     scripts: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ def check_version(facts: SceneFacts, *, supported: str, file: str) -> None:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Opened:
-    """Stands for the path of an open file that has none: the reader opens it, and names it in its messages."""
+    """Stands for the path of an open file without a path; the reader opens it and names it in messages."""
 
     name: str
     file: IO[bytes]
@@ -142,7 +142,7 @@ def _facts(condensed: IO[bytes], file: str, header: Header, read: Callable[["Ble
     # Imported here: a Lambda's other handlers share this package and never read a scene.
     from blender_asset_tracer.blendfile import BlendFile  # noqa: PLC0415
 
-    # It warns of damage on stderr, which the caller learns from the exception.
+    # It prints warnings about damage to stderr; the caller gets the exception instead.
     logging.getLogger("blender_asset_tracer").setLevel(logging.CRITICAL)
     try:
         with BlendFile(cast("Path", _Opened(file, condensed))) as blend:
@@ -206,7 +206,7 @@ def _crop(setting: Any) -> tuple[float, float, float, float]:
 
 
 def _pixel_aspect(across: float, down: float) -> Fraction:
-    """Return how wide a pixel is for its height, as Blender writes it into a film: in numbers up to 255.
+    """Return the ratio of a pixel's width to its height as Blender writes it into a film, in numbers up to 255.
 
     Source: writeffmpeg.cc of Blender calls libav's av_d2q(xasp / yasp, 255).
     """

@@ -46,7 +46,7 @@ def _references(block: "BlendFileBlock", groups: dict[int, tuple[str, ...]]) -> 
         return
     if block.code == b"CA":
         if block.get(b"type") == _CUSTOM and block.get(b"custom_mode") == _CUSTOM_EXTERNAL:
-            # It is code, which only a job that trusts the scene runs.
+            # The camera is code, which runs only if the job trusts the scene.
             yield from _at(block.get(b"custom_filepath"), required=False)
         return
     # Blender calls it filepath everywhere, but keeps in most files the name that it had in the first one.
@@ -59,7 +59,7 @@ def _references(block: "BlendFileBlock", groups: dict[int, tuple[str, ...]]) -> 
             for view in _views(block):
                 yield from _at(view, spread, unguarded=True)
     elif block.code == b"LI":
-        # What a file packs of a library needs nothing of it.
+        # Packed data of a library needs no file.
         if not block.get(b"archive_parent_library", default=0) and (groups.get(block.addr_old) is not None):
             yield from _at(path, library=True, groups=groups[block.addr_old])
     else:
@@ -73,7 +73,7 @@ def _at(path: bytes, spread: Spread = "file", **also: Any) -> Iterator[Reference
 
 
 def _views(image: "BlendFileBlock") -> list[bytes]:
-    """Return the paths of a stereo image's views, as Blender tells one: by several views, or one that has a name."""
+    """Return the paths of a stereo image's views: Blender has several views for it, or one with a name."""
     views, seen = [], set()
     address = image.get((b"views", b"first"), default=0)
     while address not in seen and (view := image.bfile.block_from_addr.get(address)) is not None:

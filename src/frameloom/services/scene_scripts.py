@@ -1,6 +1,6 @@
-"""The Python in a .blend file that changes its pictures where it runs, read from the file's condensed copy.
+"""The Python in a .blend file that can change its pictures, read from the file's condensed copy.
 
-Where scripts may not run Blender skips it, evaluates a driver to 0, and renders on.
+Where scripts may not run, Blender skips it, evaluates drivers to 0, and continues to render.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from frameloom.services.driver_expressions import needs_trust
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
 
-# Nobody reads more of them; a rig may have thousands.
+# The limit for a message; a rig may have thousands.
 _MOST = 1000
 # Of DNA_anim_types.h: DRIVER_TYPE_PYTHON, DRIVER_FLAG_USE_SELF, FCURVE_MUTED.
 _PYTHON, _USE_SELF, _MUTED = 1, 1 << 5, 1 << 4
@@ -22,7 +22,7 @@ _REGISTERED = 1 << 4
 # R_EDGE_FRS of DNA_scene_types.h; FREESTYLE_CONTROL_SCRIPT_MODE of
 # DNA_freestyle_types.h.
 _FREESTYLE, _SCRIPT_MODE = 1 << 25, 1
-# What Blender calls a kind of data-block, by the two letters that its name begins with.
+# Blender's names for kinds of data-blocks, keyed by the two-letter prefix of the data-block's name.
 _KINDS = {
     "AR": "armature", "CA": "camera", "CU": "curve", "CV": "hair curves", "GD": "grease pencil",
     "GP": "grease pencil", "GR": "collection", "IM": "image", "KE": "shape keys", "LA": "light", "LP": "light probe",
@@ -40,7 +40,7 @@ class _Driver:
 
 
 def scripts(blend: "BlendFile") -> tuple[str, ...]:
-    """Return what needs trust, each in words and once: drivers, texts that run on opening, Freestyle's styles."""
+    """Return descriptions of the code that needs trust: drivers, texts that run on opening, Freestyle styles."""
     found = chain(_texts(blend), _styles(blend), _drivers(blend))
     return tuple(islice(dict.fromkeys(found), _MOST))
 
@@ -63,7 +63,7 @@ def _styles(blend: "BlendFile") -> Iterator[str]:
         elif struct == b"FreestyleModuleConfig" and by_script and block.get(b"is_displayed"):
             text = blend.block_from_addr.get(block.get(b"script"))
             if text is not None:
-                yield f"style of Freestyle {_id_name(text)[1]!r}"
+                yield f"Freestyle style {_id_name(text)[1]!r}"
 
 
 def _drivers(blend: "BlendFile") -> Iterator[str]:
@@ -81,7 +81,7 @@ def _drivers(blend: "BlendFile") -> Iterator[str]:
 
 
 def _found(blend: "BlendFile") -> list[_Driver]:
-    """Return all drivers. Each follows the data-block that has it, and its variables follow it."""
+    """Return all drivers. The file stores each after its data-block, and its variables after it."""
     owner: BlendFileBlock | None = None
     found: list[_Driver] = []
     for block in blend.blocks:
@@ -106,7 +106,7 @@ def _place(blend: "BlendFile", owner: "BlendFileBlock | None", curve: "BlendFile
 
 
 def _id_name(block: "BlendFileBlock") -> tuple[str, str]:
-    # A placeholder of what lives in another file is nothing but its name.
+    # A placeholder for data in another file has only a name.
     name = _text(block.get(b"name" if block.code == b"ID" else (b"id", b"name")))
     return name[:2], name[2:]
 

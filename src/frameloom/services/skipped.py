@@ -1,4 +1,4 @@
-"""Executions that are no job: an upload's event starts one, and PrepareJob finds that the uploader starts the job."""
+"""Recognizes executions without a job: an upload's event starts one although the uploader starts the job itself."""
 
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.request import START, START_NO, is_upload, parse_request
@@ -7,10 +7,10 @@ from frameloom.services.ports import Buckets, Execution, Executions, Store
 
 
 def is_skipped(listed: Execution, *, executions: Executions, store: Store, buckets: Buckets) -> bool:
-    """Return whether an execution without a manifest ended as skipped, or will."""
+    """Return whether an execution without a manifest has ended as skipped, or will end as skipped."""
     if listed.status in (JobStatus.FAILED, JobStatus.CANCELED):
         return False
-    # A list leaves out what went in and came out.
+    # ListExecutions returns neither input nor output.
     execution = executions.describe(listed.job_id)
     if execution is None:
         return False

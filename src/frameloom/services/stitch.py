@@ -18,15 +18,15 @@ from frameloom.services.verify import plan_segments
 
 # Requests at once, and segments that are opened while one is copied: short ones take no longer than their bytes.
 FETCHERS, SEGMENTS_AHEAD = 8, 4
-# How often another job may be quicker to take the name that was free.
+# How many times another job may take the free name first.
 TRIES = 10
 
 
 def stitch(job_id: str, *, store: StreamStore, buckets: Buckets) -> dict[str, Any]:
     """Join the job's segments by stream copy into the film beside its scene; return where it is.
 
-    The film is there whole or not at all, and replaces nothing but itself. Run twice, even at once, it leaves the same
-    film.
+    The film is stored whole or not at all, and replaces only itself. Running this twice, even at once, results in the
+    same film.
 
     Raises:
         EncodeFailed: a segment is not there or not whole, or they don't hold the film's frames.
@@ -38,7 +38,7 @@ def stitch(job_id: str, *, store: StreamStore, buckets: Buckets) -> dict[str, An
         try:
             size = _join(job, len(frames), place, store=store, buckets=buckets)
         except Taken:
-            # Another job or another user has written to this key in the meantime.
+            # Another job or user has written to this key meanwhile.
             continue
         stitched = {"bucket": buckets.scenes, "key": place.key, "frames": len(frames), "bytes": size}
         documents.write_stitched(store, buckets, job_id, stitched)
@@ -47,7 +47,7 @@ def stitch(job_id: str, *, store: StreamStore, buckets: Buckets) -> dict[str, An
 
 
 def _join(job: Job, frames: int, place: Place, *, store: StreamStore, buckets: Buckets) -> int:
-    """Put the film at its place and return its size in bytes; raises Taken where that is another's by now."""
+    """Store the film at its place and return its size in bytes; raise Taken if another writer took the place."""
     container = job.video.container
     room = video.index_room(frames)
     with ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch") as pool:

@@ -21,12 +21,12 @@ STREAMS = 8
 
 
 def upload_assets(places: Mapping[str, Path], *, store: Store, bucket: str, tell: Callable[[str], None]) -> int:
-    """Upload what a scene refers to, from its places on this disk, by key; return how many files went up.
+    """Upload the files that a scene refers to, from `places` on this disk by key; return how many were uploaded.
 
-    What is there with the same content stays, so a run that was broken off goes on where it was.
+    Files that exist in the bucket with the same content are skipped, so an interrupted run can be repeated.
 
     Args:
-        tell: is given a sentence about how far it is.
+        tell: receives a progress message.
     """
     with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="upload") as pool:
         uploads = [pool.submit(_upload, path, key, store, bucket) for key, path in places.items()]
@@ -34,7 +34,7 @@ def upload_assets(places: Mapping[str, Path], *, store: Store, bucket: str, tell
             uploaded = 0
             for done, upload in enumerate(as_completed(uploads), start=1):
                 uploaded += upload.result()
-                tell(f"Uploading what the scene refers to: {done:,} of {counted(len(uploads), 'file')}")
+                tell(f"Uploading the scene's assets: {done:,} of {counted(len(uploads), 'file')}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -42,15 +42,15 @@ def upload_assets(places: Mapping[str, Path], *, store: Store, bucket: str, tell
 
 
 def find_places(scene: Path, file: str, references: Iterable[Reference]) -> dict[str, Path]:
-    """Return what a scene refers to and its libraries in turn, by the key that each has beside the scene's.
+    """Return the files that a scene and its libraries refer to, by their keys beside the scene's key.
 
-    What is not on this disk is passed over: it may be in the bucket.
+    Files that are missing on this disk are left out, since the bucket may have them.
 
     Args:
-        file: the key that the scene has in the bucket, or will have.
+        file: the scene's present or future key in the bucket.
 
     Raises:
-        InvalidRequest: a file lies where the bucket has no place, beside that key.
+        InvalidRequest: a file's path has no key beside that key.
         SceneUnreadable: a library is none.
     """
     disk = Disk.of(scene)

@@ -25,7 +25,7 @@ NAMED_FRAMES = 200
 def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets, at_once: int = AT_ONCE) -> dict[str, Any]:
     """Return the next state, the next round's number, how many frames are missing, and of a film where its list is.
 
-    The list names the film's segments, of which `at_once` are encoded at a time.
+    The list names the film's segments; `at_once` of them are encoded in parallel.
 
     Raises:
         FramesMissing: the rounds are used up and the job does not allow holes, or its scouts came to nothing.

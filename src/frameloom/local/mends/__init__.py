@@ -26,7 +26,7 @@ def apply(functions: LambdaHost, *, secret: str, cache: Path | None = None) -> N
 
     Args:
         functions: what its Lambda functions run on.
-        secret: what the calls of its state machines are signed with.
+        secret: signs the calls of its state machines.
         cache: a folder for what the next process would otherwise work out again.
     """
     if cache is not None:

@@ -27,7 +27,7 @@ def apply() -> None:
 def _reaches_more_targets(original: Any) -> Any:
     """Fact: a rule raises NotImplementedError for a target that is a state machine or a function.
 
-    A rule that is disabled still reaches its targets. One with a schedule alone reaches them with every event.
+    A disabled rule still invokes its targets. A rule with only a schedule invokes them for every event.
     """
 
     def send_to_targets(self: Any, event: Any, transform_input: bool = True) -> None:  # noqa: FBT001, FBT002

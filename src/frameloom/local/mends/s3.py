@@ -96,9 +96,9 @@ _conditional = threading.Lock()
 
 
 def _keeps_its_condition(original: Any) -> Any:
-    """Fact: of two writes that want no object there both may find none, since the look and the write are two steps.
+    """Fact: two writes with `If-None-Match: *` may both succeed, since moto's check and its write are not atomic.
 
-    The end of an upload in parts does not ask for `If-Match` at all.
+    CompleteMultipartUpload ignores `If-Match`.
     """
 
     def respond(self: Any, *args: Any, **kwargs: Any) -> Any:

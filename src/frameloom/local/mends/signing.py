@@ -1,4 +1,4 @@
-"""The calls of state machines, signed with the farm's key."""
+"""Signs the calls of state machines with the farm's key."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +9,7 @@ from frameloom.local.mends.patch import replace
 
 
 def apply(secret: str) -> None:
-    """Have what state machines call be called with a secret."""
+    """Sign the calls of state machines with a secret."""
     replace(boto_client, "boto3", lambda original: _signs_with(original, secret))
 
 

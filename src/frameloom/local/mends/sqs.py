@@ -8,7 +8,7 @@ from moto.sqs import models
 
 from frameloom.local.mends.patch import replace
 
-# Whether polls are answered without waiting from now on.
+# Set once polls no longer wait for messages.
 _ending = threading.Event()
 
 
@@ -19,9 +19,9 @@ def apply() -> None:
 
 
 def end_polls() -> None:
-    """Answer every poll with what there is, those that wait among them: who polls is about to be told to go.
+    """Answer every poll at once, also those in progress.
 
-    A worker lets its last poll end, since it may bring a message, and AWS takes up to 20 s for that.
+    A worker that receives SIGTERM waits for its last poll, which takes up to 20 s, since it may return a message.
     """
     _ending.set()
     for regions in list(models.sqs_backends.values()):
@@ -56,7 +56,7 @@ def _hands_out_once(original: Any) -> Any:
             if found or left <= 0 or _ending.is_set():
                 return found
             with queue._messages_lock:
-                # A message that becomes visible wakes nobody, hence the second.
+                # A message that becomes visible does not wake the poll, so check again each second.
                 queue._messages_lock.wait_for(lambda: queue.messages or _ending.is_set(), timeout=min(1, left))
 
     return receive_message

@@ -104,7 +104,7 @@ class _Segment:
         stream.pix_fmt = pixel_format(self._options)
         stream.codec_context.time_base = 1 / self._options.fps
         if self._options.pixel_aspect != 1:
-            # Square pixels go without saying.
+            # Square pixels are the default.
             stream.codec_context.sample_aspect_ratio = self._options.pixel_aspect
         stream.color_primaries = ColorPrimaries.BT709
         stream.color_trc = ColorTrc.BT709

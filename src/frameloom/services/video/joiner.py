@@ -107,7 +107,7 @@ class _Film:
             self._stream = self._container.add_stream_from_template(source, opaque=True)
             self._stream.codec_context.codec_tag = source.codec_context.codec_tag
             if aspect is not None:
-                # AV1's and ProRes' pictures don't say it: it stands in the segment's container alone.
+                # AV1 and ProRes frames lack it: only the segment's container has it.
                 self._stream.codec_context.sample_aspect_ratio = aspect
             self._kind = kind
         if kind != self._kind:

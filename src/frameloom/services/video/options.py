@@ -26,7 +26,7 @@ LOOKAHEAD_4K = 8
 class VideoOptions:
     """A film: `fps` frames per second, `size` (width, height) in pixels of each image, which are in Blender's `format`.
 
-    `pixel_aspect` is how wide each pixel is shown for its height.
+    `pixel_aspect` is the ratio of a pixel's displayed width to its height.
     `quality` is the codec's constant rate factor, 0 to 51 (worst), None for one that can hardly be told from the
     frames; 0 is lossless with h264, none of av1's, and prores has no such factor. `alpha` says that images have it.
     """

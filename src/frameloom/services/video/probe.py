@@ -12,7 +12,7 @@ from frameloom.services.video.files import is_whole, open_video
 class VideoFacts:
     """An mp4 or mov: `frames` that really decode, `size` (width, height) in pixels, `duration` in seconds.
 
-    `pixel_aspect` is how wide a pixel is shown for its height.
+    `pixel_aspect` is the ratio of a pixel's displayed width to its height.
     """
 
     frames: int
