@@ -105,9 +105,13 @@ def prepare() -> None:
 
 def _confine(folder: _Folder, file: str) -> None:
     for library in bpy.data.libraries:
-        if not folder.holds(library.filepath, library.parent) and is_linked(library):
+        if folder.holds(library.filepath, library.parent):
+            continue
+        if is_linked(library):
             problem = f"{file!r} links {library.filepath!r}, which lies outside of the scene's bucket"
             raise InvalidRequest(field="file", problem=problem)
+        # Simulations in a packed library have their caches beside its path.
+        library.filepath = folder.nowhere(library.filepath)
     _confine_imports(folder, file)
     if any(modifier.type == "NODES" and modifier.bakes for one in bpy.data.objects for modifier in one.modifiers):
         check_bakes(folder.root, file=file)

@@ -89,9 +89,18 @@ bpy.ops.object.geometry_node_bake_single(
 BAKED = """
 modifier.bake_directory = "//bake"
 """
+# Only a saved file may have it on disk.
 CACHE = """
+bpy.ops.wm.save_as_mainfile(filepath=path)
 cache = bpy.data.objects["Cube"].modifiers.new("cloth", "CLOTH").point_cache
 cache.use_disk_cache, cache.name = True, "NAME"
+"""
+PACKED_LIBRARY = """
+bpy.ops.wm.save_as_mainfile(filepath=path)
+with bpy.data.libraries.load({library!r}, link=True, relative=True) as (_, wanted):
+    wanted.objects = ["Cube"]
+scene.collection.objects.link(wanted.objects[0])
+bpy.ops.file.pack_libraries()
 """
 
 
@@ -177,3 +186,14 @@ def test_a_view_writes_no_frame_out_of_the_folder(blender: Blender, job: Path) -
     with pytest.raises(RenderCrashed):
         blender.render(2, scene.with_suffix(".png"))
     assert {path.stem for path in (job.parent / "host").iterdir()} == {"secret"}
+
+
+def test_a_packed_library_s_simulation_has_its_cache_in_the_folder(blender: Blender, job: Path) -> None:
+    library = make_scene(job.parent / "host" / "set.blend", also=CACHE.replace('"NAME"', '""'))
+    scene = make_scene(job / "shot.blend", also=PACKED_LIBRARY.format(library=str(library)))
+    for trusted in (False, True):
+        blender.open(scene, RenderSettings(trust_scripts=trusted), name="shot.blend", complete=False)
+        for frame in (1, 2, 3):
+            blender.render(frame, scene.with_suffix(".png"), run=range(1, 4))
+        outside = {path for path in job.parent.rglob("*.bphys") if not path.is_relative_to(job)}
+        assert bool(outside) is trusted
