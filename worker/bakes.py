@@ -12,6 +12,8 @@ from typing import Any
 from frameloom.model.errors import InvalidRequest
 
 _SEPARATORS = re.compile(r"[/\\]")
+# A message that holds more would not fit into the error of an execution.
+_LONGEST_NAME = 120
 _OF_SLICES = frozenset({"start", "size"})
 
 
@@ -35,4 +37,4 @@ def _check(pairs: list[tuple[str, Any]]) -> None:
     if _OF_SLICES.intersection(key for key, _ in pairs):
         for key, value in pairs:
             if key == "name" and _SEPARATORS.search(str(value)):
-                raise ValueError(f"its data is in {value!r}, outside of its folder")
+                raise ValueError(f"its data is in {str(value)[:_LONGEST_NAME]!r}, outside of its folder")
