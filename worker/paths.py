@@ -8,6 +8,7 @@ of its data, identifies the paths (`model/blender_paths.py`).
 
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,11 +21,17 @@ import bpy
 from frameloom.model.blender_paths import BUILTIN_FONT, CONFINED, PATHS, PathUse
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.import_nodes import IMPORT, Import, Node, Tree, Use, imports
+from worker.bakes import check_bakes
 from worker.missing import is_linked
 
-# A folder in the scene's folder that does not exist.
-_NOWHERE = ".outside"
+# A folder in the scene's folder that does not exist. Its name is random, so that no scene can bring a file there.
+_NOWHERE = f".outside-{secrets.token_hex(8)}"
 _TREE = "GEOMETRY"
+# FILE_MAX of BLI_path_utils.hh, in bytes.
+_LONGEST_PATH = 1024
+# FFmpeg opens these as films, and the files that they name, wherever those are. Blender offers none of them.
+_PLAYLISTS = (".m3u8", ".m3u", ".hls")
+_SEPARATORS = re.compile(r"[/\\]")
 # Structs that are not part of a scene, or lead back to nodes that are visited anyway.
 _BESIDE = frozenset({"Depsgraph", "NodeLink", "NodeSocket", "Screen", "WindowManager"})
 # Operators, panels, menus and lists.
@@ -33,21 +40,27 @@ _OF_WINDOW = re.compile(r"_(?:OT|PT|MT|UL|HT)_")
 
 class _Folder:
     def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
+        self.root = root.resolve()
         self.replaced: dict[str, str] = {}
 
     def holds(self, path: str, library: bpy.types.Library | None) -> bool:
-        """Return whether a path leads into the folder after all links in it are resolved."""
+        """Return whether Blender opens a path in this folder, after all symlinks in it are resolved."""
         if not path:
             return True
         try:
-            return Path(bpy.path.abspath(path, library=library)).resolve().is_relative_to(self._root)
+            absolute = bpy.path.abspath(path, library=library)
+            if len(os.fsencode(absolute)) >= _LONGEST_PATH or absolute.lower().endswith(_PLAYLISTS):
+                return False
+            # Blender turns backslashes into slashes.
+            return all(
+                Path(each).resolve().is_relative_to(self.root) for each in (absolute, absolute.replace("\\", "/"))
+            )
         except (OSError, RuntimeError, ValueError):
             return False
 
     def nowhere(self, path: str) -> str:
         """Return a path with the same name in the folder at which no file exists."""
-        instead = str(self._root / _NOWHERE / (os.path.basename(path.replace("\\", "/")) or "folder"))  # noqa: PTH119
+        instead = str(self.root / _NOWHERE / (os.path.basename(path.replace("\\", "/")) or "folder"))  # noqa: PTH119
         self.replaced[instead] = path
         return instead
 
@@ -92,11 +105,21 @@ def prepare() -> None:
 
 def _confine(folder: _Folder, file: str) -> None:
     for library in bpy.data.libraries:
-        if not folder.holds(library.filepath, library.parent) and is_linked(library):
+        if folder.holds(library.filepath, library.parent):
+            continue
+        if is_linked(library):
             problem = f"{file!r} links {library.filepath!r}, which lies outside the scene's bucket"
             raise InvalidRequest(field="file", problem=problem)
+        # Simulations in a packed library have their caches beside its path.
+        library.filepath = folder.nowhere(library.filepath)
     _confine_imports(folder, file)
-    _Walk(folder).run()
+    if any(modifier.type == "NODES" and modifier.bakes for one in bpy.data.objects for modifier in one.modifiers):
+        check_bakes(folder.root, file=file)
+    for scene in bpy.data.scenes:
+        for view in scene.render.views:
+            # Part of a file's name for each eye: of what is read, and of the frames.
+            view.file_suffix = _SEPARATORS.sub("_", view.file_suffix)
+    _Walk(folder, file).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +134,17 @@ def _confine_imports(folder: _Folder, file: str) -> None:
     trees = {tree.as_pointer(): tree for tree in bpy.data.node_groups if tree.type == _TREE}
     if not any(node.bl_idname.startswith(IMPORT) for tree in trees.values() for node in tree.nodes):
         return
+    for tree in trees.values():
+        # An animation could make one count again.
+        while muted := next((link for link in tree.links if link.is_muted), None):
+            tree.links.remove(muted)
     found: Iterable[Import[_Slot]] = imports([_tree(key, tree) for key, tree in trees.items()], list(_uses()))
     for one in found:
         if one.computed:
             problem = f"{file!r} imports a file by a path that is not a constant: {one.where}"
             raise InvalidRequest(field="file", problem=problem)
         library = trees[int(str(one.tree.key))].library
-        for slot in one.slots:
+        for slot in (*one.slots, *one.covered):
             if not folder.holds(slot.text, library):
                 # With an empty path the node imports nothing, as with a missing file.
                 slot.put("")
@@ -133,7 +160,6 @@ def _tree(key: int, tree: Any) -> Tree[_Slot]:
             link.to_socket.identifier,
         )
         for link in tree.links
-        if not link.is_muted
     ]
     return Tree(key=key, name=tree.name, nodes=list(nodes.values()), links=links)
 
@@ -171,8 +197,8 @@ def _inputs(modifier: Any) -> Iterator[tuple[str, _Slot]]:
 class _Walk:
     """A walk over all data of a scene that leads to a path."""
 
-    def __init__(self, folder: _Folder) -> None:
-        self._folder = folder
+    def __init__(self, folder: _Folder, file: str) -> None:
+        self._folder, self._file = folder, file
         self._seen: set[tuple[str, int]] = set()
         self._members: dict[str, tuple[list[str], list[str]]] = {}
 
@@ -200,19 +226,21 @@ class _Walk:
                 pending += [value] if isinstance(value, bpy.types.bpy_struct) else value
 
     def _confine(self, item: Any, name: str) -> None:
+        if isinstance(item, bpy.types.PointCache | bpy.types.PointCacheItem) and _SEPARATORS.search(item.name):
+            # Blender makes file names of it, and lets nobody type these: the file was changed by other means.
+            raise InvalidRequest(field="file", problem=f"{self._file!r} has a cache of a false name, {item.name!r}")
         path, library = getattr(item, name), item.id_data.library
         if isinstance(item, bpy.types.ImageStrip):
             for element in item.elements:
-                if not self._folder.holds(os.path.join(path, element.filename), library):  # noqa: PTH118
+                if not self._folder.holds(f"{path}/{element.filename}", library):
                     element.filename = _NOWHERE
-        if path == BUILTIN_FONT or self._folder.holds(path, library):
-            return
-        instead = self._folder.nowhere(path)
-        if isinstance(item, bpy.types.Image) and item.packed_files:
-            # A reload would look for the file.
-            item.filepath_raw = instead
-        else:
-            setattr(item, name, instead)
+        packed = isinstance(item, bpy.types.Image) and item.packed_files
+        if path != BUILTIN_FONT and not self._folder.holds(path, library):
+            # A reload of a packed image would look for the file.
+            setattr(item, "filepath_raw" if packed else name, self._folder.nowhere(path))
+        if isinstance(item, bpy.types.Image) and item.is_multiview and not packed:
+            # The file holds a path for each view. This makes Blender derive them again from the image's own path.
+            item.views_format = item.views_format
 
     def _members_of(self, kind: Any) -> tuple[list[str], list[str]]:
         """Return a struct's paths to confine, and its members that lead to more."""

@@ -130,29 +130,41 @@ def _set_device(scene: bpy.types.Scene, device: Device) -> None:
 
 
 def _refuse_cameras() -> None:
-    """Refuse cameras in Open Shading Language: Cycles runs their code even where shaders in it are switched off."""
+    """Refuse cameras in Open Shading Language: Cycles runs their code even where shaders in it are switched off.
+
+    The other cameras lose the code that they do not use: an animation could change their type after this.
+    """
     for camera in bpy.data.cameras:
         if camera.type == "CUSTOM":
             problem = (
                 f"the scene has a camera in Open Shading Language, {camera.name!r}: trust the scene, or change its type"
             )
             raise InvalidRequest(field="trust_scripts", problem=problem)
+        if hasattr(camera, "custom_shader"):
+            camera.custom_shader = None
+            for name in ("custom_filepath", "custom_bytecode", "custom_bytecode_hash"):
+                setattr(camera, name, "")
 
 
 def _refuse_shaders() -> None:
     """Refuse shaders in Open Shading Language: code of whoever made the scene, which Cycles compiles and runs.
 
-    Not switched off, for that would be another picture. One scene may have another rendered, in a strip say.
+    Not switched off, for that would be another picture. One scene may have another rendered, in a strip say. Where the
+    scenes have them switched off they lose their code: an animation could switch them on after this.
     """
-    if not any(scene.cycles.shading_system for scene in bpy.data.scenes):
-        return
+    are_on = any(scene.cycles.shading_system for scene in bpy.data.scenes)
     for tree in _trees():
         for node in tree.nodes:
-            if node.bl_idname == "ShaderNodeScript":
+            if node.bl_idname != "ShaderNodeScript":
+                continue
+            if are_on:
                 problem = (
                     f"the scene has a shader in Open Shading Language, {node.name!r}: trust it, or switch that off"
                 )
                 raise InvalidRequest(field="trust_scripts", problem=problem)
+            node.script = None
+            for name in ("filepath", "bytecode", "bytecode_hash"):
+                setattr(node, name, "")
 
 
 def _trees() -> Iterator[bpy.types.NodeTree]:

@@ -139,5 +139,25 @@ def test_a_call_that_is_cut_ends_its_connection(server: BaseWSGIServer) -> None:
     assert answer.endswith(b"\r\n\r\nonly")
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "POST /echo HTTP/1.1\r\nContent-Length: -1",
+        "POST /echo HTTP/1.1\r\nContent-Length: many",
+        "POST http://[::1 HTTP/1.1\r\nContent-Length: 3",
+    ],
+)
+def test_a_call_that_no_client_makes_is_answered_and_read_no_further(
+    server: BaseWSGIServer, caplog: pytest.LogCaptureFixture, head: str
+) -> None:
+    """A negative length would read all that a stranger sends into memory, before any signature is verified."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.sendall(f"{head}\r\nHost: x\r\n\r\n".encode())
+        # The client has not ended what it sends.
+        answer = client.makefile("rb").read()
+    assert b"Error code: 400" in answer
+    assert "Traceback" not in caplog.text
+
+
 def test_a_client_that_wants_no_more_is_let_go(connection: http.client.HTTPConnection) -> None:
     assert call(connection, "/echo", b"one", headers={"Connection": "close"}) == (200, b"one", False)

@@ -277,6 +277,35 @@ def test_a_camera_that_is_code_runs_where_the_job_trusts_it_and_is_refused_elsew
         assert picture.convert("RGB").getpixel((32, 18)) == (255, 0, 255)
 
 
+# From frame 2 on it is what it was not when the file was opened.
+ANIMATED = """
+action = bpy.data.actions.new("on")
+for frame in (1, 2):
+    points = (action.fcurves.find({path!r}) or action.fcurves.new({path!r})).keyframe_points
+    points.insert(frame, {value} if frame == 2 else 0).interpolation = "CONSTANT"
+{owner}.animation_data_create().action = action
+{owner}.animation_data.action_slot = action.slots[0]
+"""
+
+
+@pytest.mark.parametrize(
+    "also",
+    [
+        SHADER.format(on=False) + ANIMATED.format(owner="scene", path="cycles.shading_system", value=1),
+        CAMERA + "camera.type = 'PERSP'\n" + ANIMATED.format(owner="camera", path="type", value=3),
+    ],
+    ids=["shader", "camera"],
+)
+def test_no_animation_switches_code_on_in_a_scene_that_nobody_trusts(
+    blender: Blender, tmp_path: Path, also: str
+) -> None:
+    scene = make_scene(tmp_path / "shot.blend", also=also)
+    for settings, runs in ((UNTRUSTED, False), (TRUSTED, True)):
+        render(blender, scene, settings)
+        with Image.open(scene.with_suffix(".png")) as picture:
+            assert (picture.convert("RGB").getpixel((32, 18)) == (255, 0, 255)) is runs
+
+
 LOOK_AT_PARENT = """
 import os
 try:

@@ -381,6 +381,37 @@ def test_a_home_that_another_user_has_planted_is_refused_and_nothing_in_it_is_re
         assert cache_folder() is None
 
 
+@pytest.mark.parametrize("planted", ["link", "pipe"])
+def test_a_lock_that_another_user_has_planted_is_refused_and_leads_nowhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, planted: str
+) -> None:
+    """A folder that everybody could write becomes private with what is in it by then."""
+    monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
+    if planted == "link":
+        (tmp_path / "farm.lock").symlink_to(tmp_path / "file of the user's")
+    else:
+        os.mkfifo(tmp_path / "farm.lock")
+    assert not is_held()
+    with pytest.raises(FarmUnavailable, match=r"farm\.lock (cannot be used|is not a file of yours)"), held():
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["farm.lock"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_state_file_that_does_not_fit_is_told_by_its_name_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
+    full = os.open("/dev/full", os.O_WRONLY)
+    really = os.fdopen
+    monkeypatch.setattr(os, "fdopen", lambda file, *args: (os.dup2(full, file), really(file, *args))[1])
+    with held():
+        with pytest.raises(FarmUnavailable, match=r"farm\.json cannot be written: No space left on device"):
+            FarmState(endpoint="http://x", outputs={}, environment={}).save()
+        assert [path.name for path in tmp_path.iterdir()] == ["farm.lock"]
+    os.close(full)
+
+
 def outputs_of_executions(farm: LocalFarm, key: str) -> list[dict[str, Any]]:
     """Return the outputs of the executions that an upload of `key` started, once they have ended."""
     machines = client(farm, "stepfunctions")

@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from werkzeug.serving import DechunkedInput
 
 from frameloom.local.signatures import Malformed, Mismatch, OtherContent, Refused, Skewed, Unsigned, Verifier
 
@@ -117,6 +118,21 @@ def test_a_presigned_url_ends_with_its_life_and_cannot_be_given_another() -> Non
         check("GET", PRESIGNED.replace("86400", "604801"), HOST)
     with pytest.raises(Skewed):
         check("GET", PRESIGNED, HOST, at=MIDNIGHT - 1000)
+
+
+def test_what_cannot_be_read_of_a_call_is_malformed() -> None:
+    with pytest.raises(Malformed, match="is not presigned with AWS4"):
+        check("GET", PRESIGNED.replace("86400", "9" * 5000), HOST)
+    unhashed = {
+        "Authorization": GET["Authorization"].replace("/s3/", "/sqs/").replace("range;x-amz-content-sha256;", ""),
+        "Host": GET["Host"],
+        "x-amz-date": GET["x-amz-date"],
+    }
+    environ: dict[str, Any] = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in unhashed.items()}
+    broken = DechunkedInput(BytesIO(b"no size\r\n"))
+    environ |= {"REQUEST_METHOD": "POST", "RAW_URI": "/", "wsgi.input": broken, "wsgi.input_terminated": True}
+    with pytest.raises(Malformed, match="The body cannot be read"):
+        Verifier(SECRET, clock=lambda: MIDNIGHT).check(environ)
 
 
 def test_a_body_is_the_one_that_was_signed() -> None:

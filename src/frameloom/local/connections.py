@@ -6,8 +6,10 @@ connection with its thread costs more than most answers.
 """
 
 import logging
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, BinaryIO
 from wsgiref.handlers import SimpleHandler
 from wsgiref.headers import Headers
@@ -36,10 +38,17 @@ class ConnectionHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has n
 
     def run_wsgi(self) -> None:
         """Have the application answer the call that was read; werkzeug calls it for every method."""
-        environ = self.make_environ()
+        try:
+            environ = self.make_environ()
+            length = _length(environ)
+        except ValueError as error:
+            self.close_connection = True
+            self.send_error(HTTPStatus.BAD_REQUEST, explain=str(error))
+            self.wfile.flush()
+            return
         # Where chunks have no end that could be known beforehand, the connection's end is the body's.
         is_chunked = bool(environ.get("wsgi.input_terminated"))
-        body = _Body(self.rfile, 0 if is_chunked else int(environ.get("CONTENT_LENGTH") or 0))
+        body = _Body(self.rfile, 0 if is_chunked else length)
         read_from: Any = environ["wsgi.input"] if is_chunked else body
         answer = _Answer(read_from, self.wfile, sys.stderr, environ)
         answer.keeps = not (is_chunked or self.close_connection)
@@ -48,6 +57,14 @@ class ConnectionHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has n
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
+
+
+def _length(environ: Mapping[str, Any]) -> int:
+    """Return a call's Content-Length. A negative one would have the whole connection read as its body."""
+    given = environ.get("CONTENT_LENGTH") or "0"
+    if not re.fullmatch("[0-9]{1,18}", given):
+        raise ValueError("Content-Length is not a number.")
+    return int(given)
 
 
 class _Body:

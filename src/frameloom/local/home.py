@@ -64,6 +64,10 @@ def write_whole(file: Path, content: str | bytes) -> None:
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")
     # A killed process with the same id may have left one.
     unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
-        written.write(content.encode() if isinstance(content, str) else content)
-    unfinished.replace(file)
+    try:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
+            written.write(content.encode() if isinstance(content, str) else content)
+        unfinished.replace(file)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise

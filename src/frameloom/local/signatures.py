@@ -119,7 +119,7 @@ class Signature:
     @classmethod
     def _in_query(cls, query: Mapping[str, str]) -> Self:
         life = query.get("X-Amz-Expires", "")
-        if query.get("X-Amz-Algorithm") != _ALGORITHM or not life.isascii() or not life.isdigit():
+        if query.get("X-Amz-Algorithm") != _ALGORITHM or not re.fullmatch("[0-9]{1,9}", life):
             raise Malformed(f"The URL is not presigned with {_ALGORITHM}.")
         if not 0 < int(life) <= _LONGEST_LIFE:
             raise Malformed(f"X-Amz-Expires must be from 1 to {_LONGEST_LIFE} seconds.")
@@ -280,11 +280,12 @@ def _body(environ: dict[str, Any], *, most: int | None = None) -> bytes:
     """Return the body of a call, which can still be read afterwards; moto reads it into memory as well."""
     stream = environ["wsgi.input"]
     if not isinstance(stream, BytesIO):
-        if environ.get("wsgi.input_terminated"):
-            data = stream.read() if most is None else stream.read(most + 1)
-        else:
-            length = int(environ.get("CONTENT_LENGTH") or 0)
-            data = stream.read(length if most is None else min(length, most + 1))
+        length = None if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
+        limits = [limit for limit in (length, None if most is None else most + 1) if limit is not None]
+        try:
+            data = stream.read(min(limits)) if limits else stream.read()
+        except OSError as error:
+            raise Malformed(f"The body cannot be read: {error}.") from None
         environ["wsgi.input"] = stream = BytesIO(data)
     body: bytes = stream.getvalue()
     if most is not None and len(body) > most:

@@ -9,13 +9,14 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 
 from frameloom.local.home import home, is_ours, private_home, write_whole
@@ -64,8 +65,16 @@ class FarmState:
         return state if started(state.pid) == state.began else None
 
     def save(self) -> None:
-        """Write the state file; call it inside a `held` block."""
-        write_whole(_state_file(private_home()), json.dumps(asdict(self), indent=2))
+        """Write the state file; call it inside a `held` block.
+
+        Raises:
+            FarmUnavailable: it cannot be written.
+        """
+        file = _state_file(private_home())
+        try:
+            write_whole(file, json.dumps(asdict(self), indent=2))
+        except OSError as error:
+            raise FarmUnavailable(problem=f"{file} cannot be written: {error.strerror}.") from None
 
     def answers(self) -> bool:
         """Return whether the farm's endpoint accepts a connection."""
@@ -99,7 +108,7 @@ def held() -> Iterator[None]:
     """
     folder = private_home()
     deadline = time.monotonic() + _LOOKING
-    with _lock_file(folder).open("ab") as lock:
+    with _open_lock(folder) as lock:
         while not _locked(lock.fileno(), fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 raise FarmUnavailable(problem="Another local farm is starting or ending: try again in a few seconds.")
@@ -114,7 +123,7 @@ def held() -> Iterator[None]:
 def is_held() -> bool:
     """Return whether a farm's process runs, even if it has not saved its state."""
     try:
-        with _lock_file(home()).open("rb") as lock:
+        with open(_lock_file(home()), "rb", opener=_opener) as lock:
             return not _locked(lock.fileno(), fcntl.LOCK_SH)
     except OSError:
         return False
@@ -141,6 +150,25 @@ def _locked(file: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _open_lock(folder: Path) -> BinaryIO:
+    """Open the lock's file, which another user may have put there before the folder was private."""
+    path = _lock_file(folder)
+    try:
+        lock = open(path, "ab", opener=_opener)  # noqa: SIM115  the caller closes it
+    except OSError as error:
+        raise FarmUnavailable(problem=f"{path} cannot be used: {error.strerror}.") from None
+    status = os.fstat(lock.fileno())
+    if status.st_uid != os.geteuid() or not stat.S_ISREG(status.st_mode):
+        lock.close()
+        raise FarmUnavailable(problem=f"{path} is not a file of yours: remove it.")
+    return lock
+
+
+def _opener(path: str, flags: int) -> int:
+    # A symlink would lead to any file, and a pipe would wait for its other end.
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
 
 def _state_file(folder: Path) -> Path:

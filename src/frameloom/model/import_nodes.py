@@ -69,6 +69,7 @@ class Import(Generic[Slot]):
     Attributes:
         tree: the tree that holds it.
         slots: the constants that may be its path.
+        covered: texts of linked sockets, which Blender uses only where it ignores the link.
         computed: whether its path may be something other than a constant.
         exposed: the trees whose inputs may supply its path; other files may set these inputs.
     """
@@ -76,6 +77,7 @@ class Import(Generic[Slot]):
     tree: Tree[Slot]
     node: Node[Slot]
     slots: tuple[Slot, ...]
+    covered: tuple[Slot, ...]
     computed: bool
     exposed: tuple[Tree[Slot], ...]
 
@@ -119,6 +121,7 @@ class _Network(Generic[Slot]):
 
     def follow(self, tree: Tree[Slot], node: Node[Slot]) -> Import[Slot]:
         texts: list[Slot | None] = []
+        covered: list[Slot | None] = []
         exposed: dict[Hashable, Tree[Slot]] = {}
         pending: list[_Input[Slot]] = [(tree, node, PATH)]
         seen: set[_Input[Slot]] = set()
@@ -129,22 +132,28 @@ class _Network(Generic[Slot]):
             seen.add((home, target, place))
             sources = self._sources(target, place)
             self._steps += 1 + len(sources)
-            if not sources:
-                texts.append(target.inputs.get(place))
+            (covered if sources else texts).append(target.inputs.get(place))
             for source, output in sources:
                 if source.kind == GROUP_INPUT:
                     exposed[home.key] = home
                     texts += [use.inputs.get(output) for use in self._uses[home.key]]
                     pending += [(outer, user, output) for outer, user in self._instances[home.key]]
                     self._steps += len(self._uses[home.key]) + len(self._instances[home.key])
-                elif source.kind == GROUP and source.group in self.trees:
+                elif source.kind == GROUP and source.group in self.trees and not source.muted:
                     inner = self.trees[source.group]
                     pending += [(inner, end, output) for end in self._ends[source.group]]
                 else:
                     texts.append(source.text if source.kind == STRING else None)
         slots = tuple(text for text in texts if text is not None)
         computed = bool(pending) or len(slots) < len(texts)
-        return Import(tree=tree, node=node, slots=slots, computed=computed, exposed=tuple(exposed.values()))
+        return Import(
+            tree=tree,
+            node=node,
+            slots=slots,
+            covered=tuple(text for text in covered if text is not None),
+            computed=computed,
+            exposed=tuple(exposed.values()),
+        )
 
     def _sources(self, target: Node[Slot], place: str) -> list[_Output[Slot]]:
         """Return the outputs linked to an input, through reroutes; an unconnected reroute counts as no link."""
