@@ -82,8 +82,8 @@ def _trust(value: object) -> object:
 
 # The ways out for a job of a scene that holds Python, as PrepareJob, `frameloom check` and the worker name them.
 SCRIPTS_WAYS_OUT = (
-    "render it with `--trust-scripts` to run that, or with `--without-scripts` to leave it out (a request says "
-    "`trust_scripts` true or false, and an uploaded scene's metadata may say false)"
+    "render it with --trust-scripts to run that, or with --without-scripts to leave it out (in a request, the field "
+    "trust_scripts is true or false; in an uploaded scene's metadata it may only be false)"
 )
 
 
