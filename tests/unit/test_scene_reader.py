@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from frameloom.model.colours import Colours
-from frameloom.model.errors import SceneTooNew, SceneUnreadable
+from frameloom.model.errors import NoCamera, SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.services.blend_file import Header, condense
 from frameloom.services.scene_reader import check_version, read_scene
@@ -78,6 +78,24 @@ def test_a_scene_without_a_camera_has_none(tmp_path: Path) -> None:
     facts = read_scene(make_scene(tmp_path / "shot.blend", camera=False))
     assert facts.scenes[0].camera is None
     assert facts.cameras == ()
+
+
+@pytest.mark.parametrize(
+    ("also", "needed"),
+    [
+        ("strips.new_effect('strip', 'COLOR', 1, 1, frame_end=9)", False),
+        ("strips.new_effect('strip', 'COLOR', 1, 1, frame_end=9); scene.render.use_sequencer = False", True),
+        ("pass", True),
+    ],
+)
+def test_a_scene_that_renders_strips_needs_no_camera(tmp_path: Path, also: str, *, needed: bool) -> None:
+    also = f"strips = scene.sequence_editor_create().strips; {also}"
+    facts = read_scene(make_scene(tmp_path / "edit.blend", camera=False, also=also))
+    if not needed:
+        assert facts.pick().strips
+        return
+    with pytest.raises(NoCamera):
+        facts.pick()
 
 
 def test_a_camera_linked_from_another_file_counts(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ class SceneEntry:
         format: Blender's identifier of the image or film it writes, such as "PNG" or "FFMPEG".
         exr_codec: Blender's identifier of how it packs an OpenEXR, whether it writes one or not.
         camera: the object it renders from, None where none is set.
+        strips: whether it renders the strips of its sequencer, which need no camera of its own.
         crop: xmin, ymin, xmax, ymax as parts of the size, None where the whole picture is rendered.
         pixel_aspect: how wide a pixel is for its height.
         colours: the colour management of what it writes.
@@ -39,6 +40,7 @@ class SceneEntry:
     format: str
     exr_codec: str = "ZIP"
     camera: str | None = None
+    strips: bool = False
     crop: tuple[float, float, float, float] | None = None
     pixel_aspect: Fraction = Fraction(1)
     colours: Colours = field(default_factory=Colours)
@@ -97,7 +99,7 @@ class SceneFacts:
 
         Raises:
             InvalidRequest: the file has no such scene, or no such camera.
-            NoCamera: none is named, and the scene has none.
+            NoCamera: none is named, and the scene has none and needs one.
         """
         wanted = self.active if scene is None else scene
         entry = next((entry for entry in self.scenes if entry.name == wanted), None)
@@ -110,7 +112,7 @@ class SceneFacts:
             if camera not in (*self.cameras, *self.linked_objects, entry.camera):
                 raise InvalidRequest(field="camera", problem=_unknown("camera", camera, self.file, self.cameras))
             return replace(entry, camera=camera)
-        if entry.camera is None:
+        if entry.camera is None and not entry.strips:
             raise NoCamera(file=self.file, scene=entry.name)
         return entry
 

@@ -26,10 +26,11 @@ KEPT = frozenset(
     {b"GLOB", b"SC\0\0", b"OB\0\0", b"TX\0\0", b"ID\0\0", b"DNA1"}
     | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0", b"NT\0\0", b"CA\0\0"}
 )
-# The parts of them that name files as well: modifiers, caches, strips and nodes; those that name colour spaces; and
-# code: drivers and the styles of Freestyle. They are blocks of data, and told by their struct.
+# The parts of them that name files as well: modifiers, caches, strips and nodes; those that name colour spaces; code:
+# drivers and the styles of Freestyle; and what tells whether a scene has strips. They are blocks of data, and told by
+# their struct.
 PARTS = frozenset({
-    b"ChannelDriver", b"DriverVar", b"FreestyleModuleConfig", b"NodeConvertColorSpace",
+    b"ChannelDriver", b"DriverVar", b"Editing", b"FreestyleModuleConfig", b"NodeConvertColorSpace",
     b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"ImageView", b"MeshCacheModifierData",
     b"NodesModifierBake", b"NodesModifierData", b"NodeShaderScript", b"NodeShaderTexIES", b"OceanModifierData",
     b"PointCache", b"Sequence", b"Strip", b"StripElem",

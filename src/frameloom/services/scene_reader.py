@@ -31,6 +31,8 @@ IN_MEMORY = 16 * 2**20
 # OB_CAMERA of Blender's DNA_object_types.h, R_BORDER and R_CROP of its DNA_scene_types.h.
 _CAMERA = 11
 _CROPPED = 1 << 9 | 1 << 11
+# R_DOSEQ of DNA_scene_types.h: the sequencer's strips are rendered, if there are any.
+_SEQUENCER = 1
 # R_IMF_IMTYPE_* of DNA_scene_types.h: what render.image_settings.file_format calls them.
 _FORMATS = {
     0: "TARGA", 1: "IRIS", 4: "JPEG", 14: "TARGA_RAW", 17: "PNG", 20: "BMP", 21: "HDR",
@@ -188,6 +190,7 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
         format=_FORMATS.get(setting(b"im_format", b"imtype"), "UNKNOWN"),
         exr_codec=dict(enumerate(_EXR_CODECS)).get(setting(b"im_format", b"exr_codec"), "UNKNOWN"),
         camera=_pointed_name(scene, b"camera"),
+        strips=bool(setting(b"scemode") & _SEQUENCER) and _has_strips(scene),
         pixel_aspect=_pixel_aspect(setting(b"xasp"), setting(b"yasp")),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
         colours=colours(scene),
@@ -195,6 +198,11 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
         raise BadBlendError(DAMAGED)
     return entry
+
+
+def _has_strips(scene: "BlendFileBlock") -> bool:
+    editing = scene.bfile.block_from_addr.get(scene.get(b"ed"))
+    return editing is not None and bool(editing.get((b"seqbase", b"first")))
 
 
 def _crop(setting: Any) -> tuple[float, float, float, float]:
