@@ -291,6 +291,19 @@ strips.new_effect("card", "COLOR", 1, 4, frame_end=6).color = (0, 1, 0)
     assert chunked(file, shot, blender, tmp_path) == plain(file, shot, tmp_path)
 
 
+def test_a_scene_with_cameras_by_marker_alone_is_rendered_as_blender_does(blender: Blender, tmp_path: Path) -> None:
+    markers = """
+for frame, name in ((2, "Camera"), (5, "Side")):
+    scene.timeline_markers.new(name, frame=frame).camera = bpy.data.objects[name]
+scene.camera = None
+"""
+    file = make_scene(tmp_path / "marked.blend", size=(16, 16), cameras=["Side"], also=markers)
+    shot = Shot(scenes=(), active="Scene", frames=range(1, 7), cuts=(3,))
+    found = chunked(file, shot, blender, tmp_path)
+    assert found == plain(file, shot, tmp_path)
+    assert found[4] != found[5]
+
+
 def test_strips_that_are_not_seen_are_no_reason_to_render_without_a_camera(blender: Blender, tmp_path: Path) -> None:
     muted = "scene.sequence_editor_create().strips.new_effect('card', 'COLOR', 1, 1, frame_end=6).mute = True"
     file = make_scene(tmp_path / "muted.blend", camera=False, also=muted)

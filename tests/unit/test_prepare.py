@@ -406,7 +406,7 @@ def test_an_uploaded_scene_with_code_renders_without_it_where_its_metadata_says_
     """A rig whose text is but an interface; the refusal tells its uploader of this way."""
     scene = make_scene(tmp_path / "rig.blend", script="import os").read_bytes()
     with pytest.raises(
-        InvalidRequest, match=r"trust_scripts: .*'startup\.py'.*uploaded scene's metadata may say false"
+        InvalidRequest, match=r"trust_scripts: .*'startup\.py'.*uploaded scene's metadata it may only be false"
     ):
         Farm(scene).prepare(UPLOAD)
     farm = Farm(scene, {"trust-scripts": "false"})

@@ -23,7 +23,7 @@ class SceneEntry:
         format: Blender's identifier of the image or film it writes, such as "PNG" or "FFMPEG".
         exr_codec: Blender's identifier of how it packs an OpenEXR, whether it writes one or not.
         camera: the object it renders from, None where none is set.
-        strips: whether it renders the strips of its sequencer, which need no camera of its own.
+        needs_camera: False where it renders the strips of its sequencer, or from cameras that markers are bound to.
         crop: xmin, ymin, xmax, ymax as parts of the size, None where the whole picture is rendered.
         pixel_aspect: how wide a pixel is for its height.
         colours: the colour management of what it writes.
@@ -40,7 +40,7 @@ class SceneEntry:
     format: str
     exr_codec: str = "ZIP"
     camera: str | None = None
-    strips: bool = False
+    needs_camera: bool = True
     crop: tuple[float, float, float, float] | None = None
     pixel_aspect: Fraction = Fraction(1)
     colours: Colours = field(default_factory=Colours)
@@ -112,7 +112,7 @@ class SceneFacts:
             if camera not in (*self.cameras, *self.linked_objects, entry.camera):
                 raise InvalidRequest(field="camera", problem=_unknown("camera", camera, self.file, self.cameras))
             return replace(entry, camera=camera)
-        if entry.camera is None and not entry.strips:
+        if entry.camera is None and entry.needs_camera:
             raise NoCamera(file=self.file, scene=entry.name)
         return entry
 

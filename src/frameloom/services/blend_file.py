@@ -27,13 +27,13 @@ KEPT = frozenset(
     | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0", b"NT\0\0", b"CA\0\0"}
 )
 # The parts of them that name files as well: modifiers, caches, strips and nodes; those that name colour spaces; code:
-# drivers and the styles of Freestyle; and what tells whether a scene has strips. They are blocks of data, and told by
-# their struct.
+# drivers and the styles of Freestyle; and what a scene may render from instead of its camera: strips, and markers with
+# cameras. They are blocks of data, and told by their struct.
 PARTS = frozenset({
     b"ChannelDriver", b"DriverVar", b"Editing", b"FreestyleModuleConfig", b"NodeConvertColorSpace",
     b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"ImageView", b"MeshCacheModifierData",
     b"NodesModifierBake", b"NodesModifierData", b"NodeShaderScript", b"NodeShaderTexIES", b"OceanModifierData",
-    b"PointCache", b"Sequence", b"Strip", b"StripElem",
+    b"PointCache", b"Sequence", b"Strip", b"StripElem", b"TimeMarker",
 })  # fmt: skip
 # What tells the path of an import node of Geometry Nodes, kept only where the file has such a node.
 NODES = frozenset({

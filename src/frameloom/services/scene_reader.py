@@ -190,7 +190,7 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
         format=_FORMATS.get(setting(b"im_format", b"imtype"), "UNKNOWN"),
         exr_codec=dict(enumerate(_EXR_CODECS)).get(setting(b"im_format", b"exr_codec"), "UNKNOWN"),
         camera=_pointed_name(scene, b"camera"),
-        strips=bool(setting(b"scemode") & _SEQUENCER) and _has_strips(scene),
+        needs_camera=not (setting(b"scemode") & _SEQUENCER and _has_strips(scene)) and not _has_marked_camera(scene),
         pixel_aspect=_pixel_aspect(setting(b"xasp"), setting(b"yasp")),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
         colours=colours(scene),
@@ -201,8 +201,20 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
 
 
 def _has_strips(scene: "BlendFileBlock") -> bool:
-    editing = scene.bfile.block_from_addr.get(scene.get(b"ed"))
-    return editing is not None and bool(editing.get((b"seqbase", b"first")))
+    editing = scene.bfile.block_from_addr.get(scene.get(b"ed", default=0))
+    return editing is not None and bool(editing.get((b"seqbase", b"first"), default=0))
+
+
+def _has_marked_camera(scene: "BlendFileBlock") -> bool:
+    blocks, met = scene.bfile.block_from_addr, set()
+    address = scene.get((b"markers", b"first"), default=0)
+    # A damaged list may lead back into itself.
+    while (marker := blocks.get(address)) is not None and address not in met:
+        if marker.get(b"camera", default=0):
+            return True
+        met.add(address)
+        address = marker.get(b"next")
+    return False
 
 
 def _crop(setting: Any) -> tuple[float, float, float, float]:
