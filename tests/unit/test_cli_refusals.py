@@ -75,6 +75,7 @@ BAD_WORDS = {
     "--set video=3": "--set video: takes an object with the fields codec, quality, not '3'.",
     "--set video=3 --quality 3": "--set video: is given a value of its own, and fields inside of it",
     "--set frames.first=3 --frames 1": "--set frames.first: is inside of frames",
+    "--trust-scripts --without-scripts": "--trust-scripts: cannot be combined with --without-scripts.",
     "--set samples=3 --samples 3": "--set samples: is given twice",
     "--set blender=3.6.0": "--set blender: this farm renders with 4.5",
     "--set file=../shot.blend": "--set file: ",
