@@ -68,12 +68,16 @@ def rendered_scenes(scene: bpy.types.Scene) -> list[str]:
 
 
 def _strip_scenes(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
+    return [strip.scene for strip in _strips(scene) if strip.type == "SCENE"]
+
+
+def _strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
+    """Return the strips that a scene may render, those in meta strips too."""
     editor = scene.sequence_editor
     if editor is None or not scene.render.use_sequencer:
         return []
     # Blender 5 renamed them to match its interface.
-    strips = editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
-    return [strip.scene for strip in strips if strip.type == "SCENE"]
+    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
 
 
 def _node_scenes(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
@@ -101,7 +105,10 @@ def _set_camera(scene: bpy.types.Scene, name: str | None, file: str) -> None:
         for marker in scene.timeline_markers:
             # A marker would switch back to the camera that it is bound to.
             marker.camera = None
-    if scene.camera is None and not any(marker.camera for marker in scene.timeline_markers):
+    bound = any(marker.camera for marker in scene.timeline_markers)
+    # Strips that are seen are rendered in the place of what the scene's own camera sees.
+    edited = any(strip.type != "SOUND" and not strip.mute for strip in _strips(scene))
+    if scene.camera is None and not (bound or edited):
         raise NoCamera(file=file, scene=scene.name)
 
 

@@ -1,6 +1,7 @@
 """The program `frameloom`, or `python -m frameloom`."""
 
 import gc
+import json
 import sys
 
 # So many objects more, and the collector looks through those that it knows.
@@ -14,12 +15,23 @@ def main() -> None:
     end, and find nothing: 0.15 s of every command.
     """
     gc.set_threshold(_SELDOM)
-    from frameloom.cli import main as command_line  # noqa: PLC0415
-
     try:
+        from frameloom.cli import main as command_line  # noqa: PLC0415
+
         sys.exit(command_line())
+    except KeyboardInterrupt:
+        # Before a command can answer for itself: its modules are imported.
+        _answer_interrupted()
+        sys.exit(130)
     finally:
         gc.freeze()
+
+
+def _answer_interrupted() -> None:
+    cause = "Interrupted."
+    if "--json" in sys.argv:
+        sys.stdout.write(json.dumps({"error": "Canceled", "cause": cause}, indent=2) + "\n")
+    sys.stderr.write(f"frameloom: {cause}\n")
 
 
 if __name__ == "__main__":

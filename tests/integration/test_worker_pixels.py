@@ -16,6 +16,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from frameloom.model.errors import NoCamera
 from frameloom.model.settings import RenderSettings
 from tests.scenes import make_scene
 from worker.blender import Blender
@@ -274,3 +275,37 @@ def test_a_file_is_rendered_as_if_no_other_had_been_before_it(blender: Blender, 
     blender.close()
     chunked(first, strip, blender, tmp_path)
     assert chunked(second, mixed, blender, tmp_path) == alone
+
+
+def test_a_scene_of_strips_without_a_camera_is_rendered_as_blender_does(blender: Blender, tmp_path: Path) -> None:
+    strips = """
+edit = bpy.data.scenes["Edit"]
+bpy.data.objects.remove(edit.camera)
+scene.render.engine = edit.render.engine = "CYCLES"
+strips = edit.sequence_editor_create().strips
+strips.new_scene("shot", scene=scene, channel=1, frame_start=1).frame_final_end = 4
+strips.new_effect("card", "COLOR", 1, 4, frame_end=6).color = (0, 1, 0)
+"""
+    file = make_scene(tmp_path / "edit.blend", size=(16, 16), scenes=("Scene", "Edit"), active="Edit", also=strips)
+    shot = Shot(scenes=(), active="Edit", frames=range(2, 6), cuts=(1,))
+    assert chunked(file, shot, blender, tmp_path) == plain(file, shot, tmp_path)
+
+
+def test_a_scene_with_cameras_by_marker_alone_is_rendered_as_blender_does(blender: Blender, tmp_path: Path) -> None:
+    markers = """
+for frame, name in ((2, "Camera"), (5, "Side")):
+    scene.timeline_markers.new(name, frame=frame).camera = bpy.data.objects[name]
+scene.camera = None
+"""
+    file = make_scene(tmp_path / "marked.blend", size=(16, 16), cameras=["Side"], also=markers)
+    shot = Shot(scenes=(), active="Scene", frames=range(1, 7), cuts=(3,))
+    found = chunked(file, shot, blender, tmp_path)
+    assert found == plain(file, shot, tmp_path)
+    assert found[4] != found[5]
+
+
+def test_strips_that_are_not_seen_are_no_reason_to_render_without_a_camera(blender: Blender, tmp_path: Path) -> None:
+    muted = "scene.sequence_editor_create().strips.new_effect('card', 'COLOR', 1, 1, frame_end=6).mute = True"
+    file = make_scene(tmp_path / "muted.blend", camera=False, also=muted)
+    with pytest.raises(NoCamera, match="has no camera to render from"):
+        blender.open(file, RenderSettings(), name="muted.blend")

@@ -1,7 +1,10 @@
 """The first signal ends the work, none ends the clearing up."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -118,3 +121,22 @@ def test_a_thread_other_than_the_main_one_leaves_signals_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "--json"]])
+def test_an_interrupt_while_modules_are_imported_is_answered_in_a_sentence(words: list[str]) -> None:
+    interrupted = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, *more):
+        if name == "frameloom.cli.app":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["frameloom", *sys.argv[1:]]
+from frameloom.__main__ import main
+main()
+"""
+    ran = subprocess.run([sys.executable, "-c", interrupted, *words], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (130, "frameloom: Interrupted.\n")
+    assert not ran.stdout or json.loads(ran.stdout) == {"error": "Canceled", "cause": "Interrupted."}
+    assert bool(ran.stdout) == ("--json" in words)

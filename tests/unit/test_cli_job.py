@@ -133,6 +133,15 @@ def test_frames_only_makes_no_video(terminal: Terminal) -> None:
     assert ran.out.splitlines()[1] == "  video   out/shot.mp4"
 
 
+def test_a_scene_with_the_longest_name_gets_its_film_and_report(terminal: Terminal) -> None:
+    scene = Path(f"{'n' * 231}.blend")
+    scene.write_bytes(Path("shot.blend").read_bytes())
+    assert terminal.run("render", str(scene), "--out", "out").code == 0
+    assert terminal.run("render", str(scene), "--out", "out", "--frames-only").code == 0
+    names = {f"{scene.stem}.mp4", f"{scene.stem}.report.json", f"{scene.stem}.frames.report.json"}
+    assert names <= files(Path("out"))
+
+
 def outcome(ran: Ran) -> tuple[str | None, str]:
     """Return where a job's video and report lie, by what it said in JSON."""
     assert ran.code == 0, ran

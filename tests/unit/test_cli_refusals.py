@@ -15,6 +15,8 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     """A terminal in a folder with the scenes shot.blend, which is good, and others, which are not."""
     good = make_scene(tmp_path / "shot.blend")
     make_scene(tmp_path / "blind.blend", camera=False)
+    make_scene(tmp_path / "code.blend", driver="bpy.app.version[0]")
+    (tmp_path / "bytes\udcff.blend").write_bytes(good.read_bytes())
     make_scene(tmp_path / "new.blend", saved_by="5.9")
     (tmp_path / "cut.blend").write_bytes(good.read_bytes()[:-5000])
     (tmp_path / "text.blend").write_text("no scene at all")
@@ -36,6 +38,8 @@ BAD_SCENES = {
     "picture.png": "'picture.png' is not a readable .blend file: its name does not end in .blend.",
     "folder.blend": "'folder.blend' is not a readable .blend file: it is a folder.",
     "blind.blend": "has no camera to render from: set one, or name one with `--camera`.",
+    "code.blend": "(in a request, the field trust_scripts is true or false; in an uploaded scene's metadata",
+    "bytes\udcff.blend": "since a key must not hold bytes that are not UTF-8; choose another with --set file=",
     "new.blend": "was saved by Blender 5.9, but this farm renders with 4.5",
 }
 BAD_WORDS = {
@@ -44,33 +48,34 @@ BAD_WORDS = {
     "--frames abc": "--frames: 'abc' is not a range of frames",
     "--frames 1-5,3": "--frames: frame 3 is named twice",
     "--frames 1-1000001": "--frames: 1,000,001 frames are over the limit of 1,000,000",
-    "--frames 1-3 --start 1 --end 3": "--frames: cannot be combined with start, end or step",
-    "--start 5": "--end: is missing",
+    "--frames 1-3 --start 1 --end 3": "--frames: cannot be combined with `--start`, `--end` or `--step`.",
+    "--start 5": "--end: is missing: `--start` alone names no frames.",
     "--end 5": "--start: is missing",
-    "--start 5 --end 1": "--end: 1 comes before start, 5",
-    "--start one --end 3": "--start: Input should be a valid integer",
-    "--step 2": "--step: goes with start and end",
+    "--start 5 --end 1": "--end: 1 comes before `--start`, 5.",
+    "--start one --end 3": "--start: takes a whole number, not 'one'.",
+    "--step 2": "--step: goes with `--start` and `--end`.",
     "--scene Nowhere": "Nowhere",
     "--camera Nobody": "Nobody",
-    "--samples 0": "--samples: Input should be greater than or equal to 1",
-    "--resolution big": "--resolution: Input should be a valid integer",
-    "--engine POVRAY": "--engine: ",
-    "--format GIF": "--format: Input should be 'PNG', 'OPEN_EXR' or 'JPEG'",
+    "--samples 0": "--samples: takes 1 or more, not 0.",
+    "--resolution big": "--resolution: takes a whole number, not 'big'.",
+    "--engine POVRAY": "--engine: takes 'CYCLES', 'EEVEE' or 'WORKBENCH', not 'POVRAY'.",
+    "--format GIF": "--format: takes 'PNG', 'OPEN_EXR' or 'JPEG', not 'GIF'.",
     "--fps 0": "--fps: takes",
-    "--codec mpeg1": "--codec: Input should be 'h264', 'h265', 'av1' or 'prores'",
+    "--codec mpeg1": "--codec: takes 'h264', 'h265', 'av1' or 'prores', not 'mpeg1'.",
     "--codec prores --quality 20": "--quality: is not taken with prores, which has one quality: leave it out",
     "--codec av1 --set video.codec=h265": "--set video.codec: is given twice",
-    "--quality 52": "--quality: Input should be less than or equal to 51",
-    "--on-missing maybe": "--on-missing: Input should be 'fail' or 'stitch'",
+    "--quality 52": "--quality: takes 51 or less, not 52.",
+    "--on-missing maybe": "--on-missing: takes 'fail' or 'stitch', not 'maybe'.",
     "--chunk-size 0": "--chunk-size: ",
     "--max-workers 0": "--max-workers: ",
     "--set colour=red": "--set colour: there is no such field; the fields are",
     "--set video.colour=red": "--set video.colour: there is no such field; the fields are codec, quality",
     "--set colour": "--set: takes NAME=VALUE, not 'colour'",
     "--set =3": "--set: takes NAME=VALUE",
-    "--set video=3": "--set video: Input should be",
+    "--set video=3": "--set video: takes an object with the fields codec, quality, not '3'.",
     "--set video=3 --quality 3": "--set video: is given a value of its own, and fields inside of it",
     "--set frames.first=3 --frames 1": "--set frames.first: is inside of frames",
+    "--trust-scripts --without-scripts": "--trust-scripts: cannot be combined with --without-scripts.",
     "--set samples=3 --samples 3": "--set samples: is given twice",
     "--set blender=3.6.0": "--set blender: this farm renders with 4.5",
     "--set file=../shot.blend": "--set file: ",
@@ -79,10 +84,10 @@ BAD_WORDS = {
     "--workers none": "Invalid value for '--workers'",
     "--workers 0": "Invalid value for '--workers'",
     "--colour red": "No such option: --colour",
-    "--set samples=0": "--set samples: Input should be greater",
-    "--set queue_timeout=0": "--set queue_timeout: Input should be",
-    "--set chunk_timeout=5": "--set chunk_timeout: must be more than queue_timeout",
-    "--set resolution_percentage=0": "--set resolution_percentage: Input should be",
+    "--set samples=0": "--set samples: takes 1 or more, not 0.",
+    "--set queue_timeout=0": "--set queue_timeout: takes 1 or more, not 0.",
+    "--set chunk_timeout=5": "--set chunk_timeout: must be more than `--set queue_timeout`",
+    "--set resolution_percentage=0": "--set resolution_percentage: takes 1 or more, not 0.",
     "--frames 1-10x2": "--frames: '1-10x2' is not a range of frames: OpenCue's 1-10x2 is 1-10:2 here.",
 }
 
@@ -105,6 +110,12 @@ def test_an_output_folder_that_cannot_be_written_is_refused(terminal: Terminal) 
 def test_a_folder_where_the_video_must_go_is_refused(terminal: Terminal) -> None:
     Path("shot.mp4").mkdir()
     refused(terminal, "render", "shot.blend", saying="--out: 'shot.mp4' is a folder, where a file must go")
+
+
+def test_a_scene_whose_name_leaves_no_room_for_that_of_a_version_is_refused(terminal: Terminal) -> None:
+    scene = Path(f"{'n' * 232}.blend")
+    scene.write_bytes(Path("shot.blend").read_bytes())
+    refused(terminal, "render", str(scene), saying="is too long: a version of its film or report")
 
 
 def test_an_earlier_request_that_fits_no_command_is_refused_too(terminal: Terminal) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from frameloom.model.frames import FrameRange
-from frameloom.services.fetch import FrameFetcher, offer_frames, whole_file, whole_frames
+from frameloom.services.fetch import FrameFetcher, offer_frames, partial_file, whole_file, whole_frames
 from frameloom.services.memory import MemoryStore
 
 BUCKET, PREFIX = "frames", "shot/0123456789abcdef/"
@@ -119,6 +119,14 @@ def test_only_whole_frames_of_an_earlier_run_count(tmp_path: Path) -> None:
     (tmp_path / "000005.png").mkdir()
     (tmp_path / ".000006.png.1.part").write_bytes(png(6))
     assert whole_frames(FrameRange.parse("1-7"), tmp_path, file_format="PNG") == [1, 3]
+
+
+def test_a_file_is_whole_or_not_there_however_long_its_name(tmp_path: Path) -> None:
+    path = tmp_path / f"{'日' * 80}.report.json"
+    with partial_file(path) as partial:
+        partial.write_text("whole")
+        partial.replace(path)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 def test_there_are_no_earlier_frames_without_an_earlier_run(tmp_path: Path) -> None:

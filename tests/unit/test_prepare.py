@@ -423,7 +423,9 @@ def test_a_manifest_is_a_request_that_was_understood(farm: Farm) -> None:
 def test_an_uploaded_scene_with_code_renders_without_it_where_its_metadata_says_so(tmp_path: Path) -> None:
     """A rig whose text is but an interface; the refusal tells its uploader of this way."""
     scene = make_scene(tmp_path / "rig.blend", script="import os").read_bytes()
-    with pytest.raises(InvalidRequest, match=r"trust_scripts: .*'startup\.py'.*uploaded scene's metadata to false"):
+    with pytest.raises(
+        InvalidRequest, match=r"trust_scripts: .*'startup\.py'.*uploaded scene's metadata it may only be false"
+    ):
         Farm(scene).prepare(UPLOAD)
     farm = Farm(scene, {"trust-scripts": "false"})
     farm.prepare(UPLOAD)

@@ -3,6 +3,7 @@
 import logging
 import struct
 import tempfile
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from io import BufferedReader
@@ -13,7 +14,7 @@ import pytest
 import zstandard
 
 from frameloom.model.colours import Colours
-from frameloom.model.errors import SceneTooNew, SceneUnreadable
+from frameloom.model.errors import NoCamera, SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.services.blend_file import Header, condense
 from frameloom.services.scene_reader import check_version, read_scene
@@ -78,6 +79,28 @@ def test_a_scene_without_a_camera_has_none(tmp_path: Path) -> None:
     facts = read_scene(make_scene(tmp_path / "shot.blend", camera=False))
     assert facts.scenes[0].camera is None
     assert facts.cameras == ()
+
+
+_STRIP = "scene.sequence_editor_create().strips.new_effect('strip', 'COLOR', 1, 1, frame_end=9)"
+_MARKERS = "[scene.timeline_markers.new('marker', frame=frame) for frame in (1, 4)]"
+
+
+@pytest.mark.parametrize(
+    ("also", "needed"),
+    [
+        (f"{_STRIP}", False),
+        (f"{_STRIP}; scene.render.use_sequencer = False", True),
+        ("scene.sequence_editor_create()", True),
+        (f"{_MARKERS}[1].camera = bpy.data.objects['Side']; scene.camera = None", False),
+        (f"{_MARKERS}", True),
+    ],
+)
+def test_a_scene_of_strips_or_of_cameras_by_marker_needs_none_of_its_own(
+    tmp_path: Path, also: str, *, needed: bool
+) -> None:
+    facts = read_scene(make_scene(tmp_path / "edit.blend", camera=False, cameras=["Side"], also=also))
+    with pytest.raises(NoCamera) if needed else nullcontext():
+        assert facts.pick().camera is None
 
 
 def test_a_camera_linked_from_another_file_counts(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from frameloom.model.settings import Container
 
 # Suffixes of a film's report, and of the report of a job without a film, which must not take a film's name.
 REPORT, FRAMES_REPORT = "report.json", "frames.report.json"
+# Versions have three digits; the names of this one are as long as those of any before it.
+_LAST_VERSION = 999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +59,20 @@ class Results:
         """
         for folder in (self.out, self.frames(render_key)):
             _check_folder(folder)
+        self._check_names()
         for path in (self.video(), self.report(), self.report(film=False)):
             if path.is_dir():
                 raise InvalidRequest(field="--out", problem=f"{str(path)!r} is a folder, where a file must go")
+
+    def _check_names(self) -> None:
+        versions = (self.report(_LAST_VERSION), self.report(_LAST_VERSION, film=False), self.video(_LAST_VERSION))
+        limit = os.pathconf(_nearest(self.out), "PC_NAME_MAX")
+        if any(len(os.fsencode(name)) > limit for name in (self.stem, *(path.name for path in versions))):
+            problem = (
+                f"the name {self.name!r} is too long: a version of its film or report would need more than the {limit} "
+                "bytes that the file system takes; rename the scene, or name its film with --set film=NAME"
+            )
+            raise InvalidRequest(field="SCENE.blend", problem=problem)
 
     def check_against(self, assets: Iterable[Path]) -> None:
         """Check that the film would not replace a file that the scene reads.
@@ -86,10 +99,16 @@ def _same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def _check_folder(folder: Path) -> None:
+def _nearest(folder: Path) -> Path:
+    """Return the folder, or the innermost one around it that exists."""
     nearest = folder.absolute()
     while not os.path.lexists(nearest):
         nearest = nearest.parent
+    return nearest
+
+
+def _check_folder(folder: Path) -> None:
+    nearest = _nearest(folder)
     if not nearest.is_dir():
         raise InvalidRequest(field="--out", problem=f"{str(nearest)!r} is not a folder")
     try:

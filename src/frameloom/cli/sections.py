@@ -3,6 +3,7 @@
 from itertools import groupby
 from typing import Any
 
+from typer import BadParameter
 from typer.core import TyperCommand
 
 from frameloom.cli.typed import typing
@@ -23,6 +24,14 @@ def section_of(parameter: Any) -> str:
 
 class SectionedCommand(TyperCommand):
     """A command whose help lists its options under the headings that they name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read a command's words; refuse both spellings of one switch, of which the last would win in silence."""
+        for each in self.get_params(ctx):
+            on, off = (set(names).intersection(args) for names in (each.opts, each.secondary_opts))
+            if on and off:
+                raise BadParameter(f"cannot be combined with {off.pop()}.", ctx=ctx, param_hint=on.pop())
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; its errors name options instead of the request's fields."""

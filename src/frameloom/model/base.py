@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from frameloom.model.errors import InvalidRequest
 
@@ -27,17 +28,45 @@ class Value(BaseModel):
             return cls.model_validate(data)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            # "Value error, " is what pydantic puts before the words of our own validators.
-            problem = first["msg"].removeprefix("Value error, ")
-            if first["type"] == "extra_forbidden":
-                problem = f"there is no such field; the fields are {', '.join(_fields(cls, first['loc'][:-1]))}"
             field = ".".join(map(str, first["loc"])) or cls.__name__
-            raise InvalidRequest(field=field, problem=problem.rstrip(".")) from None
+            raise InvalidRequest(field=field, problem=_problem(cls, first).rstrip(".")) from None
+
+
+# What pydantic calls an error, and what the field takes; names in braces are facts of the error.
+_WHOLE = ("int_parsing", "int_parsing_size", "int_from_float", "int_type", "finite_number")
+_TAKES = {
+    **dict.fromkeys(_WHOLE, "a whole number"),
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "literal_error": "{expected}",
+    "string_type": "text",
+    "model_type": "an object with the fields {fields}",
+}
+# A longer value is cut in messages.
+_SHOWN = 60
+
+
+def _problem(kind: type[BaseModel], error: ErrorDetails) -> str:
+    """Return what is wrong with a field of a `kind`, in one phrase: what it takes, and what it was given."""
+    if error["type"] == "extra_forbidden":
+        return f"there is no such field; the fields are {', '.join(_fields(kind, error['loc'][:-1]))}"
+    if error["type"] not in _TAKES:
+        # "Value error, " is what pydantic puts before the words of our own validators.
+        return error["msg"].removeprefix("Value error, ")
+    facts = error.get("ctx", {}) | {"fields": ", ".join(_fields(kind, error["loc"]))}
+    given = repr(error["input"])
+    if error["type"].endswith("_equal"):
+        # The command line and metadata give numbers as text.
+        given = given.strip("'")
+    given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}..."
+    return f"takes {_TAKES[error['type']].format_map(facts)}, not {given}"
 
 
 def _fields(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """Return the fields of the value at `path` inside a `kind`."""
     for name in path:
-        inner = kind.model_fields[str(name)].annotation
+        # An item of a list has a number, and is no field.
+        field = kind.model_fields.get(str(name))
+        inner = None if field is None else field.annotation
         kind = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else kind
     return list(kind.model_fields)

@@ -41,7 +41,11 @@ def scene_file(key: str) -> str:
     """
     if not key.endswith(".blend") or key.rsplit("/", 1)[-1] == ".blend":
         raise ValueError("takes the key of a .blend file in the scenes bucket, such as film/shot.blend")
-    if len(key.encode()) > MAX_FILE_LENGTH:
+    try:
+        length = len(key.encode())
+    except UnicodeEncodeError:
+        raise ValueError("must not hold bytes that are not UTF-8") from None
+    if length > MAX_FILE_LENGTH:
         raise ValueError(f"takes at most {MAX_FILE_LENGTH} bytes")
     plain = _plain(key)
     if "\\" in plain or any(unicodedata.category(character) in _UNPRINTABLE for character in plain):
@@ -138,14 +142,14 @@ class JobRequest(RenderSettings):
     def model_post_init(self, _context: object) -> None:
         """Refuse what each field allows but the whole does not; frames are parsed here, at the edge."""
         if self.frames is not None and (self.start, self.end, self.step) != (None, None, None):
-            raise InvalidRequest(field="frames", problem="cannot be combined with start, end or step")
+            raise InvalidRequest(field="frames", problem="cannot be combined with `start`, `end` or `step`")
         if self.frames is None and (self.start is None) != (self.end is None):
             field, other = ("start", "end") if self.start is None else ("end", "start")
-            raise InvalidRequest(field=field, problem=f"is missing: {other} alone names no frames")
+            raise InvalidRequest(field=field, problem=f"is missing: `{other}` alone names no frames")
         if self.step is not None and self.start is None:
-            raise InvalidRequest(field="step", problem="goes with start and end")
+            raise InvalidRequest(field="step", problem="goes with `start` and `end`")
         if self.chunk_timeout <= self.queue_timeout:
-            raise InvalidRequest(field="chunk_timeout", problem="must be more than queue_timeout, which it includes")
+            raise InvalidRequest(field="chunk_timeout", problem="must be more than `queue_timeout`, which it includes")
         self.frame_range()
 
     def frame_range(self) -> FrameRange | None:
@@ -155,7 +159,7 @@ class JobRequest(RenderSettings):
         if self.start is None or self.end is None:
             return None
         if self.end < self.start:
-            raise InvalidRequest(field="end", problem=f"{self.end} comes before start, {self.start}")
+            raise InvalidRequest(field="end", problem=f"{self.end} comes before `start`, {self.start}")
         return FrameRange.between(self.start, self.end, 1 if self.step is None else self.step, field="end")
 
     def settings(self) -> RenderSettings:

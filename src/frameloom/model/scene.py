@@ -23,6 +23,7 @@ class SceneEntry:
         format: Blender's identifier of the image or film it writes, such as "PNG" or "FFMPEG".
         exr_codec: Blender's identifier of how it packs an OpenEXR, whether it writes one or not.
         camera: the object it renders from, None where none is set.
+        needs_camera: False where it renders the strips of its sequencer, or from cameras that markers are bound to.
         crop: xmin, ymin, xmax, ymax as parts of the size, None where the whole picture is rendered.
         pixel_aspect: the ratio of a pixel's width to its height.
         single_layer: whether Render Single Layer is on.
@@ -40,6 +41,7 @@ class SceneEntry:
     format: str
     exr_codec: str = "ZIP"
     camera: str | None = None
+    needs_camera: bool = True
     crop: tuple[float, float, float, float] | None = None
     pixel_aspect: Fraction = Fraction(1)
     single_layer: bool = False
@@ -99,7 +101,7 @@ class SceneFacts:
 
         Raises:
             InvalidRequest: the file has no such scene, or no such camera.
-            NoCamera: none is named, and the scene has none.
+            NoCamera: none is named, and the scene has none and needs one.
         """
         wanted = self.active if scene is None else scene
         entry = next((entry for entry in self.scenes if entry.name == wanted), None)
@@ -112,7 +114,7 @@ class SceneFacts:
             if camera not in (*self.cameras, *self.linked_objects, entry.camera):
                 raise InvalidRequest(field="camera", problem=_unknown("camera", camera, self.file, self.cameras))
             return replace(entry, camera=camera)
-        if entry.camera is None:
+        if entry.camera is None and entry.needs_camera:
             raise NoCamera(file=self.file, scene=entry.name)
         return entry
 

@@ -82,8 +82,8 @@ def _trust(value: object) -> object:
 
 # The options for a job of a scene that holds Python, in the messages of PrepareJob, `frameloom check` and the worker.
 SCRIPTS_WAYS_OUT = (
-    "render it with `--trust-scripts` to run the Python, or with `--without-scripts` to skip it (in a request set "
-    "`trust_scripts` to true or false, in an uploaded scene's metadata to false)"
+    "render it with --trust-scripts to run the Python, or with --without-scripts to skip it (in a request, the field "
+    "trust_scripts is true or false; in an uploaded scene's metadata it may only be false)"
 )
 
 

@@ -26,13 +26,14 @@ KEPT = frozenset(
     {b"GLOB", b"SC\0\0", b"OB\0\0", b"TX\0\0", b"ID\0\0", b"DNA1"}
     | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0", b"NT\0\0", b"CA\0\0"}
 )
-# Parts of data-blocks that name files: modifiers, caches, strips and nodes; parts that name colour spaces; and code:
-# drivers and Freestyle styles. They are blocks of data, identified by their struct.
+# Parts of data-blocks that name files: modifiers, caches, strips and nodes; parts that name colour spaces; code: drivers
+# and Freestyle styles; and what a scene may render from instead of its camera: strips, and markers with cameras. They
+# are blocks of data, identified by their struct.
 PARTS = frozenset({
-    b"ChannelDriver", b"DriverVar", b"FreestyleModuleConfig", b"NodeConvertColorSpace",
+    b"ChannelDriver", b"DriverVar", b"Editing", b"FreestyleModuleConfig", b"NodeConvertColorSpace",
     b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"ImageView", b"MeshCacheModifierData",
     b"NodesModifierBake", b"NodesModifierData", b"NodeShaderScript", b"NodeShaderTexIES", b"OceanModifierData",
-    b"PointCache", b"Sequence", b"Strip", b"StripElem",
+    b"PointCache", b"Sequence", b"Strip", b"StripElem", b"TimeMarker",
 })  # fmt: skip
 # The structs that determine the path of a Geometry Nodes import node, kept only if the file has such a node.
 NODES = frozenset({

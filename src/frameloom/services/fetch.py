@@ -1,5 +1,6 @@
 """Frames between a folder and the farm: each file is there whole or not at all."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,8 +28,9 @@ def partial_file(path: Path) -> Iterator[Path]:
     A file that is left at the temporary path is deleted at the end. The folder is created if it is missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The process id makes the name unique.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # The process id makes the name unique. A hash, since a name may be as long as the file system takes.
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    partial = path.with_name(f".{digest}.{os.getpid()}.part")
     try:
         yield partial
     finally:

@@ -33,6 +33,8 @@ _CAMERA = 11
 _CROPPED = 1 << 9 | 1 << 11
 # R_SINGLE_LAYER of its scemode.
 _SINGLE_LAYER = 1 << 9
+# R_DOSEQ of DNA_scene_types.h: the sequencer's strips are rendered, if there are any.
+_SEQUENCER = 1
 # R_IMF_IMTYPE_* of DNA_scene_types.h: what render.image_settings.file_format calls them.
 _FORMATS = {
     0: "TARGA", 1: "IRIS", 4: "JPEG", 14: "TARGA_RAW", 17: "PNG", 20: "BMP", 21: "HDR",
@@ -190,6 +192,7 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
         format=_FORMATS.get(setting(b"im_format", b"imtype"), "UNKNOWN"),
         exr_codec=dict(enumerate(_EXR_CODECS)).get(setting(b"im_format", b"exr_codec"), "UNKNOWN"),
         camera=_pointed_name(scene, b"camera"),
+        needs_camera=not (setting(b"scemode") & _SEQUENCER and _has_strips(scene)) and not _has_marked_camera(scene),
         pixel_aspect=_pixel_aspect(setting(b"xasp"), setting(b"yasp")),
         single_layer=bool(setting(b"scemode") & _SINGLE_LAYER),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
@@ -198,6 +201,23 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
         raise BadBlendError(DAMAGED)
     return entry
+
+
+def _has_strips(scene: "BlendFileBlock") -> bool:
+    editing = scene.bfile.block_from_addr.get(scene.get(b"ed", default=0))
+    return editing is not None and bool(editing.get((b"seqbase", b"first"), default=0))
+
+
+def _has_marked_camera(scene: "BlendFileBlock") -> bool:
+    blocks, met = scene.bfile.block_from_addr, set()
+    address = scene.get((b"markers", b"first"), default=0)
+    # A damaged list may lead back into itself.
+    while (marker := blocks.get(address)) is not None and address not in met:
+        if marker.get(b"camera", default=0):
+            return True
+        met.add(address)
+        address = marker.get(b"next")
+    return False
 
 
 def _crop(setting: Any) -> tuple[float, float, float, float]:
