@@ -1,6 +1,7 @@
 """What a farm refuses since Blender would render something else: read from real files, before any worker starts."""
 
 import importlib.metadata
+import importlib.util
 import json
 import subprocess
 import sys
@@ -172,7 +173,9 @@ def test_a_name_that_blender_itself_maps_is_taken(tmp_path: Path, field: tuple[b
     [
         (Colours(display="None", view="Default", look="None"), (4, 0), "the display 'None' of scene"),
         (Colours(view="Filmic", look="Filmic - High Contrast"), (2, 79), "the look 'Filmic - High Contrast' of"),
+        (Colours(view="Filmic", look="Filmic - High Contrast"), (2, 82), "the look 'Filmic - High Contrast' of"),
         (Colours(view="Filmic", look="Filmic - Base Contrast"), (2, 79), "the look 'Filmic - Base Contrast' of"),
+        (Colours(view="Filmic", look="Filmic - Base Contrast"), (2, 80), "the look 'Filmic - Base Contrast' of"),
     ],
 )
 def test_what_blender_maps_to_the_same_picture_is_taken_of_the_files_that_it_maps_it_in(
@@ -181,6 +184,16 @@ def test_what_blender_maps_to_the_same_picture_is_taken_of_the_files_that_it_map
     assert list(missing(colours, (), blender="4.5.15", saved_by=until)) == []
     [words] = missing(colours, (), blender="4.5.15", saved_by=(4, 1))
     assert words.startswith(named)
+
+
+@pytest.mark.parametrize("template", ["VFX", "Video_Editing"])
+def test_a_scene_from_a_template_of_blenders_own_is_taken(template: str) -> None:
+    """Blender ships them as 2.80 saved them in development, with the look `Filmic - Base Contrast`."""
+    package = importlib.util.find_spec("bpy")
+    assert package is not None
+    assert package.origin is not None
+    [scene] = Path(package.origin).parent.glob(f"*/scripts/startup/bl_app_templates_system/{template}/startup.blend")
+    settled(scene)
 
 
 def test_what_is_written_with_colours_of_its_own_is_checked_by_those(tmp_path: Path) -> None:

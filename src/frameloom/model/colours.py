@@ -14,9 +14,11 @@ from typing import Any
 _NAMES = Path(__file__).with_name("colour_names.json")
 # Before 2.80 the view Standard was called Default; Blender falls back to Standard, so the picture is the same.
 _RENAMED_VIEWS = {"Default": "Standard"}
-# Before 2.80 a look of the view Filmic had the view in its name; Base Contrast was the view without a look. Blender
-# maps them (versioning_280.cc), and the views Film, RRT and Log too, but those to other pictures.
-_FILMIC, _FILMIC_UNTIL, _NO_LOOK = "Filmic - ", (2, 79), "Base Contrast"
+# Before 2.83 a look of the view Filmic had the view in its name, and until 2.80 was in development Base Contrast was
+# the view without a look. Blender maps them (measured on 4.5: below 2.83.3 and 2.80.75), and the views Film, RRT and
+# Log too, but those to other pictures. A file tells only major and minor.
+_FILMIC, _FILMIC_UNTIL = "Filmic - ", (2, 82)
+_NO_LOOK, _NO_LOOK_UNTIL = "Base Contrast", (2, 80)
 # Until 4.0 this display stood for no colour management, which Blender turns into the view Raw (versioning_400.cc).
 _NO_DISPLAY, _NO_DISPLAY_UNTIL = "None", (4, 0)
 
@@ -82,7 +84,9 @@ def _missing_looks(colours: Colours, offered: dict[str, Any], saved_by: tuple[in
     view = _RENAMED_VIEWS.get(colours.view, colours.view) or displays[display][0]
     look = colours.look
     if saved_by <= _FILMIC_UNTIL and look.startswith(_FILMIC):
-        look = look.removeprefix(_FILMIC).replace(_NO_LOOK, "None")
+        look = look.removeprefix(_FILMIC)
+        if look == _NO_LOOK and saved_by <= _NO_LOOK_UNTIL:
+            look = "None"
     if view not in displays[display]:
         yield f"the view {view!r} of {whose}"
     elif look and look not in offered["looks"][view]:
