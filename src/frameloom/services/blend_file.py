@@ -63,8 +63,9 @@ _OLD_HEADER, _NEW_HEADER = 12, 17
 _HEADER = re.compile(rb"BLENDER(?:([-_])([vV])([0-9]{3})|17-01v([0-9]{4}))")
 _LATER_FORMAT = re.compile(rb"BLENDER[0-9]{2}-[0-9]{2}v")
 _CODE = re.compile(rb"[A-Za-z0-9_]{2}(?:\0\0|[A-Za-z0-9_]{2})")
-# The name of a member, such as *next or mat[4][4]: a bracket left open would keep the reader busy for ever.
-_MEMBER = re.compile(rb"[^\[\]]+(?:\[[0-9]{1,6}\])*")
+# The name of a member, such as *next or mat[4][4], and [3] in files of 2.48: a bracket left open would keep the reader
+# busy for ever.
+_MEMBER = re.compile(rb"[^\[\]]+(?:\[[0-9]{1,6}\])*|\[[0-9]{1,6}\]")
 
 
 class BadBlendError(Exception):
