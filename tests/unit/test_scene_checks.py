@@ -205,6 +205,18 @@ def test_what_is_written_with_colours_of_its_own_is_checked_by_those(tmp_path: P
     assert "the view 'Film'" in refusal(scene)
 
 
+def test_the_colour_space_of_openexr_frames_counts_where_the_frames_are_written_with_it(tmp_path: Path) -> None:
+    """Blender prints nothing where it lacks that one, and writes another."""
+    also = "scene.render.image_settings.color_management = 'OVERRIDE'"
+    linear = (b"SC", b"r", b"im_format", b"linear_colorspace_settings", b"name")
+    scene = with_text(make_scene(tmp_path / "shot.blend", also=also), *linear, text="Linear - AWG4")
+    settled(scene)
+    said = refusal(scene, format="OPEN_EXR", output="frames")
+    assert "the colour space 'Linear - AWG4' of the OpenEXR output of scene 'Scene'" in said
+    followed = with_text(make_scene(tmp_path / "followed.blend"), *linear, text="Linear - AWG4")
+    settled(followed, format="OPEN_EXR", output="frames")
+
+
 def test_the_names_are_those_of_the_installed_blender() -> None:
     """A Blender with other names needs `python tools/colour_names.py`."""
     code = "import json, os; from tools.colour_names import offered; "

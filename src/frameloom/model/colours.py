@@ -29,12 +29,14 @@ class Colours:
 
     Attributes:
         sequencer: the colour space that strips are mixed in.
+        linear: the colour space of OpenEXR frames, where they have colour management of their own.
     """
 
     display: str = ""
     view: str = ""
     look: str = ""
     sequencer: str = ""
+    linear: str = ""
 
     def to_json(self) -> dict[str, str]:
         """Return the names by what they are."""
@@ -67,7 +69,11 @@ def missing(
         return
     yield from _missing_looks(colours, offered, saved_by, whose)
     known = {name.casefold() for name in offered["spaces"]}
-    for space in (ColourSpace(owner=f"the sequencer of {whose}", name=colours.sequencer), *spaces):
+    own = (
+        ColourSpace(owner=f"the sequencer of {whose}", name=colours.sequencer),
+        ColourSpace(owner=f"the OpenEXR output of {whose}", name=colours.linear),
+    )
+    for space in (*own, *spaces):
         # OpenColorIO compares without case.
         if space.name and space.name.casefold() not in known:
             yield f"the colour space {space.name!r} of {space.owner}"
