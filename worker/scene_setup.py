@@ -185,10 +185,14 @@ def _trees() -> Iterator[bpy.types.NodeTree]:
 
 def _set_image(scene: bpy.types.Scene, file_format: str) -> None:
     image = scene.render.image_settings
+    linear = image.linear_colorspace_settings.name
     if hasattr(image, "media_type"):
         # From 5.0 on, a scene set to video must be told first that it writes images.
         image.media_type = "IMAGE"
     image.file_format = file_format
+    if linear:
+        # Blender sets it to its default with the format, the same format too.
+        image.linear_colorspace_settings.name = linear
     scene.render.use_file_extension = True
 
 

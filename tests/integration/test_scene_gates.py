@@ -24,6 +24,8 @@ int(frame) % 3|{1:2}[1]|{1:2,3:4}[1]|{var:1,var+1:4}[var]|round(frame,1)|lambda:
 [*[1,2]][0]|(1,*[2])[0]|f'{var}'|(x:=3)|hypot(3,4)|e|tau*2|log(8,2)|clamp(var,0,1)|clamp(var)|smoothstep(0,1,var)
 print(3)|str(var)|pow(var, exp=2)|{1,2,var}|bool(var)|float('1')|range(3)[1]|0x10|'a'|None|True|gcd(4,6)|fma(1,2,3)
 any([var])|var & 1|~1|sorted([1])|[sin][0](var)|frame/24|#frame|1; 2| frame|1 +|sum(var for i in (1,))
+1<var<0x10|1<var<1_0|1<var<1e1_0|max(var,1,)<var<3|1<var<3 #c|1<var<(3)|1<var_001<1.e-3|1<var<-.5
+abs(0b11)|max( 1 )<var<3
 """
 EVALUATE = """
 import json, os, sys, bpy
@@ -32,7 +34,7 @@ def skipped(expression, itself):
     thing = bpy.data.objects.new("thing", None)
     scene.collection.objects.link(thing)
     driver = thing.driver_add("location", 0).driver
-    for name in ("var", "_v"):
+    for name in ("var", "_v", "var_001"):
         driver.variables.new().name = name
     driver.use_self, driver.expression = itself, expression
     bpy.context.view_layer.update()
@@ -54,7 +56,9 @@ def test_the_reader_and_blender_agree_which_drivers_need_trust() -> None:
         [sys.executable, "-c", EVALUATE], input=json.dumps(expressions), capture_output=True, text=True, check=True
     )
     blender = json.loads(done.stdout.splitlines()[-1])
-    ours = [needs_trust(one, {"var", "_v"}, itself=itself) for one in expressions for itself in (False, True)]
+    ours = [
+        needs_trust(one, {"var", "_v", "var_001"}, itself=itself) for one in expressions for itself in (False, True)
+    ]
     assert [(expressions[at // 2], at % 2) for at in range(len(ours)) if ours[at] != blender[at]] == []
     assert len(set(ours)) == 2
 

@@ -309,3 +309,32 @@ def test_strips_that_are_not_seen_are_no_reason_to_render_without_a_camera(blend
     file = make_scene(tmp_path / "muted.blend", camera=False, also=muted)
     with pytest.raises(NoCamera, match="has no camera to render from"):
         blender.open(file, RenderSettings(), name="muted.blend")
+
+
+LINEAR = """
+image = scene.render.image_settings
+image.file_format, image.color_management = "OPEN_EXR", "OVERRIDE"
+image.linear_colorspace_settings.name = "Linear Rec.2020"
+"""
+COMPARE = """
+import os, sys, bpy
+scene, plain, farms = sys.argv[1:]
+bpy.ops.wm.open_mainfile(filepath=scene)
+bpy.context.scene.render.filepath = plain
+bpy.ops.render.render(write_still=True)
+images = [bpy.data.images.load(path) for path in (plain, farms)]
+for image in images:
+    image.colorspace_settings.name = "Non-Color"
+assert images[0].pixels[:] == images[1].pixels[:]
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_openexr_frames_are_written_in_the_colour_space_that_the_scene_names(blender: Blender, tmp_path: Path) -> None:
+    """Blender forgets it where anything sets the format, be it to what it was."""
+    scene = make_scene(tmp_path / "shot.blend", format="OPEN_EXR", also=LINEAR)
+    plain, farms = tmp_path / "plain.exr", tmp_path / "farm.exr"
+    blender.open(scene, RenderSettings(format="OPEN_EXR"), name="shot.blend")
+    blender.render(1, farms, run=range(1, 2))
+    subprocess.run([sys.executable, "-c", COMPARE, scene, plain, farms], capture_output=True, check=True)

@@ -81,7 +81,7 @@ def test_json_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     put("../wood.png")
     code, out, _ = check(capsys, "shot.blend", "--json")
     scene = {"name": "Scene", "frames": "1-5", "fps": "24", "size": [64, 36], "engine": "CYCLES", "camera": "Camera"}
-    colours = {"colours": {"display": "sRGB", "view": "Standard", "look": "None", "sequencer": "sRGB"}}
+    colours = {"colours": {"display": "sRGB", "view": "Standard", "look": "None", "sequencer": "sRGB", "linear": ""}}
     document = {
         "file": "shot.blend",
         "blender": "4.5",

@@ -1,6 +1,7 @@
 """What a farm refuses since Blender would render something else: read from real files, before any worker starts."""
 
 import importlib.metadata
+import importlib.util
 import json
 import subprocess
 import sys
@@ -172,7 +173,9 @@ def test_a_name_that_blender_itself_maps_is_taken(tmp_path: Path, field: tuple[b
     [
         (Colours(display="None", view="Default", look="None"), (4, 0), "the display 'None' of scene"),
         (Colours(view="Filmic", look="Filmic - High Contrast"), (2, 79), "the look 'Filmic - High Contrast' of"),
+        (Colours(view="Filmic", look="Filmic - High Contrast"), (2, 82), "the look 'Filmic - High Contrast' of"),
         (Colours(view="Filmic", look="Filmic - Base Contrast"), (2, 79), "the look 'Filmic - Base Contrast' of"),
+        (Colours(view="Filmic", look="Filmic - Base Contrast"), (2, 80), "the look 'Filmic - Base Contrast' of"),
     ],
 )
 def test_what_blender_maps_to_the_same_picture_is_taken_of_the_files_that_it_maps_it_in(
@@ -183,6 +186,16 @@ def test_what_blender_maps_to_the_same_picture_is_taken_of_the_files_that_it_map
     assert words.startswith(named)
 
 
+@pytest.mark.parametrize("template", ["VFX", "Video_Editing"])
+def test_a_scene_from_a_template_of_blenders_own_is_taken(template: str) -> None:
+    """Blender ships them as 2.80 saved them in development, with the look `Filmic - Base Contrast`."""
+    package = importlib.util.find_spec("bpy")
+    assert package is not None
+    assert package.origin is not None
+    [scene] = Path(package.origin).parent.glob(f"*/scripts/startup/bl_app_templates_system/{template}/startup.blend")
+    settled(scene)
+
+
 def test_what_is_written_with_colours_of_its_own_is_checked_by_those(tmp_path: Path) -> None:
     also = "scene.render.image_settings.color_management = 'OVERRIDE'"
     scene = make_scene(tmp_path / "shot.blend", also=also)
@@ -190,6 +203,18 @@ def test_what_is_written_with_colours_of_its_own_is_checked_by_those(tmp_path: P
     settled(scene)
     with_text(scene, b"SC", b"r", b"im_format", b"view_settings", b"view_transform", text="Film")
     assert "the view 'Film'" in refusal(scene)
+
+
+def test_the_colour_space_of_openexr_frames_counts_where_the_frames_are_written_with_it(tmp_path: Path) -> None:
+    """Blender prints nothing where it lacks that one, and writes another."""
+    also = "scene.render.image_settings.color_management = 'OVERRIDE'"
+    linear = (b"SC", b"r", b"im_format", b"linear_colorspace_settings", b"name")
+    scene = with_text(make_scene(tmp_path / "shot.blend", also=also), *linear, text="Linear - AWG4")
+    settled(scene)
+    said = refusal(scene, format="OPEN_EXR", output="frames")
+    assert "the colour space 'Linear - AWG4' of the OpenEXR output of scene 'Scene'" in said
+    followed = with_text(make_scene(tmp_path / "followed.blend"), *linear, text="Linear - AWG4")
+    settled(followed, format="OPEN_EXR", output="frames")
 
 
 def test_the_names_are_those_of_the_installed_blender() -> None:

@@ -151,6 +151,21 @@ def test_a_scene_of_blender_3_reads() -> None:
     check_version(facts, supported="4.5.15", file="pottery.blend")
 
 
+def test_a_scene_reads_without_the_settings_that_later_versions_brought() -> None:
+    """2.48 has no engine, no frame step, and a member called [3]; before 2.61 there is no image format of its own."""
+    data, now = small(), read(small()).scenes[0]
+    for name, other in (
+        ("engine[32]", "____ne[32]"),
+        ("frame_step", "____e_step"),
+        ("im_format", "__format"),
+        ("exp", "[3]"),
+    ):
+        at = data.index(b"DNA1")
+        data = data[:at] + data[at:].replace(f"\0{name}\0".encode(), f"\0{other:_>{len(name)}}\0".encode(), 1)
+    [entry] = read(data).scenes
+    assert entry == replace(now, engine="", frame_step=1, format="UNKNOWN", exr_codec="UNKNOWN")
+
+
 @pytest.mark.parametrize("packing", PACKERS)
 @pytest.mark.parametrize("header", [b"BLENDER-v283", b"BLENDER-v300", b"BLENDER-v405"])
 def test_a_packed_scene_says_the_same_as_a_plain_one(packing: str, header: bytes) -> None:

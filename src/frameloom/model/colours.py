@@ -14,9 +14,11 @@ from typing import Any
 _NAMES = Path(__file__).with_name("colour_names.json")
 # Before 2.80 the view Standard was called Default. Blender falls back to Standard, so the picture is the same.
 _RENAMED_VIEWS = {"Default": "Standard"}
-# Before 2.80 a look of the view Filmic had the view in its name; Base Contrast was the view without a look. Blender
-# maps these to the same pictures (versioning_280.cc), but the views Film, RRT and Log to other pictures.
-_FILMIC, _FILMIC_UNTIL, _NO_LOOK = "Filmic - ", (2, 79), "Base Contrast"
+# Before 2.83 a look of the view Filmic had the view in its name. Up to early 2.80, Base Contrast was the view without a
+# look. Blender maps both to the same pictures (measured on 4.5: below 2.83.3 and 2.80.75), but the views Film, RRT and
+# Log to other pictures. A file records only major and minor.
+_FILMIC, _FILMIC_UNTIL = "Filmic - ", (2, 82)
+_NO_LOOK, _NO_LOOK_UNTIL = "Base Contrast", (2, 80)
 # Until 4.0 this display meant no colour management; Blender converts it to the view Raw (versioning_400.cc).
 _NO_DISPLAY, _NO_DISPLAY_UNTIL = "None", (4, 0)
 
@@ -27,12 +29,14 @@ class Colours:
 
     Attributes:
         sequencer: the colour space that strips are mixed in.
+        linear: the colour space of OpenEXR frames, where they have colour management of their own.
     """
 
     display: str = ""
     view: str = ""
     look: str = ""
     sequencer: str = ""
+    linear: str = ""
 
     def to_json(self) -> dict[str, str]:
         """Return the names, keyed by their fields."""
@@ -65,7 +69,11 @@ def missing(
         return
     yield from _missing_looks(colours, offered, saved_by, whose)
     known = {name.casefold() for name in offered["spaces"]}
-    for space in (ColourSpace(owner=f"the sequencer of {whose}", name=colours.sequencer), *spaces):
+    own = (
+        ColourSpace(owner=f"the sequencer of {whose}", name=colours.sequencer),
+        ColourSpace(owner=f"the OpenEXR output of {whose}", name=colours.linear),
+    )
+    for space in (*own, *spaces):
         # OpenColorIO ignores case.
         if space.name and space.name.casefold() not in known:
             yield f"the colour space {space.name!r} of {space.owner}"
@@ -82,7 +90,9 @@ def _missing_looks(colours: Colours, offered: dict[str, Any], saved_by: tuple[in
     view = _RENAMED_VIEWS.get(colours.view, colours.view) or displays[display][0]
     look = colours.look
     if saved_by <= _FILMIC_UNTIL and look.startswith(_FILMIC):
-        look = look.removeprefix(_FILMIC).replace(_NO_LOOK, "None")
+        look = look.removeprefix(_FILMIC)
+        if look == _NO_LOOK and saved_by <= _NO_LOOK_UNTIL:
+            look = "None"
     if view not in displays[display]:
         yield f"the view {view!r} of {whose}"
     elif look and look not in offered["looks"][view]:

@@ -26,9 +26,9 @@ KEPT = frozenset(
     {b"GLOB", b"SC\0\0", b"OB\0\0", b"TX\0\0", b"ID\0\0", b"DNA1"}
     | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0", b"NT\0\0", b"CA\0\0"}
 )
-# Parts of data-blocks that name files: modifiers, caches, strips and nodes; parts that name colour spaces; code: drivers
-# and Freestyle styles; and what a scene may render from instead of its camera: strips, and markers with cameras. They
-# are blocks of data, identified by their struct.
+# Parts of data-blocks that name files: modifiers, caches, strips and nodes; parts that name colour spaces; code, in
+# drivers and Freestyle styles; strips and markers, from which a scene may render without a camera of its own. They are
+# blocks of data, identified by their struct.
 PARTS = frozenset({
     b"ChannelDriver", b"DriverVar", b"Editing", b"FreestyleModuleConfig", b"NodeConvertColorSpace",
     b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"ImageView", b"MeshCacheModifierData",
@@ -64,8 +64,9 @@ _OLD_HEADER, _NEW_HEADER = 12, 17
 _HEADER = re.compile(rb"BLENDER(?:([-_])([vV])([0-9]{3})|17-01v([0-9]{4}))")
 _LATER_FORMAT = re.compile(rb"BLENDER[0-9]{2}-[0-9]{2}v")
 _CODE = re.compile(rb"[A-Za-z0-9_]{2}(?:\0\0|[A-Za-z0-9_]{2})")
-# The name of a member, such as *next or mat[4][4]: a bracket left open would keep the reader busy for ever.
-_MEMBER = re.compile(rb"[^\[\]]+(?:\[[0-9]{1,6}\])*")
+# The name of a member, such as *next or mat[4][4], and [3] in files of 2.48: a bracket left open would keep the reader
+# busy for ever.
+_MEMBER = re.compile(rb"[^\[\]]+(?:\[[0-9]{1,6}\])*|\[[0-9]{1,6}\]")
 
 
 class BadBlendError(Exception):

@@ -10,6 +10,7 @@ This module checks the syntax tree. Bytecode differs between Python versions, an
 
 import ast
 import math
+import re
 import warnings
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -28,6 +29,9 @@ _FUNCTIONS: dict[str, tuple[int, ...] | None] = {
 }
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 _ORDER = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+# What Python reads and the calculator does not: letters beyond ASCII, comments, a comma before a closing bracket, and
+# numbers with a base (0x10) or with underscores. A name may look like such a number only behind its first letter.
+_PYTHON_ONLY = re.compile(r"[^\x00-\x7f]|#|,\s*\)|(?<![\w.])(?:0[xXoObB]|\.?[0-9][0-9.]*(?:[eE][+-]?[0-9]+)?_)")
 
 # The names that Python may use, besides the driver's variables: all of math as of Python 3.11, which has no `fma`.
 _NAMES = frozenset(
@@ -55,7 +59,8 @@ def needs_trust(expression: str, variables: AbstractSet[str], *, itself: bool = 
             # The parser prints warnings about unknown escapes to standard error.
             warnings.simplefilter("ignore")
             tree = ast.parse(expression, mode="eval")
-        return not (_is_simple(tree.body, variables) or _is_restricted(tree, variables, itself=itself))
+        simple = _PYTHON_ONLY.search(expression) is None and _is_simple(tree.body, variables)
+        return not (simple or _is_restricted(tree, variables, itself=itself))
     except (SyntaxError, ValueError):
         return False
     except (RecursionError, MemoryError):

@@ -81,7 +81,7 @@ def settle(request: JobRequest, scene: Path, *, blender: str, device: Device, na
     _check_packing(request, entry)
     if request.output != "video":
         check_engine(entry, request.engine, blender=blender)
-        check_colours(facts, entry, blender=blender)
+        check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR")
         check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
     frames = request.frame_range()
     if frames is None:

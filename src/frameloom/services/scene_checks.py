@@ -5,6 +5,7 @@ it lacks, and uses a default instead of a colour management name that it lacks.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from frameloom.model.colours import Colours, ColourSpace, missing, views
 from frameloom.model.errors import InvalidRequest
@@ -35,14 +36,17 @@ def check_engine(entry: SceneEntry, engine: Engine | None, *, blender: str) -> N
     raise InvalidRequest(field="engine", problem=problem)
 
 
-def check_colours(facts: SceneFacts, entry: SceneEntry, *, blender: str) -> None:
+def check_colours(facts: SceneFacts, entry: SceneEntry, *, blender: str, linear: bool = False) -> None:
     """Refuse a scene with colour management names that Blender's own configuration lacks.
+
+    Args:
+        linear: whether frames are written as OpenEXR, in a linear colour space that a scene may name.
 
     Raises:
         InvalidRequest: it has such names; the message lists them.
     """
     lacking = missing(
-        entry.colours,
+        entry.colours if linear else replace(entry.colours, linear=""),
         facts.spaces,
         blender=blender,
         saved_by=facts.blender_version,

@@ -1,6 +1,7 @@
 """The colour management names in a .blend file, read from its condensed copy."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from frameloom.model.colours import Colours, ColourSpace
@@ -23,7 +24,8 @@ def colours(scene: "BlendFileBlock") -> Colours:
     """Return the colour management of a scene's output; files before 2.64 have no such settings."""
     output = (b"r", b"im_format")
     if scene.get((*output, b"color_management"), default=0) == _OVERRIDE:
-        return _colours(scene, output)
+        linear = _text(scene.get((*output, b"linear_colorspace_settings", b"name"), default=b""))
+        return replace(_colours(scene, output), linear=linear)
     return _colours(scene, ())
 
 

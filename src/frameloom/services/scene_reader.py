@@ -180,17 +180,21 @@ def _entry(scene: "BlendFileBlock") -> SceneEntry:
     def setting(*path: bytes) -> Any:
         return scene.get((b"r", *path))
 
+    def later(*path: bytes, default: Any) -> Any:
+        """Return a setting that files of 2.48 (engine, frame step) or 2.60 (image format) do not have."""
+        return scene.get((b"r", *path), default=default)
+
     entry = SceneEntry(
         name=_name(scene),
         frame_start=setting(b"sfra"),
         frame_end=setting(b"efra"),
-        frame_step=setting(b"frame_step"),
+        frame_step=later(b"frame_step", default=1),
         fps=_rate(setting(b"frs_sec"), setting(b"frs_sec_base")),
         size=(setting(b"xsch"), setting(b"ysch")),
         percentage=setting(b"size"),
-        engine=_text(setting(b"engine")),
-        format=_FORMATS.get(setting(b"im_format", b"imtype"), "UNKNOWN"),
-        exr_codec=dict(enumerate(_EXR_CODECS)).get(setting(b"im_format", b"exr_codec"), "UNKNOWN"),
+        engine=_text(later(b"engine", default=b"")),
+        format=_FORMATS.get(later(b"im_format", b"imtype", default=None), "UNKNOWN"),
+        exr_codec=dict(enumerate(_EXR_CODECS)).get(later(b"im_format", b"exr_codec", default=None), "UNKNOWN"),
         camera=_pointed_name(scene, b"camera"),
         needs_camera=not (setting(b"scemode") & _SEQUENCER and _has_strips(scene)) and not _has_marked_camera(scene),
         pixel_aspect=_pixel_aspect(setting(b"xasp"), setting(b"yasp")),
