@@ -153,12 +153,15 @@ def test_an_edited_scene_has_another_render_key(scene: Path, tmp_path: Path) -> 
     assert settled(edited).render_key != settled(scene).render_key
 
 
-def test_a_single_layer_scene_never_meets_the_frames_of_earlier_workers(scene: Path, tmp_path: Path) -> None:
-    """They began each later chunk with a copy of the frame before it; all other scenes keep their frames."""
-    single = settled(make_scene(tmp_path / "single.blend", also="scene.render.use_single_layer = True"))
-    for found, kept in ((settled(scene), True), (single, False)):
-        earlier = keys.render_key(digest=found.digest, settings=found.settings)
-        assert (found.render_key == earlier) is kept
+def test_frames_that_earlier_workers_got_wrong_are_not_used_again_and_others_are(tmp_path: Path) -> None:
+    def has_new_key(also: str, wanted: str) -> bool:
+        found = settled(make_scene(tmp_path / "shot.blend", format=wanted, also=also), format=wanted)
+        return found.render_key != keys.render_key(digest=found.digest, settings=found.settings)
+
+    single = "scene.render.use_single_layer = True"
+    override = "scene.render.image_settings.color_management = 'OVERRIDE'"
+    assert [has_new_key("", "PNG"), has_new_key(override, "PNG")] == [False, False]
+    assert [has_new_key(single, "PNG"), has_new_key(override, "OPEN_EXR")] == [True, True]
 
 
 def test_frames_and_film_are_not_part_of_the_render_key(scene: Path) -> None:

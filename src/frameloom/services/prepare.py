@@ -25,8 +25,6 @@ from frameloom.services.scene_reader import check_version, read_scene
 
 # libav 8.1 gives up on PIZ as soon as the picture is noisy: always with whole floats, often with half ones.
 UNFILMED_CODECS = frozenset({"PIZ"})
-# Of a scene with Render Single Layer: workers of revision 1 began each later chunk with a copy of the frame before it.
-SINGLE_LAYER_REVISION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +99,17 @@ def settle(request: JobRequest, scene: Path, *, blender: str, device: Device, na
             update={"blender": blender, "device": _unless_cpu(request.device or device)}
         ),
         references=facts.references,
-        revision=SINGLE_LAYER_REVISION if entry.single_layer else 1,
+        revision=_revision(request, entry),
     )
+
+
+def _revision(request: JobRequest, entry: SceneEntry) -> int:
+    """Return 2 for a scene whose frames the workers of revision 1 got wrong, else 1.
+
+    With Render Single Layer each later chunk began with a copy of the frame before it. OpenEXR frames were not in the
+    linear colour space that the scene names.
+    """
+    return 2 if entry.single_layer or (request.format == "OPEN_EXR" and entry.colours.linear) else 1
 
 
 def _check_packing(request: JobRequest, entry: SceneEntry) -> None:
