@@ -50,7 +50,7 @@ class FarmState:
 
     @classmethod
     def load(cls) -> Self | None:
-        """Return the running farm, None if there is none; a stale state file is removed."""
+        """Return the running farm, or None; remove a stale state file."""
         folder = home()
         if not (is_ours(folder) and is_ours(_lock_file(folder)) and is_ours(_state_file(folder))):
             return None

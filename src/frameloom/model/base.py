@@ -47,7 +47,7 @@ _SHOWN = 60
 
 
 def _problem(kind: type[BaseModel], error: ErrorDetails) -> str:
-    """Return what is wrong with a field of a `kind`, in one phrase: what it takes, and what it was given."""
+    """Return the problem of a field of a `kind` as a phrase: the values that the field takes, and the given value."""
     if error["type"] == "extra_forbidden":
         return f"there is no such field; the fields are {', '.join(_fields(kind, error['loc'][:-1]))}"
     if error["type"] not in _TAKES:
