@@ -147,7 +147,7 @@ Series = list[float | None]
 
 
 def pulses(minutes: int) -> Series:
-    """Return what the template's pulse leaves of minutes without a frame: a 0 each, or nothing where there is none."""
+    """Return the metric values of minutes without a frame: 0 for each, or no value without the template's pulse."""
     events = resources["CollectLogsFunction"]["Properties"].get("Events", {})
     every_minute = any(event["Properties"].get("Schedule") == "rate(1 minute)" for event in events.values())
     return [0.0 if every_minute else None] * minutes

@@ -89,7 +89,7 @@ def test_the_workers_images_are_scanned_never_change_and_do_not_pile_up() -> Non
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
     assert repository["ImageTagMutability"] == "IMMUTABLE"
     assert repository["EmptyOnDelete"] is True
-    # What it keeps: tests/conformance/test_image.py.
+    # tests/conformance/test_image.py checks the images that it keeps.
     rules = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
     assert [rule["action"] for rule in rules] == [{"type": "expire"}] * 2
 

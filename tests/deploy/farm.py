@@ -135,7 +135,7 @@ def start(account: Account, outputs: dict[str, str], request: dict[str, Any]) ->
 
 
 def render(account: Account, scene: Path, *, frames: str, out: Path) -> dict[str, Any]:
-    """Have the command line render a scene on the stack, by the key that its upload has, and return what it answers."""
+    """Render an uploaded scene on the stack by its key with the command line, and return the JSON output."""
     command = [sys.executable, "-m", "frameloom", "render", str(scene), "--stack", STACK]
     command += ["--frames", frames, "--out", str(out), "--set", f"file={scene.name}", "--json"]
     ended = run(command, environment=account.environment)

@@ -219,7 +219,7 @@ def with_assets(settled: Settled, request: JobRequest, *, store: Store, buckets:
 
     Raises:
         MissingAssets: some are not there, and the request does not say to render without them.
-        SceneUnreadable: a library is none.
+        SceneUnreadable: a library is not a readable .blend.
         InvalidRequest: the untrusted scene writes files, or opens files of the worker; it reads a file that its film
             would replace; it computes the paths of its imports; or a library needs something that Blender would leave
             out (`scene_checks`).

@@ -51,7 +51,7 @@ def find_places(scene: Path, file: str, references: Iterable[Reference]) -> dict
 
     Raises:
         InvalidRequest: a file's path has no key beside that key.
-        SceneUnreadable: a library is none.
+        SceneUnreadable: a library is not a readable .blend.
     """
     disk = Disk.of(scene)
     home = disk.key(scene)
