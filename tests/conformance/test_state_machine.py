@@ -208,9 +208,15 @@ class TestWhatBecomesOfErrors:
             assert 5 * 3600 < sum(waits) < 24 * 3600
             # A place that comes free is not left empty for long.
             assert retrier["MaxDelaySeconds"] <= 60
-            assert retrier["JitterStrategy"] == "FULL"
             # Three events a try, in an execution that has room for 25,000.
             assert 3 * retrier["MaxAttempts"] < 25_000 / 8
+
+    def test_every_retry_has_full_jitter_and_a_longest_delay(self, machine: Machine) -> None:
+        retriers = [each for state in all_states(machine).values() for each in state.get("Retry", [])]
+        retrying = [each for each in retriers if each["MaxAttempts"]]
+        assert len(retrying) > 20
+        for retrier in retrying:
+            assert (retrier["JitterStrategy"], retrier["MaxDelaySeconds"]) == ("FULL", 60)
 
     def test_a_lambda_whose_process_died_is_called_again_and_one_that_ran_out_of_time_is_not(
         self, machine: Machine
