@@ -17,6 +17,7 @@ from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Store, UnknownToken
+from frameloom.services.system.memory import process_memory
 from worker.blender import Blender
 from worker.blender_log import Witness
 from worker.chunk import ChunkRenderer, Outcome
@@ -26,7 +27,6 @@ from worker.health import Health
 from worker.lease import Beatable, Ended, Leasable, Lease
 from worker.log import log
 from worker.log_shipper import LogShipper
-from worker.memory import held_by
 from worker.memory_growth import AfterChunk, Growth
 from worker.retry import LastingStore, Outages
 from worker.scenes import SceneCache
@@ -200,7 +200,7 @@ class Supervisor:
         """
         pid, scene, tightest = self._blender.pid, self._blender.opened, self._blender.tightest
         self._blender.tightest = None
-        held = None if pid is None else held_by(pid)
+        held = None if pid is None else process_memory(pid)
         if pid is None or scene is None or held is None:
             # It has ended by itself, or the system does not say what it holds.
             return
