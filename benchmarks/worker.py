@@ -26,6 +26,7 @@ from frameloom.aws.executions import JobExecutions
 from frameloom.aws.stack import Stack, stack_of
 from frameloom.aws.store import S3Store
 from frameloom.local.local_farm import LocalFarm
+from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import LogRecord
 from frameloom.services.read_log import JobLog
 from frameloom.services.storage.ports import Buckets
@@ -68,13 +69,13 @@ def idle(bench: Bench, seconds: float) -> tuple[float, float]:
     return 100 * spent / (time.monotonic() - begun), process.memory_info().rss / MEBIBYTE
 
 
-def gaps(records: Sequence[LogRecord], first: str, then: str) -> list[float]:
-    """Return the milliseconds from each record `first` to the next record `then`."""
+def gaps(records: Sequence[LogRecord], first: LogEvent, then: LogEvent) -> list[float]:
+    """Return the milliseconds from each event `first` to the next event `then`."""
     found, since = [], None
     for record in records:
-        if record.message == first:
+        if record.event is first:
             since = datetime.fromisoformat(record.time)
-        elif record.message == then and since is not None:
+        elif record.event is then and since is not None:
             found.append((datetime.fromisoformat(record.time) - since).total_seconds() * 1000)
             since = None
     return found
@@ -119,9 +120,12 @@ def main() -> None:
             shown.add_row("waiting: share of a core", f"{share:.2f} %")
             shown.add_row("waiting: memory without Blender", f"{size:.0f} MiB")
             records = bench.run("turns", frames="1-100", chunk_size=1, run=2)
-            shown.add_row("result to next message, ms", spread(gaps(records, "Chunk finished", "Chunk received")))
             shown.add_row(
-                "message to render, scene open, ms", spread(gaps(records, "Chunk received", "Frame rendering"))
+                "result to next message, ms", spread(gaps(records, LogEvent.CHUNK_SUCCEEDED, LogEvent.CHUNK_RECEIVED))
+            )
+            shown.add_row(
+                "message to render, scene open, ms",
+                spread(gaps(records, LogEvent.CHUNK_RECEIVED, LogEvent.FRAME_STARTED)),
             )
             with memory_of_blender(bench.worker) as sizes:
                 bench.run("memory", frames=f"1-{arguments.frames}", run=3)

@@ -23,6 +23,7 @@ from frameloom.cli.fleet.watch_view import LineView, TableView
 from frameloom.cli.terminal import plain, say_json
 from frameloom.model import keys
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import LogRecord
 from frameloom.services.follow_job import Snapshot
 from frameloom.services.storage.ports import Execution
@@ -193,7 +194,10 @@ def test_a_hostile_name_does_nothing_to_a_terminal_in_any_command(
 
 
 def test_a_display_shows_a_hostile_message_and_a_workers_record() -> None:
-    worker = LogRecord(time="1", level="error", worker=HOSTILE, message="Chunk failed", facts={"cause": HOSTILE})
+    facts = {"cause": HOSTILE}
+    worker = LogRecord(
+        time="1", level="error", event=LogEvent.CHUNK_FAILED, worker=HOSTILE, message=HOSTILE, facts=facts
+    )
     running = Execution(job_id="shot-1", status=JobStatus.RUNNING, started="2026-11-23T06:00:00Z")
     snapshot = Snapshot(execution=running, workers=(worker,))
     for terminal, make in ((False, LineDisplay), (True, LiveDisplay)):
