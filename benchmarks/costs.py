@@ -1,6 +1,6 @@
 """What jobs cost by service, how long they take, and which quotas they meet: the tables of docs/scale.md.
 
-It also writes the cost of an idle farm, a table of docs/operations.md.
+It also writes the cost of an idle farm, a table of docs/operator.md.
 
 python -m benchmarks.costs [--frames N ...] [--workers N ...] [--seconds S] [--json | --write | --check]
 """
@@ -20,7 +20,7 @@ from benchmarks.quotas import QUOTAS, Quota
 from benchmarks.scale import FRAME_BYTES, Case, Estimate, estimate, given_up, longest_wait
 from frameloom.model.request import QUEUE_TIMEOUT, JobRequest
 
-DOCUMENT, OPERATIONS = Path("docs", "scale.md"), Path("docs", "operations.md")
+DOCUMENT, OPERATIONS = Path("docs", "scale.md"), Path("docs", "operator.md")
 FRAMES, WORKERS = (250, 10_000, 1_000_000), (10, 1_000, 10_000)
 # What a request asks for that says nothing of workers, and what a fleet has that was told nothing (cluster/).
 DEFAULT_MAX_WORKERS, DEFAULT_FLEET = int(JobRequest.model_fields["max_workers"].default), 10
@@ -246,7 +246,7 @@ def tables() -> dict[str, str]:
 
 
 def idle_tables() -> dict[str, str]:
-    """Return the table of docs/operations.md, keyed by the name in its markers."""
+    """Return the table of docs/operator.md, keyed by the name in its markers."""
     return {"idle": _words(["what", "how", "a month"], idle_rows())}
 
 

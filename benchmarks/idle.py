@@ -1,4 +1,4 @@
-"""The monthly cost of an idle farm: the table of docs/operations.md."""
+"""The monthly cost of an idle farm: the table of docs/operator.md."""
 
 from benchmarks import prices
 

@@ -9,7 +9,7 @@ from statemachine.emit import document, machine
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFINITION = Path("statemachine/render_job.asl.json")
-PAGES = [Path("README.md"), Path("docs/architecture.md")]
+PAGES = [Path("docs/architecture.md")]
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:

@@ -125,7 +125,7 @@ class TestSamconfig:
 class TestTheDeployPage:
     """What somebody reads before the first deployment in an account."""
 
-    PAGE: ClassVar[str] = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    PAGE: ClassVar[str] = (ROOT / "docs/operator.md").read_text(encoding="utf-8")
     # The first that finds wheels for Python 3.13 on arm64, which are manylinux_2_28 and later.
     SAM: ClassVar[tuple[int, int]] = (1, 140)
 

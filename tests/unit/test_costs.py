@@ -133,7 +133,7 @@ def test_the_count_of_frames_is_paid_by_its_schedule() -> None:
     assert idle.PULSES == 60 * 730
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/operator.md"])
 def test_what_an_idle_farm_costs_is_the_same_everywhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     with_a_cluster, without = (
