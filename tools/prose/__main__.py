@@ -57,7 +57,7 @@ def broken(total: Count) -> list[Rule]:
 
 def table(folders: dict[str, Count], total: Count) -> str:
     """Return a Markdown table: a row for each folder, a column for each rule, in uses for each 1,000 words."""
-    rows = [["folder", "words", *(rule.name for rule in RULES)], ["---", "---:", *("---:" for _ in RULES)]]
+    rows = [["folder", "words", *(f"`{rule.name}`" for rule in RULES)], ["---", "---:", *("---:" for _ in RULES)]]
     for name, counted in [*folders.items(), ("**all**", total)]:
         rows.append([name, f"{counted.words:,}", *(f"{counted.rate(rule):.2f}" for rule in RULES)])
     rows.append(["limit", "", *(f"{rule.limit:.2f}" for rule in RULES)])
