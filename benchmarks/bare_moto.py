@@ -16,12 +16,12 @@ from uuid import uuid4
 
 from benchmarks.instant_farm import COMMAND, ROOT, WORKERS, Run, client, run, until
 from frameloom.local.environment import farm_environment, without_aws
-from frameloom.local.farm import WORKER_KEY
+from frameloom.local.local_farm import WORKER_KEY
 from frameloom.model import keys
 from frameloom.model.job import Limits, OutputRef, SceneRef
 from frameloom.model.messages import ChunkSpec
+from frameloom.model.rounds import FIRST
 from frameloom.model.settings import RenderSettings
-from frameloom.services.rounds import FIRST
 
 DEFINITION = ROOT / "statemachine/render_job.asl.json"
 # Nobody looks at it, here.

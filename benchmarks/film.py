@@ -36,9 +36,10 @@ from frameloom.model import keys
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job, Limits, OutputRef, SceneRef, Segment
 from frameloom.model.settings import RenderSettings, VideoSettings
-from frameloom.services import documents, stitch, video
-from frameloom.services.ports import Buckets
-from frameloom.services.verify import plan_segments
+from frameloom.services import stitch_video, video
+from frameloom.services.storage import job_documents
+from frameloom.services.storage.ports import Buckets
+from frameloom.services.verify_frames import plan_segments
 
 # Different images; a longer film shows them again and again.
 IMAGES = 24
@@ -103,14 +104,14 @@ def stitched(
     store, frames = S3Store(), f"1-{sum(segment.count for segment in segments)}"
     for bucket in (BUCKETS.scenes, BUCKETS.frames, BUCKETS.logs):
         client("s3").create_bucket(Bucket=bucket)
-    documents.write_film(store, BUCKETS, JOB, FrameRange.parse(frames))
-    documents.write(store, BUCKETS.logs, keys.manifest_key(JOB), _job(frames, options).to_json())
+    job_documents.write_film(store, BUCKETS, JOB, FrameRange.parse(frames))
+    job_documents.write(store, BUCKETS.logs, keys.manifest_key(JOB), _job(frames, options).to_json())
     for path, segment in zip(paths, segments, strict=True):
         store.upload(path, BUCKETS.logs, keys.segment_key(JOB, segment.segment, options.container))
     # One segment is what no film of so many frames is cut into.
-    setattr(stitch, "plan_segments", lambda _: segments)  # noqa: B010
+    setattr(stitch_video, "plan_segments", lambda _: segments)  # noqa: B010
     begun = time.monotonic()
-    stitch.stitch(JOB, store=store, buckets=BUCKETS)
+    stitch_video.stitch(JOB, store=store, buckets=BUCKETS)
     return time.monotonic() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 

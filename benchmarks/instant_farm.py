@@ -16,9 +16,9 @@ from uuid import uuid4
 import boto3
 import psutil
 
-from benchmarks.operations import Requests
+from frameloom.estimate.operations import Requests
 from frameloom.local.environment import SOMEBODY
-from frameloom.local.farm import WORKER_KEY, LocalFarm
+from frameloom.local.local_farm import WORKER_KEY, LocalFarm
 from frameloom.model.request import START, START_NO
 
 ROOT = Path(__file__).parent.parent

@@ -14,7 +14,7 @@ from frameloom.aws.queue import Queue
 from frameloom.aws.store import S3Store
 from frameloom.model import keys
 from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
-from frameloom.services import documents
+from frameloom.services.storage import job_documents
 
 # Enough that the emulator always has something to answer.
 AT_ONCE = 4
@@ -61,7 +61,7 @@ def _render(message: ChunkMessage, store: S3Store) -> None:
         frame_seconds={str(frame): SECONDS for frame in frames},
     )
     where = keys.result_key(message.job_id, message.chunk_id, attempt=message.attempt, worker=NAME)
-    documents.write(store, os.environ["LOG_BUCKET"], where, result.to_json())
+    job_documents.write(store, os.environ["LOG_BUCKET"], where, result.to_json())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 python -m benchmarks.orchestrator [--chunks N ...] [--pairs N] [--of N]
 
-First, jobs of each size: seconds, and what they asked of AWS beside what benchmarks/operations.py says. Then pairs of
+First, jobs of each size: seconds, and what they asked of AWS beside what src/frameloom/estimate/operations.py says.
+Then pairs of
 runs of one size: a whole job on the farm, and its Map alone on plain moto, each warmed up by a small one.
 """
 
@@ -17,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.bare_moto import BareMoto
 from benchmarks.instant_farm import Asked, InstantFarm, Run
-from benchmarks.operations import Operations, Requests, operations
+from frameloom.estimate.operations import Operations, Requests, operations
 
 SIZES = (100, 1_000, 5_000, 10_000)
 WARM_UP = 20

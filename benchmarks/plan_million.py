@@ -18,16 +18,16 @@ from pathlib import Path
 
 import boto3
 
-from benchmarks.fleet import Row
 from frameloom.aws.clients import CONFIG
 from frameloom.aws.store import S3Store
+from frameloom.estimate.fleet_comparison import Row
 from frameloom.model import keys
 from frameloom.model.frames import MAX_FRAMES
+from frameloom.model.rounds import FIRST
 from frameloom.model.timings import Timings
-from frameloom.services.memory import MemoryStore
-from frameloom.services.plan import plan
-from frameloom.services.ports import Buckets, StoredObject
-from frameloom.services.rounds import FIRST
+from frameloom.services.plan_chunks import plan
+from frameloom.services.storage.ports import Buckets, StoredObject
+from frameloom.testing import MemoryStore
 
 BUCKETS = Buckets(scenes="scenes", frames="frames", logs="logs")
 

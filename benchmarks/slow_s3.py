@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from frameloom.model import keys
 from frameloom.model.frames import MAX_FRAMES
-from frameloom.services.listing import PAGE
+from frameloom.services.storage.parallel_listing import PAGE
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
 # What S3 tells of each object.

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.scale import CALL, ENCODE_FRAME
-from frameloom.services.verify import plan_segments
+from frameloom.estimate.job_scale import CALL, ENCODE_FRAME
+from frameloom.services.verify_frames import plan_segments
 
 THROTTLED = "Lambda.TooManyRequestsException"
 # Segments differ in content, and Lambda's machines in speed.

@@ -25,10 +25,10 @@ from rich.table import Table
 from frameloom.aws.executions import JobExecutions
 from frameloom.aws.stack import Stack, stack_of
 from frameloom.aws.store import S3Store
-from frameloom.local.farm import LocalFarm
+from frameloom.local.local_farm import LocalFarm
 from frameloom.model.messages import LogRecord
-from frameloom.services.job_log import JobLog
-from frameloom.services.ports import Buckets
+from frameloom.services.read_log import JobLog
+from frameloom.services.storage.ports import Buckets
 
 ROOT = Path(__file__).parent.parent
 MEBIBYTE = 2**20

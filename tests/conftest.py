@@ -7,7 +7,7 @@ import tempfile
 import hypothesis
 import pytest
 
-from frameloom.aws import clients, wiring
+from frameloom.aws import clients, lambda_env
 
 # A machine that is busy with Blender makes an example slow, not wrong.
 hypothesis.settings.register_profile("frameloom", deadline=None, max_examples=60)
@@ -54,5 +54,5 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def fresh_clients() -> None:
     """Forget the clients and the wiring of the test before."""
-    for cached in (clients.client, wiring.store, wiring.buckets, wiring.executions, wiring.tokens):
+    for cached in (clients.client, lambda_env.store, lambda_env.buckets, lambda_env.executions, lambda_env.tokens):
         cached.cache_clear()

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from frameloom.aws.queue import Received
-from frameloom.services.ports import UnknownToken
+from frameloom.services.storage.ports import UnknownToken
 
 
 class MemoryQueue:

@@ -14,8 +14,8 @@ from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.eks.models import eks_backends
 
-from frameloom.aws import deletion
-from frameloom.aws.emptying import empty_repository
+from frameloom.aws import stack_deletion
+from frameloom.aws.purge import empty_repository
 from frameloom.cli import main
 from frameloom.kube import api, readiness
 from tests.kube.server import AUTO_MODE, ApiServer, Kinds
@@ -73,7 +73,7 @@ def rig(
     """Yield a farm whose cluster has EKS Auto Mode and nothing in it."""
     monkeypatch.setattr(api, "BACKOFF", (0.01, 0.01, 0.01))
     monkeypatch.setattr(readiness, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(deletion, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(stack_deletion, "LOOK_EVERY", 0.01)
     monkeypatch.setenv("KUBECONFIG", str(folder / "kubeconfig"))
     kinds: Kinds = {version: dict(each) for version, each in (ApiServer().kinds | AUTO_MODE).items()}
     with mock_aws(), ApiServer(kinds=kinds) as server:

@@ -7,8 +7,8 @@ from frameloom.model import keys
 from frameloom.model.job import Job, Limits, OutputRef, SceneRef
 from frameloom.model.messages import ChunkResult
 from frameloom.model.settings import RenderSettings, VideoSettings
-from frameloom.services import documents
-from frameloom.services.ports import Buckets, Store
+from frameloom.services.storage import job_documents
+from frameloom.services.storage.ports import Buckets, Store
 
 BUCKETS = Buckets(scenes="scenes", frames="frames", logs="logs")
 # moto takes a bucket called "logs" for CloudWatch Logs.
@@ -36,7 +36,7 @@ def make_job(store: Store, frames: str = "1-17", *, buckets: Buckets = BUCKETS, 
         "limits": Limits(max_workers=4, queue_timeout=60, chunk_timeout=120),
     }
     job = Job(**(values | fields))
-    documents.write(store, buckets.logs, keys.manifest_key(job.job_id), job.to_json())
+    job_documents.write(store, buckets.logs, keys.manifest_key(job.job_id), job.to_json())
     return job
 
 
@@ -53,5 +53,5 @@ def put_result(
     values: dict[str, Any] = {"worker": "worker-1", "attempt": 0}
     result = ChunkResult(chunk_id=chunk_id, frames=frames, **(values | fields))
     key = keys.result_key(job.job_id, chunk_id, attempt=result.attempt, worker=result.worker or "lost")
-    documents.write(store, buckets.logs, key, result.to_json())
+    job_documents.write(store, buckets.logs, key, result.to_json())
     return result

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import frameloom
-from frameloom.aws import registry
+from frameloom.aws import ecr
 from frameloom.aws.stack import find_stack
 from frameloom.model.errors import FarmError
 
@@ -139,7 +139,7 @@ def build(image: Image, *, network: str | None) -> str:
 
 def push(local: str, uri: str) -> None:
     """Push an image of this machine to a repository."""
-    login = registry.log_in(uri)
+    login = ecr.log_in(uri)
     command = ["docker", "login", "--username", login.user, "--password-stdin", login.registry]
     _run(command, doing=f"log in to {login.registry}", feed=login.password)
     _run(["docker", "tag", local, uri], doing=f"name the image {uri}")
@@ -163,12 +163,12 @@ def make(image: Image, *, stack: str | None, network: str | None) -> str:
     if stack is None:
         return build(image, network=network)
     farm = find_stack(stack)
-    uri = f"{registry.repository_of(farm)}:{image.tag}"
+    uri = f"{ecr.repository_of(farm)}:{image.tag}"
     if farm.blender != image.blender:
         note = f"The stack {stack!r} renders with Blender {farm.blender}, so its fleet does not take this image."
         print(note, file=sys.stderr)
     # Tags are immutable: what is there is what would be built.
-    if registry.has_tag(registry.repository_of(farm), image.tag):
+    if ecr.has_tag(ecr.repository_of(farm), image.tag):
         print("It is there already.", file=sys.stderr)
     else:
         push(build(image, network=network), uri)

@@ -5,9 +5,9 @@ import os
 import sys
 
 from worker.blender import Blender
+from worker.blender_process.sandbox import keep_to_itself
 from worker.config import ConfigError, WorkerConfig
-from worker.folder import WorkerFolder
-from worker.seclusion import keep_to_itself
+from worker.workdir import WorkerFolder
 
 
 def main() -> int:

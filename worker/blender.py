@@ -48,7 +48,8 @@ class Rendered:
     """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time.
 
     `depth` is the bits of a channel that it should have, `flat` the one colour of all its pixels, `problem` what makes
-    it unfit to be stored (worker.look); where it is `left` to be looked at, nobody has (worker.exr). `process` is an id
+    it unfit to be stored (worker.blender_process.frame_check); where it is `left` to be looked at, nobody has
+    (frameloom.services.images.exr_pixels). `process` is an id
     of the process that rendered it, unique among all workers.
     """
 
@@ -110,7 +111,7 @@ class Blender:
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
         environment |= {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker.child"],
+            [sys.executable, "-m", "worker.blender_process"],
             cwd=Path(__file__).parent.parent,
             env=environment,
             stdin=subprocess.PIPE,

@@ -60,7 +60,7 @@ class ChunkRenderer:
             outcome.error = WorkerFailed(where="the chunk", problem=f"{type(error).__name__}: {error}")
         self._settle(sent, outcome, left=0)
         if outcome.unfit:
-            # This worker may get the next attempt, and a process cannot confirm its own frames (worker.doubts).
+            # This worker may get the next attempt, and a process cannot confirm its own frames (worker.flat_frames).
             self.blender.close()
         return outcome
 

@@ -31,7 +31,7 @@ class WorkerConfig:
     lease: timedelta
     # After so long without work the worker ends: a Kubernetes Job that has drained the queue. None: it stays.
     idle_exit: timedelta | None
-    # Bytes by which Blender may grow from chunk to chunk before it is started anew (worker/growth.py).
+    # Bytes by which Blender may grow from chunk to chunk before it is started anew (worker/memory_growth.py).
     growth: int = 1024 * MEBIBYTE
     # Touched as the worker goes (worker/health.py). None: nobody asks.
     health_file: Path | None = None

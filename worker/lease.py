@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from frameloom.aws.queue import Received
-from frameloom.services.ports import UnknownToken
+from frameloom.services.storage.ports import UnknownToken
 from worker.log import LogShipper
 
 

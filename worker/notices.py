@@ -1,6 +1,6 @@
 """Parses the lines that Blender prints when it replaces an engine or a colour name that it lacks, and renders anyway.
 
-PrepareJob looks for such names in the file (`frameloom.services.scene_checks`). This module also covers versions and
+PrepareJob looks for such names in the file (`frameloom.services.scene.checks`). This module also covers versions and
 configurations that PrepareJob has no data for.
 """
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from frameloom.model.assets import Asset
 from frameloom.model.errors import MissingAssets, SceneNotFound, SceneUnreadable
 from frameloom.model.job import SceneRef
-from frameloom.services import documents
-from frameloom.services.ports import Store
+from frameloom.services.storage import job_documents
+from frameloom.services.storage.ports import Store
 
 # A worker goes from job to job; the last few scenes are worth their disk.
 KEPT = 4
@@ -64,7 +64,7 @@ class SceneCache:
     def _assets(self, scene: SceneRef) -> list[Asset]:
         if scene.assets is None:
             return []
-        found = documents.read(self._store, scene.assets.bucket, scene.assets.key)
+        found = job_documents.read(self._store, scene.assets.bucket, scene.assets.key)
         if found is None:
             raise MissingAssets(file=scene.key, assets=f"their list, {scene.assets.key}, went away")
         return [Asset.model_validate(asset) for asset in found]

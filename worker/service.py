@@ -8,14 +8,14 @@ from pathlib import Path
 from frameloom.aws.clients import BRIEF, HASTY, client
 from frameloom.aws.credentials import renew_refused_credentials
 from frameloom.aws.executions import TaskTokens
-from frameloom.aws.outages import passes
 from frameloom.aws.queue import Queue
 from frameloom.aws.store import S3Store
+from frameloom.aws.transient import passes
 from worker.blender import Blender
 from worker.config import WorkerConfig
-from worker.folder import WorkerFolder, logs_in, settle_estates
 from worker.log import LogShipper, ship_left_behind
 from worker.supervisor import Supervisor
+from worker.workdir import WorkerFolder, logs_in, settle_estates
 
 
 def serve(config: WorkerConfig, folder: WorkerFolder, blender: Blender) -> None:

@@ -14,21 +14,21 @@ from typing import Any, Protocol
 from frameloom.aws.queue import LONGEST_POLL, Received
 from frameloom.model import keys
 from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
-from frameloom.services import documents
-from frameloom.services.ports import Store, UnknownToken
+from frameloom.services.storage import job_documents
+from frameloom.services.storage.ports import Store, UnknownToken
 from worker.blender import Blender
+from worker.blender_log import Witness
 from worker.chunk import ChunkRenderer, Outcome
 from worker.config import WorkerConfig
-from worker.doubts import Doubts
-from worker.growth import AfterChunk, Growth
+from worker.flat_frames import Doubts
 from worker.health import Health
 from worker.lease import Beatable, Ended, Leasable, Lease
 from worker.log import LogShipper
 from worker.memory import held_by
-from worker.outages import LastingStore, Outages
+from worker.memory_growth import AfterChunk, Growth
+from worker.retry import LastingStore, Outages
 from worker.scenes import SceneCache
 from worker.uploads import Uploads
-from worker.witness import Witness
 
 # Without work for so long, Blender's memory is worth more than its start.
 KEEP_BLENDER = timedelta(minutes=5)
@@ -296,7 +296,7 @@ class Supervisor:
             cause=None if error is None else str(error),
         )
         key = keys.result_key(message.job_id, message.chunk_id, attempt=message.attempt, worker=self._config.name)
-        documents.write(self._store, self._config.log_bucket, key, result.to_json())
+        job_documents.write(self._store, self._config.log_bucket, key, result.to_json())
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

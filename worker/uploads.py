@@ -6,12 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from frameloom.model import keys
 from frameloom.model.errors import FrameInvalid
-from frameloom.model.images import check_image
 from frameloom.model.messages import ChunkMessage
-from frameloom.services.listing import list_between
-from frameloom.services.ports import Store
+from frameloom.services.images.integrity import check_image
+from frameloom.services.storage.parallel_listing import list_between
+from frameloom.services.storage.ports import Store
 from worker.blender import Rendered
-from worker.doubts import Doubts
+from worker.flat_frames import Doubts
 
 # Two connections outrun any renderer; more would only hold more frames in memory.
 AT_ONCE = 2
@@ -75,7 +75,7 @@ class Uploads:
 def _seen(data: bytes) -> tuple[str | None, str | None]:
     """Return the one colour of an OpenEXR that Blender left to be looked at, and what makes it unfit."""
     # It takes numpy: 25 MB that a worker does without until there is such a frame.
-    from worker.exr import Layout, see  # noqa: PLC0415
+    from frameloom.services.images.exr_pixels import Layout, see  # noqa: PLC0415
 
     layout = Layout.of(data)
     if layout is None:

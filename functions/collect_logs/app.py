@@ -9,9 +9,9 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from frameloom.aws import wiring
-from frameloom.aws.function_logs import make_logger
-from frameloom.services.logs import collect
+from frameloom.aws import lambda_env
+from frameloom.aws.lambda_logger import make_logger
+from frameloom.services.collect_logs import collect
 
 logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS)
@@ -20,7 +20,7 @@ FRAMES = "FramesRendered"
 
 
 def _collect(record: SQSRecord) -> None:
-    piece = collect(record.body, store=wiring.store(), buckets=wiring.buckets())
+    piece = collect(record.body, store=lambda_env.store(), buckets=lambda_env.buckets())
     metrics.add_metric(name="LogPiecesStored", unit=MetricUnit.Count, value=1)
     metrics.add_metric(name=FRAMES, unit=MetricUnit.Count, value=piece.frames)
     logger.debug("Log stored", extra={"key": piece.key})

@@ -9,16 +9,18 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from frameloom.aws import wiring
-from frameloom.aws.function_logs import make_logger
-from frameloom.services.lost import fail_lost_chunk
+from frameloom.aws import lambda_env
+from frameloom.aws.lambda_logger import make_logger
+from frameloom.services.fail_lost_chunk import fail_lost_chunk
 
 logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS)
 
 
 def _fail(record: SQSRecord) -> None:
-    message = fail_lost_chunk(record.body, store=wiring.store(), tokens=wiring.tokens(), buckets=wiring.buckets())
+    message = fail_lost_chunk(
+        record.body, store=lambda_env.store(), tokens=lambda_env.tokens(), buckets=lambda_env.buckets()
+    )
     lost = "ChunksLost" if message else "StrangeMessages"
     metrics.add_metric(name=lost, unit=MetricUnit.Count, value=1)
     if message is None:

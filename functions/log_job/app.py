@@ -10,12 +10,12 @@ from aws_lambda_powertools import Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from frameloom.aws import wiring
-from frameloom.aws.function_logs import make_logger
+from frameloom.aws import lambda_env
+from frameloom.aws.lambda_logger import make_logger
+from frameloom.model.execution_event import Stopped
 from frameloom.model.job import Segment
-from frameloom.model.stopped import Stopped
-from frameloom.services import documents
-from frameloom.services.report import report, report_stopped
+from frameloom.services.log_job import report, report_stopped
+from frameloom.services.storage import job_documents
 
 logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def _keep_segment_failure(event: dict[str, Any]) -> None:
     logger.append_keys(job=event["job_id"])
     segment, error = Segment.model_validate(event["segment"]), event["error"]
-    documents.write_segment_failure(wiring.store(), wiring.buckets(), event["job_id"], segment, error)
+    job_documents.write_segment_failure(lambda_env.store(), lambda_env.buckets(), event["job_id"], segment, error)
     metrics.add_metric(name="SegmentsFailed", unit=MetricUnit.Count, value=1)
     logger.info("Segment failed", extra={"segment": segment.segment, "error": error["Error"]})
 
@@ -55,8 +55,8 @@ def _of_state(event: dict[str, Any]) -> dict[str, Any]:
         started=event["started"],
         now=datetime.now(UTC),
         error=error,
-        store=wiring.store(),
-        buckets=wiring.buckets(),
+        store=lambda_env.store(),
+        buckets=lambda_env.buckets(),
     )
     return summary | ({"Error": summary["error"], "Cause": summary["cause"]} if error else {})
 
@@ -64,4 +64,4 @@ def _of_state(event: dict[str, Any]) -> dict[str, Any]:
 def _of_stopped(event: dict[str, Any]) -> dict[str, Any]:
     stopped = Stopped.of_event(event)
     logger.append_keys(job=stopped.job_id)
-    return report_stopped(stopped, store=wiring.store(), buckets=wiring.buckets())
+    return report_stopped(stopped, store=lambda_env.store(), buckets=lambda_env.buckets())

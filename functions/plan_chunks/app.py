@@ -6,9 +6,9 @@ from aws_lambda_powertools import Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from frameloom.aws import wiring
-from frameloom.aws.function_logs import make_logger
-from frameloom.services.plan import plan
+from frameloom.aws import lambda_env
+from frameloom.aws.lambda_logger import make_logger
+from frameloom.services.plan_chunks import plan
 
 logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 
@@ -19,7 +19,7 @@ logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take `{"job_id", "round"}`, return where the chunks are, how many, and of which round."""
     logger.append_keys(job=event["job_id"])
-    planned = plan(event["job_id"], event["round"], store=wiring.store(), buckets=wiring.buckets())
+    planned = plan(event["job_id"], event["round"], store=lambda_env.store(), buckets=lambda_env.buckets())
     metrics.add_metric(name="ChunksPlanned", unit=MetricUnit.Count, value=planned["count"])
     logger.info("Chunks planned", extra={"chunks": planned["count"], "round": planned["round"]})
     return planned

@@ -6,9 +6,9 @@ from aws_lambda_powertools import Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from frameloom.aws import wiring
-from frameloom.aws.function_logs import make_logger
-from frameloom.services.prepare import prepare
+from frameloom.aws import lambda_env
+from frameloom.aws.lambda_logger import make_logger
+from frameloom.services.prepare_job import prepare
 
 logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 
@@ -23,11 +23,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         event["input"],
         job_id=event["job_id"],
         started=event["started"],
-        store=wiring.store(),
-        buckets=wiring.buckets(),
-        blender=wiring.blender(),
-        device=wiring.device(),
-        trusts_scripts=wiring.trusts_scripts(),
+        store=lambda_env.store(),
+        buckets=lambda_env.buckets(),
+        blender=lambda_env.blender(),
+        device=lambda_env.device(),
+        trusts_scripts=lambda_env.trusts_scripts(),
     )
     if "skipped" in state:
         metrics.add_metric(name="UploadsSkipped", unit=MetricUnit.Count, value=1)

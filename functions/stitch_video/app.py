@@ -6,9 +6,9 @@ from aws_lambda_powertools import Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from frameloom.aws import wiring
-from frameloom.aws.function_logs import make_logger
-from frameloom.services.stitch import stitch
+from frameloom.aws import lambda_env
+from frameloom.aws.lambda_logger import make_logger
+from frameloom.services.stitch_video import stitch
 
 logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 
@@ -19,7 +19,7 @@ logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take `{"job_id"}`, return where the film is."""
     logger.append_keys(job=event["job_id"])
-    film = stitch(event["job_id"], store=wiring.store(), buckets=wiring.buckets())
+    film = stitch(event["job_id"], store=lambda_env.store(), buckets=lambda_env.buckets())
     metrics.add_metric(name="FilmsStitched", unit=MetricUnit.Count, value=1)
     logger.info("Film stitched", extra=film)
     return film

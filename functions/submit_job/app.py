@@ -6,9 +6,9 @@ from aws_lambda_powertools import Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from frameloom.aws import wiring
-from frameloom.aws.function_logs import make_logger
-from frameloom.services.submit import submit
+from frameloom.aws import lambda_env
+from frameloom.aws.lambda_logger import make_logger
+from frameloom.services.submit_job import submit
 
 logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 
@@ -18,7 +18,7 @@ logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take a request such as `{"file", "start", "end"}`, return the job's id and status."""
-    answer = submit(event, store=wiring.store(), executions=wiring.executions(), buckets=wiring.buckets())
+    answer = submit(event, store=lambda_env.store(), executions=lambda_env.executions(), buckets=lambda_env.buckets())
     metrics.add_metric(name="JobsSubmitted", unit=MetricUnit.Count, value=int(answer["started"]))
     logger.info("Job submitted" if answer["started"] else "Job described", extra={"job": answer["job_id"]})
     return answer

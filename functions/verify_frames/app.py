@@ -6,9 +6,9 @@ from aws_lambda_powertools import Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from frameloom.aws import wiring
-from frameloom.aws.function_logs import make_logger
-from frameloom.services.verify import verify
+from frameloom.aws import lambda_env
+from frameloom.aws.lambda_logger import make_logger
+from frameloom.services.verify_frames import verify
 
 logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 
@@ -22,9 +22,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     verified = verify(
         event["job_id"],
         event["round"],
-        store=wiring.store(),
-        buckets=wiring.buckets(),
-        at_once=wiring.encoders(),
+        store=lambda_env.store(),
+        buckets=lambda_env.buckets(),
+        at_once=lambda_env.encoders(),
     )
     metrics.add_metric(name="FramesMissing", unit=MetricUnit.Count, value=verified["missing"])
     logger.info("Frames verified", extra={"missing": verified["missing"], "next": verified["next"]})

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from PIL import Image
 
+from frameloom.model.job_status import JobStatus
 from frameloom.model.messages import FRAME_RENDERED
-from frameloom.model.status import JobStatus
 from frameloom.services import video
 from tests.chaos.disturbances import strange_messages
 from tests.e2e.rig import Rig, wait

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from frameloom.local.farm import LocalFarm
-from frameloom.model.status import JobStatus
+from frameloom.local.local_farm import LocalFarm
+from frameloom.model.job_status import JobStatus
 from tests.chaos import invariants
 from tests.chaos.disturbances import Disturber, Scene
 from tests.chaos.faults import Dice, throttled

@@ -1,6 +1,6 @@
 """A short run of chaos; `make chaos SEED=n MINUTES=m` is the same for longer."""
 
-from frameloom.model.status import JobStatus
+from frameloom.model.job_status import JobStatus
 from tests.chaos.__main__ import describe
 from tests.chaos.run import Chaos
 

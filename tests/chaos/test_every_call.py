@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.local.farm import WORKER_VARIABLES, LocalFarm
-from frameloom.model.status import JobStatus
+from frameloom.local.local_farm import WORKER_VARIABLES, LocalFarm
+from frameloom.model.job_status import JobStatus
 from tests.chaos import invariants
 from tests.chaos.proxy import Answer, Call, Forward, Gone, Proxy
 from tests.e2e.rig import Rig, wait

@@ -22,7 +22,7 @@ class _Quiet(WSGIRequestHandler):
 def main() -> None:
     """Serve, with the mends of Step Functions if so told, and with no others."""
     if sys.argv[1] == "mended":
-        from frameloom.local.mends import stepfunctions  # noqa: PLC0415 - the plain server must not see it
+        from frameloom.local.moto_patches.correctness import stepfunctions  # noqa: PLC0415 - the plain server must not see it
 
         stepfunctions.apply()
     default_user_config["stepfunctions"] = {"execute_state_machine": True}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
 
-from frameloom.local.mends import definitions
-from frameloom.local.mends.definitions import Definitions, filled_in
+from frameloom.local.moto_patches.speed import definitions
+from frameloom.local.moto_patches.speed.definitions import Definitions, filled_in
 
 RENDER_JOB = Path("statemachine/render_job.asl.json").read_text(encoding="utf-8")
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from frameloom.model.execution_event import Stopped
 from frameloom.model.job import Segment
 from frameloom.model.messages import ChunkMessage, LogBatch
 from frameloom.model.request import parse_request
-from frameloom.model.stopped import Stopped
 from tests.conformance.asl_checks import every_state
 from tests.conformance.farm_template import resources
 from tests.conformance.toolbox import ROOT

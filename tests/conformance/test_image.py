@@ -145,7 +145,8 @@ class TestTag:
 
     def test_the_code_that_the_worker_imports_goes_in_and_of_the_farms_clients_nothing_else(self) -> None:
         script = (
-            "import os, sys, worker.__main__, worker.service, worker.child, worker.session, worker.health\n"
+            "import os, sys, worker.__main__, worker.health, worker.service\n"
+            "import worker.blender_process.__main__, worker.blender_process.session\n"
             "for name in sorted(sys.modules):\n"
             "    if name.partition('.')[0] in ('frameloom', 'worker') and sys.modules[name].__file__: \n"
             "        print(sys.modules[name].__file__)\n"

@@ -11,16 +11,16 @@ from tests.conformance.toolbox import ROOT, lint_imports
 
 # What a Lambda's handler may know: the wiring, the use cases and their vocabulary.
 HANDLERS_KNOW = (
-    *("frameloom.aws.wiring", "frameloom.aws.function_logs"),
+    *("frameloom.aws.lambda_env", "frameloom.aws.lambda_logger"),
     *("frameloom.model", "frameloom.services", "aws_lambda_powertools"),
 )
 PLANTED = {
     "the model reads S3": ("src/frameloom/model/frames.py", "import boto3"),
     "the model knows a use case": ("src/frameloom/model/frames.py", "from frameloom.services import plan"),
-    "a use case knows boto3": ("src/frameloom/services/plan.py", "import boto3"),
-    "a use case knows where it runs": ("src/frameloom/services/plan.py", "from frameloom.local import farm"),
+    "a use case knows boto3": ("src/frameloom/services/plan_chunks.py", "import boto3"),
+    "a use case knows where it runs": ("src/frameloom/services/plan_chunks.py", "from frameloom.local import farm"),
     "the supervisor loads Blender": ("worker/supervisor.py", "import bpy"),
-    "the command line knows Kubernetes": ("src/frameloom/cli/clusters.py", "import kubernetes"),
+    "the command line knows Kubernetes": ("src/frameloom/cli/fleet/select_cluster.py", "import kubernetes"),
     "a cluster knows AWS": ("src/frameloom/kube/api.py", "from frameloom.aws import stack"),
     "the definition reads the world": ("statemachine/definition.py", "from frameloom.aws import stack"),
 }

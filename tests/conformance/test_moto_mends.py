@@ -31,8 +31,8 @@ from moto.sqs.models import Message, sqs_backends
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from frameloom.local.farm import LocalFarm
-from frameloom.local.mends import cloudformation
+from frameloom.local.local_farm import LocalFarm
+from frameloom.local.moto_patches.correctness import cloudformation
 
 MINI_FARM = Path(__file__).parents[1] / "integration" / "fixtures" / "mini_farm"
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -584,7 +584,7 @@ def test_canary_a_deletion_is_undone_by_another_at_the_same_time(monkeypatch: py
 MENDED_QUEUES = """
 import sys, threading
 sys.path.insert(0, {root!r})
-from frameloom.local.mends import sqs
+from frameloom.local.moto_patches import sqs
 sqs.apply()
 import pytest
 from moto.sqs.models import sqs_backends

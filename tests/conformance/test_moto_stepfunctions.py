@@ -17,9 +17,9 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
 )
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
-from frameloom.local.mends import stepfunctions_tokens
-from frameloom.local.mends.stepfunctions_ends import Abandoned
-from frameloom.local.mends.stepfunctions_tokens import Token
+from frameloom.local.moto_patches.correctness import stepfunctions_tokens
+from frameloom.local.moto_patches.correctness.stepfunctions_ends import Abandoned
+from frameloom.local.moto_patches.correctness.stepfunctions_tokens import Token
 from tests.conformance.moto_process import Moto, said, wait_until
 
 RETRY_ONCE = [{"ErrorEquals": ["Broken"], "IntervalSeconds": 1, "MaxAttempts": 1}]

@@ -21,7 +21,8 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.backend import execution_worker
 
-from frameloom.local.mends import stepfunctions_cost, stepfunctions_ends
+from frameloom.local.moto_patches.correctness import stepfunctions_ends
+from frameloom.local.moto_patches.speed import stepfunctions_cost
 from tests.conformance.moto_process import Moto, said, wait_until
 
 EXCEEDED = "States.ExceedToleratedFailureThreshold"

@@ -31,4 +31,4 @@ def test_no_code_of_ours_runs_a_shell_and_what_renders_and_encodes_starts_no_pro
         if function in {"eval", "exec"} or function.startswith(("subprocess.", "os.exec", "os.spawn", "os.posix_s")):
             assert name == WORKER or any(name.startswith(folder) for folder in STARTS_PROCESSES), call.lineno
         if name == WORKER and function == "subprocess.Popen":
-            assert ast.unparse(call.args[0]) == "[sys.executable, '-m', 'worker.child']"
+            assert ast.unparse(call.args[0]) == "[sys.executable, '-m', 'worker.blender_process']"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from frameloom.model.errors import AttemptFailed, ChunkLost, FarmError, FarmUnavailable, JobImpossible, names
-from frameloom.services.verify import AT_ONCE
+from frameloom.services.verify_frames import AT_ONCE
 from statemachine import mermaid
 from statemachine.__main__ import DEFINITION, ROOT, main
 from statemachine.emit import document

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from frameloom.local.template import local_template
+from frameloom.model.job_status import JobStatus
 from frameloom.model.report import FrameCounts, ObjectRef, Summary
-from frameloom.model.status import JobStatus
 from tests.conformance.farm_template import of_type, references, resources, statements, template
 from tests.conformance.toolbox import ROOT
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from frameloom.local.farm import WORKER_VARIABLES
+from frameloom.local.local_farm import WORKER_VARIABLES
 from tests.conformance.toolbox import ROOT, run, sam
 from tests.deploy.account import Account, with_rights_of
 from tests.deploy.build import Build

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from frameloom.local import fleet
+from frameloom.local import worker_processes
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def kept_running(
         "environment": dict(environment),
     }
     with subprocess.Popen(
-        [sys.executable, "-m", fleet.__name__, *([] if remove is None else ["--remove", str(remove)])],
+        [sys.executable, "-m", worker_processes.__name__, *([] if remove is None else ["--remove", str(remove)])],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

@@ -39,7 +39,7 @@ def test_the_layer_holds_the_package_and_all_that_is_locked(built: Build) -> Non
         f"{found.name.lower().replace('_', '-')}=={found.version}" for found in distributions(path=[str(built.layer)])
     }
     assert found == locked
-    assert (built.layer / "frameloom" / "services" / "encode.py").exists()
+    assert (built.layer / "frameloom" / "services" / "encode_segment.py").exists()
 
 
 def test_every_function_with_its_layer_is_below_what_lambda_unzips(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.local.farm import LocalFarm
+from frameloom.local.local_farm import LocalFarm
 from tests.e2e.rig import Rig
 from tests.scenes import make_scene
 

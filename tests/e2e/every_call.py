@@ -12,11 +12,11 @@ from typing import Any
 import psutil
 
 from frameloom.model import keys
+from frameloom.model.job_status import JobStatus
 from frameloom.model.messages import ChunkMessage
 from frameloom.model.settings import CONTAINERS, VideoCodec
-from frameloom.model.status import JobStatus
-from frameloom.services import documents
-from frameloom.services.ports import Execution
+from frameloom.services.storage import job_documents
+from frameloom.services.storage.ports import Execution
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene, render_image
 
@@ -151,7 +151,7 @@ def _a_chunk_that_came_back(rig: Rig, slow: Path) -> None:
     wait(lambda: _times_begun(rig, job_id) == 2, "another worker to render")
     rig.jobs.stop(job_id, reason="the test has seen enough")
     wait(rig.queue_is_empty, "an empty queue")
-    job = documents.load_job(rig.store, rig.stack.buckets, job_id)
+    job = job_documents.load_job(rig.store, rig.stack.buckets, job_id)
     message = ChunkMessage(
         version=1,
         task_token="of a job that has ended",

@@ -13,9 +13,9 @@ import psutil
 from frameloom.aws.executions import JobExecutions
 from frameloom.aws.stack import stack_of
 from frameloom.aws.store import S3Store
-from frameloom.local.farm import LocalFarm
+from frameloom.local.local_farm import LocalFarm
 from frameloom.model import keys
-from frameloom.services.ports import Execution
+from frameloom.services.storage.ports import Execution
 
 PATIENCE = 90.0
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from frameloom.local.farm import LocalFarm
-from frameloom.model.status import JobStatus
+from frameloom.local.local_farm import LocalFarm
+from frameloom.model.job_status import JobStatus
 from tests.e2e.rig import Rig, wait
 
 Heard = Callable[[str], dict[str, Any]]

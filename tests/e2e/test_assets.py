@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from frameloom.model.status import JobStatus
-from frameloom.services.ports import Execution
+from frameloom.model.job_status import JobStatus
+from frameloom.services.storage.ports import Execution
 from tests.e2e.rig import Rig
 from tests.import_scenes import COMPUTED, NESTED, letters
 from tests.scenes import make_scene

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.local.state import FarmState, held
-from frameloom.model.status import JobStatus
+from frameloom.local.farm_state import FarmState, held
+from frameloom.model.job_status import JobStatus
 from tests.e2e.rig import Rig, wait
 
 FRAMELOOM = str(Path(sys.executable).with_name("frameloom"))

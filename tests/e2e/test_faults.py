@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from frameloom.model.status import JobStatus
+from frameloom.model.job_status import JobStatus
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
 

@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from frameloom.model.status import JobStatus
+from frameloom.model.job_status import JobStatus
 from frameloom.services import video
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene

@@ -18,8 +18,8 @@ from uuid import uuid4
 
 import pytest
 
-from frameloom.local.farm import WORKER_VARIABLES, LocalFarm
-from frameloom.model.status import JobStatus
+from frameloom.local.local_farm import WORKER_VARIABLES, LocalFarm
+from frameloom.model.job_status import JobStatus
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
 from tools import image
@@ -160,7 +160,7 @@ def test_each_of_its_blenders_knows_that_there_is_no_card(built: str, device: st
 import os, sys
 from frameloom.model.errors import DeviceMissing
 from frameloom.model.settings import RenderSettings
-from worker.scene_setup import set_up
+from worker.blender_process.scene_setup import set_up
 try:
     set_up(RenderSettings(engine="CYCLES", device="{device}"), file="shot.blend")
 except DeviceMissing as error:

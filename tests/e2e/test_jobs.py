@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from frameloom.model import keys
-from frameloom.model.status import JobStatus
+from frameloom.model.job_status import JobStatus
 from frameloom.services import video
 from tests.e2e.conftest import LEASE_SECONDS
 from tests.e2e.rig import Rig, wait

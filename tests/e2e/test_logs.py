@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.local.state import FarmState, held
+from frameloom.local.farm_state import FarmState, held
 from tests.e2e.rig import Rig
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from frameloom.local.deploy import STACK
 from frameloom.local.environment import SOMEBODY
-from frameloom.local.farm import TEMPLATE, WORKER_KEY, find_root
+from frameloom.local.local_farm import TEMPLATE, WORKER_KEY, find_root
 from frameloom.local.template import local_template
 from tests.e2e.every_call import make_every_call
 from tests.e2e.rig import Rig

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from frameloom.model.frames import FrameRange
-from frameloom.model.status import JobStatus
+from frameloom.model.job_status import JobStatus
 from tests.e2e.rig import Rig
 from tests.scenes import make_scene
 

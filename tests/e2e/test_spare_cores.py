@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.local.spare import most_workers
+from frameloom.local.idle_capacity import most_workers
 from tests.conformance.toolbox import ROOT
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from frameloom.cli.request import place_of
-from frameloom.local.state import FarmState
+from frameloom.client.job_request import place_of
+from frameloom.local.farm_state import FarmState
 from tests.e2e.rig import wait
 from tests.e2e.test_command_line import CommandLine
 from tests.farm_client import farm_client

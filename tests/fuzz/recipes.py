@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from frameloom.services.blend_file import KEPT
+from frameloom.services.scene.blend_file import KEPT
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, as_blender_5_writes, blocks, small
 

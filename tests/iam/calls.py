@@ -31,7 +31,7 @@ class Call:
 
 
 def read_call(line: str) -> Call:
-    """Return the call that a line of `frameloom.local.recorder` stands for.
+    """Return the call that a line of `frameloom.local.call_recorder` stands for.
 
     Raises:
         ValueError: it is none, or could be several: what is not understood must not pass for allowed.

@@ -24,9 +24,9 @@ from frameloom.aws.queue import Queue
 from frameloom.aws.stack import find_stack, stack_of
 from frameloom.aws.store import ATTEMPTS, S3Store
 from frameloom.model.errors import FarmUnavailable
-from frameloom.model.status import JobStatus
-from frameloom.services.memory import MemoryExecutions, MemoryStore, MemoryTokens
-from frameloom.services.ports import Executions, Store, StreamStore, Taken, Tokens, UnknownToken
+from frameloom.model.job_status import JobStatus
+from frameloom.services.storage.ports import Executions, Store, StreamStore, Taken, Tokens, UnknownToken
+from frameloom.testing import MemoryExecutions, MemoryStore, MemoryTokens
 
 ROLE = "arn:aws:iam::123456789012:role/render-job"
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:render_job"

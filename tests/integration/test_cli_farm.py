@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from frameloom.cli.request import place_of
-from frameloom.local.state import FarmState
+from frameloom.client.job_request import place_of
+from frameloom.local.farm_state import FarmState
 from tests.farm_client import farm_client
 
 SCENE = Path(__file__).resolve().parents[2] / "examples" / "rolling_ball.blend"

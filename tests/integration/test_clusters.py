@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from moto import mock_aws
 
-from frameloom.aws import cluster as eks
-from frameloom.kube import api, connect
+from frameloom.aws import eks
+from frameloom.kube import api, connection
 from frameloom.kube.api import Cluster
 from frameloom.model.errors import FarmUnavailable
 from tests.kube.server import ApiServer
@@ -28,7 +28,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reach(server: ApiServer, *, certificate: str = "") -> Cluster:
-    return connect.connect(
+    return connection.connect(
         name="farm", endpoint=server.url, certificate=certificate, token=lambda: "me", remedy=lambda: "ask"
     )
 
@@ -76,7 +76,7 @@ def test_a_token_is_made_anew_before_it_runs_out(monkeypatch: pytest.MonkeyPatch
         return made[-1]
 
     with ApiServer() as server:
-        cluster = connect.connect(name="farm", endpoint=server.url, certificate="", token=make, remedy=lambda: "")
+        cluster = connection.connect(name="farm", endpoint=server.url, certificate="", token=make, remedy=lambda: "")
         cluster.find("v1", "Namespace", "a")
         assert {each.token for each in server.asked} == {"token-0"}
         now = time.monotonic()

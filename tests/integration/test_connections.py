@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from frameloom.local.connections import ConnectionHandler
+from frameloom.local.keep_alive import ConnectionHandler
 
 Start = Callable[..., Any]
 

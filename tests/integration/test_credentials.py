@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 
 from frameloom.aws import clients
 from frameloom.aws.credentials import renew_refused_credentials
-from frameloom.aws.outages import passes
 from frameloom.aws.queue import Queue
 from frameloom.aws.store import S3Store
+from frameloom.aws.transient import passes
 
 _KEY = re.compile(r"Credential=(\w+)/")
 

@@ -11,9 +11,9 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.eks.models import eks_backends
 from moto.s3.models import s3_backends
 
-from frameloom.aws import deletion, jobs
-from frameloom.aws.deletion import Failure
-from frameloom.aws.emptying import Contents, contents, empty_bucket
+from frameloom.aws import jobs, stack_deletion
+from frameloom.aws.purge import Contents, contents, empty_bucket
+from frameloom.aws.stack_deletion import Failure
 from tests.fleet_rig import CLUSTER, REGION, STACK, Rig, drop_stack, make_stack, outputs_of, push_image, rig
 from tests.integration.test_fleet_delete import Answering
 
@@ -60,7 +60,7 @@ def test_all_of_it_goes_and_the_frames_stay(farm: Rig) -> None:
     assert f"  the fleet in the cluster {CLUSTER}, with 0 pods" in shown
     assert f"  the cluster {CLUSTER}, with all that runs in it" in shown
     assert f"The frames stay: bucket {outputs['FramesBucketName']} with 12 objects, 60 bytes." in shown
-    assert deletion.status_of(STACK) is None
+    assert stack_deletion.status_of(STACK) is None
     assert not there(outputs["ScenesBucketName"])
     assert not there(outputs["LogBucketName"])
     assert there(outputs["FramesBucketName"])
@@ -131,7 +131,7 @@ def test_another_stack_keeps_all_it_has(farm: Rig) -> None:
     for output in ("ScenesBucketName", "LogBucketName", "FramesBucketName"):
         fill(other[output], 2)
     assert farm.run("farm", "delete", "--frames", "--yes").code == 0
-    assert deletion.status_of("other") == "CREATE_COMPLETE"
+    assert stack_deletion.status_of("other") == "CREATE_COMPLETE"
     for output in ("ScenesBucketName", "LogBucketName", "FramesBucketName"):
         assert boto3.client("s3").list_objects_v2(Bucket=other[output])["KeyCount"] == 1
     assert len(boto3.client("ecr").list_images(repositoryName="other-worker")["imageIds"]) == 1
@@ -141,7 +141,7 @@ def test_where_nobody_can_be_asked_nothing_goes(farm: Rig) -> None:
     ran = farm.run("farm", "delete")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("frameloom: --yes: is needed where nobody can be asked")
-    assert deletion.status_of(STACK) == "CREATE_COMPLETE"
+    assert stack_deletion.status_of(STACK) == "CREATE_COMPLETE"
 
 
 @pytest.mark.parametrize(("answer", "code"), [(STACK, 0), ("y", 2), ("", 2)])
@@ -152,7 +152,7 @@ def test_on_a_terminal_the_stacks_name_is_asked_for(
     ran = farm.run("farm", "delete")
     assert ran.code == code, ran.err
     assert "Type the stack's name to delete this for good:" in ran.err
-    assert (deletion.status_of(STACK) is None) == (code == 0)
+    assert (stack_deletion.status_of(STACK) is None) == (code == 0)
 
 
 def test_a_cluster_of_the_stacks_own_that_is_out_of_reach_goes_all_the_same(farm: Rig) -> None:
@@ -170,7 +170,7 @@ def test_a_cluster_of_others_that_is_out_of_reach_keeps_the_farm(farm: Rig) -> N
     ran = farm.run("farm", "delete", "--yes")
     assert (ran.code, ran.out) == (1, "")
     assert "would stay: nothing was deleted." in ran.err
-    assert deletion.status_of(STACK) == "CREATE_COMPLETE"
+    assert stack_deletion.status_of(STACK) == "CREATE_COMPLETE"
 
 
 def test_a_deletion_that_was_cut_short_goes_on(farm: Rig) -> None:
@@ -188,7 +188,7 @@ def test_a_deletion_that_was_cut_short_goes_on(farm: Rig) -> None:
 
 def test_a_stack_that_cannot_be_deleted_says_what_and_why(farm: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = Failure(resource="LogQueue", type="AWS::SQS::Queue", reason="It is in use.")
-    monkeypatch.setattr(deletion, "delete_stack", lambda *_: [queue])
+    monkeypatch.setattr(stack_deletion, "delete_stack", lambda *_: [queue])
     ran = farm.run("farm", "delete", "--yes")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.splitlines()[-1] == (
@@ -198,16 +198,16 @@ def test_a_stack_that_cannot_be_deleted_says_what_and_why(farm: Rig, monkeypatch
 
 
 def test_a_bucket_that_was_written_to_meanwhile_is_emptied_again(farm: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    outputs, really, rounds = outputs_of(STACK), deletion.delete_stack, []
+    outputs, really, rounds = outputs_of(STACK), stack_deletion.delete_stack, []
 
     def meanwhile(stack: str, tell: Callable[[str], None]) -> list[Failure]:
         rounds.append(stack)
         if len(rounds) == 1:
             fill(outputs["LogBucketName"], 2)
-            return [Failure(resource="LogBucket", type=deletion.BUCKET, reason="The bucket is not empty.")]
+            return [Failure(resource="LogBucket", type=stack_deletion.BUCKET, reason="The bucket is not empty.")]
         return really(stack, tell)
 
-    monkeypatch.setattr(deletion, "delete_stack", meanwhile)
+    monkeypatch.setattr(stack_deletion, "delete_stack", meanwhile)
     assert farm.run("farm", "delete", "--yes").code == 0
     assert len(rounds) == 2
     assert not there(outputs["LogBucketName"])
@@ -219,4 +219,4 @@ def test_a_stack_that_is_no_farm_is_left_alone(farm: Rig) -> None:
     ran = farm.run("farm", "delete", "--yes", stack="web")
     assert (ran.code, ran.out) == (1, "")
     assert "The stack 'web' is no Frameloom farm" in ran.err
-    assert deletion.status_of("web") == "CREATE_COMPLETE"
+    assert stack_deletion.status_of("web") == "CREATE_COMPLETE"

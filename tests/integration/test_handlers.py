@@ -26,7 +26,8 @@ from frameloom.model.errors import EncodeFailed, FrameInvalid, FramesMissing, In
 from frameloom.model.job import Job
 from frameloom.model.messages import FRAME_RENDERED, ChunkMessage, LogBatch, LogRecord
 from frameloom.model.settings import FrameFormat, RenderSettings, VideoSettings
-from frameloom.services import documents, verify, video
+from frameloom.services import verify_frames, video
+from frameloom.services.storage import job_documents
 from tests.jobs import S3_BUCKETS as BUCKETS
 from tests.jobs import STARTED, make_job, put_frames, put_result
 from tests.scenes import make_scene
@@ -173,7 +174,7 @@ def test_prepare_job_settles_a_job(store: S3Store, scene: Path, capsys: pytest.C
     store.upload(scene, BUCKETS.scenes, SCENE)
     request = {"file": SCENE, "start": "1", "end": "3"}
     state = load("prepare_job")({"job_id": "shot-1", "started": STARTED, "input": request})
-    job = documents.load_job(store, BUCKETS, "shot-1")
+    job = job_documents.load_job(store, BUCKETS, "shot-1")
     assert (job.frames, job.fps, job.started) == ("1-3", "25", STARTED)
     stored = store.head(BUCKETS.scenes, SCENE)
     assert stored is not None
@@ -211,7 +212,7 @@ def test_plan_chunks_writes_what_the_distributed_map_reads(store: S3Store, capsy
     put_frames(store, make_job(store, "11-20", buckets=BUCKETS, chunk_size=4), [12, 13])
     planned = load("plan_chunks")({"job_id": "shot-1", "round": 1})
     assert planned == {"bucket": BUCKETS.logs, "key": "jobs/shot-1/chunks/round-1.json", "count": 2, "round": 1}
-    assert documents.read(store, planned["bucket"], planned["key"]) == [
+    assert job_documents.read(store, planned["bucket"], planned["key"]) == [
         {"chunk_id": "1-000000", "frames": "11,14-16"},
         {"chunk_id": "1-000001", "frames": "17-20"},
     ]
@@ -278,7 +279,7 @@ def film_job(store: S3Store, frames: list[int], image: FrameFormat = "PNG", **fi
 def settle_film(store: S3Store) -> list[dict[str, int]]:
     """Have VerifyFrames write the list of segments, and return it as EncodeSegments reads it."""
     listed = load("verify_frames")({"job_id": "shot-1", "round": 2})["segments"]
-    segments: list[dict[str, int]] = documents.read(store, listed["bucket"], listed["key"])
+    segments: list[dict[str, int]] = job_documents.read(store, listed["bucket"], listed["key"])
     assert len(segments) == listed["count"]
     return segments
 
@@ -310,7 +311,7 @@ def test_frames_become_a_film_of_as_many_frames(
     monkeypatch: pytest.MonkeyPatch,
     segment_frames: int,
 ) -> None:
-    monkeypatch.setattr(verify, "SEGMENT_FRAMES", segment_frames)
+    monkeypatch.setattr(verify_frames, "SEGMENT_FRAMES", segment_frames)
     film_job(store, list(range(3, 20)), fps="30000/1001")
     film = make_film(store)
     assert metrics_of(capsys)["FilmsStitched"] == 1
@@ -327,7 +328,7 @@ def test_frames_become_a_film_of_as_many_frames(
 def test_frames_of_every_format_become_a_film(
     store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: FrameFormat
 ) -> None:
-    monkeypatch.setattr(verify, "SEGMENT_FRAMES", 2)
+    monkeypatch.setattr(verify_frames, "SEGMENT_FRAMES", 2)
     job = film_job(store, [3, 4, 5, 6, 7], image)
     film = make_film(store)
     store.download(film["bucket"], film["key"], tmp_path / "film.mp4")
@@ -351,7 +352,7 @@ def test_a_film_that_can_keeps_the_transparency_of_light(store: S3Store, tmp_pat
 
 
 def test_a_film_with_holes_shows_what_is_there(store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "SEGMENT_FRAMES", 3)
+    monkeypatch.setattr(verify_frames, "SEGMENT_FRAMES", 3)
     film_job(store, [1, 2, 5, 6, 9, 12], on_missing="stitch")
     film = make_film(store)
     store.download(film["bucket"], film["key"], tmp_path / "film.mp4")
@@ -387,7 +388,7 @@ def test_a_segment_of_no_frames_is_an_encode_failed(store: S3Store) -> None:
 def test_frames_that_another_job_adds_meanwhile_are_not_in_the_film(
     store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "SEGMENT_FRAMES", 2)
+    monkeypatch.setattr(verify_frames, "SEGMENT_FRAMES", 2)
     job = film_job(store, [1, 3, 5, 7], on_missing="stitch")
     first, second = settle_film(store)
     load("encode_segment")({"job_id": "shot-1", "segment": first})
@@ -407,7 +408,7 @@ def test_the_functions_leave_no_file_behind(
     load("prepare_job")({"job_id": "other", "started": STARTED, "input": {"file": SCENE}})
     film_job(store, [1, 2, 3])
     make_film(store)
-    put_frames(store, documents.load_job(store, BUCKETS, "shot-1"), [2], data=png(2)[:-20])
+    put_frames(store, job_documents.load_job(store, BUCKETS, "shot-1"), [2], data=png(2)[:-20])
     with pytest.raises(Exception, match="Frame 2"):
         load("encode_segment")({"job_id": "shot-1", "segment": {"segment": 0, "first": 0, "count": 3}})
     assert list(tmp_path.iterdir()) == []
@@ -616,7 +617,7 @@ def test_fail_lost_chunk_ends_the_task_that_waits(store: S3Store, capsys: pytest
         assert load("fail_lost_chunk")(sqs_event(body, lost_chunk(job, "dead"))) == {"batchItemFailures": []}
         ended = wait_until_ended(execution)
     assert (ended["status"], ended["error"]) == ("FAILED", "ChunkLost")
-    assert [result.error for result in documents.chunk_results(store, BUCKETS, "shot-1")] == ["ChunkLost"]
+    assert [result.error for result in job_documents.chunk_results(store, BUCKETS, "shot-1")] == ["ChunkLost"]
     assert metrics_of(capsys)["ChunksLost"] == 2
 
 

@@ -17,10 +17,10 @@ from PIL import Image
 from frameloom.model.assets import Reference
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.settings import RenderSettings
-from frameloom.services.memory import MemoryStore
-from frameloom.services.ports import Buckets
-from frameloom.services.prepare import prepare
-from frameloom.services.scene_reader import read_references
+from frameloom.services.prepare_job import prepare
+from frameloom.services.scene.reader import read_references
+from frameloom.services.storage.ports import Buckets
+from frameloom.testing import MemoryStore
 from tests.conformance.toolbox import ROOT
 from tests.integration.test_worker import Farm
 from tests.scenes import make_scene
@@ -134,7 +134,7 @@ def test_a_scene_reaches_no_network_and_nothing_of_the_worker_that_started_it(bl
 @pytest.fixture
 def refusing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A sandbox that refuses, as those of containers do."""
-    words = "import worker.seclusion\nworker.seclusion.seclude = lambda: 'Operation not permitted'\n"
+    words = "import worker.blender_process.sandbox\nworker.seclusion.seclude = lambda: 'Operation not permitted'\n"
     (tmp_path / "sitecustomize.py").write_text(words)
     monkeypatch.setattr("worker.blender._PASSED", ("PATH", "PYTHONPATH"))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
@@ -316,7 +316,7 @@ except OSError:
 """
 SECLUDED = """
 import os, time
-from worker.seclusion import seclude
+from worker.blender_process.sandbox import seclude
 begun = time.process_time()
 refused = seclude()
 quick = time.process_time() - begun < 0.02
@@ -325,7 +325,7 @@ print(refused or "secluded", os.getuid(), os.getgid(), quick)
 """
 SUPERVISOR = """
 import subprocess, sys
-from worker.seclusion import keep_to_itself
+from worker.blender_process.sandbox import keep_to_itself
 {first}
 subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
 """

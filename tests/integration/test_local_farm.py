@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
-from frameloom.local.farm import LocalFarm
-from frameloom.local.home import cache_folder
-from frameloom.local.state import FarmState, held, is_held, started
+from frameloom.local.farm_state import FarmState, held, is_held, started
+from frameloom.local.local_farm import LocalFarm
+from frameloom.local.user_folder import cache_folder
 from frameloom.model.errors import FarmUnavailable
 from tests.farm_client import farm_client
 
@@ -279,7 +279,7 @@ def test_a_farm_that_is_killed_takes_everything_along(tmp_path: Path) -> None:
     program = f"""
 import json, sys, time
 from pathlib import Path
-from frameloom.local.farm import LocalFarm
+from frameloom.local.local_farm import LocalFarm
 with LocalFarm(root=Path({str(MINI_FARM)!r})) as farm:
     print(json.dumps([str(farm.work_dir), farm.workers]), flush=True)
     time.sleep(600)

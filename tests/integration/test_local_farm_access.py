@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from frameloom.local.farm import LocalFarm
+from frameloom.local.local_farm import LocalFarm
 from tests.farm_client import farm_client
 
 MINI_FARM = Path(__file__).parent / "fixtures" / "mini_farm"

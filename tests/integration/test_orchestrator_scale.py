@@ -1,4 +1,4 @@
-"""What a job asks of AWS is what benchmarks/operations.py says, counted on the emulator as it stands on the wire.
+"""A job's requests are those of frameloom/estimate/operations.py, counted on the emulator as it stands on the wire.
 
 A worker that answers at once stands for the fleet, so that what is counted is the orchestrator's alone. Larger jobs:
 `python -m benchmarks.orchestrator`.
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.instant_farm import SCENE, Asked, InstantFarm, Run
-from benchmarks.operations import Requests, operations, parent_events
 from benchmarks.orchestrator import expected
+from frameloom.estimate.operations import Requests, operations, parent_events
+from frameloom.model import rounds
 from frameloom.model.frames import MAX_FRAMES
-from frameloom.services import rounds
-from frameloom.services.verify import plan_segments
+from frameloom.services.verify_frames import plan_segments
 
 # Step Functions ends an execution at 25,000 events and refuses a state of 256 KiB: far below either at any size.
 EVENTS = 100

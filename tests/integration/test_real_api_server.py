@@ -20,9 +20,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from frameloom.kube import api, fleet, keda, manifests, readiness, removal
+from frameloom.kube import api, delete, fleet, keda, manifests, readiness
 from frameloom.kube.api import Cluster
-from frameloom.kube.connect import connect
+from frameloom.kube.connection import connect
 from frameloom.model.errors import FarmUnavailable
 from tests.fleet_rig import keda_release
 
@@ -181,10 +181,10 @@ def test_a_fleet_comes_changes_nothing_twice_changes_over_and_goes(reach: Connec
     assert set(changes(cluster, "keda").values()) == {"unchanged"}
     assert versions(cluster) == before
 
-    found = removal.find_fleet(cluster, stack="farm", namespace="frameloom")
+    found = delete.find_fleet(cluster, stack="farm", namespace="frameloom")
     assert found.with_keda
     with pytest.raises(FarmUnavailable, match="Namespace 'frameloom' is being deleted"):
-        removal.remove(cluster, found, namespace="frameloom", deadline=readiness.Deadline(2), tell=lambda _: None)
+        delete.remove(cluster, found, namespace="frameloom", deadline=readiness.Deadline(2), tell=lambda _: None)
     assert set(versions(cluster)) == {"Namespace"}
 
 

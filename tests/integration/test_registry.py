@@ -10,10 +10,10 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from frameloom.aws import registry
+from frameloom.aws import ecr
 from frameloom.aws.stack import Stack
 from frameloom.model.errors import FarmUnavailable
-from frameloom.services.ports import Buckets
+from frameloom.services.storage.ports import Buckets
 
 URI = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/farm-workers"
 
@@ -42,14 +42,14 @@ def push(repository: str, tag: str) -> None:
 
 def answer(monkeypatch: pytest.MonkeyPatch, *pages: list[dict[str, Any]]) -> Stubber:
     """Let ECR describe its images in these pages."""
-    ecr = boto3.client("ecr")
-    stubber = Stubber(ecr)
+    client = boto3.client("ecr")
+    stubber = Stubber(client)
     asked: dict[str, Any] = {"repositoryName": "farm-workers", "filter": {"tagStatus": "TAGGED"}}
     for number, images in enumerate(pages, 1):
         token = {} if number == 1 else {"nextToken": f"page-{number}"}
         following = {} if number == len(pages) else {"nextToken": f"page-{number + 1}"}
         stubber.add_response("describe_images", {"imageDetails": images, **following}, asked | token)
-    monkeypatch.setattr(registry, "client", lambda _: ecr)
+    monkeypatch.setattr(ecr, "client", lambda _: client)
     stubber.activate()
     return stubber
 
@@ -61,39 +61,39 @@ def image(*tags: str, age: int) -> dict[str, Any]:
 
 
 def test_an_empty_repository_has_no_image(repository: str) -> None:
-    assert registry.newest_image(repository, "4.5.15") is None
-    assert not registry.has_tag(repository, "4.5.15-0a1b2c3d4e5f")
+    assert ecr.newest_image(repository, "4.5.15") is None
+    assert not ecr.has_tag(repository, "4.5.15-0a1b2c3d4e5f")
 
 
 def test_an_image_is_found_by_its_blender_and_known_by_its_tag(repository: str) -> None:
     push(repository, "4.5.15-0a1b2c3d4e5f")
     push(repository, "5.0.1-0a1b2c3d4e5f")
-    assert registry.newest_image(repository, "4.5.15") == f"{repository}:4.5.15-0a1b2c3d4e5f"
-    assert registry.has_tag(repository, "5.0.1-0a1b2c3d4e5f")
-    assert not registry.has_tag(repository, "5.0.1")
+    assert ecr.newest_image(repository, "4.5.15") == f"{repository}:4.5.15-0a1b2c3d4e5f"
+    assert ecr.has_tag(repository, "5.0.1-0a1b2c3d4e5f")
+    assert not ecr.has_tag(repository, "5.0.1")
 
 
 def test_the_newest_image_is_the_one_that_was_pushed_last_on_whichever_page(monkeypatch: pytest.MonkeyPatch) -> None:
     old, other = image("4.5.15-ffffffffffff", age=9), image("5.0.1-aaaaaaaaaaaa", age=1)
     new, untagged = image("latest", "4.5.15-000000000000", age=2), image(age=0)
     del untagged["imageTags"]
-    ecr = answer(monkeypatch, [new, other], [untagged, old])
-    assert registry.newest_image(URI, "4.5.15") == f"{URI}:4.5.15-000000000000"
-    ecr.assert_no_pending_responses()
+    answers = answer(monkeypatch, [new, other], [untagged, old])
+    assert ecr.newest_image(URI, "4.5.15") == f"{URI}:4.5.15-000000000000"
+    answers.assert_no_pending_responses()
 
 
 def test_a_longer_version_that_begins_alike_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, [image("5.0.11-000000000000", age=1)])
-    assert registry.newest_image(URI, "5.0.1") is None
+    assert ecr.newest_image(URI, "5.0.1") is None
 
 
 def test_a_repository_that_is_not_there_is_named(repository: str) -> None:
     with pytest.raises(FarmUnavailable, match=r"^The image repository 'other' cannot be read: "):
-        registry.newest_image(repository.replace("farm-workers", "other"), "4.5.15")
+        ecr.newest_image(repository.replace("farm-workers", "other"), "4.5.15")
 
 
 def test_an_engine_logs_in_to_the_repositorys_registry_and_the_password_is_never_shown(repository: str) -> None:
-    login = registry.log_in(repository)
+    login = ecr.log_in(repository)
     assert login.registry == "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
     assert login.user == "AWS"
     assert login.password
@@ -113,19 +113,19 @@ def stack(*, repository_uri: str | None) -> Stack:
 
 
 def test_a_stack_names_its_repository() -> None:
-    assert registry.repository_of(stack(repository_uri=URI)) == URI
+    assert ecr.repository_of(stack(repository_uri=URI)) == URI
 
 
 def test_a_stack_without_a_repository_is_told_so() -> None:
     with pytest.raises(FarmUnavailable, match="The stack 'farm' has no repository for worker images"):
-        registry.repository_of(stack(repository_uri=None))
+        ecr.repository_of(stack(repository_uri=None))
 
 
 def test_no_access_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    ecr = boto3.client("ecr")
-    stubber = Stubber(ecr)
+    client = boto3.client("ecr")
+    stubber = Stubber(client)
     stubber.add_client_error("get_authorization_token", "AccessDeniedException", "no")
     stubber.activate()
-    monkeypatch.setattr(registry, "client", lambda _: ecr)
+    monkeypatch.setattr(ecr, "client", lambda _: client)
     with pytest.raises(FarmUnavailable, match=f"^AWS gives no access to {URI}: "):
-        registry.log_in(URI)
+        ecr.log_in(URI)

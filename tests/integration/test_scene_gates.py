@@ -9,7 +9,7 @@ import pytest
 
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.settings import RenderSettings
-from frameloom.services.driver_expressions import needs_trust
+from frameloom.services.scene.driver_expressions import needs_trust
 from tests.scenes import make_scene
 from tests.unit.blends import with_text
 from worker.blender import Blender

@@ -19,18 +19,18 @@ from PIL import Image
 
 from frameloom.aws.queue import Received
 from frameloom.model.errors import SceneNotFound
-from frameloom.model.images import check_image
 from frameloom.model.job import OutputRef, SceneRef
 from frameloom.model.messages import ChunkMessage, LogBatch
 from frameloom.model.settings import RenderSettings
-from frameloom.services.memory import MemoryStore
+from frameloom.services.images.integrity import check_image
+from frameloom.testing import MemoryStore
 from tests.fakes import MemoryAnswers, MemoryQueue
 from tests.scenes import make_scene
 from worker.blender import Blender, Rendered
 from worker.config import WorkerConfig
-from worker.folder import WorkerFolder
 from worker.log import LogShipper
 from worker.supervisor import Supervisor
+from worker.workdir import WorkerFolder
 
 PREFIX = "shot/0123456789abcdef/"
 

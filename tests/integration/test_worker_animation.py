@@ -28,7 +28,7 @@ import os, sys
 from pathlib import Path
 import bpy
 from frameloom.model.settings import RenderSettings
-from worker.session import Session
+from worker.blender_process.session import Session
 scene, folder = sys.argv[1:]
 run = {"do": "render", "last": 6, "step": 2}
 frames = [run | {"frame": frame, "path": f"{folder}/{frame}.png"} for frame in (2, 4, 6)]

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from frameloom.local.farm import LocalFarm
+from frameloom.local.local_farm import LocalFarm
 from frameloom.model import keys
-from frameloom.model.status import JobStatus
+from frameloom.model.job_status import JobStatus
 from tests.chaos.proxy import Answer, Call, Forward, Proxy
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.services.cores import usable_cores
+from frameloom.services.system.cpu import usable_cores
 from tests.scenes import make_scene
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from frameloom.model.images import check_image
-from frameloom.services.memory import MemoryStore
+from frameloom.services.images.integrity import check_image
+from frameloom.testing import MemoryStore
 from tests.integration.test_worker import PREFIX, Farm
 from tests.scenes import make_scene
 

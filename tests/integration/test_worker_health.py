@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from frameloom.aws.queue import Received
-from frameloom.services.memory import MemoryStore
+from frameloom.testing import MemoryStore
 from tests.fakes import MemoryAnswers, MemoryQueue
 from worker import health
 from worker.blender import Blender

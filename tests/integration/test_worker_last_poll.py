@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from frameloom.local.farm import LocalFarm
+from frameloom.local.local_farm import LocalFarm
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from frameloom.model.messages import LogBatch
-from worker.folder import WorkerFolder, logs_in, settle_estates
 from worker.log import LogShipper, ship_left_behind
+from worker.workdir import WorkerFolder, logs_in, settle_estates
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -23,7 +23,7 @@ CHECKOUT = Path(__file__).parents[2]
 WORKER = """
 import sys, time
 from pathlib import Path
-from worker.folder import WorkerFolder
+from worker.workdir import WorkerFolder
 from worker.log import LogShipper
 
 taken = []

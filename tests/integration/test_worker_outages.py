@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from frameloom.aws.outages import passes
-from frameloom.services.ports import StoredObject
+from frameloom.aws.transient import passes
+from frameloom.services.storage.ports import StoredObject
 from tests.fakes import MemoryQueue
 from tests.integration.test_worker import Farm, farm, scene, slow_scene
-from worker import outages
+from worker import retry
 from worker.log import LogShipper
 from worker.supervisor import Supervisor
 
@@ -52,8 +52,8 @@ class Away:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outages, "_FIRST", 0.05)
-    monkeypatch.setattr(outages, "_LAST", 0.1)
+    monkeypatch.setattr(retry, "_FIRST", 0.05)
+    monkeypatch.setattr(retry, "_LAST", 0.1)
     init = Supervisor.__init__
 
     def with_aws(self: Supervisor, **parts: Any) -> None:
@@ -98,9 +98,9 @@ def test_a_listing_that_breaks_off_goes_on_where_it_was(
 
     monkeypatch.setattr(farm.store, "list", breaks_off_after_two)
     with LogShipper(worker="worker-1", send=lambda _: None, folder=tmp_path) as log:
-        outlasting = outages.Outages(passes=passes, log=log)
+        outlasting = retry.Outages(passes=passes, log=log)
         outlasting.waited_for = lambda: True
-        found = [stored.key for stored in outages.LastingStore(farm.store, outlasting).list("frames", "")]
+        found = [stored.key for stored in retry.LastingStore(farm.store, outlasting).list("frames", "")]
     assert found == names
     assert begun == ["", "b", "d"]
 
@@ -138,8 +138,8 @@ def test_what_does_not_pass_by_itself_fails_the_attempt_at_once(
 def test_an_outage_holds_nobody_up_who_is_not_waited_for(
     farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr(outages, "_LAST", 60.0)
-    monkeypatch.setattr(outages, "_FIRST", 60.0)
+    monkeypatch.setattr(retry, "_LAST", 60.0)
+    monkeypatch.setattr(retry, "_FIRST", 60.0)
     body = farm.message(scene, "1-2")
     original = farm.store.put
 

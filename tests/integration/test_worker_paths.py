@@ -201,7 +201,7 @@ OPEN = """
 import json, os, sys
 from pathlib import Path
 import bpy
-from worker.paths import confined
+from worker.blender_process.path_guard import confined
 scene, places = sys.argv[1], json.loads(sys.argv[2])
 with confined(Path(scene).parent, file="shot"):
     bpy.ops.wm.open_mainfile(filepath=scene, load_ui=False, use_scripts=False)

@@ -9,7 +9,7 @@ import pytest
 from frameloom.model.assets import AssetsRef
 from frameloom.model.errors import MissingAssets, SceneNotFound, SceneUnreadable
 from frameloom.model.job import SceneRef
-from frameloom.services.memory import MemoryStore
+from frameloom.testing import MemoryStore
 from worker.scenes import KEPT, SceneCache
 
 KEY, DATA = "film/shot.blend", b"a scene"

@@ -21,14 +21,14 @@ from moto.s3.models import s3_backends
 from frameloom.aws.store import S3Store
 from frameloom.model.errors import SceneNotFound
 from frameloom.model.frames import FrameRange
-from frameloom.model.status import JobStatus, of_execution
-from frameloom.services import documents
-from frameloom.services.lost import fail_lost_chunk
-from frameloom.services.memory import MemoryExecutions, MemoryStore, MemoryTokens
-from frameloom.services.plan import plan
-from frameloom.services.prepare import prepare
-from frameloom.services.report import report
-from frameloom.services.submit import describe, submit
+from frameloom.model.job_status import JobStatus, of_execution
+from frameloom.services.fail_lost_chunk import fail_lost_chunk
+from frameloom.services.log_job import report
+from frameloom.services.plan_chunks import plan
+from frameloom.services.prepare_job import prepare
+from frameloom.services.storage import job_documents
+from frameloom.services.submit_job import describe, submit
+from frameloom.testing import MemoryExecutions, MemoryStore, MemoryTokens
 from tests.jobs import BUCKETS, S3_BUCKETS, STARTED, make_job, put_frames
 from tests.scenes import make_scene
 from tests.unit.test_lost import MESSAGE
@@ -46,7 +46,8 @@ def test_chunks_begin_at_the_first_frame_of_the_range_wherever_it_is(frames: str
     make_job(store, frames, chunk_size=5)
     planned = plan("shot-1", 1, store=store, buckets=BUCKETS)
     chunks = [
-        list(FrameRange.parse(chunk["frames"])) for chunk in documents.read(store, planned["bucket"], planned["key"])
+        list(FrameRange.parse(chunk["frames"]))
+        for chunk in job_documents.read(store, planned["bucket"], planned["key"])
     ]
     first = FrameRange.parse(frames).spans[0][0]
     assert chunks == [list(range(first + at, first + min(at + 5, 17))) for at in (0, 5, 10, 15)]
@@ -147,7 +148,7 @@ def test_an_edited_scene_does_not_meet_the_frames_of_the_one_before(tmp_path: Pa
         store.upload(make_scene(tmp_path / "shot.blend", frames=frames), BUCKETS.scenes, "shot.blend")
         request = {"file": "shot.blend", "frames": "1-5"}
         prepare(request, job_id=job_id, started=STARTED, store=store, buckets=BUCKETS, blender="4.5.15", device="CPU")
-    put_frames(store, documents.load_job(store, BUCKETS, "one"), range(1, 6))
+    put_frames(store, job_documents.load_job(store, BUCKETS, "one"), range(1, 6))
     assert plan("one", 1, store=store, buckets=BUCKETS)["count"] == 0
     assert plan("other", 1, store=store, buckets=BUCKETS)["count"] > 0
 
@@ -159,7 +160,7 @@ def test_a_chunk_that_no_worker_finished_ends_as_an_error_that_is_kept() -> None
     store, tokens = MemoryStore(), MemoryTokens()
     fail_lost_chunk(json.dumps(MESSAGE), store=store, tokens=tokens, buckets=BUCKETS)
     assert [answer.error for answer in tokens.answers.values()] == ["ChunkLost"]
-    assert [result.error for result in documents.chunk_results(store, BUCKETS, "shot-1")] == ["ChunkLost"]
+    assert [result.error for result in job_documents.chunk_results(store, BUCKETS, "shot-1")] == ["ChunkLost"]
 
 
 # ── Deletes broke past 1,000 frames: S3 lists no more at a time ──
@@ -179,7 +180,7 @@ def test_more_than_a_thousand_frames_are_all_found(s3: S3Store) -> None:
     job = make_job(s3, "1-2500", buckets=S3_BUCKETS)
     for frame in range(1, 2501):
         s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(S3_BUCKETS.frames, job.frame_key(frame), b"image")
-    assert documents.present_frames(s3, job) == list(range(1, 2501))
+    assert job_documents.present_frames(s3, job) == list(range(1, 2501))
     assert plan("shot-1", 1, store=s3, buckets=S3_BUCKETS)["count"] == 0
 
 
@@ -197,7 +198,7 @@ def test_a_frame_is_there_only_under_its_whole_key(s3: S3Store) -> None:
     job = make_job(s3, "1-3", buckets=S3_BUCKETS)
     for key in (job.frame_key(1) + ".part", job.frame_key(2)[:-1], job.outputs.prefix + "x/000003.png"):
         s3.put(job.outputs.bucket, key, b"image")
-    assert documents.present_frames(s3, job) == []
+    assert job_documents.present_frames(s3, job) == []
 
 
 # ── Credentials were baked into the image ──

@@ -13,7 +13,7 @@ from blender_asset_tracer.blendfile import BlendFile
 
 from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneFacts
-from frameloom.services.scene_reader import UNPACK_LIMIT, read_scene
+from frameloom.services.scene.reader import UNPACK_LIMIT, read_scene
 from tests.scenes import make_scene
 
 # What Blender writes behind the packed pieces, where each of them is, in a frame that other readers skip.

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from frameloom.cli import main
-from frameloom.cli.target import Farm
+from frameloom.client.connect import Farm
 from frameloom.model import keys
 from frameloom.model.errors import FarmError
 from frameloom.model.job import Job
+from frameloom.model.job_status import JobStatus
 from frameloom.model.settings import Device
-from frameloom.model.status import JobStatus
-from frameloom.services import documents
-from frameloom.services.memory import MemoryExecutions, MemoryStore
-from frameloom.services.plan import missing_frames, plan
-from frameloom.services.ports import Execution
-from frameloom.services.prepare import prepare
-from frameloom.services.report import report
+from frameloom.services.log_job import report
+from frameloom.services.plan_chunks import missing_frames, plan
+from frameloom.services.prepare_job import prepare
+from frameloom.services.storage import job_documents
+from frameloom.services.storage.ports import Execution
+from frameloom.testing import MemoryExecutions, MemoryStore
 from tests.jobs import BUCKETS
 
 BLENDER = "4.5.15"
@@ -81,7 +81,7 @@ class MemoryFarm:
     def job(self) -> Job:
         """Return the manifest of the newest job."""
         (newest, *_) = self.executions.list(limit=1)
-        return documents.load_job(self.store, BUCKETS, newest.job_id)
+        return job_documents.load_job(self.store, BUCKETS, newest.job_id)
 
 
 class SteppingExecutions(MemoryExecutions):
@@ -102,7 +102,7 @@ class SteppingExecutions(MemoryExecutions):
 
     def _step(self, job_id: str, execution: Execution) -> None:
         store = self._farm.store
-        job = documents.find_job(store, BUCKETS, job_id)
+        job = job_documents.find_job(store, BUCKETS, job_id)
         if job is None:
             prepare(
                 execution.input,
@@ -123,7 +123,7 @@ class SteppingExecutions(MemoryExecutions):
             if job.films:
                 key = keys.video_key(job.scene.key, job.video.container, name=job.film)
                 store.put(BUCKETS.scenes, key, self._farm.video)
-                documents.write_stitched(store, BUCKETS, job_id, {"bucket": BUCKETS.scenes, "key": key})
+                job_documents.write_stitched(store, BUCKETS, job_id, {"bucket": BUCKETS.scenes, "key": key})
             self._end(job_id, None)
 
     def _end(self, job_id: str, error: FarmError | None) -> None:

@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.parsers import ResponseParserError
 
-from frameloom.local.recorder import Recorder
+from frameloom.local.call_recorder import Recorder
 
 
 def on_record(file: Path, service: str, operation: str, *, status: int = 200, **parameters: Any) -> str:

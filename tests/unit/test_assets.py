@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from frameloom.model.assets import Reference, key_beside, pattern
 from frameloom.model.errors import InvalidRequest, SceneUnreadable
-from frameloom.services import assets
-from frameloom.services.assets import Found, find_assets, listed
-from frameloom.services.memory import MemoryStore
+from frameloom.services.scene import find_assets
+from frameloom.services.scene.find_assets import Found, listed
+from frameloom.testing import MemoryStore
 from tests.scenes import make_scene
 
 SCENE = "film/shot.blend"
@@ -85,7 +85,7 @@ def store(*keys: str) -> MemoryStore:
 
 
 def find(there: MemoryStore, *references: Reference) -> Found:
-    return find_assets(there, "scenes", SCENE, references)
+    return find_assets.find_assets(there, "scenes", SCENE, references)
 
 
 def test_what_is_there_is_told_with_its_version_and_what_is_not_by_its_path() -> None:
@@ -132,7 +132,7 @@ def test_a_library_that_is_none_is_named() -> None:
 
 
 def test_more_files_than_a_farm_takes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assets, "MOST_ASSETS", 3)
+    monkeypatch.setattr(find_assets, "MOST_ASSETS", 3)
     find(store(), *(Reference(path=f"//{number}.png") for number in range(2)))
     with pytest.raises(SceneUnreadable, match="more than 3 files"):
         find(store(), *(Reference(path=f"//{number}.png") for number in range(3)))
@@ -142,7 +142,7 @@ def test_more_files_than_a_farm_takes_are_refused(monkeypatch: pytest.MonkeyPatc
 
 
 def test_more_sequences_than_a_farm_takes_are_refused_before_one_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assets, "MOST_ASSETS", 3)
+    monkeypatch.setattr(find_assets, "MOST_ASSETS", 3)
     monkeypatch.setattr(MemoryStore, "list", None)
     with pytest.raises(SceneUnreadable, match="more than 3 files"):
         find(store(), *(Reference(path=f"//{name}1.png", spread="sequence") for name in "abcd"))

@@ -8,7 +8,7 @@ import typer
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from frameloom.cli.answers import answering
+from frameloom.cli.output import answering
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
 ENDINGS: dict[str, tuple[BaseException, int, str]] = {

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from frameloom.model.status import JobStatus
-from frameloom.services.memory import MemoryExecutions
+from frameloom.model.job_status import JobStatus
+from frameloom.testing import MemoryExecutions
 from tests.unit.cli_farm import MemoryFarm, Terminal
 
 
@@ -15,7 +15,7 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     farm = MemoryFarm(image=b"")
     # Jobs that stand still, whoever looks.
     farm.executions = MemoryExecutions()  # type: ignore[assignment]
-    monkeypatch.setattr("frameloom.cli.target.find_farm", lambda **_: farm.farm())
+    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: farm.farm())
     for job in ("shot-1", "shot-2", "shot-3"):
         farm.executions.start(job, {})
     farm.executions.end("shot-3", JobStatus.SUCCEEDED)

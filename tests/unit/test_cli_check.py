@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from frameloom.cli import main
-from frameloom.services.disk import Disk
+from frameloom.services.storage.local_files import Disk
 from tests.scenes import make_scene
 
 # A fluid, not seen where the scene is made, or Blender would simulate it there.

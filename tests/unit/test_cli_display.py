@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from frameloom.cli.display import LineDisplay, LiveDisplay, activity, duration, facts_of, make_display, step_of
+from frameloom.model.job_status import JobStatus
 from frameloom.model.messages import LogRecord
-from frameloom.model.status import JobStatus
-from frameloom.services.follow import Snapshot
-from frameloom.services.memory import MemoryStore
-from frameloom.services.ports import Execution
+from frameloom.services.follow_job import Snapshot
+from frameloom.services.storage.ports import Execution
+from frameloom.testing import MemoryStore
 from tests.jobs import make_job
 
 RUNNING = Execution(job_id="shot-1", status=JobStatus.RUNNING, started="2026-11-23T06:00:00Z")

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from frameloom.aws.emptying import Contents
+from frameloom.aws.purge import Contents
 from frameloom.cli.durations import seconds_of
-from frameloom.cli.extras import extra
-from frameloom.cli.farm_survey import amount
-from frameloom.cli.watch_sample import Sample
-from frameloom.cli.watch_view import CURVE, LineView, TableView, facts_of, sparkline
+from frameloom.cli.fleet.watch_sample import Sample
+from frameloom.cli.fleet.watch_view import CURVE, LineView, TableView, facts_of, sparkline
+from frameloom.cli.optional_deps import extra
+from frameloom.cli.stack.inventory import amount
 from frameloom.kube.manifests import LABEL_LENGTH, labels_of
 from frameloom.kube.readiness import lacks
 from frameloom.model.errors import FarmUnavailable, InvalidRequest

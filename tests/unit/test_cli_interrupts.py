@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from frameloom.cli.interrupts import SIGNALS, HungUp, Interrupts
+from frameloom.cli.signals import SIGNALS, HungUp, Interrupts
 
 
 def interrupt(number: signal.Signals = signal.SIGINT) -> None:

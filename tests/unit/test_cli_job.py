@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from frameloom.cli.request import place_of
+from frameloom.client.job_request import place_of
 from frameloom.model.errors import FarmUnavailable, FramesMissing
+from frameloom.model.job_status import JobStatus
 from frameloom.model.request import START, START_NO
-from frameloom.model.status import JobStatus
-from frameloom.services.memory import MemoryExecutions
-from frameloom.services.upload import DIGEST
+from frameloom.services.scene.upload_assets import DIGEST
+from frameloom.testing import MemoryExecutions
 from tests.jobs import BUCKETS
 from tests.scenes import make_scene
 from tests.unit.cli_farm import VIDEO, MemoryFarm, Ran, Terminal, files
@@ -36,8 +36,8 @@ def png(colour: int = 0) -> bytes:
 def farm(monkeypatch: pytest.MonkeyPatch) -> MemoryFarm:
     farm = MemoryFarm(image=png())
     # A farm in memory takes a step at each look, and need not be waited for.
-    monkeypatch.setattr("frameloom.services.follow.QUICKEST", 0.001)
-    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: farm)
+    monkeypatch.setattr("frameloom.services.follow_job.QUICKEST", 0.001)
+    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: farm)
     return farm
 
 
@@ -271,7 +271,7 @@ def test_a_second_run_on_a_new_farm_renders_only_what_is_missing(
     (folder / "000002.png").write_bytes(png()[:-10])
     (folder / "000004.png").unlink()
     again = MemoryFarm(image=png(200))
-    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: again)
+    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: again)
     ran = terminal.run("render", "shot.blend", "--out", "out", "--json")
     assert json.loads(ran.out)["frames"]["total"] == 5
     assert again.rendered() == {"000002.png", "000004.png"}
@@ -286,7 +286,7 @@ def test_a_second_run_on_a_new_farm_renders_only_what_is_missing(
 def test_a_farm_that_keeps_its_frames_is_given_none(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal.run("render", "shot.blend", "--out", "out", "--frames", "1-3")
     deployed = MemoryFarm(image=png(200), keeps_frames=True)
-    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: deployed)
+    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: deployed)
     terminal.run("render", "shot.blend", "--out", "out")
     assert deployed.rendered() == {f"00000{frame}.png" for frame in range(1, 6)}
     # What lies whole in the folder is the same frame: it is not fetched over itself.
@@ -299,7 +299,7 @@ def test_a_farm_of_so_many_workers_is_given_chunks_for_them(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], at_once: int
 ) -> None:
     farm = MemoryFarm(image=png(), chunks_at_once=4)
-    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: farm)
+    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: farm)
     assert terminal.run("render", "shot.blend", "--out", "out", *words).code == 0
     assert farm.job().limits.max_workers == at_once
 
@@ -375,7 +375,7 @@ def test_a_farm_that_cannot_be_had_is_one_sentence(terminal: Terminal, monkeypat
 def test_a_sequence_makes_the_video_of_frames_that_exist(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
     again = MemoryFarm(image=png(200))
-    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: again)
+    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: again)
     ran = terminal.run("sequence", "shot.blend", "--out", "out", "--fps", "12")
     assert ran.code == 0
     assert Path("out/shot.mp4").read_bytes() == VIDEO
@@ -420,8 +420,8 @@ def test_an_interrupt_cancels_the_job_keeps_what_is_whole_and_closes_the_farm(
 def outlasting(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """The terminal, whose farm goes on after a command and is found by its name."""
     terminal.farm.stays = True
-    monkeypatch.setattr("frameloom.cli.fetching.find_farm", lambda **_: terminal.farm.farm())
-    monkeypatch.setattr("frameloom.cli.target.find_farm", lambda **_: terminal.farm.farm())
+    monkeypatch.setattr("frameloom.client.fetch_results.find_farm", lambda **_: terminal.farm.farm())
+    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: terminal.farm.farm())
     return terminal
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.cli.request import place_of
+from frameloom.client.job_request import place_of
 from frameloom.model.request import START, START_NO
 from tests.jobs import BUCKETS
 from tests.scenes import make_scene
@@ -16,8 +16,8 @@ from tests.unit.test_cli_job import png
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
     """A terminal in a folder with shot.blend, which links sets/set.blend, whose texture is sets/textures/wood.png."""
     farm = MemoryFarm(image=png())
-    monkeypatch.setattr("frameloom.services.follow.QUICKEST", 0.001)
-    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: farm)
+    monkeypatch.setattr("frameloom.services.follow_job.QUICKEST", 0.001)
+    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: farm)
     monkeypatch.chdir(tmp_path)
     Path("sets/textures").mkdir(parents=True)
     library = make_scene(tmp_path / "sets/set.blend", missing_image="//textures/wood.png")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from frameloom.model import keys
+from frameloom.model.job_status import JobStatus
 from frameloom.model.messages import LogRecord
-from frameloom.model.status import JobStatus
-from frameloom.services.job_log import JobLog
-from frameloom.services.memory import MemoryExecutions, MemoryStore
+from frameloom.services.read_log import JobLog
+from frameloom.testing import MemoryExecutions, MemoryStore
 from tests.jobs import BUCKETS
 from tests.unit.cli_farm import MemoryFarm, Terminal
 
@@ -33,7 +33,7 @@ def at(second: int, message: str, **fields: Any) -> dict[str, Any]:
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal whose farm has a job that two workers rendered."""
     farm = MemoryFarm(image=b"")
-    monkeypatch.setattr("frameloom.cli.target.find_farm", lambda **_: farm.farm())
+    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: farm.farm())
     farm.executions.start(JOB, {})
     farm.executions.end(JOB, JobStatus.SUCCEEDED)
     put(farm.store, "w-1", 1, at(1, "Chunk received", facts={"attempt": 0}), at(4, "Frame rendering", frame=7))

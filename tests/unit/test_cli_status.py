@@ -5,11 +5,11 @@ import json
 import pytest
 
 from frameloom.aws.queue import Depth
-from frameloom.cli import overview
+from frameloom.cli import status_view
 from frameloom.model.job import SceneRef
+from frameloom.model.job_status import JobStatus
 from frameloom.model.request import START, START_NO
-from frameloom.model.status import JobStatus
-from frameloom.services.memory import MemoryExecutions
+from frameloom.testing import MemoryExecutions
 from tests.jobs import BUCKETS, make_job, put_frames
 from tests.unit.cli_farm import MemoryFarm, Terminal
 
@@ -30,8 +30,8 @@ class MemoryQueue:
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal whose farm has three jobs: one that failed, one that is done, one that has begun."""
     farm = MemoryFarm(image=b"")
-    monkeypatch.setattr("frameloom.cli.target.find_farm", lambda **_: farm.farm())
-    monkeypatch.setattr(overview, "Queue", MemoryQueue)
+    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: farm.farm())
+    monkeypatch.setattr(status_view, "Queue", MemoryQueue)
     for name in ("old", "done", "now"):
         farm.executions.start(f"shot-{name}", {})
     put_frames(farm.store, make_job(farm.store, "1-17", job_id="shot-done"), range(1, 18))
@@ -87,7 +87,7 @@ def test_the_farm_is_shown_as_json(terminal: Terminal) -> None:
 
 
 def test_a_farm_without_jobs_says_so(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frameloom.cli.target.find_farm", lambda **_: MemoryFarm(image=b"").farm())
+    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: MemoryFarm(image=b"").farm())
     assert terminal.run("status").out.splitlines()[1] == "Jobs: none yet"
 
 

@@ -9,10 +9,10 @@ from typing import Any, Self
 import pytest
 
 from frameloom.aws import clients
-from frameloom.cli import target
-from frameloom.cli.target import OwnTarget, RunningTarget, StackTarget, find_farm, find_target
-from frameloom.local import farm as local_farm
-from frameloom.local.state import FarmState
+from frameloom.client import connect
+from frameloom.client.connect import OwnTarget, RunningTarget, StackTarget, find_farm, find_target
+from frameloom.local import local_farm
+from frameloom.local.farm_state import FarmState
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
 OUTPUTS = {
@@ -94,12 +94,12 @@ def running(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FarmState, "answers", lambda _: True)
 
 
-def found(**options: Any) -> target.Target:
+def found(**options: Any) -> connect.Target:
     return find_target(**({"stack": None, "local": False, "workers": None} | options))
 
 
 def test_without_a_running_farm_a_command_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frameloom.cli.target.most_workers", lambda: 4)
+    monkeypatch.setattr("frameloom.client.connect.most_workers", lambda: 4)
     assert isinstance(found(), OwnTarget)
     assert isinstance(found(local=True, workers=3), OwnTarget)
     # One chunk in each worker's hands, one that waits for it; of no workers, none is said. Where their number is left
@@ -172,7 +172,7 @@ def test_a_farm_of_ones_own_starts_when_it_is_opened_and_ends_when_it_is_closed(
 def test_a_farm_that_is_left_to_itself_begins_with_one_worker_and_may_take_more(
     farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("frameloom.cli.target.most_workers", lambda: 4)
+    monkeypatch.setattr("frameloom.client.connect.most_workers", lambda: 4)
     own = OwnTarget(None)
     own.open(print)
     own.farm()

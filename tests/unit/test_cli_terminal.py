@@ -15,18 +15,18 @@ from rich.text import Text
 
 import frameloom.cli
 from frameloom.aws.queue import Depth
-from frameloom.cli import confirm, overview
+from frameloom.cli import confirm, status_view
 from frameloom.cli.console import PlainConsole
 from frameloom.cli.display import LineDisplay, LiveDisplay
+from frameloom.cli.fleet.watch_sample import Sample
+from frameloom.cli.fleet.watch_view import LineView, TableView
 from frameloom.cli.terminal import plain, say_json
-from frameloom.cli.watch_sample import Sample
-from frameloom.cli.watch_view import LineView, TableView
 from frameloom.model import keys
+from frameloom.model.job_status import JobStatus
 from frameloom.model.messages import LogRecord
-from frameloom.model.status import JobStatus
-from frameloom.services.follow import Snapshot
-from frameloom.services.memory import MemoryExecutions
-from frameloom.services.ports import Execution
+from frameloom.services.follow_job import Snapshot
+from frameloom.services.storage.ports import Execution
+from frameloom.testing import MemoryExecutions
 from tests.jobs import BUCKETS, make_job
 from tests.scenes import make_scene
 from tests.unit.cli_farm import MemoryFarm, Terminal
@@ -131,9 +131,9 @@ class MemoryQueue:
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
     """A terminal in the folder of a hostile scene, whose farm has jobs, logs and causes like it."""
     farm = MemoryFarm(image=b"")
-    monkeypatch.setattr("frameloom.cli.target.find_farm", lambda **_: farm.farm())
-    monkeypatch.setattr("frameloom.cli.job.find_target", lambda **_: farm)
-    monkeypatch.setattr(overview, "Queue", MemoryQueue)
+    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: farm.farm())
+    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: farm)
+    monkeypatch.setattr(status_view, "Queue", MemoryQueue)
     job = make_job(farm.store, "1-3", job_id="shot-1")
     # A key of a request is checked; the manifest of a job may be of any version, and was written by its functions.
     hostile = job.to_json() | {"scene": job.scene.to_json() | {"key": f"{HOSTILE}.blend"}}

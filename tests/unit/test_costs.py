@@ -1,18 +1,18 @@
-"""docs/scale.md says what benchmarks/costs.py works out, and that by the planner's sizes and the template's figures."""
+"""docs/scale.md is made by frameloom/estimate/costs.py from the planner's sizes and the template's figures."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from benchmarks import costs, idle, prices
-from benchmarks.costs import DEFAULT_FLEET, MEMORY, ON_DEMAND, SPOT, bill, sqs_requests, total, written
-from benchmarks.fleet import Row
-from benchmarks.quotas import QUOTAS, Quota
-from benchmarks.scale import Case, cut, estimate, given_up, longest_wait
+from frameloom.estimate import costs, idle_costs, prices
+from frameloom.estimate.costs import DEFAULT_FLEET, MEMORY, ON_DEMAND, SPOT, bill, sqs_requests, total, written
+from frameloom.estimate.fleet_comparison import Row
+from frameloom.estimate.job_scale import Case, cut, estimate, given_up, longest_wait
+from frameloom.estimate.quotas import QUOTAS, Quota
 from frameloom.model.request import MAX_WORKERS, QUEUE_TIMEOUT
 from frameloom.model.timings import Timings
-from frameloom.services.plan import chunk_frames, scouts
+from frameloom.services.plan_chunks import chunk_frames, scouts
 from tests.conformance.farm_template import of_type, resources
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 def test_a_document_is_what_the_script_writes(document: Path) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
 
-    assert written(text, document) == text, "run `python -m benchmarks.costs --write`"
+    assert written(text, document) == text, "run `python -m frameloom.estimate.costs --write`"
 
 
 def test_a_document_without_a_place_for_a_table_is_refused() -> None:
@@ -121,8 +121,8 @@ def test_alarms_are_paid_by_the_metrics_that_the_template_gives_them() -> None:
         sum("MetricStat" in each for each in alarm["Metrics"]) if "Metrics" in alarm else 1 for alarm in alarms.values()
     ]
 
-    assert (len(metrics), sum(metrics)) == (6, idle.ALARM_METRICS)
-    _, dollars = idle.idle_bill(cluster=False)["six alarms over 9 metrics"]
+    assert (len(metrics), sum(metrics)) == (6, idle_costs.ALARM_METRICS)
+    _, dollars = idle_costs.idle_bill(cluster=False)["six alarms over 9 metrics"]
     assert dollars == pytest.approx(0.90)
 
 
@@ -130,14 +130,14 @@ def test_the_count_of_frames_is_paid_by_its_schedule() -> None:
     pulse = resources["CollectLogsFunction"]["Properties"]["Events"]["Pulse"]["Properties"]
 
     assert pulse["Schedule"] == "rate(1 minute)"
-    assert idle.PULSES == 60 * 730
+    assert idle_costs.PULSES == 60 * 730
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/operator.md"])
 def test_what_an_idle_farm_costs_is_the_same_everywhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     with_a_cluster, without = (
-        sum(cost for _, cost in idle.idle_bill(cluster=cluster).values()) for cluster in (True, False)
+        sum(cost for _, cost in idle_costs.idle_bill(cluster=cluster).values()) for cluster in (True, False)
     )
 
     assert f"about ${10 * round(with_a_cluster / 10)}" in text.replace("**", "")
@@ -146,7 +146,7 @@ def test_what_an_idle_farm_costs_is_the_same_everywhere(page: str) -> None:
 
 
 def test_an_idle_cluster_pays_for_its_node_s_disk_and_its_audit_log() -> None:
-    lines = idle.idle_bill(cluster=True)
+    lines = idle_costs.idle_bill(cluster=True)
 
     assert lines["that node's disk"][1] == pytest.approx(80 * 0.08)
     assert lines["the cluster's audit log"][1] > 0

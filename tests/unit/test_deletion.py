@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from frameloom.aws import deletion
-from frameloom.aws.deletion import Failure
+from frameloom.aws import stack_deletion
+from frameloom.aws.stack_deletion import Failure
 
 BEGAN = datetime(2026, 11, 25, 6, tzinfo=UTC)
 OUTER, INNER = "arn:farm", "arn:farm-cluster"
@@ -31,10 +31,10 @@ class CloudFormation:
 
     def delete_stack(self, **_: Any) -> None:
         if self._ends == "DELETE_FAILED":
-            self.say(OUTER, "farm", deletion.NESTED, "Of course", physical=OUTER)
+            self.say(OUTER, "farm", stack_deletion.NESTED, "Of course", physical=OUTER)
             self.say(INNER, "Subnet", "AWS::EC2::Subnet", "It has dependencies.")
-            self.say(OUTER, "Inner", deletion.NESTED, "Embedded stack was not deleted", physical=INNER)
-            self.say(OUTER, "Bucket", deletion.BUCKET, "It is not empty.")
+            self.say(OUTER, "Inner", stack_deletion.NESTED, "Embedded stack was not deleted", physical=INNER)
+            self.say(OUTER, "Bucket", stack_deletion.BUCKET, "It is not empty.")
 
     def describe_stacks(self, **_: Any) -> dict[str, Any]:
         if not self._steps:
@@ -64,9 +64,9 @@ class Pages:
 
 def delete(cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Failure], list[str]]:
     told: list[str] = []
-    monkeypatch.setattr(deletion, "client", lambda _: cloudformation)
-    monkeypatch.setattr(deletion, "LOOK_EVERY", 0)
-    return deletion.delete_stack(OUTER, told.append), told
+    monkeypatch.setattr(stack_deletion, "client", lambda _: cloudformation)
+    monkeypatch.setattr(stack_deletion, "LOOK_EVERY", 0)
+    return stack_deletion.delete_stack(OUTER, told.append), told
 
 
 def test_it_is_told_how_a_deletion_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_it_is_told_how_a_deletion_goes_on(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_failure_is_that_of_the_resource_and_of_this_time(monkeypatch: pytest.MonkeyPatch) -> None:
     failures, _ = delete(CloudFormation([{}], "DELETE_FAILED"), monkeypatch)
     assert failures == [
-        Failure(resource="Bucket", type=deletion.BUCKET, reason="It is not empty."),
+        Failure(resource="Bucket", type=stack_deletion.BUCKET, reason="It is not empty."),
         Failure(resource="Subnet", type="AWS::EC2::Subnet", reason="It has dependencies."),
     ]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from frameloom.services import documents
-from frameloom.services.memory import MemoryStore
+from frameloom.services.storage import job_documents
+from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS, make_job, put_frames, put_result
 
 
@@ -14,41 +14,41 @@ def store() -> MemoryStore:
 
 def test_a_document_comes_back_as_it_was_written(store: MemoryStore) -> None:
     written = {"name": "Überflug 片", "frames": [1, 2.5, None, True]}
-    documents.write(store, "logs", "jobs/j/x.json", written)
-    assert documents.read(store, "logs", "jobs/j/x.json") == written
+    job_documents.write(store, "logs", "jobs/j/x.json", written)
+    assert job_documents.read(store, "logs", "jobs/j/x.json") == written
     assert store.content_type("logs", "jobs/j/x.json") == "application/json"
-    assert documents.read(store, "logs", "jobs/j/y.json") is None
+    assert job_documents.read(store, "logs", "jobs/j/y.json") is None
 
 
 def test_a_manifest_comes_back_as_it_was_written(store: MemoryStore) -> None:
     job = make_job(store)
-    assert documents.find_job(store, BUCKETS, job.job_id) == job
-    assert documents.load_job(store, BUCKETS, job.job_id) == job
+    assert job_documents.find_job(store, BUCKETS, job.job_id) == job
+    assert job_documents.load_job(store, BUCKETS, job.job_id) == job
 
 
 def test_a_manifest_that_is_not_there_is_none_or_an_error_that_says_where_it_should_be(store: MemoryStore) -> None:
-    assert documents.find_job(store, BUCKETS, "other") is None
+    assert job_documents.find_job(store, BUCKETS, "other") is None
     with pytest.raises(LookupError, match=r"'other'.*'logs'"):
-        documents.load_job(store, BUCKETS, "other")
+        job_documents.load_job(store, BUCKETS, "other")
 
 
 def test_a_job_whose_frames_print_long_is_read_again(store: MemoryStore) -> None:
     job = make_job(store, frames=",".join(f"{first}-{first + 1}" for first in range(1, 30_000, 3)))
     assert len(job.frames) > 100_000
-    assert len(documents.load_job(store, BUCKETS, job.job_id).frame_range()) == 20_000
+    assert len(job_documents.load_job(store, BUCKETS, job.job_id).frame_range()) == 20_000
 
 
 def test_frames_that_are_there_are_listed_in_order(store: MemoryStore) -> None:
     job = make_job(store, "-2-12")
     put_frames(store, job, [12, 3, -2, 10, 0])
-    assert documents.present_frames(store, job) == [-2, 0, 3, 10, 12]
+    assert job_documents.present_frames(store, job) == [-2, 0, 3, 10, 12]
 
 
 def test_an_empty_object_is_no_frame(store: MemoryStore) -> None:
     job = make_job(store, "1-3")
     put_frames(store, job, [1, 2])
     put_frames(store, job, [2], data=b"")
-    assert documents.present_frames(store, job) == [1]
+    assert job_documents.present_frames(store, job) == [1]
 
 
 def test_only_the_jobs_own_frames_count(store: MemoryStore) -> None:
@@ -64,7 +64,7 @@ def test_only_the_jobs_own_frames_count(store: MemoryStore) -> None:
     ):
         store.put(job.outputs.bucket, key, b"image")
     store.put(BUCKETS.scenes, job.frame_key(8), b"image")  # another bucket
-    assert documents.present_frames(store, job) == []
+    assert job_documents.present_frames(store, job) == []
 
 
 def test_all_results_of_all_attempts_are_read(store: MemoryStore) -> None:
@@ -74,12 +74,12 @@ def test_all_results_of_all_attempts_are_read(store: MemoryStore) -> None:
         put_result(store, job, "1-000000", "1-3", attempt=1, rendered=3),
         put_result(store, job, "1-000000", "1-3", attempt=1, worker="worker-2", rendered=1, reused=2),
     ]
-    assert list(documents.chunk_results(store, BUCKETS, job.job_id)) == written
-    assert list(documents.chunk_results(store, BUCKETS, "shot-11")) == []
+    assert list(job_documents.chunk_results(store, BUCKETS, job.job_id)) == written
+    assert list(job_documents.chunk_results(store, BUCKETS, "shot-11")) == []
 
 
 def test_results_come_in_order_however_many_they_are(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "READ_AHEAD", 7)
+    monkeypatch.setattr(job_documents, "READ_AHEAD", 7)
     job = make_job(store)
     written = [put_result(store, job, f"1-{index:06d}", str(index)) for index in range(100)]
-    assert list(documents.chunk_results(store, BUCKETS, job.job_id)) == written
+    assert list(job_documents.chunk_results(store, BUCKETS, job.job_id)) == written

@@ -6,8 +6,8 @@ from frameloom.model.errors import FrameInvalid
 from frameloom.model.job import OutputRef, SceneRef
 from frameloom.model.messages import ChunkMessage
 from frameloom.model.settings import RenderSettings
-from frameloom.services.memory import MemoryStore
-from worker.doubts import Doubts
+from frameloom.testing import MemoryStore
+from worker.flat_frames import Doubts
 
 
 def chunk(*, attempt: int = 0, chunk_id: str = "1-000000", job_id: str = "job") -> ChunkMessage:

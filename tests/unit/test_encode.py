@@ -4,7 +4,7 @@ from threading import Lock
 
 import pytest
 
-from frameloom.services.encode import fetch_ahead
+from frameloom.services.encode_segment import fetch_ahead
 
 
 class Frames:

@@ -11,8 +11,8 @@ import av
 import numpy as np
 import pytest
 
+from frameloom.services.images.exr_pixels import Layout, Seen, blocks, see
 from tests.scenes import render_image
-from worker.exr import Layout, Seen, blocks, see
 
 PLANES = {"G": 0, "B": 1, "R": 2, "A": 3}
 

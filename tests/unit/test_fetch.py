@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from frameloom.model.frames import FrameRange
-from frameloom.services.fetch import FrameFetcher, offer_frames, partial_file, whole_file, whole_frames
-from frameloom.services.memory import MemoryStore
+from frameloom.services.storage.frame_transfer import FrameFetcher, offer_frames, partial_file, whole_file, whole_frames
+from frameloom.testing import MemoryStore
 
 BUCKET, PREFIX = "frames", "shot/0123456789abcdef/"
 

@@ -1,9 +1,9 @@
-"""Our sizes against fixed ones, on simulated fleets: a small run of `python -m benchmarks.fleet`."""
+"""Our sizes against fixed ones, on simulated fleets: a small run of `python -m frameloom.estimate.fleet_comparison`."""
 
 import pytest
 
-from benchmarks.fleet import FIRST_TIME, FIXED, KNOWN, Row, outcomes, table
-from benchmarks.fleet_simulation import Costs, Outcome, frame_times, simulate
+from frameloom.estimate.fleet_comparison import FIRST_TIME, FIXED, KNOWN, Row, outcomes, table
+from frameloom.estimate.fleet_simulation import Costs, Outcome, frame_times, simulate
 
 SEEDS = (1, 2, 3)
 COSTS = Costs()

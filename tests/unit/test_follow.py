@@ -10,13 +10,13 @@ import pytest
 from frameloom.model import keys
 from frameloom.model.errors import FarmUnavailable
 from frameloom.model.job import Job
+from frameloom.model.job_status import JobStatus
 from frameloom.model.messages import LogRecord
-from frameloom.model.status import JobStatus
-from frameloom.services import documents
-from frameloom.services.follow import Snapshot, follow
-from frameloom.services.memory import MemoryExecutions, MemoryStore
-from frameloom.services.plan import plan
-from frameloom.services.ports import StoredObject
+from frameloom.services.follow_job import Snapshot, follow
+from frameloom.services.plan_chunks import plan
+from frameloom.services.storage import job_documents
+from frameloom.services.storage.ports import StoredObject
+from frameloom.testing import MemoryExecutions, MemoryStore
 from tests.jobs import BUCKETS, make_job, put_frames
 
 JOB = "shot-1"
@@ -366,4 +366,4 @@ def test_a_job_without_a_manifest_is_followed_to_its_end() -> None:
     farm.end(JobStatus.FAILED)
     (only,) = farm.follow()
     assert only.execution.status is JobStatus.FAILED
-    assert documents.find_job(farm.store, BUCKETS, JOB) is None
+    assert job_documents.find_job(farm.store, BUCKETS, JOB) is None

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from frameloom.aws.function_logs import make_logger
+from frameloom.aws.lambda_logger import make_logger
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """When a Blender that has grown is started anew."""
 
-from worker.growth import AfterChunk, Growth
 from worker.memory import MEBIBYTE, Memory
+from worker.memory_growth import AfterChunk, Growth
 
 
 def reasons(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from frameloom.model.errors import FrameInvalid
-from frameloom.model.images import ImageFacts, check_exr, check_image, check_jpeg, check_png
+from frameloom.services.images.integrity import ImageFacts, check_exr, check_image, check_jpeg, check_png
 from tests.scenes import render_image
 
 Check = Callable[..., ImageFacts]

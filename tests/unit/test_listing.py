@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frameloom.model.frames import FIRST_FRAME, LAST_FRAME, FrameRange
-from frameloom.services import documents, listing
-from frameloom.services.memory import MemoryStore
-from frameloom.services.ports import StoredObject
+from frameloom.services.storage import job_documents, parallel_listing
+from frameloom.services.storage.ports import StoredObject
+from frameloom.testing import MemoryStore
 from tests.jobs import make_job, put_frames
 
 # Where frames get another digit, or lose their sign.
@@ -30,8 +30,8 @@ class CountingStore(MemoryStore):
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
         """Yield what lies below `prefix`."""
         found = list(super().list(bucket, prefix, after=after))
-        for first in range(0, max(1, len(found)), listing.PAGE):
-            page = found[first : first + listing.PAGE]
+        for first in range(0, max(1, len(found)), parallel_listing.PAGE):
+            page = found[first : first + parallel_listing.PAGE]
             self.pages.append((found[first - 1].key if first else after, len(page)))
             yield from page
 
@@ -39,8 +39,8 @@ class CountingStore(MemoryStore):
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers of ten keys, and an edge at every seventh frame."""
-    monkeypatch.setattr(listing, "PAGE", 10)
-    monkeypatch.setattr(documents, "RANGE", 7)
+    monkeypatch.setattr(parallel_listing, "PAGE", 10)
+    monkeypatch.setattr(job_documents, "RANGE", 7)
 
 
 @given(frames=st.sets(around_turns, min_size=1), others=st.sets(around_turns), there=st.data())
@@ -53,26 +53,26 @@ def test_frames_of_any_numbers_are_found_as_one_listing_would(
     # Other jobs of the same render have frames there, too.
     put_frames(store, job, sorted(rendered | (others - frames)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listing, "PAGE", 5)
-        patch.setattr(documents, "RANGE", 3)
-        assert documents.present_frames(store, job) == sorted(rendered)
+        patch.setattr(parallel_listing, "PAGE", 5)
+        patch.setattr(job_documents, "RANGE", 3)
+        assert job_documents.present_frames(store, job) == sorted(rendered)
 
 
 def test_what_one_answer_holds_takes_one_call() -> None:
     store = CountingStore()
     job = make_job(store, "1-999")
     put_frames(store, job, range(1, 1000))
-    assert len(documents.present_frames(store, job)) == 999
+    assert len(job_documents.present_frames(store, job)) == 999
     assert [size for _, size in store.pages] == [999]
 
 
 @pytest.mark.usefixtures("small")
 def test_no_more_is_asked_for_than_lies_between_two_edges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "RANGE", 10)
+    monkeypatch.setattr(job_documents, "RANGE", 10)
     store = CountingStore()
     job = make_job(store, "1-85")
     put_frames(store, job, range(1, 86))
-    assert len(documents.present_frames(store, job)) == 85
+    assert len(job_documents.present_frames(store, job)) == 85
     # Up to 10, to 11, to 21 and so on to 81, to 85: a call each.
     assert len({after for after, _ in store.pages}) == len(store.pages) == 1 + 1 + 7 + 1
 
@@ -82,7 +82,7 @@ def test_frames_of_other_jobs_before_and_after_are_not_listed() -> None:
     store = CountingStore()
     job = make_job(store, "500-505")
     put_frames(store, job, range(1, 1000))
-    assert documents.present_frames(store, job) == list(range(500, 506))
+    assert job_documents.present_frames(store, job) == list(range(500, 506))
     assert len(store.pages) == 1
 
 
@@ -100,7 +100,7 @@ def test_calls_wait_beside_each_other() -> None:
     store = Waiting()
     job = make_job(store, "1-35")
     put_frames(store, job, range(1, 36))
-    assert documents.present_frames(store, job) == list(range(1, 36))
+    assert job_documents.present_frames(store, job) == list(range(1, 36))
 
 
 @pytest.mark.usefixtures("small")
@@ -115,4 +115,4 @@ def test_a_call_that_fails_fails_the_listing() -> None:
     job = make_job(store, "1-1000")
     put_frames(store, job, range(1, 1001))
     with pytest.raises(ConnectionError):
-        documents.present_frames(store, job)
+        job_documents.present_frames(store, job)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from frameloom.local.absent_services import needs_every_service
 from frameloom.local.environment import LOCAL_FILES
+from frameloom.local.shared_imports import warm_up
+from frameloom.local.stub_services import needs_every_service
 from frameloom.local.template import LEFT_OUT, local_template
 from frameloom.local.template_cache import cached_template
-from frameloom.local.warm_up import warm_up
 from frameloom.model.errors import FarmUnavailable
 
 ROOT = Path(__file__).resolve().parents[2]

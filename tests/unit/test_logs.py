@@ -5,8 +5,8 @@ import json
 import pytest
 
 from frameloom.model.messages import FRAME_RENDERED, LogBatch, LogRecord
-from frameloom.services.logs import collect
-from frameloom.services.memory import MemoryStore
+from frameloom.services.collect_logs import collect
+from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from frameloom.cli.losses import losses
+from frameloom.client.unsaved_objects import losses
 from tests.unit.cli_farm import MemoryFarm
 
 
@@ -24,7 +24,7 @@ def test_what_a_farm_holds_is_counted_by_kind(scenes: list[str], frames: list[st
 
 
 def test_more_than_anybody_waits_for_is_not_counted_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frameloom.cli.losses._COUNTED", 2)
+    monkeypatch.setattr("frameloom.client.unsaved_objects._COUNTED", 2)
     farm = MemoryFarm(image=b"").farm()
     for number in range(3):
         farm.store.put(farm.buckets.frames, f"a/{number}.png", b"-")

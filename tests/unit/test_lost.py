@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from frameloom.model import keys
 from frameloom.model.messages import ChunkResult, LogRecord
-from frameloom.services import documents
-from frameloom.services.lost import fail_lost_chunk
-from frameloom.services.memory import Answer, MemoryStore, MemoryTokens
-from frameloom.services.ports import UnknownToken
+from frameloom.services.fail_lost_chunk import fail_lost_chunk
+from frameloom.services.storage import job_documents
+from frameloom.services.storage.ports import UnknownToken
+from frameloom.testing import Answer, MemoryStore, MemoryTokens
 from tests.jobs import BUCKETS
 
 MESSAGE: dict[str, Any] = {
@@ -41,7 +41,7 @@ def test_a_lost_chunk_is_recorded_and_its_task_fails() -> None:
     store, tokens = MemoryStore(), MemoryTokens()
     assert lose(json.dumps(MESSAGE), store, tokens) == "1-000002"
     assert tokens.answers == {"token": Answer(error="ChunkLost", cause=CAUSE.format("none"))}
-    assert list(documents.chunk_results(store, BUCKETS, "shot-1")) == [
+    assert list(job_documents.chunk_results(store, BUCKETS, "shot-1")) == [
         ChunkResult(
             chunk_id="1-000002", frames="7-9", worker="", attempt=1, error="ChunkLost", cause=CAUSE.format("none")
         )
@@ -58,7 +58,7 @@ def test_a_lost_chunk_whose_token_is_not_known_is_recorded_and_not_tried_for_eve
     store, tokens = MemoryStore(), MemoryTokens()
     monkeypatch.setattr(tokens, "fail", unknown)
     lost = lose(body, store, tokens)
-    assert len(list(documents.chunk_results(store, BUCKETS, "shot-1"))) == (0 if lost is None else 1)
+    assert len(list(job_documents.chunk_results(store, BUCKETS, "shot-1"))) == (0 if lost is None else 1)
 
 
 def put_log(store: MemoryStore, worker: str, at: int, *records: tuple[str, str]) -> None:
@@ -76,7 +76,7 @@ def put_returned(store: MemoryStore, worker: str, at: int) -> None:
 
 def lost_chunk(store: MemoryStore) -> ChunkResult:
     lose(json.dumps(MESSAGE), store, MemoryTokens())
-    (result,) = documents.chunk_results(store, BUCKETS, "shot-1")
+    (result,) = job_documents.chunk_results(store, BUCKETS, "shot-1")
     return result
 
 
@@ -106,7 +106,7 @@ def test_losing_a_chunk_twice_is_harmless() -> None:
     store, tokens = MemoryStore(), MemoryTokens()
     lose(json.dumps(MESSAGE), store, tokens)
     assert lose(json.dumps(MESSAGE), store, tokens) == "1-000002"
-    assert len(list(documents.chunk_results(store, BUCKETS, "shot-1"))) == 1
+    assert len(list(job_documents.chunk_results(store, BUCKETS, "shot-1"))) == 1
     assert len(tokens.answers) == 1
 
 
@@ -153,7 +153,7 @@ def test_a_message_that_no_worker_can_read_has_its_task_ended_and_says_why(chang
     assert lose(json.dumps(MESSAGE | change), store, tokens) is None
     assert tokens.answers["token"].error == "ChunkLost"
     assert problem in (tokens.answers["token"].cause or "")
-    (result,) = documents.chunk_results(store, BUCKETS, "shot-1")
+    (result,) = job_documents.chunk_results(store, BUCKETS, "shot-1")
     assert (result.chunk_id, result.frames, result.attempt) == ("1-000002", "7-9", 1)
     assert (result.error, result.cause) == ("ChunkLost", tokens.answers["token"].cause)
 

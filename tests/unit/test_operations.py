@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks import operations as formula
-from benchmarks.operations import listed, operations
-from frameloom.services.documents import RANGE
-from frameloom.services.listing import PAGE, list_between
-from frameloom.services.memory import MemoryStore
-from frameloom.services.ports import StoredObject
-from frameloom.services.verify import plan_segments
+from frameloom.estimate import operations as formula
+from frameloom.estimate.operations import listed, operations
+from frameloom.services.storage.job_documents import RANGE
+from frameloom.services.storage.parallel_listing import PAGE, list_between
+from frameloom.services.storage.ports import StoredObject
+from frameloom.services.verify_frames import plan_segments
+from frameloom.testing import MemoryStore
 from statemachine.__main__ import DEFINITION, ROOT
 
 Machine = dict[str, Any]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from frameloom.model.pixels import NEAR, png_may_be_flat
+from frameloom.services.images.flat_png import NEAR, png_may_be_flat
 from tests.scenes import render_image
 
 SIZE = (23, 17)

@@ -10,11 +10,11 @@ from frameloom.model import keys
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
 from frameloom.model.messages import ChunkSpec
+from frameloom.model.rounds import FIRST, LAST, SCOUTS
 from frameloom.model.timings import Timings
-from frameloom.services import documents
-from frameloom.services.memory import MemoryStore
-from frameloom.services.plan import plan
-from frameloom.services.rounds import FIRST, LAST, SCOUTS
+from frameloom.services.plan_chunks import plan
+from frameloom.services.storage import job_documents
+from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS, make_job, put_frames
 
 
@@ -23,7 +23,7 @@ def planned(
 ) -> tuple[dict[str, Any], list[ChunkSpec]]:
     """Return the plan's answer and the chunks that it wrote, as the distributed Map reads them."""
     answer = plan(job_id, round_number, store=store, buckets=BUCKETS)
-    chunks = [ChunkSpec.read(item) for item in documents.read(store, answer["bucket"], answer["key"])]
+    chunks = [ChunkSpec.read(item) for item in job_documents.read(store, answer["bucket"], answer["key"])]
     assert answer["count"] == len(chunks)
     return answer, chunks
 
@@ -40,14 +40,14 @@ def with_workers(store: MemoryStore, frames: str, workers: int, **fields: Any) -
     """Write the manifest of a job of so many workers."""
     job = make_job(store, frames, **fields)
     job = job.model_copy(update={"limits": job.limits.model_copy(update={"max_workers": workers})})
-    documents.write(store, BUCKETS.logs, "jobs/shot-1/job.json", job.to_json())
+    job_documents.write(store, BUCKETS.logs, "jobs/shot-1/job.json", job.to_json())
     return job
 
 
 def put_timings(store: MemoryStore, job: Job, *, start: float, **frames: float) -> None:
     """Say of a job's scene how long it takes: `f7=1.5` of frame 7."""
     known = Timings(start=start, frames={name[1:]: seconds for name, seconds in frames.items()})
-    documents.write(store, BUCKETS.logs, keys.timings_key(job.outputs.prefix), known.to_json())
+    job_documents.write(store, BUCKETS.logs, keys.timings_key(job.outputs.prefix), known.to_json())
 
 
 @given(
@@ -90,7 +90,7 @@ def test_a_second_round_has_chunks_of_its_own_and_leaves_the_first_list_alone() 
     assert frames_of(again) == [3, 8]
     assert first["key"] != second["key"]
     assert not {chunk.chunk_id for chunk in chunks} & {chunk.chunk_id for chunk in again}
-    assert len(documents.read(store, first["bucket"], first["key"])) == len(chunks)
+    assert len(job_documents.read(store, first["bucket"], first["key"])) == len(chunks)
 
 
 def test_a_frame_that_failed_a_whole_round_takes_none_along_in_the_next() -> None:

@@ -12,9 +12,9 @@ from frameloom.model.errors import InvalidRequest, MissingAssets, NoCamera, Scen
 from frameloom.model.job import Job
 from frameloom.model.request import START, START_NO, JobRequest, parse_request
 from frameloom.model.settings import Device
-from frameloom.services import documents
-from frameloom.services.memory import MemoryStore
-from frameloom.services.prepare import Settled, prepare, settle
+from frameloom.services.prepare_job import Settled, prepare, settle
+from frameloom.services.storage import job_documents
+from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS, STARTED
 from tests.scenes import make_scene
 from tests.unit.blends import with_library
@@ -59,7 +59,7 @@ class Farm:
         )
 
     def job(self, job_id: str = "shot-1") -> Job:
-        return documents.load_job(self.store, BUCKETS, job_id)
+        return job_documents.load_job(self.store, BUCKETS, job_id)
 
     def wrote_nothing(self) -> bool:
         return not list(self.store.list(BUCKETS.logs, "")) and not list(self.store.list(BUCKETS.frames, ""))
@@ -218,7 +218,7 @@ def test_a_scene_slower_than_any_film_needs_a_rate_for_its_film_alone(tmp_path: 
 def test_the_manifest_of_a_plain_job_has_only_fields_that_the_first_version_knew(farm: Farm) -> None:
     """A command line that was not updated, or a stack that was rolled back, refuses a manifest with any other field."""
     farm.prepare({"file": KEY})
-    manifest = documents.read(farm.store, BUCKETS.logs, keys.manifest_key("shot-1"))
+    manifest = job_documents.read(farm.store, BUCKETS.logs, keys.manifest_key("shot-1"))
     assert set(manifest) <= {
         *("job_id", "started", "scene", "frames", "fps", "settings", "outputs", "output", "on_missing", "video"),
         *("chunk_size", "limits"),
@@ -342,7 +342,7 @@ def test_a_texture_beside_its_scene_is_part_of_the_job_by_its_version(textured: 
     textured.store.put(BUCKETS.scenes, "film/textures/wood.png", b"wood")
     state = textured.prepare({"file": KEY})
     assert state["scene"]["assets"] == {"bucket": "logs", "key": "jobs/shot-1/assets.json"}
-    (asset,) = documents.read(textured.store, BUCKETS.logs, "jobs/shot-1/assets.json")
+    (asset,) = job_documents.read(textured.store, BUCKETS.logs, "jobs/shot-1/assets.json")
     assert (asset["key"], asset["version"], asset["size"]) == ("film/textures/wood.png", "v1", 4)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from frameloom.local.recorder import Recorder
+from frameloom.local.call_recorder import Recorder
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=worker/20261125/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 

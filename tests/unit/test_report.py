@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from frameloom.model.execution_event import Stopped
 from frameloom.model.messages import ChunkResult
 from frameloom.model.report import JobReport
-from frameloom.model.stopped import Stopped
-from frameloom.services import documents
-from frameloom.services.memory import MemoryStore
-from frameloom.services.plan import plan
-from frameloom.services.report import MAX_CAUSE, MAX_ERROR, failure, report, report_stopped
+from frameloom.services.log_job import MAX_CAUSE, MAX_ERROR, failure, report, report_stopped
+from frameloom.services.plan_chunks import plan
+from frameloom.services.storage import job_documents
+from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS, STARTED, make_job, put_frames, put_result
 
 NOW = datetime(2026, 11, 23, 6, 1, 30, 500_000, tzinfo=UTC)
@@ -31,7 +31,7 @@ def store() -> MemoryStore:
 def reported(store: MemoryStore, error: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], JobReport]:
     """Return the summary and the report as it lies in the log bucket."""
     summary = report("shot-1", started=STARTED, now=NOW, error=error, store=store, buckets=BUCKETS)
-    document = JobReport.read(documents.read(store, BUCKETS.logs, "jobs/shot-1/report.json"))
+    document = JobReport.read(job_documents.read(store, BUCKETS.logs, "jobs/shot-1/report.json"))
     assert document.summary.to_json() == summary
     return summary, document
 
@@ -45,7 +45,9 @@ def test_a_good_job_is_summed_up_with_what_it_made(store: MemoryStore) -> None:
     put_frames(store, job, [1, 2, 3, 4, 5])
     put_result(store, job, "1-000000", "3-5", rendered=3, frame_seconds={"3": 1.0, "4": 2.0, "5": 1.5})
     # Its name is what StitchVideo says, whatever the scene is called.
-    documents.write_stitched(store, BUCKETS, "shot-1", {"bucket": "scenes", "key": "film/shot_v002.mp4", "frames": 5})
+    job_documents.write_stitched(
+        store, BUCKETS, "shot-1", {"bucket": "scenes", "key": "film/shot_v002.mp4", "frames": 5}
+    )
     summary, document = reported(store)
     assert summary == {
         "job_id": "shot-1",
@@ -170,7 +172,7 @@ def stopped(status: str = "ABORTED", **fields: Any) -> Stopped:
 
 def reported_stopped(store: MemoryStore, what: Stopped) -> JobReport:
     summary = report_stopped(what, store=store, buckets=BUCKETS)
-    document = JobReport.read(documents.read(store, BUCKETS.logs, "jobs/shot-1/report.json"))
+    document = JobReport.read(job_documents.read(store, BUCKETS.logs, "jobs/shot-1/report.json"))
     assert document.summary.to_json() == summary
     return document
 

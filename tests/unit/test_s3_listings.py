@@ -10,7 +10,7 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from frameloom.aws.listings import read_listings
+from frameloom.aws.fast_listing import read_listings
 
 LISTING = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'

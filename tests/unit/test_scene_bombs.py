@@ -19,7 +19,7 @@ import resource, sys
 from pathlib import Path
 import blender_asset_tracer.blendfile, zstandard
 from frameloom.model.errors import SceneUnreadable
-from frameloom.services.scene_reader import read_scene
+from frameloom.services.scene.reader import read_scene
 mine = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (mine + int(sys.argv[2]),) * 2)
 # Nor may it go to disk.

@@ -12,10 +12,10 @@ import pytest
 from frameloom.model.colours import Colours, missing
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.request import parse_request
-from frameloom.services.assets import find_assets
-from frameloom.services.disk import Disk
-from frameloom.services.prepare import Settled, settle
-from frameloom.services.scene_reader import read_scene
+from frameloom.services.prepare_job import Settled, settle
+from frameloom.services.scene.find_assets import find_assets
+from frameloom.services.scene.reader import read_scene
+from frameloom.services.storage.local_files import Disk
 from tests.conformance.toolbox import ROOT
 from tests.scenes import make_scene
 from tests.unit.blends import with_text

@@ -6,9 +6,9 @@ import pytest
 
 from frameloom.model.assets import Reference
 from frameloom.model.errors import InvalidRequest
-from frameloom.services.assets import Found, find_assets
-from frameloom.services.memory import MemoryStore
-from frameloom.services.scene_reader import read_references
+from frameloom.services.scene.find_assets import Found, find_assets
+from frameloom.services.scene.reader import read_references
+from frameloom.testing import MemoryStore
 from tests.import_scenes import COMPUTED, MODIFIER, NESTED, SOCKET, WAYS, letters
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, as_blender_5_writes, read

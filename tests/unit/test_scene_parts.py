@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from frameloom.model.assets import Reference
 from frameloom.model.errors import SceneUnreadable
-from frameloom.services import blend_file
-from frameloom.services.assets import find_assets
-from frameloom.services.disk import Disk
-from frameloom.services.memory import MemoryStore
-from frameloom.services.scene_reader import read_references, read_scene
+from frameloom.services.scene import blend_file
+from frameloom.services.scene.find_assets import find_assets
+from frameloom.services.scene.reader import read_references, read_scene
+from frameloom.services.storage.local_files import Disk
+from frameloom.testing import MemoryStore
 from tests.import_scenes import MODIFIER, SOCKET, letters
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, as_blender_5_writes, blocks, problem, read, small

@@ -16,8 +16,8 @@ import zstandard
 from frameloom.model.colours import Colours
 from frameloom.model.errors import NoCamera, SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
-from frameloom.services.blend_file import Header, condense
-from frameloom.services.scene_reader import check_version, read_scene
+from frameloom.services.scene.blend_file import Header, condense
+from frameloom.services.scene.reader import check_version, read_scene
 from frameloom.services.video import probe
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, SEEK_TABLE, as_blender_5_writes, packed, read, small
@@ -235,7 +235,7 @@ def test_what_the_library_says_of_a_damaged_file_names_the_file_and_goes_to_no_l
         target.truncate(target.tell() - 5)
         return header
 
-    monkeypatch.setattr("frameloom.services.scene_reader.condense", condense_and_cut)
+    monkeypatch.setattr("frameloom.services.scene.reader.condense", condense_and_cut)
     path = tmp_path / "shot.blend"
     path.write_bytes(small())
     said: list[str] = []
@@ -244,7 +244,7 @@ def test_what_the_library_says_of_a_damaged_file_names_the_file_and_goes_to_no_l
         said.append(f"{blend} {blend.filepath}")
         return ()
 
-    monkeypatch.setattr("frameloom.services.scene_reader.references", references)
+    monkeypatch.setattr("frameloom.services.scene.reader.references", references)
     read_scene(path)
     assert not caplog.records
     assert said == ["<BlendFile 'shot.blend'> shot.blend"]

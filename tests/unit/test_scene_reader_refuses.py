@@ -16,11 +16,11 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from frameloom.model.errors import InvalidRequest, NoCamera, SceneUnreadable
-from frameloom.services import scene_reader
-from frameloom.services.blend_file import DAMAGED, KEPT
-from frameloom.services.blend_file import ENDS_EARLY as CUT
-from frameloom.services.blend_file import NOT_A_BLEND as OTHER
-from frameloom.services.scene_reader import read_scene
+from frameloom.services.scene import reader
+from frameloom.services.scene.blend_file import DAMAGED, KEPT
+from frameloom.services.scene.blend_file import ENDS_EARLY as CUT
+from frameloom.services.scene.blend_file import NOT_A_BLEND as OTHER
+from frameloom.services.scene.reader import read_scene
 from tests.unit.blends import PACKERS, SEEK_TABLE, blocks, packed, problem, read, small
 
 Change = Callable[[bytes], bytes]
@@ -52,7 +52,7 @@ def test_a_file_that_the_system_does_not_let_us_read_is_unreadable(
     path.write_bytes(small())
     # Whoever runs the tests as root may read everything, so the system is asked for what it cannot give.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    monkeypatch.setattr(scene_reader, "IN_MEMORY", 1)
+    monkeypatch.setattr(reader, "IN_MEMORY", 1)
     with pytest.raises(SceneUnreadable, match="No such file or directory"):
         read_scene(path)
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from frameloom.model.assets import Reference
-from frameloom.services.assets import find_assets
-from frameloom.services.memory import MemoryStore
-from frameloom.services.scene_reader import read_references, read_scene
+from frameloom.services.scene.find_assets import find_assets
+from frameloom.services.scene.reader import read_references, read_scene
+from frameloom.testing import MemoryStore
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, as_blender_5_writes, read
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from werkzeug.serving import DechunkedInput
 
-from frameloom.local.signatures import Malformed, Mismatch, OtherContent, Refused, Skewed, Unsigned, Verifier
+from frameloom.local.signature_v4 import Malformed, Mismatch, OtherContent, Refused, Skewed, Unsigned, Verifier
 
 # In two parts each, since a test finds whole credentials in files, published examples too.
 SECRET = "wJalrXUtnFEMI/K7MDENG" + "/bPxRfiCYEXAMPLEKEY"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from frameloom.model.frames import FrameRange
 from frameloom.model.timings import Timings
-from frameloom.services.sizes import LONGEST, MOST_BLINDLY, MOST_FRAMES, TURN_AROUND, Sizing, sized
-from frameloom.services.timings import seconds_of
+from frameloom.services.chunk_sizing import LONGEST, MOST_BLINDLY, MOST_FRAMES, TURN_AROUND, Sizing, sized
+from frameloom.services.measured_times import seconds_of
 
 PATIENCE = 8 * 3600.0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.local.spare import Sample, look, most_workers, worth_another
+from frameloom.local.idle_capacity import Sample, look, most_workers, worth_another
 
 GIB = 2**30
 # A program with a child that keeps one core busy, as a worker has a Blender.

@@ -14,10 +14,11 @@ from frameloom.model.errors import EncodeFailed
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import OutputRef
 from frameloom.model.settings import VideoSettings
-from frameloom.services import documents, verify
-from frameloom.services.memory import MemoryStore
-from frameloom.services.stitch import stitch
+from frameloom.services import verify_frames
+from frameloom.services.stitch_video import stitch
+from frameloom.services.storage import job_documents
 from frameloom.services.video import encode_segment
+from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS, make_job
 from tests.unit.video_images import film, images, numbered, numbered_frames, read_number
 
@@ -31,7 +32,7 @@ class Films(MemoryStore):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         make_job(self, "1-21", buckets=BUCKETS)
-        documents.write_film(self, BUCKETS, "shot-1", FrameRange.parse("1-21"))
+        job_documents.write_film(self, BUCKETS, "shot-1", FrameRange.parse("1-21"))
         for number in range(3):
             path = folder / f"{number}.mp4"
             encode_segment(numbered_frames(7 * number, 7), path, OPTIONS)
@@ -40,7 +41,7 @@ class Films(MemoryStore):
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Films:
-    monkeypatch.setattr(verify, "SEGMENT_FRAMES", 7)
+    monkeypatch.setattr(verify_frames, "SEGMENT_FRAMES", 7)
     return Films(tmp_path)
 
 
@@ -57,7 +58,7 @@ def test_segments_become_the_film(store: Films, tmp_path: Path) -> None:
 def another(store: Films, name: str, **fields: Any) -> str:
     """Make the film of another job of the same scene, of the same segments, and return its key."""
     make_job(store, job_id=name, buckets=BUCKETS, **{"frames": "1-21", **fields})
-    documents.write_film(store, BUCKETS, name, FrameRange.parse("1-21"))
+    job_documents.write_film(store, BUCKETS, name, FrameRange.parse("1-21"))
     for number in range(3):
         data = store.get(BUCKETS.logs, keys.segment_key("shot-1", number, "mp4"))
         assert data is not None
@@ -80,14 +81,14 @@ def test_another_film_of_the_scene_gets_the_next_version_and_the_same_one_its_ow
         another(store, "larger", **other_render("0123456789abcdef")),
     ] == ["film/shot_v002.mp4", "film/shot_v003.mp4", "film/shot_v002.mp4", first, "film/shot_v004.mp4"]
     assert store.get(*FILM) == once
-    assert documents.stitched(store, BUCKETS, "again") == {
+    assert job_documents.stitched(store, BUCKETS, "again") == {
         **stitch("smaller", store=store, buckets=BUCKETS), "key": "film/shot_v002.mp4"
     }  # fmt: skip
 
 
 def test_other_frames_are_another_film(store: Films) -> None:
     stitch("shot-1", store=store, buckets=BUCKETS)
-    documents.write_film(store, BUCKETS, "shot-1", FrameRange.parse("1-20,22"))
+    job_documents.write_film(store, BUCKETS, "shot-1", FrameRange.parse("1-20,22"))
     assert stitch("shot-1", store=store, buckets=BUCKETS)["key"] == "film/shot_v002.mp4"
 
 

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from frameloom.services.memory import MemoryParts, MemoryStore
-from frameloom.services.ports import StoredObject
-from frameloom.services.streams import MOST_PARTS, PART_BYTES, ObjectReader, ObjectWriter, part_bytes
+from frameloom.services.storage.object_io import MOST_PARTS, PART_BYTES, ObjectReader, ObjectWriter, part_bytes
+from frameloom.services.storage.ports import StoredObject
+from frameloom.testing import MemoryParts, MemoryStore
 
 DATA = random.Random(1).randbytes(1000)
 

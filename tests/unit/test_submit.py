@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from frameloom.model.errors import InvalidRequest, SceneNotFound
+from frameloom.model.job_status import JobStatus
 from frameloom.model.request import parse_request
-from frameloom.model.status import JobStatus
-from frameloom.services.memory import MemoryExecutions, MemoryStore
-from frameloom.services.ports import Execution
-from frameloom.services.submit import describe, submit
+from frameloom.services.storage.ports import Execution
+from frameloom.services.submit_job import describe, submit
+from frameloom.testing import MemoryExecutions, MemoryStore
 from tests.jobs import BUCKETS, STARTED, make_job, put_frames
 
 REQUEST = {"file": "film/shot.blend", "start": "1", "end": "17"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.throttling import THROTTLED, encode
-from frameloom.services.verify import AT_ONCE
+from frameloom.services.verify_frames import AT_ONCE
 
 ROOT = Path(__file__).parents[2]
 # What a state machine of before had: five tries, among the faults of Lambda itself.

@@ -9,9 +9,9 @@ from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
 from frameloom.model.messages import ChunkResult
 from frameloom.model.timings import Timings
-from frameloom.services import documents
-from frameloom.services.memory import MemoryStore
-from frameloom.services.timings import POINTS, SAMPLE, find, keep, measure, seconds_of
+from frameloom.services.measured_times import POINTS, SAMPLE, find, keep, measure, seconds_of
+from frameloom.services.storage import job_documents
+from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS, make_job, put_result
 
 
@@ -90,8 +90,8 @@ def test_of_a_great_many_chunks_a_few_are_read(monkeypatch: pytest.MonkeyPatch) 
     store = MemoryStore()
     job = jobs_with_results(store, 3000)
     read: list[str] = []
-    really = documents.read
-    monkeypatch.setattr(documents, "read", lambda *where: read.append(where[-1]) or really(*where))  # type: ignore[func-returns-value]
+    really = job_documents.read
+    monkeypatch.setattr(job_documents, "read", lambda *where: read.append(where[-1]) or really(*where))  # type: ignore[func-returns-value]
     keep(store, BUCKETS, job)
     found = find(store, BUCKETS, job)
     assert found is not None
@@ -118,5 +118,5 @@ def test_what_is_known_grows_with_each_job_and_stays_small() -> None:
 def test_times_that_another_version_wrote_are_as_good_as_none() -> None:
     store = MemoryStore()
     job = make_job(store)
-    documents.write(store, BUCKETS.logs, keys.timings_key(job.outputs.prefix), {"of": "another farm"})
+    job_documents.write(store, BUCKETS.logs, keys.timings_key(job.outputs.prefix), {"of": "another farm"})
     assert find(store, BUCKETS, job) is None

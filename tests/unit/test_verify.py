@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from frameloom.model import keys
 from frameloom.model.errors import FramesMissing
+from frameloom.model.rounds import LAST, SCOUTS
 from frameloom.model.timings import Timings
-from frameloom.services import documents, timings
-from frameloom.services.memory import MemoryStore
-from frameloom.services.rounds import LAST, SCOUTS
-from frameloom.services.verify import NAMED_FRAMES, SEGMENT_FRAMES, plan_segments, verify
+from frameloom.services import measured_times
+from frameloom.services.storage import job_documents
+from frameloom.services.verify_frames import NAMED_FRAMES, SEGMENT_FRAMES, plan_segments, verify
+from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS, make_job, put_frames, put_result
 
 
@@ -27,7 +28,7 @@ def verified(store: MemoryStore, round_number: int = 1) -> dict[str, Any]:
 
 
 def listed_segments(store: MemoryStore) -> Any:
-    return documents.read(store, BUCKETS.logs, keys.segments_key("shot-1"))
+    return job_documents.read(store, BUCKETS.logs, keys.segments_key("shot-1"))
 
 
 def missing(store: MemoryStore, round_number: int = LAST) -> FramesMissing:
@@ -139,9 +140,9 @@ def test_what_the_workers_measured_is_kept_for_the_next_plan_and_the_next_job(st
     put_frames(store, job, range(1, 10))
     put_result(store, job, "1-000000", "1-3", rendered=3, seconds=9.5, frame_seconds={"1": 1.0, "2": 2.0, "3": 3.0})
     verified(store)
-    assert timings.find(store, BUCKETS, job) == Timings(start=3.5, frames={"2": 2.0})
+    assert measured_times.find(store, BUCKETS, job) == Timings(start=3.5, frames={"2": 2.0})
     other = make_job(store, "10-20", job_id="shot-2")
-    assert timings.find(store, BUCKETS, other) == Timings(start=3.5, frames={"2": 2.0})
+    assert measured_times.find(store, BUCKETS, other) == Timings(start=3.5, frames={"2": 2.0})
 
 
 def test_a_long_list_of_missing_frames_is_cut(store: MemoryStore) -> None:

@@ -15,9 +15,9 @@ from PIL import Image
 
 from frameloom.model.errors import EncodeFailed, FrameInvalid
 from frameloom.services.video import CODECS, VideoFacts, VideoOptions, encode_segment, probe
-from frameloom.services.video import options as options_module
+from frameloom.services.video import encoder_options as options_module
 from frameloom.services.video import png as png_module
-from frameloom.services.video.options import gop_length
+from frameloom.services.video.encoder_options import gop_length
 from tests.unit.video_images import (
     film,
     images,

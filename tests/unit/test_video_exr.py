@@ -14,8 +14,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from frameloom.model.errors import FrameInvalid
 from frameloom.services.video import encode_segment
-from frameloom.services.video.exr import decode_exr
-from frameloom.services.video.stills import PixelsInvalidError
+from frameloom.services.video.decoder import PixelsInvalidError
+from frameloom.services.video.exr_view import decode_exr
 from tests.scenes import render_image
 from tests.unit.exr_images import exr
 from tests.unit.video_images import film, images, pictures, plain, planes

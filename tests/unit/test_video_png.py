@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from frameloom.model.images import check_png
+from frameloom.services.images.integrity import check_png
+from frameloom.services.video.decoder import PixelsInvalidError
 from frameloom.services.video.png import ADAM7, BLOCK_BYTES, unpacked
-from frameloom.services.video.stills import PixelsInvalidError
 from tests.unit.video_images import chunk, png, raw_png, rows, textured
 
 

@@ -11,7 +11,7 @@ import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError
 
-from frameloom.aws.outages import REFUSED_KEYS
+from frameloom.aws.transient import REFUSED_KEYS
 
 # What S3 makes of them in its answer to HEAD, which has no body.
 _WORDLESS = "400"

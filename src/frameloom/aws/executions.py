@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from frameloom.aws.clients import client
-from frameloom.model.status import of_execution
-from frameloom.services.ports import Execution, UnknownToken
+from frameloom.model.job_status import of_execution
+from frameloom.services.storage.ports import Execution, UnknownToken
 
 # What Step Functions takes of an error's name and of its cause, in characters.
 MAX_ERROR, MAX_CAUSE = 256, 32_768
@@ -14,7 +14,7 @@ LONGEST_PAGE = 1000
 
 
 class JobExecutions:
-    """The executions of one state machine; see `frameloom.services.ports.Executions`."""
+    """The executions of one state machine; see `frameloom.services.storage.ports.Executions`."""
 
     def __init__(self, machine: str, states: Any = None) -> None:
         self._machine = machine

@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from frameloom.aws.clients import client
 from frameloom.model.errors import FarmUnavailable
 from frameloom.model.settings import Device, read_device
-from frameloom.services.ports import Buckets
+from frameloom.services.storage.ports import Buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Any
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from frameloom.aws.clients import client
-from frameloom.aws.listings import read_listings
-from frameloom.aws.parts import in_parts
-from frameloom.services.ports import Parts, StoredObject
+from frameloom.aws.fast_listing import read_listings
+from frameloom.aws.multipart import in_parts
+from frameloom.services.storage.ports import Parts, StoredObject
 
 # What S3 calls an object that is not there: HEAD has no body to name it in.
 _ABSENT = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
@@ -21,7 +21,7 @@ _CUT_OFF = (HTTPClientError, IncompleteReadError)
 
 
 class S3Store:
-    """Buckets in S3; see `frameloom.services.ports.Store`."""
+    """Buckets in S3; see `frameloom.services.storage.ports.Store`."""
 
     def __init__(self, s3: Any = None) -> None:
         self._s3 = client("s3") if s3 is None else s3

@@ -9,9 +9,10 @@ import typer
 from typer.exceptions import TyperException
 
 from frameloom import __version__
-from frameloom.cli import cancel, check, farm, fetch, fleet, logs, render, retry, sequence, status
-from frameloom.cli.answers import REFUSED, tell_error
-from frameloom.cli.sections import SectionedCommand, examples
+from frameloom.cli import cancel, check, farm, fetch, logs, render, retry, sequence, status
+from frameloom.cli.fleet import fleet_commands
+from frameloom.cli.help_format import SectionedCommand, examples
+from frameloom.cli.output import REFUSED, tell_error
 from frameloom.cli.terminal import say
 
 NAME = "frameloom"
@@ -54,7 +55,7 @@ app.command(cls=SectionedCommand, epilog=fetch.EXAMPLES)(fetch.fetch)
 app.command(cls=SectionedCommand, epilog=cancel.EXAMPLES)(cancel.cancel)
 app.command(cls=SectionedCommand, epilog=retry.EXAMPLES)(retry.retry)
 app.add_typer(farm.app, name="farm")
-app.add_typer(fleet.app, name="fleet")
+app.add_typer(fleet_commands.app, name="fleet")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

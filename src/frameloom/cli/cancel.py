@@ -5,12 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from frameloom.cli import options
-from frameloom.cli.answers import FAILED, answering, tell_error, tell_json
-from frameloom.cli.jobs import known_job
-from frameloom.cli.sections import examples
+from frameloom.cli.help_format import examples
+from frameloom.cli.output import FAILED, answering, tell_error, tell_json
 from frameloom.cli.terminal import say
+from frameloom.client.find_job import known_job
 from frameloom.model import keys
-from frameloom.model.status import JobStatus
+from frameloom.model.job_status import JobStatus
 
 EXAMPLES = examples(
     "frameloom cancel shot-20261123-101500-a1b2c3",
@@ -36,7 +36,7 @@ def cancel(
     canceled any more.
     """
     with answering(json=json):
-        from frameloom.cli.target import find_farm  # noqa: PLC0415
+        from frameloom.client.connect import find_farm  # noqa: PLC0415
 
         farm = find_farm(stack=stack, local=local)
         executions = farm.executions

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from frameloom.cli import options
-from frameloom.cli.answers import answering
-from frameloom.cli.sections import examples
+from frameloom.cli.help_format import examples
+from frameloom.cli.output import answering
 
 EXAMPLES = examples(
     "frameloom check shot.blend",
@@ -37,6 +37,6 @@ def check(
     --without-scripts.
     """
     with answering(json=json):
-        from frameloom.cli.scene_check import run  # noqa: PLC0415
+        from frameloom.client.check_scene import run  # noqa: PLC0415
 
         run(scene, blender=blender, json=json)

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from frameloom.cli.answers import tell_json
+from frameloom.cli.output import tell_json
 from frameloom.cli.terminal import say
 
 

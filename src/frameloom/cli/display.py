@@ -13,9 +13,9 @@ from rich.text import Text
 from frameloom.cli.console import make_console
 from frameloom.cli.terminal import plain
 from frameloom.model.counts import counted
+from frameloom.model.job_status import JobStatus
 from frameloom.model.messages import LogRecord
-from frameloom.model.status import JobStatus
-from frameloom.services.follow import Snapshot
+from frameloom.services.follow_job import Snapshot
 
 # Seconds between two lines on a pipe: where there is news, and as a sign of life where there is none.
 NEWS_EVERY, LIFE_EVERY = 5.0, 60.0

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from frameloom.cli import options
-from frameloom.cli.answers import answering
-from frameloom.cli.extras import extra
-from frameloom.cli.fleet import Context, Stack, Yes
-from frameloom.cli.sections import SectionedCommand, examples
+from frameloom.cli.fleet.fleet_commands import Context, Stack, Yes
+from frameloom.cli.help_format import SectionedCommand, examples
+from frameloom.cli.optional_deps import extra
+from frameloom.cli.output import answering
 from frameloom.cli.terminal import say
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -60,18 +60,18 @@ def up(
     its scenes bucket is rendered. Clients need the key that it prints. Its buckets are lost when it ends.
     """
     with answering(json=False):
-        from frameloom.cli import foreground  # noqa: PLC0415
+        from frameloom.cli import farm_up  # noqa: PLC0415
 
-        foreground.run(workers=workers, trust_scripts=trust_scripts)
+        farm_up.run(workers=workers, trust_scripts=trust_scripts)
 
 
 @app.command(cls=SectionedCommand)
 def down() -> None:
     """End the farm that `frameloom farm up` runs, and wait until it is gone."""
     with answering(json=False):
-        from frameloom.cli import foreground  # noqa: PLC0415
+        from frameloom.cli import farm_up  # noqa: PLC0415
 
-        foreground.end()
+        farm_up.end()
 
 
 @app.command(cls=SectionedCommand, epilog=DELETE_EXAMPLES)
@@ -93,6 +93,6 @@ def delete(
     goes on when it is run again.
     """
     with answering(json=json), extra("fleet"):
-        from frameloom.cli import farm_delete  # noqa: PLC0415
+        from frameloom.cli.stack import delete_stack  # noqa: PLC0415
 
-        farm_delete.run(farm_delete.Order(stack=stack, context=context, frames=frames, yes=yes), json=json)
+        delete_stack.run(delete_stack.Order(stack=stack, context=context, frames=frames, yes=yes), json=json)

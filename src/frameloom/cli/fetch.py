@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from frameloom.cli import options
-from frameloom.cli.answers import answering
-from frameloom.cli.sections import examples
+from frameloom.cli.help_format import examples
+from frameloom.cli.output import answering
 
 EXAMPLES = examples(
     "frameloom fetch shot-20261123-101500-a1b2c3",
@@ -28,6 +28,6 @@ def fetch(
     have ended already. Ctrl-C does not stop the job.
     """
     with answering(json=json):
-        from frameloom.cli import fetching  # noqa: PLC0415
+        from frameloom.client import fetch_results  # noqa: PLC0415
 
-        fetching.run(fetching.Order(job=job, out=out, local=local, stack=stack), json=json, quiet=quiet)
+        fetch_results.run(fetch_results.Order(job=job, out=out, local=local, stack=stack), json=json, quiet=quiet)

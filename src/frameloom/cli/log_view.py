@@ -6,13 +6,13 @@ from rich.console import Console
 from rich.text import Text
 
 from frameloom.cli.console import make_console
-from frameloom.cli.interrupts import Left
-from frameloom.cli.jobs import find_job
-from frameloom.cli.target import Farm
+from frameloom.cli.signals import Left
 from frameloom.cli.terminal import plain, say_json
+from frameloom.client.connect import Farm
+from frameloom.client.find_job import find_job
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.messages import LogRecord
-from frameloom.services.job_log import JobLog
+from frameloom.services.read_log import JobLog
 
 STYLES = {"debug": "dim", "info": "", "warning": "yellow", "error": "red"}
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from frameloom.cli import options
-from frameloom.cli.answers import answering
-from frameloom.cli.sections import examples
+from frameloom.cli.help_format import examples
+from frameloom.cli.output import answering
 
 EXAMPLES = examples(
     "frameloom logs shot-20261123-101500-a1b2c3",
@@ -38,7 +38,7 @@ def logs(
     """
     with answering(json=json):
         from frameloom.cli import log_view  # noqa: PLC0415
-        from frameloom.cli.target import find_farm  # noqa: PLC0415
+        from frameloom.client.connect import find_farm  # noqa: PLC0415
 
         farm = find_farm(stack=stack, local=local)
         log_view.show(farm, job, follow=follow, frame=frame, worker=worker, json=json)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from frameloom.cli import options
-from frameloom.cli.answers import answering
-from frameloom.cli.sections import examples
+from frameloom.cli.help_format import examples
+from frameloom.cli.output import answering
 
 EXAMPLES = examples(
     "frameloom render shot.blend",
@@ -57,7 +57,7 @@ def render(
     the terminal is closed: `frameloom fetch` follows it and fetches its results.
     """
     with answering(json=json):
-        from frameloom.cli.job import Order, run  # noqa: PLC0415
+        from frameloom.client.run_job import Order, run  # noqa: PLC0415
 
         run(
             Order(

@@ -4,15 +4,15 @@ import secrets
 from datetime import UTC, datetime
 
 from frameloom.cli import options
-from frameloom.cli.answers import answering, tell_json
-from frameloom.cli.jobs import known_job
-from frameloom.cli.sections import examples
+from frameloom.cli.help_format import examples
+from frameloom.cli.output import answering, tell_json
 from frameloom.cli.terminal import say
+from frameloom.client.find_job import known_job
 from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest
+from frameloom.model.job_status import JobStatus
 from frameloom.model.request import parse_request
-from frameloom.model.status import JobStatus
-from frameloom.services.ports import Execution
+from frameloom.services.storage.ports import Execution
 
 EXAMPLES = examples(
     "frameloom retry shot-20261123-101500-a1b2c3",
@@ -36,7 +36,7 @@ def retry(
     whose id it prints.
     """
     with answering(json=json):
-        from frameloom.cli.target import find_farm  # noqa: PLC0415
+        from frameloom.client.connect import find_farm  # noqa: PLC0415
 
         executions = find_farm(stack=stack, local=local).executions
         before = _retried(known_job(executions, job))

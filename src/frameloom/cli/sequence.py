@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from frameloom.cli import options
-from frameloom.cli.answers import answering
-from frameloom.cli.sections import examples
+from frameloom.cli.help_format import examples
+from frameloom.cli.output import answering
 
 EXAMPLES = examples(
     "frameloom sequence shot.blend",
@@ -45,7 +45,7 @@ def sequence(
     The options that say how frames look name the frames too: give those that they were rendered with.
     """
     with answering(json=json):
-        from frameloom.cli.job import Order, run  # noqa: PLC0415
+        from frameloom.client.run_job import Order, run  # noqa: PLC0415
 
         run(
             Order(

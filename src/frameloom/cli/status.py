@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from frameloom.cli import options
-from frameloom.cli.answers import answering
-from frameloom.cli.sections import examples
+from frameloom.cli.help_format import examples
+from frameloom.cli.output import answering
 
 EXAMPLES = examples(
     "frameloom status",
@@ -34,11 +34,11 @@ def status(
     while chunks wait for them.
     """
     with answering(json=json):
-        from frameloom.cli import overview  # noqa: PLC0415
-        from frameloom.cli.target import find_farm  # noqa: PLC0415
+        from frameloom.cli import status_view  # noqa: PLC0415
+        from frameloom.client.connect import find_farm  # noqa: PLC0415
 
         farm = find_farm(stack=stack, local=local)
         if job is None:
-            overview.show_farm(farm, limit=limit, json=json, stack=stack)
+            status_view.show_farm(farm, limit=limit, json=json, stack=stack)
         else:
-            overview.show_job(farm, job, json=json)
+            status_view.show_job(farm, job, json=json)

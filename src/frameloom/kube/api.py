@@ -11,7 +11,7 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ConflictError, NotFoundError, ResourceNotFoundError
 from urllib3.exceptions import HTTPError
 
-from frameloom.kube.refusals import explained
+from frameloom.kube.api_errors import explained
 from frameloom.model.errors import FarmUnavailable
 
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Any
 
 from frameloom.kube.api import Cluster, Manifest, kind_name
+from frameloom.kube.api_errors import forbidden
 from frameloom.kube.manifests import STACK, labels_of
-from frameloom.kube.refusals import forbidden
 from frameloom.model.errors import FarmUnavailable
 
 # The kinds that a fleet may be made of. What scales comes first, since it is deleted first: nothing may start

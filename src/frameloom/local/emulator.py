@@ -37,9 +37,9 @@ def main() -> None:
 
     lambda_host.start_forkserver(arguments.warm)
     if not arguments.every_service:
-        from frameloom.local import absent_services  # noqa: PLC0415
+        from frameloom.local import stub_services  # noqa: PLC0415
 
-        absent_services.apply()
+        stub_services.apply()
     # moto's responses allow every origin by default; moto reads this variable at import.
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
     # Thousands of modules and nothing to collect: a tenth of the time to start.

@@ -13,8 +13,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from frameloom.local.environment import access_key
+from frameloom.local.lambda_preload import WARM
 from frameloom.local.lambda_runtime import Answer, Function, Ready, Request, failure, serve
-from frameloom.local.lambda_zygote import WARM
 
 # AWS gives a function's module ten seconds to import; a laptop that renders on all cores needs more.
 INIT_SECONDS = 60
@@ -26,7 +26,7 @@ _GONE_WITHIN = 2.0
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "NO_PROXY", "no_proxy")
 
 _context = get_context("forkserver")
-_context.set_forkserver_preload(["frameloom.local.lambda_runtime", "frameloom.local.lambda_zygote"])
+_context.set_forkserver_preload(["frameloom.local.lambda_runtime", "frameloom.local.lambda_preload"])
 # multiprocessing's own bookkeeping of children is not safe against starts from several threads.
 _starting = threading.Lock()
 
@@ -35,7 +35,7 @@ def start_forkserver(warm: str) -> None:
     """Start the process that runtimes are forked from, so that it imports while this one does other things.
 
     Args:
-        warm: what it imports, as `frameloom.local.lambda_zygote` takes it.
+        warm: what it imports, as `frameloom.local.lambda_preload` takes it.
     """
     os.environ[WARM] = warm
     forkserver.ensure_running()

@@ -13,13 +13,13 @@ from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from frameloom.local import mends
-from frameloom.local.access import AccessControl
-from frameloom.local.connections import ConnectionHandler
+from frameloom.local import moto_patches
+from frameloom.local.access_control import AccessControl
+from frameloom.local.call_recorder import Recorder
 from frameloom.local.environment import farm_environment
+from frameloom.local.keep_alive import ConnectionHandler
 from frameloom.local.lambda_host import LambdaHost, end_forkserver
-from frameloom.local.mends import sqs
-from frameloom.local.recorder import Recorder
+from frameloom.local.moto_patches.correctness import sqs
 
 _LOCALHOST = "127.0.0.1"
 
@@ -45,7 +45,7 @@ def serve(
         work_dir: for logs and temporary files.
         announce: the file descriptor that the port goes to, as a line, once it answers.
         secret: the key that calls must be signed with.
-        record: the file that every call is written down in; see `frameloom.local.recorder`.
+        record: the file that every call is written down in; see `frameloom.local.call_recorder`.
         cache: a folder for what the next emulator would otherwise work out again.
     """
     # Flask's tracebacks too, which moto would keep to itself.
@@ -67,7 +67,7 @@ def serve(
     environment = farm_environment(f"http://{_LOCALHOST}:{answers_on}", secret=secret)
     environment["TMPDIR"] = str(work_dir / "tmp")
     functions = LambdaHost(environment=environment, log=work_dir / "functions.log")
-    mends.apply(functions, secret=secret, cache=cache)
+    moto_patches.apply(functions, secret=secret, cache=cache)
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     threading.Thread(target=_end_with_standard_input, daemon=True).start()

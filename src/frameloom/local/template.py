@@ -26,7 +26,7 @@ _UPLOADED = {
 }
 
 # What a farm on one machine has no use for, by the type of resource, and why. It costs the emulator the services
-# that hold it, which take longer to start than all that the farm needs; see frameloom.local.absent_services.
+# that hold it, which take longer to start than all that the farm needs; see frameloom.local.stub_services.
 LEFT_OUT = {
     "AWS::CloudFormation::Stack": "the cluster: here workers are processes of this machine",
     "AWS::EKS::PodIdentityAssociation": "who a pod is: there are no pods",

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from frameloom.local.home import write_whole
+from frameloom.local.user_folder import write_whole
 from frameloom.model.errors import FarmUnavailable
 
 # Changes whenever frameloom.local.template makes something else of the same template.

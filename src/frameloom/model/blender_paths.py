@@ -11,7 +11,8 @@ from typing import Final
 class PathUse(Enum):
     """The use of a path in a render."""
 
-    # Reads it: services/scene_references.py and scene_parts.py find it, worker/paths.py confines it.
+    # Reads it: services/scene/references.py and scene_parts.py find it, worker/blender_process/path_guard.py
+    # confines it.
     READ = "read"
     # Reads it in Geometry Nodes, where links may supply the path: model/import_nodes.py follows them.
     IMPORTED = "imported"

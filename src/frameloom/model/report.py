@@ -1,8 +1,8 @@
 """What is said of a job when it has ended."""
 
 from frameloom.model.base import Value
+from frameloom.model.job_status import JobStatus
 from frameloom.model.messages import ChunkResult
-from frameloom.model.status import JobStatus
 
 
 class FrameCounts(Value):

@@ -11,8 +11,9 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video.files import REFUSALS, refusals, url, whole_file
-from frameloom.services.video.options import (
+from frameloom.services.video.atomic_write import REFUSALS, refusals, url, whole_file
+from frameloom.services.video.color_convert import Pictures
+from frameloom.services.video.encoder_options import (
     VideoOptions,
     codec_of,
     coded_size,
@@ -20,7 +21,6 @@ from frameloom.services.video.options import (
     muxer_options,
     pixel_format,
 )
-from frameloom.services.video.pictures import Pictures
 
 
 def encode_segment(frames: Iterable[tuple[int, bytes]], out: Path, options: VideoOptions) -> int:

@@ -2,7 +2,7 @@
 
 from av.video.frame import VideoFrame
 
-from frameloom.services.video.stills import PixelsInvalidError, decode
+from frameloom.services.video.decoder import PixelsInvalidError, decode
 
 # What libav makes of four channels of ink, which are no colours yet.
 _INK = "gbrap"

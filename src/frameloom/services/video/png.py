@@ -15,7 +15,7 @@ from functools import reduce
 
 from av.video.frame import VideoFrame
 
-from frameloom.services.video.stills import PixelsInvalidError, decode
+from frameloom.services.video.decoder import PixelsInvalidError, decode
 
 SIGNATURE_BYTES = 8
 # Samples of a pixel by colour type.

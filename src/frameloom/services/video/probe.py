@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video.files import is_whole, open_video
+from frameloom.services.video.atomic_write import is_whole, open_video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

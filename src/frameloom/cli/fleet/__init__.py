@@ -1,0 +1,1 @@
+"""`frameloom fleet`: the workers of a stack, in Kubernetes."""

@@ -1,0 +1,265 @@
+"""What `frameloom fleet deploy` does: from a stack's outputs to workers that scale with its queue."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frameloom.aws.depths import depths
+from frameloom.aws.ecr import holds, newest_image, repository_of
+from frameloom.aws.stack import Stack, find_stack
+from frameloom.cli.display import Display, make_display
+from frameloom.cli.fleet.select_cluster import find_cluster
+from frameloom.cli.output import tell_json
+from frameloom.cli.terminal import say
+from frameloom.kube import fleet, keda, manifests, network, readiness, rollout
+from frameloom.kube.api import Cluster, Manifest, kind_name
+from frameloom.kube.fleet_status import why_workers_wait
+from frameloom.kube.pending_reasons import STARTING
+from frameloom.model.errors import FarmUnavailable, InvalidRequest
+
+# The manifests lie beside this package in its checkout.
+FOLDER = Path(__file__).resolve().parents[3] / "cluster"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the options say; `timeout` in seconds, for all that is waited for together."""
+
+    stack: str
+    overlay: str
+    image: str | None
+    max_workers: int | None
+    context: str | None
+    keda_manifest: str | None
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """A fleet that is ready, and what became of each of its objects."""
+
+    cluster: Cluster
+    image: str
+    keda: Mapping[str, Any] | None
+    changes: list[tuple[Manifest, fleet.Change]]
+    # Names of the deleted Jobs, which earlier versions made and which never started.
+    deleted_jobs: list[str]
+
+
+def run(order: Order, *, json: bool) -> None:
+    """Deploy a fleet, wait until it is ready, and print what there is.
+
+    Raises:
+        FarmError: it cannot be deployed, and why.
+        KeyboardInterrupt: with what becomes of a deployment that was begun.
+    """
+    try:
+        with make_display(quiet=False, json=json) as display:
+            display.say("Reading the stack")
+            stack = find_stack(order.stack)
+            deployed = _deploy(order, stack, display)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "Interrupted: what was applied stays, and the same command goes on from there."
+        ) from None
+    _tell(order, stack, deployed, json=json)
+
+
+def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
+    deadline = readiness.Deadline(order.timeout)
+    image = _newest(stack) if order.image is None else _checked(order.image, stack, display)
+    objects: list[Manifest] = [*manifests.render(FOLDER, order.overlay, _settings(order, stack, image))]
+    display.say("Looking for the cluster")
+    cluster = find_cluster(stack, context=order.context, anywhere=order.overlay == "local")
+    if not fleet.check_namespace(cluster, stack.namespace, stack.name):
+        display.note(f"The namespace {stack.namespace} is not of this fleet's making: it stays as it is.")
+        objects = [each for each in objects if each["kind"] != "Namespace"]
+    display.say("Checking what you may do")
+    fleet.check_rights(cluster, objects)
+    fleet.check_node_classes(cluster, objects)
+    if keda.needed(objects):
+        rollout.check_rights(cluster, stack.namespace)
+    keda_facts = _have_keda(order, stack, cluster, deadline, display) if keda.needed(objects) else None
+    if warning := network.enforce_policies(cluster, FOLDER, stack=stack.owns_cluster, eks=stack.cluster is not None):
+        display.note(warning)
+    display.say("Applying the manifests")
+    changes = [*fleet.apply(cluster, _with_credentials(order, cluster, stack, objects))]
+    changes += [(gone, fleet.Change.DELETED) for gone in fleet.prune(cluster, objects, stack=stack.name)]
+    readiness.wait_ready(
+        cluster, objects, deadline=deadline, tell=display.say, why=lambda: _reasons(cluster, stack.namespace)
+    )
+    started = rollout.Started()
+    if keda_facts is not None:
+        started = rollout.wait_startable(
+            cluster, stack.namespace, chunks=lambda: _waiting_chunks(stack), deadline=deadline, tell=display.say
+        )
+    for each in started.waits:
+        if each.reason != STARTING:
+            display.note(f"{each}.")
+    return Deployed(cluster=cluster, image=image, keda=keda_facts, changes=changes, deleted_jobs=started.deleted)
+
+
+def _waiting_chunks(stack: Stack) -> int:
+    # A user without the right to read the queue can still deploy.
+    with suppress(FarmUnavailable):
+        return depths(stack).waiting
+    return 0
+
+
+def _reasons(cluster: Cluster, namespace: str) -> str:
+    # A user without the right to read pods still gets the list of objects that are not ready.
+    with suppress(FarmUnavailable):
+        return "".join(f"; {each}" for each in why_workers_wait(cluster, namespace))
+    return ""
+
+
+def _checked(image: str, stack: Stack, display: Display) -> str:
+    """Return the image that --image names; check that it exists if it is in the stack's repository.
+
+    Raises:
+        InvalidRequest: the stack's repository does not contain it.
+    """
+    repository = stack.repository_uri
+    if repository is None or not image.startswith((f"{repository}:", f"{repository}@")):
+        display.note(f"The image {image} is not in the stack's repository, so its existence was not checked.")
+    elif not holds(repository, image):
+        newest = newest_image(repository, stack.blender)
+        hint = f"the newest with Blender {stack.blender} is {newest}" if newest else _how_to_make_one(stack)
+        raise InvalidRequest(field="--image", problem=f"the image {image!r} does not exist: {hint}")
+    return image
+
+
+def _newest(stack: Stack) -> str:
+    repository = repository_of(stack)
+    found = newest_image(repository, stack.blender)
+    if found is None:
+        raise FarmUnavailable(
+            problem=f"There is no worker image with Blender {stack.blender} in {repository}: "
+            f"{_how_to_make_one(stack)}, or name one with --image."
+        )
+    return found
+
+
+def _how_to_make_one(stack: Stack) -> str:
+    return f"make one with `make image BLENDER_VERSION={stack.blender} STACK={stack.name}`"
+
+
+def _settings(order: Order, stack: Stack, image: str) -> manifests.Settings:
+    if stack.log_queue is None:
+        raise FarmUnavailable(problem=f"The stack {stack.name!r} has no output 'LogQueueUrl': deploy it anew.")
+    return manifests.Settings(
+        stack=stack.name,
+        namespace=stack.namespace,
+        image=image,
+        config={
+            "CHUNK_QUEUE_URL": stack.chunk_queue,
+            "LOG_QUEUE_URL": stack.log_queue,
+            "LOG_BUCKET": stack.buckets.logs,
+            "AWS_REGION": stack.region,
+        },
+        max_workers=order.max_workers,
+    )
+
+
+def _have_keda(
+    order: Order, stack: Stack, cluster: Cluster, deadline: readiness.Deadline, display: Display
+) -> Mapping[str, Any]:
+    """Return what there is of KEDA, once it is ready for this stack; install it where it is not there."""
+    install = keda.missing(cluster) or (order.keda_manifest is not None and keda.ours(cluster))
+    parts: list[Manifest] = []
+    if install:
+        source = order.keda_manifest or keda.RELEASE
+        display.say(f"Fetching KEDA from {source}")
+        parts = [*keda.load(source)]
+        fleet.check_rights(cluster, parts)
+        display.say("Installing KEDA")
+        keda.install(cluster, parts)
+    operator = keda.operator(cluster)
+    if operator is None:
+        display.note("KEDA is there, but its operator is not to be seen: whether it may read the queue is not known.")
+        return {"version": None, "installed": False}
+    _identify(stack, cluster, operator, display)
+    readiness.wait_ready(cluster, parts or [operator], deadline=deadline, tell=display.say)
+    readiness.wait_until(
+        lambda: [] if cluster.knows("keda.sh/v1alpha1", "ScaledJob") else ["the cluster does not know ScaledJobs yet"],
+        deadline=deadline,
+        cluster=cluster,
+        tell=display.say,
+    )
+    version = keda.version_of(operator)
+    if keda.is_older(version):
+        display.note(_outdated(version, ours=keda.ours(cluster)))
+    return {"version": version, "installed": install}
+
+
+def _outdated(version: str, *, ours: bool) -> str:
+    """Return the note on a KEDA that is older than the one that `fleet deploy` installs."""
+    tested = f"{keda.TESTED_ON[0]} to {keda.TESTED_ON[-1]}"
+    how = f": upgrade it with `--keda-manifest {keda.RELEASE}`" if ours else ""
+    return f"The cluster has KEDA {version}. KEDA {keda.VERSION} is tested on Kubernetes {tested}{how}."
+
+
+def _identify(stack: Stack, cluster: Cluster, operator: Manifest, display: Display) -> None:
+    """Let KEDA read the queue as the stack's role for it."""
+    namespace = operator["metadata"]["namespace"]
+    if namespace != keda.NAMESPACE and stack.keda_role is not None:
+        display.note(
+            f"KEDA runs in the namespace {namespace}, but the stack's role is for {keda.NAMESPACE}/{keda.OPERATOR}: "
+            f"give {namespace}/{keda.OPERATOR} the right to read the queue."
+        )
+    elif stack.keda_role is not None and keda.give_identity(cluster, operator, stack.keda_role):
+        display.say("Starting KEDA's operator with its role")
+
+
+def _with_credentials(order: Order, cluster: Cluster, stack: Stack, objects: list[Manifest]) -> list[Manifest]:
+    """Return the objects, once what they take their credentials from is there.
+
+    Raises:
+        FarmUnavailable: it is not, and how it is made.
+    """
+    if order.overlay == "local":
+        # The namespace must be there for the secret to be made in it.
+        list(fleet.apply(cluster, [each for each in objects if each["kind"] == "Namespace"]))
+        if cluster.find("v1", "Secret", "aws", namespace=stack.namespace) is None:
+            raise FarmUnavailable(
+                problem="The overlay 'local' takes its credentials from a secret that is not there: make it with "
+                f"`kubectl create secret generic aws --namespace {stack.namespace} "
+                "--from-literal AWS_ACCESS_KEY_ID=... --from-literal AWS_SECRET_ACCESS_KEY=...`, and deploy again."
+            )
+    return objects
+
+
+def _tell(order: Order, stack: Stack, deployed: Deployed, *, json: bool) -> None:
+    facts = {
+        "stack": stack.name,
+        "cluster": deployed.cluster.name,
+        "server": deployed.cluster.server,
+        "namespace": stack.namespace,
+        "overlay": order.overlay,
+        "image": deployed.image,
+    }
+    if json:
+        objects = [
+            {
+                "kind": each["kind"],
+                "name": each["metadata"]["name"],
+                "namespace": each["metadata"].get("namespace"),
+                "change": change.value,
+            }
+            for each, change in deployed.changes
+        ]
+        tell_json(facts | {"keda": deployed.keda, "objects": objects, "deleted_jobs": deployed.deleted_jobs})
+        return
+    shown: dict[str, str] = dict(facts)
+    if deployed.keda is not None:
+        version = deployed.keda["version"] or "there already"
+        shown["keda"] = f"{version}{', installed now' if deployed.keda['installed'] else ''}"
+    shown |= {kind_name(each): change.value for each, change in deployed.changes}
+    if deployed.deleted_jobs:
+        shown["deleted Jobs"] = f"{len(deployed.deleted_jobs):,} of earlier deploys that never started"
+    width = max(map(len, shown))
+    for name, value in shown.items():
+        say(f"{name:<{width}}  {value}")
+    say(f"The fleet is ready; `frameloom fleet watch --stack {stack.name}` shows it at work.")

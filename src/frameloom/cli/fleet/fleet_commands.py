@@ -1,0 +1,210 @@
+"""`frameloom fleet`: the workers of a deployed farm, in Kubernetes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from frameloom.cli import options
+from frameloom.cli.durations import seconds_of
+from frameloom.cli.help_format import SectionedCommand, examples
+from frameloom.cli.optional_deps import extra
+from frameloom.cli.output import answering, tell_json
+from frameloom.cli.terminal import say
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+
+DEPLOY_EXAMPLES = examples(
+    "frameloom fleet deploy --stack my-farm",
+    "frameloom fleet deploy --stack my-farm --overlay spot --max-workers 50",
+    "frameloom fleet deploy --stack my-farm --overlay local --context kind-test --image worker:test",
+)
+WATCH_EXAMPLES = examples(
+    "frameloom fleet watch --stack my-farm",
+    "frameloom fleet watch --stack my-farm --for 30m --csv fleet.csv --plot fleet.png",
+    "frameloom fleet watch --stack my-farm --every 30s --json",
+)
+ZONES_EXAMPLES = examples(
+    "frameloom fleet zones",
+    'sam deploy --guided --parameter-overrides "Zones=$(frameloom fleet zones)"',
+)
+DELETE_EXAMPLES = examples(
+    "frameloom fleet delete --stack my-farm",
+    "frameloom fleet delete --stack my-farm --yes --json",
+)
+
+Stack = Annotated[str, typer.Option("--stack", metavar="NAME", help="The farm's stack.", rich_help_panel=options.FARM)]
+Context = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CONTEXT",
+        help="A context of the kubeconfig, in place of the cluster and the credentials that AWS tells of.",
+        rich_help_panel=options.FARM,
+    ),
+]
+Timeout = Annotated[
+    str,
+    typer.Option(metavar="DURATION", help="How long to wait, such as 900, 900s or 15m.", rich_help_panel=options.FARM),
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Ask nothing; needed off a terminal.", rich_help_panel=options.OTHER)
+]
+
+
+@app.callback(invoke_without_command=True)
+def fleet(context: typer.Context) -> None:
+    """Run the workers of a deployed farm in its Kubernetes cluster."""
+    if context.invoked_subcommand is None:
+        say(*context.get_help().splitlines())
+
+
+@app.command(cls=SectionedCommand, epilog=DEPLOY_EXAMPLES)
+def deploy(
+    *,
+    stack: Stack,
+    context: Context = None,
+    overlay: Annotated[
+        str,
+        typer.Option(
+            metavar="OVERLAY",
+            help="How workers come and go: keda (a Job for each chunk, none when idle), spot or gpu (the same on "
+            "nodes of that kind), hpa (by CPU, without KEDA), local (any cluster, credentials from a secret), or a "
+            "folder with a kustomization of your own.",
+            rich_help_panel=options.FARM,
+        ),
+    ] = "keda",
+    image: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="The worker's image.  [default: the newest of the stack's repository with its Blender]",
+            rich_help_panel=options.FARM,
+        ),
+    ] = None,
+    max_workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Workers at most.  [default: the overlay's]", rich_help_panel=options.FARM
+        ),
+    ] = None,
+    keda_manifest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL|FILE",
+            help="KEDA's release, for a cluster without it, or to renew what an earlier deploy installed.  "
+            "[default: the release that the overlays are checked against, from GitHub]",
+            rich_help_panel=options.FARM,
+        ),
+    ] = None,
+    timeout: Timeout = "15m",
+    json: options.Json = False,
+) -> None:
+    """Bring the workers of a stack into its cluster, and wait until they are ready.
+
+    It installs KEDA where the overlay needs it and the cluster has none, and takes away what an earlier deploy
+    with another overlay left. Run again, it changes what is different and nothing else. Jobs of earlier deploys that
+    never started are deleted. While chunks wait, the fleet is ready when a worker has started; otherwise it is ready
+    when KEDA can start one. kubectl must be installed, since its kustomize makes the manifests.
+    """
+    with answering(json=json), extra("fleet"):
+        from frameloom.cli.fleet import deploy_fleet  # noqa: PLC0415
+
+        order = deploy_fleet.Order(
+            stack=stack,
+            overlay=overlay,
+            image=image,
+            max_workers=max_workers,
+            context=context,
+            keda_manifest=keda_manifest,
+            timeout=seconds_of(timeout, field="--timeout"),
+        )
+        deploy_fleet.run(order, json=json)
+
+
+@app.command(cls=SectionedCommand, epilog=WATCH_EXAMPLES)
+def watch(
+    *,
+    stack: Stack,
+    context: Context = None,
+    every: Annotated[
+        str, typer.Option(metavar="DURATION", help="The time between two looks.", rich_help_panel=options.OTHER)
+    ] = "5s",
+    lasts: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="DURATION",
+            help="How long to watch, such as 90s, 30m or 2h.  [default: until Ctrl-C]",
+            rich_help_panel=options.OTHER,
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Append each look to it, as a row.", rich_help_panel=options.RESULTS),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw all looks into it at the end, as .png or .svg.",
+            rich_help_panel=options.RESULTS,
+        ),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Write a line of JSON for each look.", rich_help_panel=options.OTHER)
+    ] = False,
+) -> None:
+    """Show the queue, the pods by state and the nodes over time.
+
+    On a terminal it is a table that is redrawn in place, elsewhere a line when something has changed. Ctrl-C ends
+    it, with exit code 0: that is how a watch ends. Below the figures it prints why workers do not start. What cannot
+    be asked for a moment is told, and left out. Nodes are those of the whole cluster. The stack may have no cluster:
+    then it is the queue alone.
+    """
+    with answering(json=json), extra("fleet"):
+        from frameloom.cli.fleet import watch_fleet  # noqa: PLC0415
+
+        order = watch_fleet.Order(
+            stack=stack,
+            context=context,
+            every=seconds_of(every, field="--every"),
+            lasts=None if lasts is None else seconds_of(lasts, field="--for"),
+            csv=csv,
+            plot=plot,
+        )
+        watch_fleet.run(order, json=json)
+
+
+@app.command(cls=SectionedCommand, epilog=DELETE_EXAMPLES)
+def delete(
+    *, stack: Stack, context: Context = None, timeout: Timeout = "10m", yes: Yes = False, json: options.Json = False
+) -> None:
+    """Take the workers of a stack out of its cluster, and wait until they are gone.
+
+    It shows what goes and asks first. Chunks that are being rendered go back to the queue. KEDA goes too where
+    `frameloom fleet deploy` installed it and nothing else uses it. The farm itself stays.
+    """
+    with answering(json=json), extra("fleet"):
+        from frameloom.cli.fleet import delete_fleet  # noqa: PLC0415
+
+        order = delete_fleet.Order(
+            stack=stack, context=context, timeout=seconds_of(timeout, field="--timeout"), yes=yes
+        )
+        delete_fleet.run(order, json=json)
+
+
+@app.command(cls=SectionedCommand, epilog=ZONES_EXAMPLES)
+def zones(*, json: options.Json = False) -> None:
+    """Print the zones for a new cluster: the stack's parameter Zones.
+
+    It prints three availability zones of the account, in the region of AWS_REGION or of the profile. EKS refuses
+    clusters in some zones, whose names differ from account to account.
+    """
+    with answering(json=json), extra("fleet"):
+        from frameloom.aws.zones import cluster_zones  # noqa: PLC0415
+
+        found = cluster_zones()
+        if json:
+            tell_json({"zones": found})
+        else:
+            say(",".join(found))

@@ -1,0 +1,65 @@
+"""Plain help in sections: a long list of options that reads as the questions it answers."""
+
+from itertools import groupby
+from typing import Any
+
+from typer import BadParameter
+from typer.core import TyperCommand
+
+from frameloom.cli.option_names import typing
+
+OTHER = "Options"
+_NONE = object()
+
+
+def examples(*lines: str) -> str:
+    """Return an epilog of commands to copy; its first character keeps them from being run together."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def section_of(parameter: Any) -> str:
+    """Return the heading that an option stands under; options name it as typer's `rich_help_panel`."""
+    return getattr(parameter, "rich_help_panel", None) or OTHER
+
+
+class SectionedCommand(TyperCommand):
+    """A command whose help lists its options under the headings that they name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read a command's words; refuse both spellings of one switch, of which the last would win in silence."""
+        for each in self.get_params(ctx):
+            on, off = (set(names).intersection(args) for names in (each.opts, each.secondary_opts))
+            if on and off:
+                raise BadParameter(f"cannot be combined with {off.pop()}.", ctx=ctx, param_hint=on.pop())
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; its errors name options instead of the request's fields."""
+        settings = ctx.params.get("settings", _NONE)
+        if settings is _NONE:
+            return super().invoke(ctx)
+        options = {name: not getattr(each, "is_flag", False) for each in self.get_params(ctx) for name in each.opts}
+        with typing(options, settings or ()):
+            return super().invoke(ctx)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then each section in the order in which the options first name it."""
+        parameters = self.get_params(ctx)
+        sections = list(dict.fromkeys(map(section_of, parameters)))
+        arguments = [record for each in parameters if _is_argument(each) and (record := each.get_help_record(ctx))]
+        if arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl(arguments)
+        options = sorted(
+            (each for each in parameters if not _is_argument(each)),
+            key=lambda each: (section_of(each) == OTHER, sections.index(section_of(each))),
+        )
+        for section, members in groupby(options, key=section_of):
+            records = [record for each in members if (record := each.get_help_record(ctx))]
+            if records:
+                with formatter.section(section):
+                    formatter.write_dl(records)
+
+
+def _is_argument(parameter: Any) -> bool:
+    return bool(parameter.param_type_name == "argument")

@@ -1,0 +1,68 @@
+"""What a command says at its end: one sentence on stderr, JSON on stdout, and an exit code."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from frameloom.cli.option_names import as_typed
+from frameloom.cli.signals import Left
+from frameloom.cli.terminal import say_json, warn
+from frameloom.model.errors import FarmError, JobImpossible
+
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+
+# The packages whose errors are AWS' words; they are told apart by name, since importing them takes half a second.
+_AWS = {"boto3", "botocore", "s3transfer"}
+
+
+@contextmanager
+def answering(*, json: bool) -> Iterator[None]:
+    """Turn what ends a command into its sentence and its exit code; what is a bug of ours passes through.
+
+    Raises:
+        typer.Exit: with the exit code, after the sentence was written.
+    """
+    try:
+        yield
+    except FarmError as error:
+        name = type(error).__name__
+        tell_error(name, as_typed(name, str(error)), json=json)
+        raise typer.Exit(REFUSED if isinstance(error, JobImpossible) else FAILED) from None
+    except KeyboardInterrupt as error:
+        name = "Left" if isinstance(error, Left) else "Canceled"
+        tell_error(name, str(error) or "Interrupted before a job was started.", json=json)
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in _AWS:
+            raise
+        tell_error(type(error).__name__, _sentence(error), json=json)
+        raise typer.Exit(FAILED) from None
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.strerror}: {str(error.filename)!r}."
+    return f"{str(error).rstrip('.')}."
+
+
+def tell_error(error: str, cause: str, *, json: bool) -> None:
+    """Say what went wrong: a sentence on stderr and, where asked for, a JSON object on stdout."""
+    if json:
+        tell_json({"error": error, "cause": cause})
+    sentence = " ".join(cause.split())
+    warn(f"frameloom: {sentence}")
+
+
+def tell_warning(words: str) -> None:
+    """Write a warning to stderr; the command goes on."""
+    sentence = " ".join(words.split())
+    warn(f"frameloom: warning: {sentence}.")
+
+
+def tell_json(document: Any) -> None:
+    """Write a JSON document to stdout."""
+    say_json(document)

@@ -1,0 +1,1 @@
+"""`frameloom stack`: the stacks that are deployed in AWS."""

@@ -1,0 +1,27 @@
+"""Counts the objects that are lost when a local farm ends, since its buckets are in memory."""
+
+from itertools import islice
+from pathlib import PurePosixPath
+
+from frameloom.client.connect import Farm
+from frameloom.model.counts import counted
+from frameloom.model.settings import CONTAINERS
+
+# How many objects per bucket are counted, since the farm's end waits for the count.
+_COUNTED = 10_000
+_FILMS = frozenset(f".{container}" for container in CONTAINERS.values())
+
+
+def losses(farm: Farm) -> str:
+    """Return the numbers of a farm's scenes, frames and films, in words; empty if it has none."""
+    kept = [stored.key for stored in islice(farm.store.list(farm.buckets.scenes, ""), _COUNTED)]
+    suffixes = [PurePosixPath(key).suffix.lower() for key in kept]
+    scenes, films = suffixes.count(".blend"), sum(suffix in _FILMS for suffix in suffixes)
+    frames = sum(1 for _ in islice(farm.store.list(farm.buckets.frames, ""), _COUNTED))
+    counts = {"scene": scenes, "frame": frames, "film": films, "other file": len(kept) - scenes - films}
+    words = [_counted(number, noun) for noun, number in counts.items() if number]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} or more {noun}s" if number == _COUNTED else counted(number, noun)

@@ -1,0 +1,1 @@
+"""Patches that make moto behave as AWS does."""

@@ -1,0 +1,192 @@
+"""Maps as AWS has them: they fail as a whole, stop what they started, and take as many items as there are."""
+
+import datetime as dt
+from typing import Any
+
+from moto.stepfunctions.parser import models
+from moto.stepfunctions.parser.api import ExecutionFailedEventDetails, HistoryEventType, MapRunStatus
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
+    DistributedIterationComponent,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.inline_iteration_component import (
+    InlineIterationComponent,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor import (
+    distributed_item_processor_worker as distributed,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.iteration_worker import IterationWorker
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramStopped
+
+from frameloom.local.moto_patches.correctness.stepfunctions_ends import Abandoned, when_over
+from frameloom.local.moto_patches.patch import replace
+
+# A running item holds two threads, and all of them share one interpreter: with more they only get in each other's
+# way. AWS runs up to 10,000 children at once.
+MOST_WORKERS = 1000
+
+_LAUNCHED = "_frameloom_launched"
+_PENDING = "_frameloom_pending"
+
+
+def apply() -> None:
+    """Mend Maps, inline and distributed."""
+    for worker in (IterationWorker, distributed.DistributedItemProcessorWorker):
+        replace(worker, "_eval_pool", _any_number_of_items)
+    replace(InlineIterationComponent, "_launch_worker", _workers_that_are_needed)
+    replace(InlineIterationComponent, "_eval_body", _a_failed_map_stops_its_items)
+    replace(DistributedIterationComponent, "_map_run", _a_failed_map_stops_its_items)
+    replace(DistributedIterationComponent, "_eval_body", _a_stopped_map_run_is_aborted)
+    replace(distributed.DistributedItemProcessorWorker, "_eval_job", _a_failed_child_fails_the_map)
+    replace(models.StepFunctionsParserBackend, "_get_executions", _what_only_starts_has_no_map_runs)
+    replace(models.StepFunctionsParserBackend, "list_map_runs", _no_map_runs_at_first)
+
+
+def _any_number_of_items(original: Any) -> Any:
+    """A worker takes any number of items.
+
+    Fact: a worker takes its next item by calling itself, so that about 1,000 items to a worker exceed Python's
+    recursion limit, the worker dies, and the Map waits for ever. The call is its last act, so it can wait its turn.
+    """
+
+    def _eval_pool(self: Any, job: Any, worker_frame: Any) -> None:
+        pending: list[tuple[Any, Any]] | None = self.__dict__.get(_PENDING)
+        if pending is not None:
+            pending.append((job, worker_frame))
+            return
+        pending = self.__dict__[_PENDING] = [(job, worker_frame)]
+        while pending:
+            original(self, *pending.pop())
+
+    return _eval_pool
+
+
+def _workers_that_are_needed(original: Any) -> Any:
+    """A Map starts the workers that it needs, and lets go of them when it is stopped.
+
+    Fact: a Map starts as many workers as it may, whatever it has to do, and goes on handing out items when its
+    execution is stopped.
+    AWS: a stopped Map starts nothing.
+    """
+
+    def _launch_worker(self: Any, env: Any, eval_input: Any, job_pool: Any) -> Any:
+        launched = job_pool.__dict__.get(_LAUNCHED, 0)
+        if launched == 0:
+            when_over(env, lambda: _abandon(job_pool))
+        if launched >= min(job_pool._jobs_number, MOST_WORKERS):
+            return None
+        job_pool.__dict__[_LAUNCHED] = launched + 1
+        return original(self, env, eval_input, job_pool)
+
+    return _launch_worker
+
+
+def _abandon(job_pool: Any) -> None:
+    with job_pool._mutex:
+        if not job_pool._is_terminated():
+            job_pool._worker_exception = Abandoned()
+            job_pool._notify_on_termination()
+
+
+def _a_failed_map_stops_its_items(original: Any) -> Any:
+    """A Map that fails stops its items.
+
+    Fact: when one item fails a Map, the others run on, their tokens alive.
+    AWS: they are stopped.
+    """
+
+    def evaluate(self: Any, env: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            original(self, env, *args, **kwargs)
+        except Exception:
+            with env._state_mutex:
+                for frame in env._frames:
+                    frame.set_stop(stop_date=dt.datetime.now(dt.UTC), cause=None, error=None)
+            raise
+
+    return evaluate
+
+
+def _a_stopped_map_run_is_aborted(original: Any) -> Any:
+    """A Map Run that is stopped says so.
+
+    Fact: the Map Run of a stopped execution runs to its end, and SUCCEEDED it is.
+    AWS: ABORTED.
+    """
+
+    def _eval_body(self: Any, env: Any) -> None:
+        record = env.stack[-1].map_run_record
+        try:
+            original(self, env)
+        except Abandoned:
+            record.set_stop(status=MapRunStatus.ABORTED)
+            raise
+
+    return _eval_body
+
+
+def _a_failed_child_fails_the_map(original: Any) -> Any:
+    """A child that fails, fails its distributed Map, if that does not tolerate it.
+
+    Fact: a distributed Map whose children fail succeeds, with null for their results, whatever it tolerates.
+    AWS: it fails with States.ExceedToleratedFailureThreshold, by default with the first child that does.
+    """
+
+    def _eval_job(self: Any, env: Any, job: Any) -> None:
+        original(self, env, job)
+        state = env.program_state()
+        if isinstance(state, ProgramEnded):
+            return
+        self._map_run_record.execution_counter.running.offset(-1)
+        if not isinstance(state, ProgramStopped) and _too_many(self._map_run_record, self._job_pool._jobs_number):
+            name = StatesErrorName(typ=StatesErrorNameType.StatesExceedToleratedFailureThreshold)
+            details = ExecutionFailedEventDetails(
+                error=name.error_name, cause="The specified tolerated failure threshold was exceeded"
+            )
+            job.job_output = FailureEventException(
+                failure_event=FailureEvent(
+                    env=env,
+                    error_name=name,
+                    event_type=HistoryEventType.MapRunFailed,
+                    event_details=EventDetails(executionFailedEventDetails=details),
+                )
+            )
+
+    return _eval_job
+
+
+def _too_many(record: Any, items: int) -> bool:
+    failed = record.item_counter.failed.get()
+    count, percentage = record.tolerated_failure_count, record.tolerated_failure_percentage
+    if not count and not percentage:
+        return bool(failed)
+    return bool((count and failed > count) or (percentage and failed * 100 > percentage * items))
+
+
+def _what_only_starts_has_no_map_runs(original: Any) -> Any:
+    """A Map Run can be asked for while another execution starts.
+
+    Fact: an execution has no environment until its definition is parsed, and until then DescribeMapRun breaks for
+    all others.
+    """
+
+    def _get_executions(self: Any, execution_status: Any = None) -> list[Any]:
+        return [found for found in original(self, execution_status) if found.exec_worker and found.exec_worker.env]
+
+    return _get_executions
+
+
+def _no_map_runs_at_first(original: Any) -> Any:
+    """An execution that starts has no Map Runs.
+
+    Fact: as above, for ListMapRuns.
+    """
+
+    def list_map_runs(self: Any, execution_arn: str) -> Any:
+        worker = self.describe_execution(execution_arn).exec_worker
+        return original(self, execution_arn) if worker and worker.env else {"mapRuns": []}
+
+    return list_map_runs

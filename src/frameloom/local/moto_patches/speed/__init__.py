@@ -1,0 +1,1 @@
+"""Patches that make moto faster and change no answer."""

@@ -1,0 +1,185 @@
+"""`python -m frameloom.local.worker_processes`: keeps a farm's workers running, and takes them down with the farm.
+
+A process of its own, so that the workers end even where the farm is killed without a chance to end them: its
+standard input is a pipe from the farm, and the end of it is the end of the fleet. The first line of it says what to
+run: `{"count", "most", "command", "cwd", "environment", "logs"}`. It starts `count` workers, and up to `most` where
+those leave the machine idle (`frameloom.local.idle_capacity`). On standard output it tells what happens, a line each:
+`{"worker": 1, "pid": 4711}`, `{"worker": 1, "pid": 4711, "code": -9}`, and `{"worker": 1, "error": "..."}` for one
+that the system cannot start at all.
+
+`--remove DIR` has it remove the farm's folder at the end: the farm itself may not live to do so.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from frameloom.local.idle_capacity import Sample, look, worth_another
+from frameloom.services.system.cpu import usable_cores
+
+# How long workers may take to give their messages back, in seconds.
+GRACE = 5.0
+
+# Timeout for a worker's killed process group to end, in seconds.
+_GONE_WITHIN = 1.0
+
+# A worker that lived for so many seconds was a good one: its successor starts at once.
+_GOOD_LIFE = 10.0
+_LONGEST_PAUSE = 5.0
+
+# Seconds between two looks at what is spare, and looks that a worker's use of the machine is judged by.
+_LOOK, _LOOKS = 1.0, 4
+
+
+class Fleet:
+    """Workers that are started anew when they die, until `stop`."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._order = order
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._keepers: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start every worker that there is from the start."""
+        for _ in range(self._order["count"]):
+            self._add()
+        threading.Thread(target=self._grow, daemon=True).start()
+
+    def stop(self) -> None:
+        """Tell all workers to go, kill those that do not, and return when none is left."""
+        with self._lock:
+            self._stopping.set()
+            for process in self._running.values():
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        for keeper in self._keepers:
+            keeper.join(max(0, deadline - time.monotonic()))
+        with self._lock:
+            for process in self._running.values():
+                _kill_group(process.pid)
+        for keeper in self._keepers:
+            keeper.join()
+
+    def _add(self) -> None:
+        with self._lock:
+            if not self._stopping.is_set():
+                keeper = threading.Thread(target=self._keep, args=(len(self._keepers) + 1,))
+                self._keepers.append(keeper)
+                keeper.start()
+
+    def _grow(self) -> None:
+        """Add a worker whenever those that there are have left room for one for a while."""
+        looks: deque[Sample] = deque(maxlen=_LOOKS)
+        cores = usable_cores()
+        while len(self._keepers) < self._order["most"] and not self._stopping.wait(_LOOK):
+            with self._lock:
+                running = list(self._running)
+            seen = look(running, at=time.monotonic())
+            if seen is None:
+                return
+            looks.append(seen)
+            if len(looks) == _LOOKS and len(seen.busy) == len(self._keepers) and worth_another(looks, cores=cores):
+                self._add()
+                looks.clear()
+
+    def _keep(self, number: int) -> None:
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            started = time.monotonic()
+            with self._lock:
+                if self._stopping.is_set():
+                    return
+                try:
+                    process = self._start(number)
+                except OSError as error:
+                    _tell(worker=number, error=str(error))
+                    return
+                self._running[process.pid] = process
+            _tell(worker=number, pid=process.pid)
+            # Not reaped yet, so that its number is still its own while its group is killed: a worker that died
+            # leaves a Blender behind.
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            _kill_group(process.pid)
+            with self._lock:
+                del self._running[process.pid]
+                code = process.wait()
+            _wait_for_group(process.pid)
+            _tell(worker=number, pid=process.pid, code=code)
+            lived = time.monotonic() - started
+            pause = 0.0 if lived > _GOOD_LIFE else min(_LONGEST_PAUSE, 2 * pause + 0.1)
+
+    def _start(self, number: int) -> "subprocess.Popen[bytes]":
+        environment = {"WORKER_NAME": f"worker-{number}", **self._order["environment"]}
+        with (Path(self._order["logs"]) / f"worker-{number}.log").open("ab") as log:
+            return subprocess.Popen(
+                self._order["command"],
+                cwd=self._order["cwd"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # A session, and so a process group, of its own: Ctrl-C in the terminal is the farm's alone.
+                start_new_session=True,
+            )
+
+
+def _kill_group(leader: int) -> None:
+    # PermissionError: on macOS, a group of which only zombies are left.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _wait_for_group(leader: int) -> None:
+    """Wait until all processes of a killed group have ended; the group id is not reused before."""
+    # In a container without an init process, zombies stay in the group.
+    deadline = time.monotonic() + _GONE_WITHIN
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(leader, 0)
+        except (ProcessLookupError, PermissionError):
+            return
+        time.sleep(0.01)
+
+
+def _tell(**event: int | str) -> None:
+    # One write for each line: several threads tell. A farm that is gone hears nothing.
+    with suppress(OSError):
+        os.write(1, f"{json.dumps(event)}\n".encode())
+
+
+def _remove(folder: str) -> None:
+    # The emulator may still be ending, and writing.
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not Path(folder).exists():
+            return
+        time.sleep(0.1)
+
+
+def main() -> None:
+    """Run the fleet that the first line of standard input describes until standard input ends."""
+    order = sys.stdin.readline()
+    if order:
+        fleet = Fleet(json.loads(order))
+        fleet.start()
+        sys.stdin.read()
+        fleet.stop()
+    match sys.argv[1:]:
+        case ["--remove", folder]:
+            _remove(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""Follow a job from outside: what a progress display shows, without a word about displays."""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from frameloom.model import keys, rounds
+from frameloom.model.errors import FarmUnavailable
+from frameloom.model.frames import FrameRange
+from frameloom.model.job import Job
+from frameloom.model.messages import LogRecord
+from frameloom.services.storage import job_documents
+from frameloom.services.storage.ports import Buckets, Execution, Executions, Store
+
+# Seconds between two looks: short at first, then at most a share of the time that no frame has come for, or of what a
+# frame takes while several are to come. Looking is work too, which one machine would rather spend on rendering.
+QUICKEST, SLOWEST, PATIENCE, PATIENCE_FOR_FRAMES = 0.2, 2.0, 0.1, 0.5
+# Once every frame is there nobody renders who could be in want of the time, and the end is near.
+QUICKEST_AT_THE_END = 0.05
+# The shares of the time that looking may take, and reading the workers' logs, which are only for show.
+LOOKING, READING = 0.08, 0.02
+# Frames per second are those of the last minute, or of the last ten frames where they took longer.
+SPEED_SECONDS, SPEED_FRAMES = 60.0, 10
+# Step Functions may take a moment to know of an execution that it has just started.
+STARTS_WITHIN = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """How a job stands; `rate` in frames per second, `left` and `seconds` in seconds.
+
+    `fresh` are the frames that came into S3 since the last snapshot, so that all snapshots together name
+    each frame once; `reused` of the `done` ones were there before the job. `workers` holds each worker's
+    latest log record. `total`, `reused` and `job` are not known before PrepareJob has run.
+    """
+
+    execution: Execution
+    job: Job | None = None
+    fresh: tuple[int, ...] = ()
+    done: int = 0
+    total: int | None = None
+    reused: int | None = None
+    rate: float | None = None
+    left: float | None = None
+    seconds: float = 0.0
+    workers: tuple[LogRecord, ...] = ()
+
+
+def follow(
+    job_id: str,
+    *,
+    store: Store,
+    executions: Executions,
+    buckets: Buckets,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> Iterator[Snapshot]:
+    """Yield how a job stands, again and again until it has ended; the last snapshot is of its end.
+
+    Raises:
+        FarmUnavailable: the farm knows of no such job.
+    """
+    began, news = clock(), None
+    frames: _Frames | None = None
+    logs = _Logs(store, buckets.logs, job_id)
+    looking, reading = _Turns(LOOKING, clock), _Turns(READING, clock)
+    while True:
+        with looking:
+            # Asked before the frames are listed: when it says that the job has ended, no frame is missed.
+            execution = executions.describe(job_id)
+            if frames is None and (job := job_documents.find_job(store, buckets, job_id)) is not None:
+                frames = _Frames(store, buckets.logs, job)
+            came = frames is not None and frames.look(clock())
+        if news is None or came:
+            news = clock()
+        if execution is not None:
+            ended = execution.status.ended
+            if reading.due() or ended:
+                with reading:
+                    logs.read()
+            yield _snapshot(execution, frames, logs, seconds=clock() - began)
+            if ended:
+                return
+        elif clock() - began > STARTS_WITHIN:
+            raise FarmUnavailable(problem=f"The farm knows of no job {job_id!r}.")
+        patience = max(PATIENCE * (clock() - news), 0.0 if frames is None else frames.patience())
+        quickest = QUICKEST_AT_THE_END if frames is not None and frames.done == frames.total else QUICKEST
+        pause(max(looking.rest, min(SLOWEST, max(quickest, patience))))
+
+
+def _snapshot(execution: Execution, frames: "_Frames | None", logs: "_Logs", *, seconds: float) -> Snapshot:
+    if frames is None:
+        return Snapshot(execution=execution, seconds=seconds)
+    rate = frames.rate()
+    missing = frames.total - frames.done
+    return Snapshot(
+        execution=execution,
+        job=frames.job,
+        fresh=frames.take_fresh(),
+        done=frames.done,
+        total=frames.total,
+        reused=frames.reused,
+        rate=rate,
+        left=missing / rate if rate else None,
+        seconds=seconds,
+        workers=logs.latest(),
+    )
+
+
+class _Turns:
+    """Measures what is done again and again, and says how long to rest so that it takes its share of the time.
+
+    A turn costs what the quickest of the last three did, and nothing before there are two: the first one opens
+    connections, and a machine that is busy for a moment does not mean that asking is dear.
+    """
+
+    def __init__(self, share: float, clock: Callable[[], float]) -> None:
+        self._share, self._clock = share, clock
+        self._began = self._next = 0.0
+        self._costs: deque[float] = deque([0.0], maxlen=3)
+        self.rest = 0.0
+
+    def due(self) -> bool:
+        return self._clock() >= self._next
+
+    def __enter__(self) -> None:
+        self._began = self._clock()
+
+    def __exit__(self, *_error: object) -> None:
+        now = self._clock()
+        self._costs.append(now - self._began)
+        self.rest = min(self._costs) * (1 - self._share) / self._share
+        self._next = now + self.rest
+
+
+class _Frames:
+    """The job's frames in S3, listed from the first one that is missing."""
+
+    def __init__(self, store: Store, logs: str, job: Job) -> None:
+        self.job = job
+        self._store, self._logs = store, logs
+        wanted = {job.frame_key(frame): frame for frame in job.frame_range()}
+        self._wanted = wanted
+        self._order = sorted(wanted)
+        self._whole = 0  # so many keys of `_order`, from its start, are all in S3
+        self._present: set[str] = set()
+        self._fresh: list[int] = []
+        self._arrivals: deque[tuple[float, int]] = deque()  # when there were how many, since the plan
+        self._looked = 0.0
+        self.total = len(wanted)
+        self.reused: int | None = None if job.renders else self.total
+
+    @property
+    def done(self) -> int:
+        return len(self._present)
+
+    def look(self, now: float) -> bool:
+        """Return whether frames have come since the last look."""
+        before = self.done
+        if self.reused is None:
+            self.reused = self._planned()
+        after = self._order[self._whole - 1] if self._whole else ""
+        for stored in self._store.list(self.job.outputs.bucket, self.job.outputs.prefix, after=after):
+            if stored.size > 0 and stored.key in self._wanted and stored.key not in self._present:
+                self._present.add(stored.key)
+                self._fresh.append(self._wanted[stored.key])
+        while self._whole < self.total and self._order[self._whole] in self._present:
+            self._whole += 1
+        # Before the plan is known the frames of earlier jobs come in at once: they say nothing of speed.
+        if self.reused is not None:
+            self._looked = now
+            if not self._arrivals or self._arrivals[-1][1] < self.done:
+                self._arrivals.append((now, self.done))
+            while len(self._arrivals) > 1 and self._suffices(self._arrivals[1], now):
+                self._arrivals.popleft()
+        return self.done > before
+
+    def _suffices(self, arrival: tuple[float, int], now: float) -> bool:
+        return arrival[0] <= now - SPEED_SECONDS and arrival[1] <= self.done - SPEED_FRAMES
+
+    def take_fresh(self) -> tuple[int, ...]:
+        fresh, self._fresh = tuple(sorted(self._fresh)), []
+        return fresh
+
+    def rate(self) -> float | None:
+        if not self._arrivals:
+            return None
+        since, before = self._arrivals[0]
+        return (self.done - before) / (self._looked - since) if self.done > before else None
+
+    def patience(self) -> float:
+        """Return how long a look may be put off while more than one frame is to come, and so the end is not near."""
+        rate = self.rate()
+        return PATIENCE_FOR_FRAMES / rate if rate is not None and self.total - self.done > 1 else 0.0
+
+    def _planned(self) -> int | None:
+        """Return how many frames the plan left out because they were in S3; None before the plan exists."""
+        # A plan has scouts only if S3 has no frame; the next plan then leaves out the frames that they rendered.
+        if self._plan(rounds.SCOUTS) is not None:
+            return 0
+        chunks = self._plan(rounds.FIRST)
+        return None if chunks is None else self.total - sum(len(FrameRange.parse(chunk["frames"])) for chunk in chunks)
+
+    def _plan(self, round_number: int) -> list[dict[str, str]] | None:
+        plan: list[dict[str, str]] | None = job_documents.read(
+            self._store, self._logs, keys.chunks_key(self.job.job_id, round_number)
+        )
+        return plan
+
+
+class _Logs:
+    """Each worker's latest log record, read from the newest part of its log."""
+
+    def __init__(self, store: Store, bucket: str, job_id: str) -> None:
+        self._store, self._bucket = store, bucket
+        self._prefix = keys.logs_prefix(job_id)
+        self._parts: dict[str, str] = {}
+        self._latest: dict[str, LogRecord] = {}
+
+    def read(self) -> None:
+        # Parts of one worker sort by time, so the last one listed is the newest.
+        newest = {_folder(stored.key): stored.key for stored in self._store.list(self._bucket, self._prefix)}
+        for folder, key in newest.items():
+            if self._parts.get(folder) != key:
+                self._parts[folder] = key
+                self._keep(self._store.get(self._bucket, key) or b"")
+
+    def _keep(self, part: bytes) -> None:
+        # What Blender says of a chunk that came back is not what the worker does.
+        for line in reversed(part.splitlines()):
+            record = LogRecord.model_validate(json.loads(line))
+            if record.level != "debug":
+                self._latest[record.worker] = record
+                return
+
+    def latest(self) -> tuple[LogRecord, ...]:
+        return tuple(self._latest[worker] for worker in sorted(self._latest))
+
+
+def _folder(key: str) -> str:
+    return key.rpartition("/")[0]

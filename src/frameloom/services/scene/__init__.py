@@ -1,0 +1,1 @@
+"""Reading a .blend file without Blender: its scenes, its references, and its checks."""

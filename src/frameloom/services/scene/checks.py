@@ -1,0 +1,89 @@
+"""Refuses scenes that Blender would silently render differently.
+
+Blender reports none of these as an error: it skips code that may not run, renders with EEVEE instead of an engine that
+it lacks, and uses a default instead of a colour management name that it lacks.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from frameloom.model.colours import Colours, ColourSpace, missing, views
+from frameloom.model.errors import InvalidRequest
+from frameloom.model.scene import SceneEntry, SceneFacts
+from frameloom.model.settings import SCRIPTS_WAYS_OUT, Engine
+from frameloom.services.scene.find_assets import listed
+
+# EEVEE's identifier changed with its rewrite (4.2) and back again (5.0); Blender maps one to the other.
+ENGINES = frozenset({"CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH"})
+# Blender has turned these into EEVEE since 2.80 (versioning_280.cc); files of 2.4 name none.
+_INTERNAL = frozenset({"", "BLENDER_RENDER"})
+
+
+def check_engine(entry: SceneEntry, engine: Engine | None, *, blender: str) -> None:
+    """Refuse a scene whose engine the workers lack, unless the request names another.
+
+    Raises:
+        InvalidRequest: the workers lack it; the message names the engine and the option.
+    """
+    if engine is not None or entry.engine in ENGINES:
+        return
+    if entry.engine in _INTERNAL:
+        was = f"scene {entry.name!r} uses Blender Internal, which was removed after Blender 2.79; Blender {blender} "
+        was += "would render it with EEVEE"
+    else:
+        was = f"scene {entry.name!r} uses the engine {entry.engine!r}, which the workers' Blender {blender} lacks"
+    problem = f"{was}: choose an engine with `--engine`: CYCLES, EEVEE or WORKBENCH"
+    raise InvalidRequest(field="engine", problem=problem)
+
+
+def check_colours(facts: SceneFacts, entry: SceneEntry, *, blender: str, linear: bool = False) -> None:
+    """Refuse a scene with colour management names that Blender's own configuration lacks.
+
+    Args:
+        linear: whether frames are written as OpenEXR, in a linear colour space that a scene may name.
+
+    Raises:
+        InvalidRequest: it has such names; the message lists them.
+    """
+    lacking = missing(
+        entry.colours if linear else replace(entry.colours, linear=""),
+        facts.spaces,
+        blender=blender,
+        saved_by=facts.blender_version,
+        whose=f"scene {entry.name!r}",
+    )
+    _refuse_colours(list(lacking), file=facts.file, blender=blender)
+
+
+def check_spaces(spaces: Iterable[ColourSpace], *, file: str, blender: str) -> None:
+    """Refuse libraries whose images name a colour space that Blender's own configuration lacks.
+
+    Raises:
+        InvalidRequest: they do; the message lists the names.
+    """
+    _refuse_colours(list(missing(Colours(), spaces, blender=blender, saved_by=(0, 0))), file=file, blender=blender)
+
+
+def _refuse_colours(lacking: Sequence[str], *, file: str, blender: str) -> None:
+    if not lacking:
+        return
+    problem = (
+        f"{file!r} uses names that the colour configuration of Blender {blender} lacks: {listed(lacking)}. Farms do "
+        f"not support other configurations: choose names that it has, such as the views {listed(views(blender))}"
+    )
+    raise InvalidRequest(field="file", problem=problem)
+
+
+def check_scripts(scripts: Sequence[str], *, trust: bool | None, file: str) -> None:
+    """Refuse a scene with code that changes its pictures, unless the request has `trust_scripts`.
+
+    Raises:
+        InvalidRequest: it is refused; the message names the code and both options.
+    """
+    if scripts and trust is None:
+        raise InvalidRequest(field="trust_scripts", problem=scripts_problem(scripts, file=file))
+
+
+def scripts_problem(scripts: Sequence[str], *, file: str) -> str:
+    """Return the message for a scene that holds code, with both options."""
+    return f"{file!r} holds Python, which only runs if the job trusts it: {listed(scripts)}; {SCRIPTS_WAYS_OUT}"

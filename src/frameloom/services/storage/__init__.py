@@ -1,0 +1,1 @@
+"""Objects, documents and files: the ports, and the transfers that use them."""

@@ -1,0 +1,119 @@
+"""JSON documents in the log bucket: the manifest, the chunks, the results, the report."""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from frameloom.model import keys
+from frameloom.model.frames import FrameRange
+from frameloom.model.job import Job, Segment
+from frameloom.model.messages import ChunkResult
+from frameloom.services.storage.parallel_listing import AT_ONCE, list_between
+from frameloom.services.storage.ports import Buckets, Store
+
+# Results read before the first of them is asked for: a large job has a hundred thousand, of some milliseconds each.
+READ_AHEAD = 1000
+# Frames from one edge of a listing to the next: five answers of S3's, where all are there.
+RANGE = 5000
+
+
+def read(store: Store, bucket: str, key: str) -> Any:
+    """Return a document, None where there is none."""
+    data = store.get(bucket, key)
+    return None if data is None else json.loads(data)
+
+
+def write(store: Store, bucket: str, key: str, document: Any) -> None:
+    """Store a document, whole."""
+    data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    store.put(bucket, key, data, content_type="application/json")
+
+
+def find_job(store: Store, buckets: Buckets, job_id: str) -> Job | None:
+    """Return a job's manifest, None where PrepareJob wrote none."""
+    document = read(store, buckets.logs, keys.manifest_key(job_id))
+    return None if document is None else Job.model_validate(document)
+
+
+def load_job(store: Store, buckets: Buckets, job_id: str) -> Job:
+    """Return a job's manifest, which PrepareJob has written before any other state runs."""
+    job = find_job(store, buckets, job_id)
+    if job is None:
+        raise LookupError(f"job {job_id!r} has no manifest in bucket {buckets.logs!r}")
+    return job
+
+
+def present_frames(store: Store, job: Job) -> list[int]:
+    """Return the job's frames that are in S3, in order: what is there, not what was reported."""
+    listed = list_between(store, job.outputs.bucket, job.outputs.prefix, _edges(job))
+    there = {stored.key for stored in listed if stored.size > 0}
+    # By whole keys: a folder below this one may hold frames of the same numbers, of another scene.
+    return [frame for frame in job.frame_range() if job.frame_key(frame) in there]
+
+
+def _edges(job: Job) -> list[str]:
+    """Return the least and the greatest key of the job's frames and some between them, in the order of keys.
+
+    That is not the order of frames, where some are negative or of seven digits.
+    """
+    frames = job.frame_range()
+    some = itertools.islice(frames, RANGE, None, RANGE)
+    ends = (end(job.frame_key(frame) for frame in frames) for end in (min, max))
+    return sorted({*ends, *map(job.frame_key, some)})
+
+
+def write_film(store: Store, buckets: Buckets, job_id: str, frames: FrameRange) -> None:
+    """Settle which frames the film is made of: what another job adds meanwhile would shift its segments."""
+    write(store, buckets.logs, keys.film_key(job_id), {"frames": str(frames)})
+
+
+def film_frames(store: Store, buckets: Buckets, job_id: str) -> FrameRange:
+    """Return the frames that the film is made of, in order."""
+    document = read(store, buckets.logs, keys.film_key(job_id))
+    if document is None:
+        raise LookupError(f"job {job_id!r} has no film to make: bucket {buckets.logs!r} holds no list of its frames")
+    return FrameRange.parse(document["frames"])
+
+
+def write_stitched(store: Store, buckets: Buckets, job_id: str, stitched: Mapping[str, Any]) -> None:
+    """Store StitchVideo's result, which has the film's place, for the job's report."""
+    write(store, buckets.logs, keys.stitched_key(job_id), stitched)
+
+
+def stitched(store: Store, buckets: Buckets, job_id: str) -> Mapping[str, Any] | None:
+    """Return StitchVideo's result, which has the film's place; None before StitchVideo has ended."""
+    document: Mapping[str, Any] | None = read(store, buckets.logs, keys.stitched_key(job_id))
+    return document
+
+
+def write_segment_failure(
+    store: Store, buckets: Buckets, job_id: str, segment: Segment, error: Mapping[str, str]
+) -> None:
+    """Keep why a segment could not be encoded, in Step Functions' own words."""
+    write(store, buckets.logs, keys.segment_failure_key(job_id), {"segment": segment.segment, **error})
+
+
+def segment_failure(store: Store, buckets: Buckets, job_id: str) -> Mapping[str, str] | None:
+    """Return why a segment of the film could not be encoded, as `{"Error", "Cause"}`; None where none failed."""
+    document: Mapping[str, str] | None = read(store, buckets.logs, keys.segment_failure_key(job_id))
+    return document
+
+
+def chunk_results(store: Store, buckets: Buckets, job_id: str) -> Iterator[ChunkResult]:
+    """Yield how each of the job's chunks ended, failures too, in the order of their names."""
+    listed = (stored.key for stored in store.list(buckets.logs, keys.results_prefix(job_id)))
+    yield from read_results(store, buckets, listed)
+
+
+def read_results(store: Store, buckets: Buckets, listed: Iterable[str]) -> Iterator[ChunkResult]:
+    """Yield the results of these keys, in order; they are fetched side by side, and only some ahead."""
+    waiting = iter(listed)
+
+    def result(key: str) -> ChunkResult:
+        return ChunkResult.model_validate(read(store, buckets.logs, key))
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="results") as pool:
+        while ahead := list(itertools.islice(waiting, READ_AHEAD)):
+            yield from pool.map(result, ahead)

@@ -1,0 +1,152 @@
+"""What the use cases need of the world; `frameloom.aws` is it for real, `frameloom.testing` in memory."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from frameloom.model.job_status import JobStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object in a bucket; `size` in bytes, `version` None where the bucket keeps none."""
+
+    key: str
+    size: int
+    version: str | None = None
+    etag: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Buckets of whole objects: a reader never sees half of one."""
+
+    def get(self, bucket: str, key: str) -> bytes | None:
+        """Return an object's bytes, None where there is no such key."""
+
+    def put(self, bucket: str, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
+        """Store an object, whole, over what was there."""
+
+    def head(self, bucket: str, key: str) -> StoredObject | None:
+        """Return an object without its bytes, None where there is no such key."""
+
+    def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
+        """Yield what lies below `prefix` in the order of keys, from the first key after `after`."""
+
+    def download(self, bucket: str, key: str, path: Path, *, version: str | None = None) -> None:
+        """Write an object to `path`.
+
+        Raises:
+            LookupError: there is no such object, or no such version of it.
+        """
+
+    def upload(
+        self,
+        path: Path,
+        bucket: str,
+        key: str,
+        *,
+        content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store a file's bytes, whole, over what was there."""
+
+
+class Taken(Exception):
+    """A conditional write failed: the key has another object than expected, or an unexpected one."""
+
+
+class Parts(Protocol):
+    """An object that is being written in parts, which nobody sees before all are there."""
+
+    def put(self, number: int, data: bytes) -> None:
+        """Store a part, in any order, from any thread: number 1 to 10,000, each but the last of 5 MiB or more."""
+
+
+class StreamStore(Store, Protocol):
+    """A store of objects that need not be held to be read or written."""
+
+    def read(self, bucket: str, key: str, *, start: int, length: int, etag: str) -> bytes:
+        """Return bytes out of an object, all of them, of the version with this entity tag.
+
+        Raises:
+            LookupError: there is no such object any more, or it is another one now.
+        """
+
+    def in_parts(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
+        replaces: str | None = None,
+    ) -> AbstractContextManager[Parts]:
+        """Store the parts that the block puts as one object; on an error, store nothing.
+
+        Args:
+            replaces: the entity tag of the object that it may replace; None if the key must have no object.
+
+        Raises:
+            Taken: at the end of the block, if the key has an object that `replaces` does not name.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """A job as Step Functions knows it; times are ISO 8601 in UTC."""
+
+    job_id: str
+    status: JobStatus
+    started: str
+    ended: str | None = None
+    input: Any = None
+    output: Any = None
+    error: str | None = None
+    cause: str | None = None
+
+
+class Executions(Protocol):
+    """The executions of the job's state machine, by job id."""
+
+    def start(self, job_id: str, request: Mapping[str, Any]) -> bool:
+        """Start a job; return False where one of this id was started before."""
+
+    def describe(self, job_id: str) -> Execution | None:
+        """Return a job, None where there is none of this id."""
+
+    def stop(self, job_id: str, *, reason: str) -> None:
+        """Cancel a job; one that has ended stays as it is.
+
+        Raises:
+            LookupError: there is no job of this id.
+        """
+
+    def list(self, *, limit: int) -> list[Execution]:
+        """Return the newest jobs first, without their input and output."""
+
+
+class UnknownToken(Exception):
+    """Step Functions does not know a task token: it is damaged or not registered yet. Its task may still run."""
+
+
+class Tokens(Protocol):
+    """The answers to task tokens."""
+
+    def fail(self, token: str, *, error: str, cause: str) -> bool:
+        """End a task as failed; return False where the task has ended already.
+
+        Raises:
+            UnknownToken: the token is not known.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buckets:
+    """The three buckets of a farm."""
+
+    scenes: str
+    frames: str
+    logs: str

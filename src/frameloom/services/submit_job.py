@@ -1,0 +1,44 @@
+"""submit_job: the same request starts one job, and afterwards says how it stands."""
+
+from typing import Any
+
+from frameloom.model import keys
+from frameloom.model.errors import SceneNotFound
+from frameloom.model.request import parse_request
+from frameloom.services.storage import job_documents
+from frameloom.services.storage.ports import Buckets, Execution, Executions, Store
+
+
+def submit(event: object, *, store: Store, executions: Executions, buckets: Buckets) -> dict[str, Any]:
+    """Start the job that `event` asks for, or describe the one that it started before.
+
+    The job's id comes from the request and the scene's version: an edited scene is another job, and so is
+    the same request with another `run`.
+    """
+    request = parse_request(event)
+    scene = store.head(buckets.scenes, request.file)
+    if scene is None:
+        raise SceneNotFound(bucket=buckets.scenes, key=request.file)
+    document = request.to_json()
+    job_id = keys.submitted_job_id(document, scene.version or scene.etag)
+    started = executions.start(job_id, document)
+    execution = executions.describe(job_id)
+    return {"job_id": job_id, "started": started} | (
+        {} if execution is None else describe(execution, store=store, buckets=buckets)
+    )
+
+
+def describe(execution: Execution, *, store: Store, buckets: Buckets) -> dict[str, Any]:
+    """Return how a job stands: its status, its frames done of all, and its error where it failed."""
+    facts: dict[str, Any] = {"job_id": execution.job_id, "status": str(execution.status)}
+    facts |= {name: value for name in ("error", "cause") if (value := getattr(execution, name)) is not None}
+    if isinstance(execution.output, dict):
+        facts |= {name: execution.output[name] for name in ("video", "report") if name in execution.output}
+    elif execution.status.ended and store.head(buckets.logs, keys.report_key(execution.job_id)) is not None:
+        # What failed or was stopped has no output to name it.
+        facts["report"] = {"bucket": buckets.logs, "key": keys.report_key(execution.job_id)}
+    job = job_documents.find_job(store, buckets, execution.job_id)
+    if job is not None:
+        done, total = len(job_documents.present_frames(store, job)), len(job.frame_range())
+        facts |= {"scene": job.scene.key, "frames": {"done": done, "total": total}}
+    return facts

@@ -1,0 +1,1 @@
+"""The limits of this machine or container: processor cores and memory."""

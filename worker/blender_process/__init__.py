@@ -1,0 +1,1 @@
+"""The process that holds Blender; the only package that imports bpy."""

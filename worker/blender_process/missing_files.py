@@ -1,0 +1,86 @@
+"""What an open scene refers to and Blender does not find or cannot read: it would render on, in magenta or without it.
+
+That an image is whole is seen by its structure, in milliseconds; where that tells nothing, Blender decodes it. Measured
+on two busy cores, a PNG of 4096 x 4096 pixels of noise, 50 MB: 60 ms, and 320 to decode it.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+
+from frameloom.model.assets import Reference, Spread, pattern
+from frameloom.model.errors import FrameInvalid
+from frameloom.services.images.integrity import check_image
+
+# The sources of an image that are files, and what its path then stands for.
+_SPREADS: dict[str, Spread] = {"FILE": "file", "MOVIE": "file", "SEQUENCE": "sequence", "TILED": "tiles"}
+
+
+# The first bytes of the formats whose structure is looked at.
+_SIGNATURES = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"\x76\x2f\x31\x01": "OPEN_EXR"}
+
+
+def missing_files() -> list[str]:
+    """Return the paths, as they stand in the scene, of images and libraries that are neither packed nor there.
+
+    An image that is there and cannot be read is told with a word of that; of a sequence, of tiles and of a film it is
+    not known before they render.
+    """
+    return sorted({*_missing_images(), *_missing_libraries()})
+
+
+def _missing_images() -> Iterator[str]:
+    for image in bpy.data.images:
+        if image.source not in _SPREADS or not image.filepath or image.packed_files:
+            continue
+        if image.users <= image.use_fake_user:
+            continue
+        path = bpy.path.abspath(image.filepath, library=image.library)
+        if not _there(path, _SPREADS[image.source]):
+            yield image.filepath
+        elif image.source == "FILE" and not (_is_whole(Path(path)) or _decodes(image)):
+            yield f"{image.filepath} (damaged)"
+
+
+def _is_whole(path: Path) -> bool:
+    """Say whether a file is a whole image by its structure; False where that tells nothing."""
+    try:
+        data = path.read_bytes()
+        form = next((form for start, form in _SIGNATURES.items() if data.startswith(start)), None)
+        return form is not None and check_image(data, format=form, frame=0, size=None) is not None
+    except (OSError, FrameInvalid):
+        return False
+
+
+def _decodes(image: bpy.types.Image) -> bool:
+    try:
+        return all(image.size)
+    finally:
+        # Cycles reads the file itself: nobody needs these pixels twice.
+        image.buffers_free()
+
+
+def _missing_libraries() -> list[str]:
+    return [
+        library.filepath
+        for library in bpy.data.libraries
+        if not _there(bpy.path.abspath(library.filepath, library=library.parent), "file") and is_linked(library)
+    ]
+
+
+def is_linked(library: bpy.types.Library) -> bool:
+    """Return whether the scene holds data that Blender reads from a library's file; it reads none for packed data."""
+    if library.packed_file is not None or getattr(library, "is_archive", False):
+        return False
+    return bool(library.users_id)
+
+
+def _there(path: str, spread: Spread) -> bool:
+    path = os.path.normpath(path)
+    alike = pattern(path, Reference(path=path, spread=spread))
+    if alike is None:
+        return Path(path).exists()
+    folder = Path(path).parent
+    return folder.is_dir() and any(alike.expression.fullmatch(str(file)) for file in folder.iterdir())

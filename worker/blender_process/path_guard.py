@@ -1,0 +1,317 @@
+"""Confines an open scene to its own folder: Blender opens no other file of the worker's machine.
+
+A path that leads elsewhere is replaced by a path to a missing file, so the scene renders as if its file were missing.
+That happens after Blender has read the scene and before it evaluates it: `load_post` runs in between (measured on 4.5
+and 5.0). Until then Blender has opened only libraries, and PrepareJob refuses those outside. RNA, Blender's description
+of its data, identifies the paths (`model/blender_paths.py`).
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from frameloom.model.blender_paths import BUILTIN_FONT, CONFINED, PATHS, PathUse
+from frameloom.model.errors import InvalidRequest
+from frameloom.model.import_nodes import IMPORT, Import, Node, Tree, Use, imports
+from worker.blender_process.bakes import check_bakes
+from worker.blender_process.missing_files import is_linked
+
+# A folder in the scene's folder that does not exist. Its name is random, so that no scene can bring a file there.
+_NOWHERE = f".outside-{secrets.token_hex(8)}"
+_TREE = "GEOMETRY"
+# FILE_MAX of BLI_path_utils.hh, in bytes.
+_LONGEST_PATH = 1024
+# FFmpeg opens these as films, and the files that they name, wherever those are. Blender offers none of them.
+_PLAYLISTS = (".m3u8", ".m3u", ".hls")
+_SEPARATORS = re.compile(r"[/\\]")
+# Structs that are not part of a scene, or lead back to nodes that are visited anyway.
+_BESIDE = frozenset({"Depsgraph", "NodeLink", "NodeSocket", "Screen", "WindowManager"})
+# Operators, panels, menus and lists.
+_OF_WINDOW = re.compile(r"_(?:OT|PT|MT|UL|HT)_")
+
+
+class _Folder:
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.replaced: dict[str, str] = {}
+
+    def holds(self, path: str, library: bpy.types.Library | None) -> bool:
+        """Return whether Blender opens a path in this folder, after all symlinks in it are resolved."""
+        if not path:
+            return True
+        try:
+            absolute = bpy.path.abspath(path, library=library)
+            if len(os.fsencode(absolute)) >= _LONGEST_PATH or absolute.lower().endswith(_PLAYLISTS):
+                return False
+            # Blender turns backslashes into slashes.
+            return all(
+                Path(each).resolve().is_relative_to(self.root) for each in (absolute, absolute.replace("\\", "/"))
+            )
+        except (OSError, RuntimeError, ValueError):
+            return False
+
+    def nowhere(self, path: str) -> str:
+        """Return a path with the same name in the folder at which no file exists."""
+        instead = str(self.root / _NOWHERE / (os.path.basename(path.replace("\\", "/")) or "folder"))  # noqa: PTH119
+        self.replaced[instead] = path
+        return instead
+
+
+@contextmanager
+def confined(root: Path | None, *, file: str) -> Iterator[dict[str, str]]:
+    """Confine the scene that is opened in the block to the files below `root`; None confines nothing.
+
+    Yields:
+        The replacement paths, each with its original path; complete after the scene is open.
+
+    Raises:
+        InvalidRequest: a library lies outside, or the path of an import node is computed.
+    """
+    if root is None:
+        yield {}
+        return
+    folder = _Folder(root)
+    problems: list[Exception] = [RuntimeError("Blender opened a scene unnoticed")]
+
+    @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
+    def loaded(*_: object) -> None:
+        problems.clear()
+        try:
+            _confine(folder, file)
+        except Exception as error:  # noqa: BLE001  Blender would print it and go on
+            problems.append(error)
+
+    bpy.app.handlers.load_post.insert(0, loaded)
+    try:
+        yield folder.replaced
+    finally:
+        bpy.app.handlers.load_post.remove(loaded)
+    if problems:
+        raise problems[0]
+
+
+def prepare() -> None:
+    """Find the structs that lead to paths before a scene is opened, which takes a tenth of a second."""
+    _leading()
+
+
+def _confine(folder: _Folder, file: str) -> None:
+    for library in bpy.data.libraries:
+        if folder.holds(library.filepath, library.parent):
+            continue
+        if is_linked(library):
+            problem = f"{file!r} links {library.filepath!r}, which lies outside the scene's bucket"
+            raise InvalidRequest(field="file", problem=problem)
+        # Simulations in a packed library have their caches beside its path.
+        library.filepath = folder.nowhere(library.filepath)
+    _confine_imports(folder, file)
+    if any(modifier.type == "NODES" and modifier.bakes for one in bpy.data.objects for modifier in one.modifiers):
+        check_bakes(folder.root, file=file)
+    for scene in bpy.data.scenes:
+        for view in scene.render.views:
+            # Part of a file's name for each eye: of what is read, and of the frames.
+            view.file_suffix = _SEPARATORS.sub("_", view.file_suffix)
+    _Walk(folder, file).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A text in the scene, and a function that changes it."""
+
+    text: str
+    put: Callable[[str], None]
+
+
+def _confine_imports(folder: _Folder, file: str) -> None:
+    trees = {tree.as_pointer(): tree for tree in bpy.data.node_groups if tree.type == _TREE}
+    if not any(node.bl_idname.startswith(IMPORT) for tree in trees.values() for node in tree.nodes):
+        return
+    for tree in trees.values():
+        # An animation could make one count again.
+        while muted := next((link for link in tree.links if link.is_muted), None):
+            tree.links.remove(muted)
+    found: Iterable[Import[_Slot]] = imports([_tree(key, tree) for key, tree in trees.items()], list(_uses()))
+    for one in found:
+        if one.computed:
+            problem = f"{file!r} imports a file by a path that is not a constant: {one.where}"
+            raise InvalidRequest(field="file", problem=problem)
+        library = trees[int(str(one.tree.key))].library
+        for slot in (*one.slots, *one.covered):
+            if not folder.holds(slot.text, library):
+                # With an empty path the node imports nothing, as with a missing file.
+                slot.put("")
+
+
+def _tree(key: int, tree: Any) -> Tree[_Slot]:
+    nodes = {node.as_pointer(): _node(node) for node in tree.nodes}
+    links = [
+        (
+            nodes[link.from_node.as_pointer()],
+            link.from_socket.identifier,
+            nodes[link.to_node.as_pointer()],
+            link.to_socket.identifier,
+        )
+        for link in tree.links
+    ]
+    return Tree(key=key, name=tree.name, nodes=list(nodes.values()), links=links)
+
+
+def _node(node: Any) -> Node[_Slot]:
+    group = getattr(node, "node_tree", None)
+    text = getattr(node, "string", None)
+    return Node(
+        name=node.name,
+        kind=node.bl_idname,
+        muted=node.mute,
+        inputs={one.identifier: _slot(one, "default_value") for one in node.inputs if one.type == "STRING"},
+        text=_slot(node, "string") if isinstance(text, str) else None,
+        group=None if group is None else group.as_pointer(),
+    )
+
+
+def _slot(owner: Any, name: str) -> _Slot:
+    return _Slot(getattr(owner, name), lambda text: setattr(owner, name, text))
+
+
+def _uses() -> Iterator[Use[_Slot]]:
+    for thing in bpy.data.objects:
+        for modifier in thing.modifiers:
+            if modifier.type == "NODES" and modifier.node_group is not None:
+                yield Use(tree=modifier.node_group.as_pointer(), inputs=dict(_inputs(modifier)))
+
+
+def _inputs(modifier: Any) -> Iterator[tuple[str, _Slot]]:
+    for name, value in modifier.items():
+        if isinstance(value, str):
+            yield name, _Slot(value, lambda text, name=name: modifier.__setitem__(name, text))  # type: ignore[misc]
+
+
+class _Walk:
+    """A walk over all data of a scene that leads to a path."""
+
+    def __init__(self, folder: _Folder, file: str) -> None:
+        self._folder, self._file = folder, file
+        self._seen: set[tuple[str, int]] = set()
+        self._members: dict[str, tuple[list[str], list[str]]] = {}
+
+    def run(self) -> None:
+        for collection in bpy.data.bl_rna.properties:
+            if collection.type == "COLLECTION" and _leads(collection.fixed_type):
+                self._visit(getattr(bpy.data, collection.identifier))
+
+    def _visit(self, start: Iterable[Any]) -> None:
+        pending = list(start)
+        while pending:
+            item = pending.pop()
+            kind = item.bl_rna
+            mark = kind.identifier, item.as_pointer()
+            if mark in self._seen:
+                continue
+            self._seen.add(mark)
+            paths, further = self._members_of(kind)
+            for name in paths:
+                self._confine(item, name)
+            for name in further:
+                value = getattr(item, name)
+                if value is None:
+                    continue
+                pending += [value] if isinstance(value, bpy.types.bpy_struct) else value
+
+    def _confine(self, item: Any, name: str) -> None:
+        if isinstance(item, bpy.types.PointCache | bpy.types.PointCacheItem) and _SEPARATORS.search(item.name):
+            # Blender makes file names of it, and lets nobody type these: the file was changed by other means.
+            raise InvalidRequest(field="file", problem=f"{self._file!r} has a cache of a false name, {item.name!r}")
+        path, library = getattr(item, name), item.id_data.library
+        if isinstance(item, bpy.types.ImageStrip):
+            for element in item.elements:
+                if not self._folder.holds(f"{path}/{element.filename}", library):
+                    element.filename = _NOWHERE
+        packed = isinstance(item, bpy.types.Image) and item.packed_files
+        if path != BUILTIN_FONT and not self._folder.holds(path, library):
+            # A reload of a packed image would look for the file.
+            setattr(item, "filepath_raw" if packed else name, self._folder.nowhere(path))
+        if isinstance(item, bpy.types.Image) and item.is_multiview and not packed:
+            # The file holds a path for each view. This makes Blender derive them again from the image's own path.
+            item.views_format = item.views_format
+
+    def _members_of(self, kind: Any) -> tuple[list[str], list[str]]:
+        """Return a struct's paths to confine, and its members that lead to more."""
+        known = self._members.get(kind.identifier)
+        if known is None:
+            paths = [each.identifier for each in kind.properties if _is_confined(kind, each)]
+            further = [each.identifier for each in kind.properties if _is_further(each)]
+            known = self._members[kind.identifier] = paths, further
+        return known
+
+
+def _is_confined(kind: Any, member: Any) -> bool:
+    """Return whether a property is a path to confine; a path that the table lacks is one too."""
+    if member.type != "STRING" or member.subtype not in ("FILE_PATH", "DIR_PATH") or member.is_readonly:
+        return False
+    while kind.base is not None and member.identifier in kind.base.properties:
+        kind = kind.base
+    return PATHS.get(f"{kind.identifier}.{member.identifier}", PathUse.READ) in CONFINED
+
+
+def _is_further(member: Any) -> bool:
+    """Return whether a property may lead to a path."""
+    return _target(member) in _leading()
+
+
+def _leads(kind: Any) -> bool:
+    return kind.identifier in _leading() and kind.identifier not in _BESIDE
+
+
+def _target(member: Any) -> str | None:
+    """Return the struct that a property leads to; None for other data-blocks, which are visited separately.
+
+    Node trees that are part of another data-block are not in a list of their own, so they are returned.
+    """
+    if member.type not in ("POINTER", "COLLECTION"):
+        return None
+    bases = [base.identifier for base in _bases(member.fixed_type)]
+    if _BESIDE.intersection(bases) or ("ID" in bases and "NodeTree" not in bases):
+        return None
+    return str(bases[0])
+
+
+@cache
+def _leading() -> frozenset[str]:
+    """Return the names of structs that hold or lead to a path to confine, and of their base structs."""
+    kinds = _structs()
+    bases = {name: {base.identifier for base in _bases(kind)} for name, kind in kinds.items()}
+    targets = {name: {_target(each) for each in kind.properties} for name, kind in kinds.items()}
+    more = {name for name, kind in kinds.items() if any(_is_confined(kind, each) for each in kind.properties)}
+    leading: set[str] = set()
+    while more:
+        leading.update(*(bases[name] for name in more))
+        more = {name for name in kinds.keys() - leading if targets[name] & leading}
+    return frozenset(leading)
+
+
+def _structs() -> dict[str, Any]:
+    """Return all structs of a scene's data by name, including those of add-ons, which only properties lead to."""
+    names = (name for name in dir(bpy.types) if not _OF_WINDOW.search(name))
+    found = {name: kind.bl_rna for name in names if hasattr(kind := getattr(bpy.types, name), "bl_rna")}
+    pending = list(found.values())
+    while pending:
+        for each in pending.pop().properties:
+            kind = each.fixed_type if each.type in ("POINTER", "COLLECTION") else None
+            if kind is not None and kind.identifier not in found:
+                found[kind.identifier] = kind
+                pending.append(kind)
+    return found
+
+
+def _bases(kind: Any) -> Iterator[Any]:
+    while kind is not None:
+        yield kind
+        kind = kind.base
