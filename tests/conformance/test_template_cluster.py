@@ -88,9 +88,9 @@ class TestParameters:
         [
             ({"Cluster": "existing"}, "Cluster=existing needs ClusterName"),
             ({"Cluster": "create", "Zones": ""}, "Cluster=create needs Zones. Use the output of"),
-            ({"Cluster": "create", "ClusterName": "ours"}, "ClusterName has a meaning with Cluster=existing"),
-            ({"Cluster": "none", "ClusterAdminArn": "arn:aws:iam::1:role/a"}, "ClusterAdminArn has a meaning with"),
-            ({"Cluster": "create", "KedaRoleName": "keda"}, "KedaRoleName has a meaning with Cluster=existing"),
+            ({"Cluster": "create", "ClusterName": "ours"}, "ClusterName is only allowed with Cluster=existing"),
+            ({"Cluster": "none", "ClusterAdminArn": "arn:aws:iam::1:role/a"}, "ClusterAdminArn is only allowed with"),
+            ({"Cluster": "create", "KedaRoleName": "keda"}, "KedaRoleName is only allowed with Cluster=existing"),
         ],
     )
     def test_what_makes_no_sense_together_is_refused_in_a_sentence(

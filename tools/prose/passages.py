@@ -20,6 +20,8 @@ _LINK = re.compile(r"\]\([^)\s]*\)|\bhttps?://\S+")
 _FENCE = re.compile(r"^([ \t]*)(```+|~~~+).*?^\1?\2[ \t]*$", re.MULTILINE | re.DOTALL)
 _HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DOCTEST = re.compile(r"^\s*(?:>>>|\.\.\.(?=\s)).*$", re.MULTILINE)
+# A heading or a table row, or a paragraph up to the next heading, row, list item or blank line.
+_PARAGRAPH = re.compile(r"^[#|][^\n]*|[^\n]+(?:\n(?!\s*(?:[-*|#]|\d+\.\s|$))[^\n]+)*", re.MULTILINE)
 _HASH_COMMENT = re.compile(r"(?:^|(?<=\s))#+(?=\s)(?P<text>.*)$")
 _DESCRIPTION = re.compile(r"^(?P<indent>\s*)(?:description|Description)\s*[:=]\s*(?P<text>.*)$")
 
@@ -142,10 +144,7 @@ def _is_message(text: str) -> bool:
 
 def _markdown(source: str) -> list[tuple[int, str]]:
     text = _FENCE.sub(_blank, _HTML_COMMENT.sub(_blank, source))
-    return [
-        (text.count("\n", 0, match.start()) + 1, _plain(match[0]))
-        for match in re.finditer(r"[^\n]+(?:\n(?!\s*(?:[-*|#]|\d+\.\s|$))[^\n]+)*", text)
-    ]
+    return [(text.count("\n", 0, match.start()) + 1, _plain(match[0])) for match in _PARAGRAPH.finditer(text)]
 
 
 def _hash_comments(source: str) -> Iterator[tuple[int, str]]:
