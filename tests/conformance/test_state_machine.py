@@ -48,7 +48,8 @@ class TestTheFileIsMadeFromItsSource:
 
     def test_a_page_with_markers_holds_the_picture_and_keeps_its_own_words(self, tmp_path: Path) -> None:
         (tmp_path / DEFINITION.parent).mkdir()
-        page = tmp_path / "README.md"
+        page = tmp_path / "docs/architecture.md"
+        page.parent.mkdir()
         page.write_text(f"before\n{mermaid.BEGIN}\nold\n{mermaid.END}\nafter\n")
         assert main([], root=tmp_path) == 0
         text = page.read_text()
