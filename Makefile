@@ -56,7 +56,7 @@ bench: env  ## Time the farm against plain Blender, others and plain moto, its w
 	$(RUN)/python -m benchmarks.worker
 	$(RUN)/python -m benchmarks.others
 	$(RUN)/python -m benchmarks.plan_million --present most
-	$(RUN)/python -m frameloom.estimate.fleet_comparison
+	$(RUN)/python -m benchmarks.fleet
 	$(RUN)/python -m benchmarks.film
 	$(RUN)/python -m benchmarks.orchestrator
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 import boto3
 import psutil
 
-from frameloom.estimate.operations import Requests
+from frameloom.estimate.aws_requests import S3Requests
 from frameloom.local.environment import SOMEBODY
 from frameloom.local.local_farm import WORKER_KEY, LocalFarm
 from frameloom.model.request import START, START_NO
@@ -63,13 +63,13 @@ class Run:
 class Asked:
     """What was asked of AWS meanwhile, by who asked: the functions, the workers, and Step Functions itself."""
 
-    s3: Mapping[str, Requests]
+    s3: Mapping[str, S3Requests]
     others: Mapping[tuple[str, str], int]
 
     @classmethod
     def of(cls, lines: list[str]) -> Self:
         """Return what lines of the emulator's record come to."""
-        s3: dict[str, Requests] = {who: Requests() for who in ("functions", "logs", "workers", "service")}
+        s3: dict[str, S3Requests] = {who: S3Requests() for who in ("functions", "logs", "workers", "service")}
         others: Counter[tuple[str, str]] = Counter()
         for call in map(json.loads, lines):
             who = _who(call["principal"])
@@ -206,7 +206,7 @@ def _who(principal: str) -> str | None:
     return None if principal == SOMEBODY else "service"
 
 
-def _request(call: Mapping[str, Any]) -> Requests:
+def _request(call: Mapping[str, Any]) -> S3Requests:
     if call["method"] in ("PUT", "POST"):
-        return Requests(puts=1)
-    return Requests(lists=1) if "list-type=2" in call["uri"] else Requests(gets=1)
+        return S3Requests(puts=1)
+    return S3Requests(lists=1) if "list-type=2" in call["uri"] else S3Requests(gets=1)

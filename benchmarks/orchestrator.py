@@ -2,7 +2,7 @@
 
 python -m benchmarks.orchestrator [--chunks N ...] [--pairs N] [--of N]
 
-First, jobs of each size: seconds, and what they asked of AWS beside what src/frameloom/estimate/operations.py says.
+First, jobs of each size: seconds, and what they asked of AWS beside what frameloom/estimate/aws_requests.py says.
 Then pairs of
 runs of one size: a whole job on the farm, and its Map alone on plain moto, each warmed up by a small one.
 """
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.bare_moto import BareMoto
 from benchmarks.instant_farm import Asked, InstantFarm, Run
-from frameloom.estimate.operations import Operations, Requests, operations
+from frameloom.estimate.aws_requests import AwsRequests, S3Requests, aws_requests
 
 SIZES = (100, 1_000, 5_000, 10_000)
 WARM_UP = 20
@@ -53,12 +53,12 @@ class Counted:
         }
 
 
-def expected(chunks: int) -> Operations:
+def expected(chunks: int) -> AwsRequests:
     """Return what a job of the instant farm should ask of AWS."""
-    return operations(frames=chunks, chunks=chunks, fixed_size=True)
+    return aws_requests(frames=chunks, chunks=chunks, fixed_size=True)
 
 
-def _by_kind(who: str, requests: Requests) -> dict[str, int]:
+def _by_kind(who: str, requests: S3Requests) -> dict[str, int]:
     return {f"{who}' S3 {kind}": getattr(requests, kind) for kind in ("puts", "gets", "lists")}
 
 

@@ -20,7 +20,7 @@ import boto3
 
 from frameloom.aws.clients import CONFIG
 from frameloom.aws.store import S3Store
-from frameloom.estimate.fleet_comparison import Row
+from frameloom.estimate.fleet_simulation import simulated_job
 from frameloom.model import keys
 from frameloom.model.frames import MAX_FRAMES
 from frameloom.model.rounds import FIRST
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--chunk-size", type=int, help="as the request may ask for")
     parser.add_argument("--workers", type=int, default=10_000, help="the job's max_workers")
     arguments = parser.parse_args()
-    job = Row(frames=MAX_FRAMES, workers=arguments.workers).job()
+    job = simulated_job(MAX_FRAMES, arguments.workers)
     job = job.model_copy(update={"chunk_size": arguments.chunk_size})
     known = Timings(start=2.0, frames={str(frame): 60.0 for frame in range(0, MAX_FRAMES, 10_000)})
     with listed_store(job.outputs.prefix, PARTS[arguments.present], arguments.latency / 1000) as store:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from frameloom.estimate.job_scale import CALL, ENCODE_FRAME
+from frameloom.estimate.job_estimate import CALL, ENCODE_FRAME
 from frameloom.services.verify_frames import plan_segments
 
 THROTTLED = "Lambda.TooManyRequestsException"

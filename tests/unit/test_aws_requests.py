@@ -1,4 +1,4 @@
-"""What a job asks of AWS by the formula, held against the definition and against what lists a folder."""
+"""The formula of AWS requests, compared with the definition and with a counted listing."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from frameloom.estimate import operations as formula
-from frameloom.estimate.operations import listed, operations
+from frameloom.estimate import aws_requests as formula
+from frameloom.estimate.aws_requests import aws_requests, listed
 from frameloom.services.storage.job_documents import RANGE
 from frameloom.services.storage.parallel_listing import PAGE, list_between
 from frameloom.services.storage.ports import StoredObject
@@ -25,14 +25,14 @@ def machine() -> Machine:
 
 
 def way(machine: Machine, answers: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the states of a job that goes well; `answers` are those of VerifyFrames, in turn."""
-    told = iter(answers)
+    """Yield the states of a successful job; `answers` are the results of VerifyFrames, in order."""
+    results = iter(answers)
     name: str | None = machine["StartAt"]
     while name is not None:
         state = machine["States"][name]
         yield name, state
         if name == "NextStep":
-            answer = next(told)
+            answer = next(results)
             name = next(rule["Next"] for rule in state["Choices"] if rule["StringEquals"] == answer)
         elif name == "AnyChunks":
             name = state["Choices"][0]["Next"]
@@ -57,7 +57,7 @@ def events(states: Iterable[tuple[str, dict[str, Any]]]) -> int:
 )
 def test_a_job_enters_the_states_of_the_definition(machine: Machine, answers: list[str], segments: int) -> None:
     states = list(way(machine, answers))
-    found = operations(frames=5, chunks=5, segments=segments, rounds=len(answers))
+    found = aws_requests(frames=5, chunks=5, segments=segments, rounds=len(answers))
     assert found.transitions == len(states)
     assert found.parent_events == formula.EXECUTION_EVENTS + events(states)
 
@@ -65,7 +65,7 @@ def test_a_job_enters_the_states_of_the_definition(machine: Machine, answers: li
 def test_a_child_enters_one_state_that_waits_for_a_token_or_for_a_function(machine: Machine) -> None:
     maps = [machine["States"][name]["ItemProcessor"] for name in ("RenderChunks", "EncodeSegments")]
     ((chunk, waits),), ((segment, encodes),) = (list(way(processor)) for processor in maps)
-    found = operations(frames=50, chunks=10, segments=3)
+    found = aws_requests(frames=50, chunks=10, segments=3)
     assert ((chunk,), (segment,)) == (formula.EACH_CHUNK, formula.EACH_SEGMENT)
     assert waits["Resource"].endswith(".waitForTaskToken")
     assert encodes["Resource"].endswith(":lambda:invoke")
@@ -77,14 +77,14 @@ def test_a_child_enters_one_state_that_waits_for_a_token_or_for_a_function(machi
 
 
 class CountingStore(MemoryStore):
-    """A folder of so many frames, which counts the pages of its listings as S3 answers them."""
+    """A folder of frames that counts the pages of its listings."""
 
     def __init__(self, frames: int) -> None:
         super().__init__()
         self.frames, self.pages = frames, 0
 
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
-        """Yield what comes after a key; a page is counted as it is begun."""
+        """Yield the objects after a key, and count each page as it begins."""
         del bucket, prefix
         keys = [key for key in map(frame_key, range(self.frames)) if key > after]
         for index, key in enumerate(keys):
@@ -97,7 +97,7 @@ def frame_key(frame: int) -> str:
 
 
 @pytest.mark.parametrize("frames", [1, 999, 1000, 1001, 5000, 5001, 10_001, 20_500])
-def test_a_listing_takes_the_pages_that_the_formula_says(frames: int) -> None:
+def test_a_listing_requests_the_pages_of_the_formula(frames: int) -> None:
     store = CountingStore(frames)
     edges = sorted({0, frames - 1, *range(RANGE, frames, RANGE)})
     found = list(list_between(store, "bucket", "f/", list(map(frame_key, edges))))
@@ -106,9 +106,9 @@ def test_a_listing_takes_the_pages_that_the_formula_says(frames: int) -> None:
 
 
 @pytest.mark.parametrize("chunks", [100, 1_000, 10_000, 100_000])
-def test_nothing_grows_faster_than_the_job(chunks: int) -> None:
+def test_no_count_grows_faster_than_the_job(chunks: int) -> None:
     one, ten = (
-        operations(frames=3 * size, chunks=size, segments=len(plan_segments(3 * size)), workers=10)
+        aws_requests(frames=3 * size, chunks=size, segments=len(plan_segments(3 * size)), workers=10)
         for size in (chunks, 10 * chunks)
     )
     for name in ("transitions", "parent_events", "child_events", "state_bytes"):
@@ -117,17 +117,17 @@ def test_nothing_grows_faster_than_the_job(chunks: int) -> None:
         assert getattr(ten, name) <= 10 * getattr(one, name)
 
 
-def test_rounds_beside_scouts_are_no_job_that_goes_well() -> None:
-    with pytest.raises(ValueError, match="goes well"):
-        operations(frames=1, chunks=1, rounds=3)
+def test_a_third_round_is_refused() -> None:
+    with pytest.raises(ValueError, match="rounds must be 1, or 2"):
+        aws_requests(frames=1, chunks=1, rounds=3)
 
 
 @pytest.mark.parametrize("frames", [400, 1_000])
 @pytest.mark.parametrize("scouts", [0, 1])
 @pytest.mark.parametrize("segments", [0, 4])
-def test_the_sums_are_those_of_the_architecture_page(frames: int, scouts: int, segments: int) -> None:
+def test_the_sums_match_the_architecture_page(frames: int, scouts: int, segments: int) -> None:
     chunks, workers, film = frames // 4, 3, int(segments > 0)
-    found = operations(frames=frames, chunks=chunks, segments=segments, rounds=1 + scouts, workers=workers)
+    found = aws_requests(frames=frames, chunks=chunks, segments=segments, rounds=1 + scouts, workers=workers)
     assert found.transitions == 10 + 6 * scouts + 2 * film
     assert found.parent_events == 41 + 22 * scouts + 11 * film
     assert (found.child_transitions, found.child_events) == (chunks + segments, 8)

@@ -1,6 +1,6 @@
-"""Simulates fleets on chunks of our sizes and of fixed ones: what part of its cost renders, and how long a job takes.
+"""Compares the planner's chunk sizes with fixed ones on simulated fleets: efficiency and duration of a job.
 
-python -m frameloom.estimate.fleet_comparison [--most-frames N] [--most-workers N]
+python -m benchmarks.fleet [--most-frames N] [--most-workers N]
 """
 
 import argparse
@@ -12,10 +12,16 @@ from functools import cache
 from rich.console import Console
 from rich.table import Table
 
-from frameloom.estimate.fleet_simulation import Costs, Outcome, frame_times, known_times, seconds_of, simulate
+from frameloom.estimate.fleet_simulation import (
+    Costs,
+    Outcome,
+    frame_times,
+    known_times,
+    seconds_of,
+    simulate,
+    simulated_job,
+)
 from frameloom.model.frames import FrameRange
-from frameloom.model.job import Job, Limits, OutputRef, SceneRef
-from frameloom.model.settings import RenderSettings, VideoSettings
 from frameloom.model.timings import Timings
 from frameloom.services.plan_chunks import chunk_frames, scouts, worth_scouting
 
@@ -27,33 +33,20 @@ KNOWN, FIRST_TIME = "times known", "first time"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A job of so many frames, whose `max_workers` is this."""
+    """A job: the number of its frames, and its `max_workers`."""
 
     frames: int
     workers: int
 
-    def job(self) -> Job:
-        """Return the job's manifest, as the planner reads it."""
-        return Job(
-            job_id="simulated",
-            started="",
-            scene=SceneRef(bucket="", key="shot.blend", digest=""),
-            frames=f"0-{self.frames - 1}",
-            fps="24",
-            settings=RenderSettings(),
-            outputs=OutputRef(bucket="frames", prefix="film/shot/0123456789abcdef/"),
-            output="frames",
-            on_missing="fail",
-            video=VideoSettings(),
-            limits=Limits(max_workers=self.workers, queue_timeout=14_400, chunk_timeout=43_200),
-        )
-
 
 def outcomes(row: Row, costs: Costs, *, present: int | None = None, seed: int = 1) -> dict[str, Outcome]:
-    """Return how the job goes with our sizes and with each fixed one, on the same frames and the same fleet.
+    """Return the job's result with the planner's sizes and with each fixed size, on the same frames and fleet.
 
     Args:
-        present: the workers that there really are, where they are fewer than the job would take.
+        row: the job.
+        costs: times in addition to rendering.
+        present: the size of the fleet, where it is smaller than the job's `max_workers`.
+        seed: decides the times of the frames.
     """
     times = frame_times(row.frames, seed=seed)
     there = row.workers if present is None else min(present, row.workers)
@@ -64,7 +57,7 @@ def outcomes(row: Row, costs: Costs, *, present: int | None = None, seed: int = 
     def planned(known: Timings | None, frames: FrameRange) -> list[float]:
         return list(seconds_of(chunk_frames(job, frames, known), times))
 
-    job = row.job()
+    job = simulated_job(row.frames, row.workers)
     every = job.frame_range()
     found = {KNOWN: run(planned(known_times(times, costs.start), every))}
     if worth_scouting(job, every):
@@ -79,15 +72,21 @@ def outcomes(row: Row, costs: Costs, *, present: int | None = None, seed: int = 
 
 @cache
 def fixed(frames: int, size: int, seed: int) -> list[float]:
-    """Return the seconds of each chunk of so many frames."""
+    """Return the seconds of each chunk of `size` frames."""
     times = frame_times(frames, seed=seed)
     return times if size == 1 else [sum(times[first : first + size]) for first in range(0, frames, size)]
 
 
 def table(results: dict[Row, dict[str, Outcome]]) -> Table:
-    """Return the efficiency and the wall time of each row."""
-    shown = Table(title="Fleet efficiency, and wall time from the first message to the last answer")
-    for column in ("frames", "workers", f"ours, {KNOWN}", f"ours, {FIRST_TIME}", *(f"chunks of {n}" for n in FIXED)):
+    """Return a table of efficiency and wall time."""
+    shown = Table(title="Fleet efficiency, and wall time from the first message to the last result")
+    for column in (
+        "frames",
+        "workers",
+        f"planner, {KNOWN}",
+        f"planner, {FIRST_TIME}",
+        *(f"chunks of {n}" for n in FIXED),
+    ):
         shown.add_column(column, justify="right")
     for row, found in results.items():
         cells = [f"{outcome.efficiency:.1%} {_duration(outcome.wall)}" for outcome in found.values()]
@@ -103,7 +102,7 @@ def _duration(seconds: float) -> str:
 
 
 def rows(most_frames: int, most_workers: int, workers: Sequence[int] = WORKERS) -> list[Row]:
-    """Return the rows of a table that goes so far."""
+    """Return the jobs of up to so many frames and workers."""
     return [
         Row(frames=frames, workers=count)
         for frames in FRAMES
@@ -114,7 +113,7 @@ def rows(most_frames: int, most_workers: int, workers: Sequence[int] = WORKERS) 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m frameloom.estimate.fleet_comparison", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__)
     parser.add_argument("--most-frames", type=int, default=FRAMES[-1], help="leave out larger jobs")
     parser.add_argument("--most-workers", type=int, default=WORKERS[-1], help="leave out larger fleets")
     arguments = parser.parse_args()
