@@ -1,7 +1,7 @@
 """The real SAM CLI deploys the real template to ministack: a job renders, the stack is updated and deleted.
 
-Each fixture is a stage of the farm and follows the fixture that it takes; it returns the observed state. The tests check
-these states, in any order.
+Each fixture is a stage of the farm and follows the fixture that it takes; it returns the observed state. The tests
+check these states, in any order.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Makes Python behave as in Lambda when ministack runs it on another processor; Python imports it on each start.
 
-ministack runs a function in its own interpreter, on this machine's processor. Without this file, two things would differ
-from AWS:
+ministack runs a function in its own interpreter, on this machine's processor. Without this file, two things would
+differ from AWS:
 
 - The layer's native modules are for arm64, and no other processor loads them. Each is replaced by its twin: the same
   version of the same package from the same lock, built for this processor, below $FRAMELOOM_TWINS. All other files come
