@@ -1,4 +1,4 @@
-"""The evaluator says what IAM would: each of its answers is held against a policy that is known to be wrong."""
+"""The evaluator decides as IAM does: each decision is tested with a policy that is known to be wrong."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Roles are granted single actions, on as little as AWS lets one say."""
+"""Roles are granted single actions, on the narrowest resources that AWS allows."""
 
 import pytest
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.toolbox import ROOT, lint_imports
 
-# What a Lambda's handler may know: the wiring, the use cases and their vocabulary.
+# The allowed imports of a handler: the environment's clients, the services and the model.
 HANDLERS_KNOW = (
     *("frameloom.aws.lambda_env", "frameloom.aws.lambda_logger"),
     *("frameloom.model", "frameloom.services", "aws_lambda_powertools"),
