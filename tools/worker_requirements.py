@@ -2,7 +2,8 @@
 
 python tools/worker_requirements.py
 
-<series>.txt is Blender and what it needs, worker.txt is what our code imports.
+<series>.txt is Blender, OpenEXR, which needs numpy too, and their dependencies; worker.txt is the rest that our code
+imports.
 """
 
 import re
@@ -19,7 +20,7 @@ FOLDER = ROOT / "worker/requirements"
 # was not built against.
 BLENDERS = {"4.5": "4.5.15", "5.0": "5.0.1"}
 INPUTS = {
-    **{series: f"bpy=={version}\nnumpy<2\n" for series, version in BLENDERS.items()},
+    **{series: f"bpy=={version}\nnumpy<2\nopenexr\n" for series, version in BLENDERS.items()},
     "worker": "boto3\npydantic\n",
 }
 # What the image is: bpy has no wheel for Linux on Arm.

@@ -46,7 +46,7 @@ def decode(codec: str, data: bytes) -> VideoFrame:
     if complaints:
         raise PixelsInvalidError(f"its pixels are damaged ({_words(complaints)[0]})")
     if not images:
-        raise PixelsInvalidError("it holds no image")
+        raise PixelsInvalidError("it has no image")
     return images[0]
 
 

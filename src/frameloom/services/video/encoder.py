@@ -12,8 +12,7 @@ from av.video.stream import VideoStream
 
 from frameloom.model.errors import EncodeFailed
 from frameloom.services.video.atomic_write import REFUSALS, refusals, url, whole_file
-from frameloom.services.video.color_convert import Pictures
-from frameloom.services.video.encoder_options import (
+from frameloom.services.video.codec_settings import (
     VideoOptions,
     codec_of,
     coded_size,
@@ -21,6 +20,7 @@ from frameloom.services.video.encoder_options import (
     muxer_options,
     pixel_format,
 )
+from frameloom.services.video.color_convert import Pictures
 
 
 def encode_segment(frames: Iterable[tuple[int, bytes]], out: Path, options: VideoOptions) -> int:
