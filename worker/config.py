@@ -19,7 +19,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """What a worker is told by its environment; `docs/operations.md` lists the variables."""
+    """What a worker is told by its environment; `docs/operator.md` lists the variables."""
 
     chunk_queue: str
     log_queue: str

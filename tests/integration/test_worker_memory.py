@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from frameloom.model.errors import RenderCrashed
+from frameloom.model.log_event import LogEvent
 from frameloom.model.settings import RenderSettings
 from frameloom.services.system.memory import Memory
 from tests.integration.test_worker import Farm
@@ -262,6 +263,6 @@ def test_a_blender_that_leaks_is_started_anew_between_two_chunks_and_no_frame_is
     assert [frame for _, frame, _, _ in rendered] == ["1", "2", "3"]
     # What the first chunk took is the scene's; what the second took on top is too much.
     assert list(Counter(pid for *_, pid in rendered).values()) == [2, 1]
-    [line] = [record for record in farm.records if record["message"] == "Blender started anew"]
+    [line] = [record for record in farm.records if record.get("event") == LogEvent.BLENDER_RESTARTED]
     assert line["chunk_id"] == "1-2"
     assert "MiB more than after its first chunk" in line["facts"]["reason"]
