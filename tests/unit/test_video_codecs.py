@@ -10,7 +10,7 @@ import pytest
 from av.video.frame import VideoFrame
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video import CODECS, encode_segment, probe
+from frameloom.services.video import CODECS, encode_segment
 from tests.unit.video_images import (
     film,
     images,
@@ -29,6 +29,7 @@ from tests.unit.video_images import (
     textured,
     times,
 )
+from tests.video_probe import probe
 
 COUNTS = [1, 60, 2, 7]
 FPS = Fraction(30000, 1001)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from frameloom.model.errors import EncodeFailed, FrameInvalid
-from frameloom.services.video import CODECS, VideoFacts, VideoOptions, codec_settings, encode_segment, probe
+from frameloom.services.video import CODECS, VideoOptions, codec_settings, encode_segment
 from frameloom.services.video import png as png_module
 from frameloom.services.video.codec_settings import gop_length
 from tests.unit.video_images import (
@@ -33,6 +33,7 @@ from tests.unit.video_images import (
     textured,
     times,
 )
+from tests.video_probe import VideoFacts, probe
 
 SIZE = numbered(0).size
 RATES = [Fraction(24), Fraction(25), Fraction(30000, 1001)]

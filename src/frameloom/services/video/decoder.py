@@ -13,7 +13,7 @@ import av
 import av.logging
 from av.video.frame import VideoFrame
 
-from frameloom.services.video.atomic_write import reason
+from frameloom.services.video.refusals import reason
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
