@@ -8,6 +8,7 @@ from pathlib import Path
 from frameloom.model import keys
 from frameloom.model.errors import FrameInvalid
 from frameloom.model.messages import ChunkMessage
+from frameloom.model.settings import CONTENT_TYPES
 from frameloom.services.images.integrity import ImageFacts, check_image
 from frameloom.services.storage.parallel_listing import list_between
 from frameloom.services.storage.ports import Store
@@ -18,7 +19,6 @@ from worker.flat_frames import Doubts
 AT_ONCE = 2
 # Bytes: a disk that has no more has none.
 FULL = 64 * 1024
-_TYPES = {"PNG": "image/png", "OPEN_EXR": "image/x-exr", "JPEG": "image/jpeg"}
 
 
 class Uploads:
@@ -69,7 +69,7 @@ class Uploads:
             if flat is not None:
                 self._doubts.settle(message, rendered.frame, flat, process=rendered.process)
             self._store.put(
-                message.output.bucket, _key(message, rendered.frame), data, content_type=_TYPES[file_format]
+                message.output.bucket, _key(message, rendered.frame), data, content_type=CONTENT_TYPES[file_format]
             )
         finally:
             rendered.path.unlink(missing_ok=True)

@@ -9,12 +9,11 @@ from typing import Self
 from frameloom.model import keys
 from frameloom.model.errors import FrameInvalid
 from frameloom.model.frames import FrameRange
-from frameloom.model.settings import FrameFormat
+from frameloom.model.settings import CONTENT_TYPES, FrameFormat
 from frameloom.services.images.integrity import check_image
 from frameloom.services.storage.atomic_write import whole_file
 from frameloom.services.storage.ports import Store
 
-CONTENT_TYPES: dict[FrameFormat, str] = {"PNG": "image/png", "OPEN_EXR": "image/x-exr", "JPEG": "image/jpeg"}
 # Enough to fill a line to S3 with small files; each holds one compressed frame in memory.
 STREAMS = 8
 
