@@ -2,7 +2,8 @@
 
 python tools/worker_requirements.py
 
-<series>.txt has Blender and its dependencies, worker.txt the dependencies of the worker.
+<series>.txt has Blender and OpenEXR, which both need numpy, with their dependencies; worker.txt has the worker's other
+dependencies.
 """
 
 import re
@@ -19,7 +20,7 @@ FOLDER = ROOT / "worker/requirements"
 # was not built against.
 BLENDERS = {"4.5": "4.5.15", "5.0": "5.0.1"}
 INPUTS = {
-    **{series: f"bpy=={version}\nnumpy<2\n" for series, version in BLENDERS.items()},
+    **{series: f"bpy=={version}\nnumpy<2\nopenexr\n" for series, version in BLENDERS.items()},
     "worker": "boto3\npydantic\n",
 }
 # The platform of the image: bpy has no wheel for Linux on Arm.

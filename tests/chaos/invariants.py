@@ -12,9 +12,9 @@ from PIL import Image
 
 from frameloom.model.job_status import JobStatus
 from frameloom.model.log_event import LogEvent
-from frameloom.services import video
 from tests.chaos.disturbances import reported_invalid_messages
 from tests.e2e.rig import Rig, wait
+from tests.video_probe import probe
 
 if TYPE_CHECKING:
     from tests.chaos.run import ChaosJob
@@ -74,7 +74,7 @@ def _of_a_success(rig: Rig, job: "ChaosJob", expected: Mapping[int, bytes]) -> I
         film = rig.farm.work_dir / "film.mp4"
         place = rig.report(job.job_id)["summary"]["video"]
         rig.store.download(place["bucket"], place["key"], film)
-        frames = video.probe(film).frames
+        frames = probe(film).frames
         film.unlink()
         if frames != len(expected):
             yield f"{job.job_id} has a film of {frames} frames"

@@ -147,6 +147,8 @@ class TestTag:
         script = (
             "import os, sys, worker.__main__, worker.health, worker.service\n"
             "import worker.blender_process.__main__, worker.blender_process.session\n"
+            # The worker imports it with the first OpenEXR frame.
+            "import frameloom.services.images.exr_pixels\n"
             "for name in sorted(sys.modules):\n"
             "    if name.partition('.')[0] in ('frameloom', 'worker') and sys.modules[name].__file__: \n"
             "        print(sys.modules[name].__file__)\n"

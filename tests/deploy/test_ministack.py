@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from frameloom.services.video.probe import probe
 from tests.deploy import farm, probes
 from tests.deploy.account import Account
 from tests.deploy.build import LAYER, Build
@@ -19,6 +18,7 @@ from tests.deploy.farm import Deployed, Job
 from tests.deploy.gaps import ALARM, POD_IDENTITY, read, refused
 from tests.deploy.inventory import LISTED, PARTS, inventory
 from tests.scenes import make_scene
+from tests.video_probe import probe
 
 # On two busy cores, the build, each deployment and each job take half a minute.
 pytestmark = pytest.mark.timeout(600)

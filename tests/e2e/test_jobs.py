@@ -14,11 +14,11 @@ import pytest
 from frameloom.model import keys
 from frameloom.model.job_status import JobStatus
 from frameloom.model.log_event import LogEvent
-from frameloom.services import video
 from tests.e2e.conftest import LEASE_SECONDS
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
 from tests.unit.video_images import pictures, sample
+from tests.video_probe import VideoFacts, probe
 
 
 def test_a_console_input_of_digit_strings_becomes_a_film(rig: Rig, tiny: Path, tmp_path: Path) -> None:
@@ -63,11 +63,11 @@ def test_films_of_other_frames_and_settings_lie_beside_the_first_in_the_scenes_s
     assert rig.store.get(rig.stack.buckets.scenes, "wide/shot_v002.mp4") == b"somebody's"
 
 
-def facts_of(rig: Rig, film: str, folder: Path) -> video.VideoFacts:
+def facts_of(rig: Rig, film: str, folder: Path) -> VideoFacts:
     """Decode a film in its scene's folder."""
     path = folder / Path(film).name
     rig.store.download(rig.stack.buckets.scenes, film, path)
-    return video.probe(path)
+    return probe(path)
 
 
 def started_by(rig: Rig, action: Callable[[], None]) -> str:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from frameloom.aws.transient import passes
 from frameloom.model.log_event import LogEvent
 from frameloom.services.storage.ports import StoredObject
-from tests.fakes import MemoryQueue
+from frameloom.testing import MemoryQueue
 from tests.integration.test_worker import Farm, farm, scene, slow_scene
 from worker import retry
 from worker.supervisor import Supervisor

@@ -8,18 +8,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from frameloom.aws.clients import client
+from frameloom.services.storage.ports import Received
 
 # SQS' longest poll: an idle worker asks three times a minute, and answers a new message at once.
 LONGEST_POLL = timedelta(seconds=20)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A message that this worker leases; `receives` counts this time too."""
-
-    body: str
-    receipt: str
-    receives: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
