@@ -73,8 +73,8 @@ def rig(
     """Yield a farm whose cluster has EKS Auto Mode and nothing in it."""
     monkeypatch.setattr(api, "ATTEMPTS", 4)
     monkeypatch.setattr(api, "FIRST_DELAY", 0.01)
-    monkeypatch.setattr(readiness, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(stack_deletion, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(readiness, "POLL_EVERY", 0.01)
+    monkeypatch.setattr(stack_deletion, "POLL_EVERY", 0.01)
     monkeypatch.setenv("KUBECONFIG", str(folder / "kubeconfig"))
     kinds: Kinds = {version: dict(each) for version, each in (ApiServer().kinds | AUTO_MODE).items()}
     with mock_aws(), ApiServer(kinds=kinds) as server:

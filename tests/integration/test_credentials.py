@@ -14,7 +14,7 @@ from frameloom.aws import clients
 from frameloom.aws.credentials import renew_refused_credentials
 from frameloom.aws.queue import Queue
 from frameloom.aws.store import S3Store
-from frameloom.aws.transient import passes
+from frameloom.aws.transient import is_transient
 
 _KEY = re.compile(r"Credential=(\w+)/")
 
@@ -99,9 +99,7 @@ CALLS: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_call_with_keys_that_have_expired_is_made_again_with_those_that_are_there_now(
-    aws: Aws, file: Path, call: str
-) -> None:
+def test_a_request_with_expired_keys_is_sent_again_with_new_ones(aws: Aws, file: Path, call: str) -> None:
     renew_refused_credentials()
     CALLS[call]()
     assert aws.refused == []
@@ -117,19 +115,19 @@ def test_a_call_with_keys_that_have_expired_is_made_again_with_those_that_are_th
     assert aws.refused == refused
 
 
-def test_keys_that_stay_dead_are_refused_twice_and_their_error_passes_by_itself(aws: Aws, file: Path) -> None:
+def test_keys_that_stay_expired_are_refused_twice_with_a_transient_error(aws: Aws, file: Path) -> None:
     renew_refused_credentials()
     CALLS["put"]()
     aws.key = "NEW"
     with pytest.raises(ClientError) as error:
         CALLS["put"]()
     assert aws.refused == ["OLD", "OLD"]
-    assert passes(error.value)
+    assert is_transient(error.value)
     hand_out(file, "NEW")
     CALLS["put"]()
 
 
-def test_a_file_that_is_half_written_leaves_the_keys_as_they_are(aws: Aws, file: Path) -> None:
+def test_an_incomplete_file_leaves_the_keys_unchanged(aws: Aws, file: Path) -> None:
     renew_refused_credentials()
     CALLS["put"]()
     aws.key = "NEW"
@@ -140,7 +138,7 @@ def test_a_file_that_is_half_written_leaves_the_keys_as_they_are(aws: Aws, file:
     CALLS["put"]()
 
 
-def test_without_credentials_it_is_as_without_us(aws: Aws, file: Path) -> None:
+def test_missing_credentials_are_the_error_of_boto3(aws: Aws, file: Path) -> None:
     del aws
     file.unlink()
     renew_refused_credentials()

@@ -72,7 +72,7 @@ def cleanup(tmp_path: Path) -> Iterator[Cleanup]:
         yield Cleanup(server, tmp_path)
 
 
-def test_jobs_that_never_started_go_when_the_queue_is_empty(cleanup: Cleanup) -> None:
+def test_jobs_that_never_started_are_deleted_when_the_queue_is_empty(cleanup: Cleanup) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     cleanup.server.put(
         *(job(name) for name in ("image", "room", "renders")),
@@ -101,7 +101,7 @@ def test_a_queue_that_keda_cannot_read_does_not_count_as_empty(cleanup: Cleanup)
     assert cleanup.run() == (0, ["room"], "")
 
 
-def test_those_of_an_earlier_version_go_while_chunks_wait(cleanup: Cleanup) -> None:
+def test_jobs_of_an_earlier_version_are_deleted_while_chunks_wait(cleanup: Cleanup) -> None:
     cleanup.put_scaled_job(active="True", generation=7)
     cleanup.server.put(
         job("old", generation=6),
@@ -114,7 +114,7 @@ def test_those_of_an_earlier_version_go_while_chunks_wait(cleanup: Cleanup) -> N
     assert cleanup.jobs() == {"new", "renders"}
 
 
-def test_a_job_that_starts_at_that_moment_stays(cleanup: Cleanup) -> None:
+def test_a_job_that_starts_during_the_cleanup_stays(cleanup: Cleanup) -> None:
     cleanup.put_scaled_job(active="False")
     cleanup.server.put(job("late"), pod("late", "Pending", **STUCK))
     cleanup.server.before_delete = lambda found: cleanup.server.put(found | {"status": {"ready": 1}})
@@ -140,7 +140,7 @@ def test_the_pods_of_a_thousand_workers_fit_in_the_memory_of_its_pod(cleanup: Cl
     assert cleanup.run() == (0, [], "")
 
 
-def test_without_a_fleet_there_is_nothing_to_do(cleanup: Cleanup) -> None:
+def test_jobs_stay_without_a_fleet(cleanup: Cleanup) -> None:
     cleanup.server.put(job("of-somebody"))
     assert cleanup.run() == (0, [], "")
     assert cleanup.jobs() == {"of-somebody"}
@@ -151,7 +151,7 @@ def test_a_server_that_refuses_is_reported(cleanup: Cleanup) -> None:
     assert cleanup.run() == (1, [], "job_cleanup: HTTP Error 401: Unauthorized\n")
 
 
-def test_it_asks_for_no_more_than_its_role_allows(cleanup: Cleanup) -> None:
+def test_the_cleanup_uses_exactly_the_rights_of_its_role(cleanup: Cleanup) -> None:
     cleanup.put_scaled_job(active="False")
     cleanup.server.put(job("image"), pod("image", "Pending", **STUCK))
     assert cleanup.run()[1] == ["image"]
@@ -181,6 +181,6 @@ def _covers(right: tuple[str, str, str, str], asked: tuple[str, str, str, str]) 
     return right[:3] == asked[:3] and fnmatch.fnmatch(asked[3], right[3])
 
 
-def test_the_copy_among_the_manifests_is_the_module() -> None:
+def test_the_copy_in_the_manifests_equals_the_module() -> None:
     module = CLUSTER.parent / "src/frameloom/kube/job_cleanup.py"
     assert SCRIPT.read_bytes() == module.read_bytes(), f"run `cp {module} {SCRIPT}`"

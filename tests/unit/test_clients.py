@@ -19,7 +19,7 @@ def silence(config: Any) -> float:
     return float(attempts * config.read_timeout + sum(LONGEST_BACKOFF * 2**n for n in range(attempts - 1)))
 
 
-def test_a_renewal_and_a_beat_that_nobody_answers_take_less_than_a_beat_together() -> None:
+def test_an_unanswered_renewal_and_heartbeat_together_take_less_than_a_heartbeat() -> None:
     needed = {"CHUNK_QUEUE_URL": "chunks", "LOG_QUEUE_URL": "logs", "LOG_BUCKET": "logs"}
     config = WorkerConfig.from_environment(needed)
     assert HASTY.retries["mode"] == "standard"  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from frameloom.aws.queue import Queue
+from frameloom.aws.queue import read_depths
 from frameloom.cli.console import make_console
 from frameloom.cli.fleet.pending_workers import fleet_waits
 from frameloom.cli.output import tell_json
@@ -26,10 +26,9 @@ STYLES = {"succeeded": "green", "failed": "red", "canceled": "yellow", "running"
 
 def show_farm(farm: Farm, *, limit: int, json: bool, stack: str | None = None) -> None:
     """Print the queue's depth, why the workers of a stack do not start, and the newest jobs."""
-    chunks, lost = Queue(farm.chunk_queue).depth(), Queue(farm.dead_letter_queue).depth()
-    queue = {"waiting": chunks.waiting, "in_flight": chunks.in_flight, "dead_letters": lost.waiting + lost.in_flight}
+    queue = asdict(read_depths(farm.chunk_queue, farm.dead_letter_queue))
     jobs = list(islice(_jobs(farm), limit))
-    waits = _waits(stack) if stack is not None and chunks.waiting else []
+    waits = _waits(stack) if stack is not None and queue["waiting"] else []
     if json:
         tell_json({"queue": queue, "waits": [asdict(each) for each in waits], "jobs": jobs})
         return

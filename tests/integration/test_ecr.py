@@ -62,18 +62,18 @@ def image(*tags: str, age: int) -> dict[str, Any]:
 
 def test_an_empty_repository_has_no_image(repository: str) -> None:
     assert ecr.newest_image(repository, "4.5.15") is None
-    assert not ecr.has_tag(repository, "4.5.15-0a1b2c3d4e5f")
+    assert not ecr.has_image(repository, f"{repository}:4.5.15-0a1b2c3d4e5f")
 
 
-def test_an_image_is_found_by_its_blender_and_known_by_its_tag(repository: str) -> None:
+def test_an_image_is_found_by_its_version_of_blender_and_by_its_tag(repository: str) -> None:
     push(repository, "4.5.15-0a1b2c3d4e5f")
     push(repository, "5.0.1-0a1b2c3d4e5f")
     assert ecr.newest_image(repository, "4.5.15") == f"{repository}:4.5.15-0a1b2c3d4e5f"
-    assert ecr.has_tag(repository, "5.0.1-0a1b2c3d4e5f")
-    assert not ecr.has_tag(repository, "5.0.1")
+    assert ecr.has_image(repository, f"{repository}:5.0.1-0a1b2c3d4e5f")
+    assert not ecr.has_image(repository, f"{repository}:5.0.1")
 
 
-def test_the_newest_image_is_the_one_that_was_pushed_last_on_whichever_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_image_is_the_one_pushed_last_on_any_page(monkeypatch: pytest.MonkeyPatch) -> None:
     old, other = image("4.5.15-ffffffffffff", age=9), image("5.0.1-aaaaaaaaaaaa", age=1)
     new, untagged = image("latest", "4.5.15-000000000000", age=2), image(age=0)
     del untagged["imageTags"]
@@ -82,12 +82,12 @@ def test_the_newest_image_is_the_one_that_was_pushed_last_on_whichever_page(monk
     answers.assert_no_pending_responses()
 
 
-def test_a_longer_version_that_begins_alike_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_longer_version_with_the_same_start_does_not_match(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, [image("5.0.11-000000000000", age=1)])
     assert ecr.newest_image(URI, "5.0.1") is None
 
 
-def test_a_repository_that_is_not_there_is_named(repository: str) -> None:
+def test_a_missing_repository_is_named(repository: str) -> None:
     with pytest.raises(FarmUnavailable, match=r"^The image repository 'other' cannot be read: "):
         ecr.newest_image(repository.replace("farm-workers", "other"), "4.5.15")
 
@@ -112,20 +112,20 @@ def stack(*, repository_uri: str | None) -> Stack:
     )
 
 
-def test_a_stack_names_its_repository() -> None:
+def test_a_stack_has_a_repository() -> None:
     assert ecr.repository_of(stack(repository_uri=URI)) == URI
 
 
-def test_a_stack_without_a_repository_is_told_so() -> None:
+def test_a_stack_without_a_repository_is_refused() -> None:
     with pytest.raises(FarmUnavailable, match="The stack 'farm' has no repository for worker images"):
         ecr.repository_of(stack(repository_uri=None))
 
 
-def test_no_access_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_access_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     client = boto3.client("ecr")
     stubber = Stubber(client)
     stubber.add_client_error("get_authorization_token", "AccessDeniedException", "no")
     stubber.activate()
     monkeypatch.setattr(ecr, "client", lambda _: client)
-    with pytest.raises(FarmUnavailable, match=f"^AWS gives no access to {URI}: "):
+    with pytest.raises(FarmUnavailable, match=f"^AWS refuses access to {URI}: "):
         ecr.log_in(URI)

@@ -53,7 +53,7 @@ class Raw(io.BytesIO):
         yield self.read()
 
 
-def test_keys_sizes_and_tags_are_what_botocore_says() -> None:
+def test_keys_sizes_and_tags_equal_those_of_botocore() -> None:
     ours, theirs = (told(TWO, ours=ours) for ours in (True, False))
     needed = [{name: found[name] for name in ("Key", "Size", "ETag")} for found in theirs["Contents"]]
     assert ours["Contents"] == needed
@@ -72,13 +72,13 @@ def test_keys_sizes_and_tags_are_what_botocore_says() -> None:
     ],
     ids=["nothing there", "no size", "an attribute", "a comment"],
 )
-def test_what_looks_otherwise_is_read_by_botocore(body: str) -> None:
+def test_an_unexpected_format_is_parsed_by_botocore(body: str) -> None:
     ours, theirs = (told(body, ours=ours) for ours in (True, False))
     ours.pop("ResponseMetadata")
     theirs.pop("ResponseMetadata")
     assert ours == theirs
 
 
-def test_an_error_that_comes_as_an_answer_is_still_one() -> None:
+def test_an_error_in_a_successful_response_is_raised() -> None:
     with pytest.raises(ClientError, match="InternalError"):
         told(ERROR, ours=True)
