@@ -1,7 +1,7 @@
 """`frameloom stack list` with an emulated account."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import boto3
@@ -43,7 +43,7 @@ class Run:
         return Ran(code=code, out=out, err=err)
 
 
-def create(name: str, template: dict[str, object]) -> None:
+def create(name: str, template: Mapping[str, object]) -> None:
     boto3.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
 
 

@@ -40,14 +40,14 @@ class Depths:
     dead_letters: int
 
 
-def read_depths(chunk_queue: str, dead_letter_queue: str) -> Depths:
-    """Return the depths of a farm's queues, which are given by their URLs.
+def read_depths(chunk_queue: str, dead_letter_queue: str, sqs: Any = None) -> Depths:
+    """Return the depths of a farm's queues, which are given by their URLs; `sqs` is the client, None for the process's.
 
     Raises:
         FarmUnavailable: SQS refuses the request or cannot be reached.
     """
     try:
-        chunks, lost = Queue(chunk_queue).depth(), Queue(dead_letter_queue).depth()
+        chunks, lost = Queue(chunk_queue, sqs).depth(), Queue(dead_letter_queue, sqs).depth()
     except (BotoCoreError, ClientError) as error:
         raise FarmUnavailable(problem=f"The queues cannot be read: {error}") from error
     return Depths(waiting=chunks.waiting, in_flight=chunks.in_flight, dead_letters=lost.waiting + lost.in_flight)
