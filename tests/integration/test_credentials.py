@@ -1,4 +1,4 @@
-"""Credentials that another program rotates, against a server that takes the newest alone."""
+"""Credentials that another program rotates, with a server that accepts only the newest."""
 
 import re
 import threading
@@ -20,7 +20,7 @@ _KEY = re.compile(r"Credential=(\w+)/")
 
 
 class Aws:
-    """As much of S3 and SQS as says whether a call is signed with the key of the hour."""
+    """A server for S3 and SQS that checks only whether a request is signed with the current key."""
 
     def __init__(self) -> None:
         self.key = "OLD"
@@ -106,11 +106,11 @@ def test_a_request_with_expired_keys_is_sent_again_with_new_ones(aws: Aws, file:
     hand_out(file, "NEW")
     aws.key = "NEW"
     CALLS[call]()
-    # Once, and where S3 says nothing boto3 asks after the bucket's region first.
+    # Once; after a response of S3 without a body, boto3 also requests the bucket's region.
     refused = list(aws.refused)
     assert set(refused) == {"OLD"}
     assert len(refused) == (2 if call == "head" else 1)
-    # And from then on at once.
+    # Later requests use the new keys.
     CALLS[call]()
     assert aws.refused == refused
 

@@ -1,4 +1,4 @@
-"""A stack's image repository, as ECR tells of it."""
+"""Images in a stack's ECR repository."""
 
 import json
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ URI = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/farm-workers"
 
 @pytest.fixture
 def repository() -> Iterator[str]:
-    """An empty repository's URI."""
+    """The URI of an empty repository."""
     with mock_aws():
         made: str = boto3.client("ecr").create_repository(repositoryName="farm-workers")["repository"]["repositoryUri"]
         yield made
 
 
 def push(repository: str, tag: str) -> None:
-    """Put an image of its own into a repository."""
+    """Push a unique image to a repository."""
     layers = [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip", "size": 1, "digest": f"sha256:{tag}"}]
     manifest = {
         "schemaVersion": 2,
@@ -41,7 +41,7 @@ def push(repository: str, tag: str) -> None:
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *pages: list[dict[str, Any]]) -> Stubber:
-    """Let ECR describe its images in these pages."""
+    """Make ECR return images in these pages."""
     client = boto3.client("ecr")
     stubber = Stubber(client)
     asked: dict[str, Any] = {"repositoryName": "farm-workers", "filter": {"tagStatus": "TAGGED"}}
@@ -55,7 +55,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, *pages: list[dict[str, Any]]) -> Stu
 
 
 def image(*tags: str, age: int) -> dict[str, Any]:
-    """Return an image as ECR describes it, pushed `age` hours ago."""
+    """Return an image in the format of ECR, pushed `age` hours ago."""
     pushed = datetime(2026, 11, 25, tzinfo=UTC) - timedelta(hours=age)
     return {"imageTags": list(tags), "imagePushedAt": pushed, "imageDigest": f"sha256:{age}"}
 

@@ -146,7 +146,7 @@ def rendered(overlay: str) -> list[dict[str, Any]]:
 
 
 def changes(cluster: Cluster, overlay: str) -> dict[str, str]:
-    """Deploy an overlay, and return what became of each kind."""
+    """Deploy an overlay, and return the change of each kind."""
     objects = rendered(overlay)
     became = {each["kind"]: change.value for each, change in fleet.apply(cluster, objects)}
     return became | {each["kind"]: "deleted" for each in fleet.prune(cluster, objects, stack="farm")}

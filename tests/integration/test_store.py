@@ -77,9 +77,9 @@ def test_a_head_returns_size_version_tag_and_metadata(store: Store, tmp_path: Pa
 
 
 def test_more_than_a_page_of_objects_is_listed_in_order(store: Store) -> None:
-    """S3 lists 1,000 keys at a time; past them the original's deletes broke."""
+    """S3 returns 1,000 keys per page; with more, deletions in the original farm failed."""
     names = [f"shot/{number:06d}.png" for number in range(1, 2102)]
-    # Past HTTP, where each would take some milliseconds.
+    # Without HTTP, which would take milliseconds for each.
     put = store.put if isinstance(store, MemoryStore) else s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object
     for name in [*reversed(names), "shot2/000001.png"]:
         put("bucket", name, b"x")
@@ -114,7 +114,7 @@ def test_a_listing_returns_sizes(store: Store) -> None:
 
 
 def test_a_file_is_downloaded_as_it_was_uploaded(store: Store, tmp_path: Path) -> None:
-    # Over the 8 MB from which boto3 sends and fetches in parts.
+    # More than 8 MB, from which boto3 transfers in parts.
     data = bytes(range(256)) * 4 * 9 * 1024
     (tmp_path / "up").write_bytes(data)
     store.upload(tmp_path / "up", "bucket", "film.mp4", content_type="video/mp4")
@@ -168,7 +168,7 @@ def test_a_multipart_upload_replaces_only_the_object_that_it_names(store: Stream
     write(b"second", first.etag)
     assert store.get("bucket", "film.mp4") == b"second"
     if isinstance(store, S3Store):
-        # moto as it is does not ask; tests/conformance/test_moto_mends.py shows it with its mend.
+        # moto ignores the condition without its patch, which tests/conformance/test_moto_mends.py tests.
         assert no_upload_is_under_way()
     else:
         with pytest.raises(Taken):

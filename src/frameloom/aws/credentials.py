@@ -38,7 +38,7 @@ class _Renewer(CredentialProvider):
         self._credentials: _Found | None = None
 
     def load(self) -> Credentials | None:
-        """Return the credentials; None if there are none."""
+        """Return the credentials; None if no provider has any."""
         found = self._chain.load_credentials()
         self._credentials = None if found is None else _Found(found)
         return self._credentials

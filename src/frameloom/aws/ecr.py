@@ -24,7 +24,7 @@ def repository_of(stack: Stack) -> str:
     """Return the URI of the stack's repository for worker images.
 
     Raises:
-        FarmUnavailable: the stack has none.
+        FarmUnavailable: the stack lacks a repository.
     """
     if stack.repository_uri is None:
         raise FarmUnavailable(
@@ -68,7 +68,7 @@ def has_image(repository: str, image: str) -> bool:
 
 
 def newest_image(repository: str, blender: str) -> str | None:
-    """Return the URI of the newest image with a version of Blender; None if there is none.
+    """Return the URI of the newest image with a version of Blender; None without such an image.
 
     Args:
         repository: the repository's URI.

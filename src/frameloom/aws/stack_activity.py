@@ -1,4 +1,4 @@
-"""What a stack runs at the moment: its jobs and the depth of its queues."""
+"""The running jobs of a stack and the depth of its queues."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Activity:
 
 
 def read_activity(stack: Stack) -> Activity:
-    """Return what a stack runs, as far as AWS responds."""
+    """Return the activity of a stack; figures are None if AWS does not respond."""
     running_jobs, queue, problems = None, None, []
     try:
         running_jobs = sum(1 for _ in JobExecutions(stack.machine).running())

@@ -49,7 +49,7 @@ def resources(stack_id: str) -> list[Resource]:
 
 
 def deleted_stack(name: str) -> dict[str, str] | None:
-    """Return the outputs of the newest deleted stack with a name; None if there is none.
+    """Return the outputs of the newest deleted stack with a name; None if no such stack was deleted.
 
     CloudFormation keeps deleted stacks for 90 days.
     """

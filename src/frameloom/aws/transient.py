@@ -4,7 +4,7 @@ from boto3.exceptions import RetriesExceededError, S3UploadFailedError
 from botocore import exceptions as botocore
 from botocore.parsers import ResponseParserError
 
-# Error codes for keys that AWS does not accept any more, or not yet. S3 sends none in its response to HEAD.
+# Error codes for keys that AWS no longer accepts, or does not accept yet. S3 sends none in its response to HEAD.
 REFUSED_KEYS = frozenset({
     "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId", "RequestExpired",
     "UnrecognizedClientException",

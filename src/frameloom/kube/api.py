@@ -34,7 +34,7 @@ PAGE = 500
 
 
 class _Client(DynamicClient):  # type: ignore[misc]  # the client has no types
-    """The dynamic client with a timeout on every request; its discovery has none."""
+    """The dynamic client with a timeout on every request; the original has no timeout for discovery."""
 
     def request(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         """Send one request."""

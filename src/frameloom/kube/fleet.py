@@ -26,7 +26,7 @@ KINDS = (
     ("karpenter.sh/v1", "NodePool"),
     ("v1", "Namespace"),
 )
-# Order of application: first the objects that others need, last those that start pods, all others in between.
+# Order of application: first the objects that others need, last the scalers and Deployments, all others in between.
 _FIRST = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "NetworkPolicy", "NodePool")
 _LAST = ("TriggerAuthentication", "Deployment", "HorizontalPodAutoscaler", "ScaledJob")
 

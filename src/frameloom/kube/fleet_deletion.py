@@ -24,7 +24,7 @@ class Fleet:
 
 
 def find_fleet(cluster: Cluster, *, stack: str, namespace: str) -> Fleet:
-    """Return a stack's fleet; without objects if there is none."""
+    """Return a stack's fleet; without objects if it does not exist."""
     objects = list(owned(cluster, stack))
     return Fleet(
         objects=objects,

@@ -31,7 +31,7 @@ IDENTITY, IDENTITY_MANAGER = "frameloom/pod-identity", "frameloom-identity"
 # A release has more than a megabyte, for which the loader in Python takes ten times as long.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# The kinds of a release's objects in the order of deletion: first those that call others.
+# The kinds of a release's objects in the order of deletion: first the objects that call others.
 KINDS = (
     ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
     ("apiregistration.k8s.io/v1", "APIService"),
@@ -53,7 +53,7 @@ def needed(manifests: Iterable[Manifest]) -> bool:
 
 
 def operator(cluster: Cluster) -> dict[str, Any] | None:
-    """Return the Deployment of KEDA's operator, from any namespace; None if there is none."""
+    """Return the Deployment of KEDA's operator, from any namespace; None if it does not exist."""
     labels = {"app.kubernetes.io/name": OPERATOR}
     return next(iter(cluster.list("apps/v1", "Deployment", labels=labels)), None)
 
@@ -152,7 +152,7 @@ def _ours(definition: Manifest) -> bool:
 def _text(source: str) -> str:
     if "://" not in source:
         return Path(source).read_text(encoding="utf-8")
-    # Whoever can change the download controls the cluster.
+    # A manipulated download would control the cluster.
     if not source.startswith("https://"):
         raise InvalidRequest(field="--keda-manifest", problem=f"takes a file or an https URL, not {source!r}")
     hint = "download it on another machine, and pass the file as --keda-manifest"

@@ -58,7 +58,7 @@ def run(order: Order, *, json: bool) -> None:
 
 
 def describe(cluster: Cluster, fleet: fleet_deletion.Fleet) -> list[str]:
-    """Return lines that list what will be deleted."""
+    """Return lines that list the objects to delete."""
     lines = [f"In the cluster {cluster.name}:"]
     lines += [f"  {kind_name(each)}" for each in fleet.objects]
     if fleet.pods:

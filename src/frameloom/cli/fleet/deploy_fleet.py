@@ -201,7 +201,7 @@ def _have_keda(
 
 
 def _outdated(version: str, *, ours: bool) -> str:
-    """Return the note on a KEDA that is older than the one that `fleet deploy` installs."""
+    """Return the note on a KEDA that is older than the version that `fleet deploy` installs."""
     tested = f"{keda.TESTED_ON[0]} to {keda.TESTED_ON[-1]}"
     how = f": upgrade it with `--keda-manifest {keda.RELEASE}`" if ours else ""
     return f"The cluster has KEDA {version}. KEDA {keda.VERSION} is tested on Kubernetes {tested}{how}."

@@ -50,9 +50,9 @@ def deploy(
         str,
         typer.Option(
             metavar="OVERLAY",
-            help="How the fleet scales: keda (a Job for each chunk, none when idle), spot or gpu (the same on "
-            "nodes of that kind), hpa (by CPU, without KEDA), local (any cluster, credentials from a secret), or a "
-            "folder with a kustomization of your own.",
+            help="How the fleet scales: keda (a Job for each chunk, zero when idle), spot or gpu (keda on such nodes), "
+            "hpa (by CPU, without KEDA) or local (any cluster, credentials from a secret). A folder with your own "
+            "kustomization works too.",
             rich_help_panel=options.FARM,
         ),
     ] = "keda",
@@ -74,7 +74,7 @@ def deploy(
         str | None,
         typer.Option(
             metavar="URL|FILE",
-            help="A release of KEDA, for a cluster without KEDA, or to upgrade one that an earlier deploy installed.  "
+            help="A release of KEDA, for a cluster without KEDA, or for an upgrade after an earlier deploy.  "
             "[default: the tested release, from GitHub]",
             rich_help_panel=options.FARM,
         ),
@@ -84,9 +84,9 @@ def deploy(
 ) -> None:
     """Deploy the workers of a stack to its cluster, and wait until they are ready.
 
-    The command installs KEDA if the overlay needs it and the cluster has none. It deletes objects that an earlier
+    The command installs KEDA if the overlay needs it and the cluster lacks it. It deletes objects that an earlier
     deploy with another overlay left, and Jobs of earlier deploys that never started. A repeated deploy changes only
-    what differs. While chunks wait, the fleet is ready when a worker has started; otherwise it is ready when KEDA can
+    differences. While chunks wait, the fleet is ready when a worker has started; otherwise it is ready when KEDA can
     start one. kubectl must be installed, since its kustomize renders the manifests.
     """
     with answering(json=json), extra("fleet"):
@@ -171,8 +171,8 @@ def delete(
 ) -> None:
     """Delete the workers of a stack from its cluster, and wait until they have ended.
 
-    The command lists what it will delete, and asks first. Unfinished chunks return to the queue. It deletes KEDA too if
-    `frameloom fleet deploy` installed it and no other fleet uses it. The stack stays.
+    The command lists the objects and asks before it deletes them. Unfinished chunks return to the queue. It deletes
+    KEDA too if `frameloom fleet deploy` installed it and no other fleet uses it. The stack stays.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.cli.fleet import delete_fleet  # noqa: PLC0415

@@ -28,7 +28,7 @@ class Inventory:
     """The contents of a farm.
 
     `jobs` has the ids of running jobs, `buckets` and `repositories` have their contents by name, without the frames.
-    `workers` is None if there are none, or if the cluster does not respond: `problem` then has the reason.
+    `workers` is None without a fleet, or if the cluster does not respond: `problem` then has the reason.
     """
 
     stack: Stack
@@ -43,7 +43,7 @@ class Inventory:
 
 
 def take_inventory(stack: Stack, *, context: str | None, report: Callable[[str], None]) -> Inventory:
-    """Return the contents of a farm, without what an earlier deletion removed.
+    """Return the contents of a farm; an interrupted deletion may have removed some.
 
     Args:
         stack: the farm's stack.
@@ -77,7 +77,7 @@ def take_inventory(stack: Stack, *, context: str | None, report: Callable[[str],
 
 
 def describe(found: Inventory, *, with_frames: bool) -> list[str]:
-    """Return lines that list what will be deleted, and what stays."""
+    """Return lines that list the contents to delete, and the frames if they stay."""
     stack = found.stack
     lines = [f"The stack {stack.name} with its {counted(found.resources, 'resource')}:"]
     lines.append(f"  {counted(len(found.jobs), 'running job')}, {counted(found.chunks, 'chunk')} in the queue")

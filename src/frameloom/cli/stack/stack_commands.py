@@ -61,7 +61,7 @@ def delete(
     """Delete a farm in AWS with everything in it.
 
     The command stops the jobs, empties the buckets and the image repository, and deletes the fleet and the stack. First
-    it lists what it will delete, and asks for the stack's name. Frames stay in their bucket unless --frames is given.
+    it lists all of these, and asks for the stack's name. Frames stay in their bucket unless --frames is given.
     To delete them later, within 90 days, repeat the command with --frames. To continue an interrupted deletion, repeat
     the command.
     """

@@ -1,4 +1,4 @@
-"""The output of `frameloom stack list`: the Frameloom stacks of this account and region, and what each runs."""
+"""The output of `frameloom stack list`: the Frameloom stacks of this account and region, with their activity."""
 
 from dataclasses import asdict
 from typing import Any
@@ -33,7 +33,7 @@ def show(*, json: bool) -> None:
 
 
 def _facts(stack: ListedStack) -> dict[str, Any]:
-    """Return a stack as it stands in the JSON document."""
+    """Return a stack's facts for the JSON document."""
     facts = {"name": stack.name, "status": stack.status, "created": stack.created.isoformat()}
     # Without outputs, the stack has no farm: its creation has failed or goes on.
     unknown = {"running_jobs": None, "queue": None, "problem": None}
