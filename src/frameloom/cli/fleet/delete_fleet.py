@@ -15,7 +15,7 @@ from frameloom.model.counts import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Options:
     """The command's options; `timeout` in seconds."""
 
     stack: str
@@ -24,27 +24,27 @@ class Order:
     yes: bool
 
 
-def run(order: Order, *, json: bool) -> None:
+def run(options: Options, *, json: bool) -> None:
     """Delete a fleet, after a list of its objects and a question, and wait until they no longer exist.
 
     Raises:
         FarmError: the fleet was not deleted, or not completely.
         KeyboardInterrupt: with how to continue.
     """
-    check_askable(yes=order.yes)
+    check_askable(yes=options.yes)
     try:
         with make_display(quiet=False, json=json) as display:
             display.say("Looking for the fleet")
-            stack = find_stack(order.stack)
-            cluster = find_cluster(stack, context=order.context, anywhere=True)
+            stack = find_stack(options.stack)
+            cluster = find_cluster(stack, context=options.context, anywhere=True)
             fleet = fleet_deletion.find_fleet(cluster, stack=stack.name, namespace=stack.namespace)
         deleted = []
         if fleet.objects:
             warn(*describe(cluster, fleet))
-            confirm("Delete all of this? [y/N]", answer="y", yes=order.yes)
+            confirm("Delete all of this? [y/N]", answer="y", yes=options.yes)
             with make_display(quiet=False, json=json) as display:
                 deleted = fleet_deletion.delete_fleet(
-                    cluster, fleet, namespace=stack.namespace, deadline=Deadline(order.timeout), report=display.say
+                    cluster, fleet, namespace=stack.namespace, deadline=Deadline(options.timeout), report=display.say
                 )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Interrupted: run the same command again to delete the rest.") from None

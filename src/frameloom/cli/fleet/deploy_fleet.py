@@ -24,7 +24,7 @@ FOLDER = Path(__file__).resolve().parents[4] / "cluster"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Options:
     """The command's options; `timeout` in seconds, for all waits together."""
 
     stack: str
@@ -48,7 +48,7 @@ class Deployed:
     deleted_jobs: list[str]
 
 
-def run(order: Order, *, json: bool) -> None:
+def run(options: Options, *, json: bool) -> None:
     """Deploy a fleet, wait until it is ready, and print its objects.
 
     Raises:
@@ -58,21 +58,21 @@ def run(order: Order, *, json: bool) -> None:
     try:
         with make_display(quiet=False, json=json) as display:
             display.say("Reading the stack")
-            stack = find_stack(order.stack)
-            deployed = _deploy(order, stack, display)
+            stack = find_stack(options.stack)
+            deployed = _deploy(options, stack, display)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "Interrupted: the applied objects stay. Run the same command again to continue."
         ) from None
-    _print_result(order, stack, deployed, json=json)
+    _print_result(options, stack, deployed, json=json)
 
 
-def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
-    deadline = readiness.Deadline(order.timeout)
-    image = _newest(stack) if order.image is None else _checked(order.image, stack, display)
-    objects: list[Manifest] = [*manifests.render(FOLDER, order.overlay, _settings(order, stack, image))]
+def _deploy(options: Options, stack: Stack, display: Display) -> Deployed:
+    deadline = readiness.Deadline(options.timeout)
+    image = _newest(stack) if options.image is None else _checked(options.image, stack, display)
+    objects: list[Manifest] = [*manifests.render(FOLDER, options.overlay, _settings(options, stack, image))]
     display.say("Looking for the cluster")
-    cluster = find_cluster(stack, context=order.context, anywhere=order.overlay == "local")
+    cluster = find_cluster(stack, context=options.context, anywhere=options.overlay == "local")
     if not fleet.check_namespace(cluster, stack.namespace, stack.name):
         display.note(f"The namespace {stack.namespace} does not belong to this fleet, so it stays unchanged.")
         objects = [each for each in objects if each["kind"] != "Namespace"]
@@ -81,13 +81,13 @@ def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
     fleet.check_node_classes(cluster, objects)
     if keda.needed(objects):
         rollout.check_rights(cluster, stack.namespace)
-    keda_facts = _have_keda(order, stack, cluster, deadline, display) if keda.needed(objects) else None
+    keda_facts = _have_keda(options, stack, cluster, deadline, display) if keda.needed(objects) else None
     if warning := network_policies.enforce_policies(
         cluster, FOLDER, stack=stack.owns_cluster, eks=stack.cluster is not None
     ):
         display.note(warning)
     display.say("Applying the manifests")
-    changes = [*fleet.apply(cluster, _with_credentials(order, cluster, stack, objects))]
+    changes = [*fleet.apply(cluster, _with_credentials(options, cluster, stack, objects))]
     changes += [(gone, fleet.Change.DELETED) for gone in fleet.prune(cluster, objects, stack=stack.name)]
     readiness.wait_ready(
         cluster, objects, deadline=deadline, report=display.say, why=lambda: _reasons(cluster, stack.namespace)
@@ -148,7 +148,7 @@ def _how_to_make_one(stack: Stack) -> str:
     return f"make one with `make image BLENDER_VERSION={stack.blender} STACK={stack.name}`"
 
 
-def _settings(order: Order, stack: Stack, image: str) -> manifests.Settings:
+def _settings(options: Options, stack: Stack, image: str) -> manifests.Settings:
     if stack.log_queue is None:
         raise FarmUnavailable(problem=f"The stack {stack.name!r} has no output 'LogQueueUrl': deploy the stack again.")
     return manifests.Settings(
@@ -161,18 +161,18 @@ def _settings(order: Order, stack: Stack, image: str) -> manifests.Settings:
             "LOG_BUCKET": stack.buckets.logs,
             "AWS_REGION": stack.region,
         },
-        max_workers=order.max_workers,
+        max_workers=options.max_workers,
     )
 
 
 def _have_keda(
-    order: Order, stack: Stack, cluster: Cluster, deadline: readiness.Deadline, display: Display
+    options: Options, stack: Stack, cluster: Cluster, deadline: readiness.Deadline, display: Display
 ) -> Mapping[str, Any]:
     """Wait until KEDA is ready for this stack, and return its facts; install it if it is missing."""
-    install = keda.missing(cluster) or (order.keda_manifest is not None and keda.ours(cluster))
+    install = keda.missing(cluster) or (options.keda_manifest is not None and keda.ours(cluster))
     parts: list[Manifest] = []
     if install:
-        source = order.keda_manifest or keda.RELEASE
+        source = options.keda_manifest or keda.RELEASE
         display.say(f"Downloading KEDA from {source}")
         parts = [*keda.load(source)]
         fleet.check_rights(cluster, parts)
@@ -219,13 +219,13 @@ def _identify(stack: Stack, cluster: Cluster, operator: Manifest, display: Displ
         display.say("Restarting KEDA's operator with its role")
 
 
-def _with_credentials(order: Order, cluster: Cluster, stack: Stack, objects: list[Manifest]) -> list[Manifest]:
+def _with_credentials(options: Options, cluster: Cluster, stack: Stack, objects: list[Manifest]) -> list[Manifest]:
     """Return the objects, after a check for the secret with their credentials.
 
     Raises:
         FarmUnavailable: the secret is missing; the message has the command that creates it.
     """
-    if order.overlay == "local":
+    if options.overlay == "local":
         # The user can create the secret only in an existing namespace.
         list(fleet.apply(cluster, [each for each in objects if each["kind"] == "Namespace"]))
         if cluster.find("v1", "Secret", "aws", namespace=stack.namespace) is None:
@@ -237,13 +237,13 @@ def _with_credentials(order: Order, cluster: Cluster, stack: Stack, objects: lis
     return objects
 
 
-def _print_result(order: Order, stack: Stack, deployed: Deployed, *, json: bool) -> None:
+def _print_result(options: Options, stack: Stack, deployed: Deployed, *, json: bool) -> None:
     facts = {
         "stack": stack.name,
         "cluster": deployed.cluster.name,
         "server": deployed.cluster.server,
         "namespace": stack.namespace,
-        "overlay": order.overlay,
+        "overlay": options.overlay,
         "image": deployed.image,
     }
     if json:

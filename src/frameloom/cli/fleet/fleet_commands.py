@@ -92,7 +92,7 @@ def deploy(
     with answering(json=json), extra("fleet"):
         from frameloom.cli.fleet import deploy_fleet  # noqa: PLC0415
 
-        order = deploy_fleet.Order(
+        chosen = deploy_fleet.Options(
             stack=stack,
             overlay=overlay,
             image=image,
@@ -101,7 +101,7 @@ def deploy(
             keda_manifest=keda_manifest,
             timeout=seconds_of(timeout, field="--timeout"),
         )
-        deploy_fleet.run(order, json=json)
+        deploy_fleet.run(chosen, json=json)
 
 
 @app.command(cls=SectionedCommand, epilog=WATCH_EXAMPLES)
@@ -149,7 +149,7 @@ def watch(
     with answering(json=json), extra("fleet"):
         from frameloom.cli.fleet import watch_fleet  # noqa: PLC0415
 
-        order = watch_fleet.Order(
+        chosen = watch_fleet.Options(
             stack=stack,
             context=context,
             every=seconds_of(every, field="--every"),
@@ -157,7 +157,7 @@ def watch(
             csv=csv,
             plot=plot,
         )
-        watch_fleet.run(order, json=json)
+        watch_fleet.run(chosen, json=json)
 
 
 @app.command(cls=SectionedCommand, epilog=DELETE_EXAMPLES)
@@ -177,10 +177,10 @@ def delete(
     with answering(json=json), extra("fleet"):
         from frameloom.cli.fleet import delete_fleet  # noqa: PLC0415
 
-        order = delete_fleet.Order(
+        chosen = delete_fleet.Options(
             stack=stack, context=context, timeout=seconds_of(timeout, field="--timeout"), yes=yes
         )
-        delete_fleet.run(order, json=json)
+        delete_fleet.run(chosen, json=json)
 
 
 @app.command(cls=SectionedCommand, epilog=ZONES_EXAMPLES)

@@ -16,7 +16,7 @@ from frameloom.kube.api import Cluster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Options:
     """The command's options; times in seconds. If `lasts` is None, only Ctrl-C ends the watch."""
 
     stack: str
@@ -27,20 +27,20 @@ class Order:
     plot: Path | None
 
 
-def run(order: Order, *, json: bool) -> None:
+def run(options: Options, *, json: bool) -> None:
     """Watch a fleet until its time is over or Ctrl-C; both are a success.
 
     Raises:
         FarmError: the watch could not start. Later errors are shown, and the watch continues.
     """
     try:
-        stack, cluster = _start(order)
+        stack, cluster = _start(options)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Interrupted before the watch started.") from None
     samples: list[Sample] = []
     view = make_view(f"Fleet of {stack.name}", json=json)
     # A second signal must not interrupt a write.
-    with Interrupts(), CsvLog(order.csv) as log:
+    with Interrupts(), CsvLog(options.csv) as log:
         try:
             with view:
                 began = time.monotonic()
@@ -51,22 +51,22 @@ def run(order: Order, *, json: bool) -> None:
                     view.show(sample)
                     now = time.monotonic() - began
                     # Relative to the start: a slow sample does not delay the later ones.
-                    pause = order.every - now % order.every
-                    if order.lasts is not None and now + pause > order.lasts:
+                    pause = options.every - now % options.every
+                    if options.lasts is not None and now + pause > options.lasts:
                         break
                     time.sleep(pause)
         except KeyboardInterrupt:
             pass
-        if order.plot is not None and samples:
-            draw(samples, order.plot, title=f"Fleet of {stack.name}")
+        if options.plot is not None and samples:
+            draw(samples, options.plot, title=f"Fleet of {stack.name}")
 
 
-def _start(order: Order) -> tuple[Stack, Cluster | None]:
+def _start(options: Options) -> tuple[Stack, Cluster | None]:
     """Return the stack and its cluster; None for a stack without one, of which only the queue is watched."""
-    if order.plot is not None:
-        check_plot(order.plot)
-    stack = find_stack(order.stack)
-    if stack.cluster is None and order.context is None:
+    if options.plot is not None:
+        check_plot(options.plot)
+    stack = find_stack(options.stack)
+    if stack.cluster is None and options.context is None:
         warn(f"frameloom: The stack {stack.name!r} has no cluster: only its queue is watched.")
         return stack, None
-    return stack, find_cluster(stack, context=order.context, anywhere=True)
+    return stack, find_cluster(stack, context=options.context, anywhere=True)

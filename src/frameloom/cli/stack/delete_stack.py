@@ -23,7 +23,7 @@ ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Options:
     """The command's options."""
 
     stack: str
@@ -32,33 +32,33 @@ class Order:
     yes: bool
 
 
-def run(order: Order, *, json: bool) -> None:
+def run(options: Options, *, json: bool) -> None:
     """Delete a farm, after a list of its contents and a question.
 
     Raises:
         FarmError: the farm was not deleted, or not completely.
         KeyboardInterrupt: with how to continue.
     """
-    check_askable(yes=order.yes)
+    check_askable(yes=options.yes)
     try:
-        if stack_deletion.status_of(order.stack) is None:
-            _delete_left(order, json=json)
+        if stack_deletion.status_of(options.stack) is None:
+            _delete_left(options, json=json)
             return
         with make_display(quiet=False, json=json) as display:
-            found = take_inventory(find_stack(order.stack), context=order.context, report=display.say)
-        _ask(order, describe(found, with_frames=order.frames))
+            found = take_inventory(find_stack(options.stack), context=options.context, report=display.say)
+        _ask(options, describe(found, with_frames=options.frames))
         if found.problem is not None:
             warn(f"frameloom: {found.problem}")
         with make_display(quiet=False, json=json) as display:
-            _delete(found, display, with_frames=order.frames)
+            _delete(found, display, with_frames=options.frames)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Interrupted: run the same command again to delete the rest.") from None
-    _print_result(found, with_frames=order.frames, json=json)
+    _print_result(found, with_frames=options.frames, json=json)
 
 
-def _ask(order: Order, lines: list[str]) -> None:
+def _ask(options: Options, lines: list[str]) -> None:
     warn(*lines)
-    confirm("Type the stack's name to delete this for good:", answer=order.stack, yes=order.yes)
+    confirm("Type the stack's name to delete this for good:", answer=options.stack, yes=options.yes)
 
 
 def _delete(found: Inventory, display: Display, *, with_frames: bool) -> None:
@@ -104,7 +104,7 @@ def _delete_fleet(found: Inventory, display: Display) -> None:
     except FarmUnavailable as error:
         if not found.stack.owns_cluster:
             raise
-        display.note(f"{error} It will be deleted with the cluster.")
+        display.note(f"{error} The fleet will be deleted with the cluster.")
 
 
 def _empty(bucket: str, display: Display) -> None:
@@ -121,33 +121,36 @@ def _empty(bucket: str, display: Display) -> None:
     empty_bucket(bucket, report)
 
 
-def _delete_left(order: Order, *, json: bool) -> None:
+def _delete_left(options: Options, *, json: bool) -> None:
     """Delete the frames of a stack that was deleted before.
 
     Raises:
         InvalidRequest: no such stack or frames exist, or --frames is missing.
     """
-    outputs = stack_deletion.deleted_stack(order.stack) or {}
+    outputs = stack_deletion.deleted_stack(options.stack) or {}
     bucket = outputs.get("FramesBucketName")
     held = None if bucket is None else contents(bucket)
     if bucket is None or held is None:
         raise InvalidRequest(
-            field="--stack", problem=f"there is no stack {order.stack!r}, and no frames of a deleted one"
+            field="--stack", problem=f"there is no stack {options.stack!r}, and no frames of a deleted one"
         )
-    if not order.frames:
+    if not options.frames:
         raise InvalidRequest(
             field="--stack",
-            problem=f"the stack {order.stack!r} was deleted; its frames are in s3://{bucket} ({amount(held)}): add "
+            problem=f"the stack {options.stack!r} was deleted; its frames are in s3://{bucket} ({amount(held)}): add "
             "--frames to delete them",
         )
-    _ask(order, [f"The stack {order.stack} was deleted. Its frames remain:", f"  bucket {bucket} with {amount(held)}"])
+    _ask(
+        options,
+        [f"The stack {options.stack} was deleted. Its frames remain:", f"  bucket {bucket} with {amount(held)}"],
+    )
     with make_display(quiet=False, json=json) as display:
         _empty(bucket, display)
         delete_bucket(bucket)
     if json:
-        tell_json({"stack": order.stack, "frames": _facts(bucket, held) | {"kept": False}})
+        tell_json({"stack": options.stack, "frames": _facts(bucket, held) | {"kept": False}})
     else:
-        say(f"The frames of the farm {order.stack} were deleted.")
+        say(f"The frames of the farm {options.stack} were deleted.")
 
 
 def _print_result(found: Inventory, *, with_frames: bool, json: bool) -> None:

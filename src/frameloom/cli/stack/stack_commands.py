@@ -68,4 +68,4 @@ def delete(
     with answering(json=json), extra("fleet"):
         from frameloom.cli.stack import delete_stack  # noqa: PLC0415
 
-        delete_stack.run(delete_stack.Order(stack=stack, context=context, frames=frames, yes=yes), json=json)
+        delete_stack.run(delete_stack.Options(stack=stack, context=context, frames=frames, yes=yes), json=json)
