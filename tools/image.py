@@ -163,12 +163,13 @@ def make(image: Image, *, stack: str | None, network: str | None) -> str:
     if stack is None:
         return build(image, network=network)
     farm = find_stack(stack)
-    uri = f"{ecr.repository_of(farm)}:{image.tag}"
+    repository = ecr.repository_of(farm)
+    uri = f"{repository}:{image.tag}"
     if farm.blender != image.blender:
         note = f"The stack {stack!r} renders with Blender {farm.blender}, so its fleet does not take this image."
         print(note, file=sys.stderr)
     # Tags are immutable: an existing tag holds the same build.
-    if ecr.has_tag(ecr.repository_of(farm), image.tag):
+    if ecr.has_image(repository, uri):
         print("It is there already.", file=sys.stderr)
     else:
         push(build(image, network=network), uri)

@@ -2,6 +2,7 @@
 
 import ast
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,11 @@ def test_a_planted_import_breaks_one(fault: str, tmp_path: Path) -> None:
     ended = lint_imports(tmp_path)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "BROKEN" in ended.stdout
+
+
+def test_no_two_modules_of_the_package_have_the_same_base_name() -> None:
+    names = Counter(path.name for path in (ROOT / "src/frameloom").rglob("*.py") if not path.name.startswith("__"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_a_handler_knows_the_use_cases_and_nothing_else_of_ours() -> None:

@@ -20,8 +20,8 @@ from tests.iam.authorization import Request, requests_of
 from tests.iam.calls import read_call
 from tests.iam.evaluator import Verdict, judge
 from tests.iam.intrinsics import NAMED, Stack
-from tests.iam.of_aws import made_by_aws
 from tests.iam.policies import Grant, grants, resource_policies
+from tests.iam.service_requests import requests_by_aws
 
 # The key with which moto signs the calls of the one state machine.
 MOTO_KEY = "ak"
@@ -46,7 +46,7 @@ def trial(rig: Rig, tiny: Path, slow: Path) -> Trial:
     template = local_template(find_root() / TEMPLATE, {}, leave_out=())
     stack = Stack(template=template, parameters={}, names=names(rig))
     granted = grants(stack)
-    requests = [*dict.fromkeys([*requests_on_record(rig, stack), *made_by_aws(stack)])]
+    requests = [*dict.fromkeys([*requests_on_record(rig, stack), *requests_by_aws(stack)])]
     return Trial(stack=stack, granted=granted, verdicts=judge(requests, granted, resource_policies(stack)))
 
 
