@@ -11,7 +11,7 @@ import pytest
 from frameloom.model.errors import RenderHung
 from frameloom.model.settings import RenderSettings
 from worker.blender import Blender
-from worker.notices import OPENED
+from worker.substitutions import OPENED
 
 # What stands in for Python: it answers the first command and then does what a test wants done.
 CHILD = """#!{python}
@@ -32,7 +32,7 @@ sys.stdin.readline()
 @pytest.fixture
 def blender(tmp_path: Path) -> Iterator[Blender]:
     blender = Blender(scratch=tmp_path)
-    blender.patience = timedelta(seconds=1)
+    blender.silence_timeout = timedelta(seconds=1)
     yield blender
     blender.close()
 

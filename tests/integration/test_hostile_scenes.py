@@ -135,7 +135,7 @@ def test_a_scene_reaches_no_network_and_nothing_of_the_worker_that_started_it(bl
 @pytest.fixture
 def refusing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A sandbox that refuses, as those of containers do."""
-    words = "from worker.blender_process import sandbox\nsandbox.seclude = lambda: 'Operation not permitted'\n"
+    words = "from worker.blender_process import sandbox\nsandbox.enter_sandbox = lambda: 'Operation not permitted'\n"
     (tmp_path / "sitecustomize.py").write_text(words)
     monkeypatch.setattr("worker.blender._PASSED", ("PATH", "PYTHONPATH"))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
@@ -315,18 +315,18 @@ try:
 except OSError:
     print("unread")
 """
-SECLUDED = """
+SANDBOXED = """
 import os, time
-from worker.blender_process.sandbox import seclude
+from worker.blender_process.sandbox import enter_sandbox
 begun = time.process_time()
-refused = seclude()
+refused = enter_sandbox()
 quick = time.process_time() - begun < 0.02
 open("own", "w").write("mine")
-print(refused or "secluded", os.getuid(), os.getgid(), quick)
+print(refused or "sandboxed", os.getuid(), os.getgid(), quick)
 """
 SUPERVISOR = """
 import subprocess, sys
-from worker.blender_process.sandbox import keep_to_itself
+from worker.undumpable import make_undumpable
 {first}
 subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
 """
@@ -363,8 +363,8 @@ def other_user() -> Iterator[Callable[[str, str], list[str]]]:
 def test_a_user_without_rights_is_secluded_in_milliseconds_and_keeps_its_files(
     other_user: Callable[[str, str], list[str]],
 ) -> None:
-    refused, *found = other_user(SECLUDED + LOOK_AT_PARENT, "")
-    if refused != "secluded":
+    refused, *found = other_user(SANDBOXED + LOOK_AT_PARENT, "")
+    if refused != "sandboxed":
         pytest.skip("the kernel lets nobody leave its network here")
     assert found == ["10001", "10001", "True", "unread"]
 
@@ -373,7 +373,7 @@ def test_a_child_that_the_kernel_does_not_seclude_cannot_read_its_supervisor_eit
     other_user: Callable[[str, str], list[str]],
 ) -> None:
     assert other_user(LOOK_AT_PARENT, "") == ["read"]
-    assert other_user(LOOK_AT_PARENT, "keep_to_itself()") == ["unread"]
+    assert other_user(LOOK_AT_PARENT, "make_undumpable()") == ["unread"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as Linux has it")

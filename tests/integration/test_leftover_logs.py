@@ -13,7 +13,7 @@ from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import LogBatch
 from worker.log import log
 from worker.log_shipper import LogShipper, ship_leftover_logs
-from worker.workdir import WorkerFolder, logs_in, settle_estates
+from worker.workdir import WorkDir, clear_abandoned, log_folder
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -22,7 +22,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 from frameloom.model.log_event import LogEvent
-from worker.workdir import WorkerFolder
+from worker.workdir import WorkDir
 from worker.log import log
 from worker.log_shipper import LogShipper
 
@@ -34,7 +34,7 @@ def send(body):
     taken.append(body)
     print(body, flush=True)
 
-with WorkerFolder(Path(sys.argv[1])) as folder, LogShipper(worker="w", send=send, folder=folder.logs) as shipper:
+with WorkDir(Path(sys.argv[1])) as folder, LogShipper(worker="w", send=send, folder=folder.logs) as shipper:
     shipper.bind(job_id="job")
     for number in range(10):
         log.info(LogEvent.FRAME_STARTED, f"line {number}")
@@ -68,7 +68,7 @@ def worker(root: Path, *, takes: int) -> Iterator[tuple["subprocess.Popen[str]",
 
 def inherit(root: Path, send: Callable[[str], None]) -> None:
     """Do as a worker does that starts."""
-    settle_estates(root, lambda folder: ship_leftover_logs(logs_in(folder), send))
+    clear_abandoned(root, lambda folder: ship_leftover_logs(log_folder(folder), send))
 
 
 @pytest.mark.parametrize("takes", [0, 1])
@@ -88,7 +88,7 @@ def test_not_a_line_of_a_killed_worker_is_lost_and_nothing_of_it_stays(tmp_path:
 
 
 def test_a_worker_that_lives_keeps_what_is_its_own(tmp_path: Path) -> None:
-    with worker(tmp_path, takes=0), WorkerFolder(tmp_path) as mine:
+    with worker(tmp_path, takes=0), WorkDir(tmp_path) as mine:
         inherit(tmp_path, lambda _: pytest.fail("it lives"))
         assert len(list(tmp_path.iterdir())) == 2
         assert mine.path.exists()
@@ -111,7 +111,7 @@ def test_what_the_log_queue_does_not_take_stays_for_the_next_worker(tmp_path: Pa
 
 
 def test_a_folder_goes_with_its_worker(tmp_path: Path) -> None:
-    with WorkerFolder(tmp_path) as folder:
+    with WorkDir(tmp_path) as folder:
         (folder.path / "scene.blend").write_bytes(b"")
         assert list(tmp_path.iterdir()) == [folder.path]
     assert list(tmp_path.iterdir()) == []
@@ -121,7 +121,7 @@ def test_a_worker_that_is_told_to_go_while_the_log_queue_is_away_leaves_its_log_
     def refuse(_: str) -> None:
         raise ConnectionError
 
-    with WorkerFolder(tmp_path) as folder, LogShipper(worker="w", send=refuse, folder=folder.logs) as shipper:
+    with WorkDir(tmp_path) as folder, LogShipper(worker="w", send=refuse, folder=folder.logs) as shipper:
         shipper.bind(job_id="job")
         log.info(LogEvent.FRAME_STARTED, "line")
     bodies: list[str] = []

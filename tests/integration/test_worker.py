@@ -27,11 +27,11 @@ from frameloom.services.images.integrity import check_image
 from frameloom.testing import MemoryStore
 from tests.fakes import MemoryAnswers, MemoryQueue
 from tests.scenes import make_scene
-from worker.blender import Blender, Rendered
+from worker.blender import Blender, RenderedFrame
 from worker.config import WorkerConfig
 from worker.log_shipper import LogShipper
 from worker.supervisor import Supervisor
-from worker.workdir import WorkerFolder
+from worker.workdir import WorkDir
 
 PREFIX = "shot/0123456789abcdef/"
 
@@ -95,7 +95,7 @@ class Farm:
             growth=growth,
         )
         with (
-            WorkerFolder(self.scratch) as folder,
+            WorkDir(self.scratch) as folder,
             LogShipper(worker="worker-1", send=self._take, folder=folder.logs) as shipper,
         ):
             self.supervisor = Supervisor(
@@ -400,7 +400,7 @@ def test_a_scene_that_changed_since_the_job_was_settled_is_refused(farm: Farm, s
     farm.store.put("scenes", scene.name, slow_scene.read_bytes())
     farm.work(body)
     assert farm.answers.failed["token"][0] == "SceneUnreadable"
-    assert "settled" in farm.answers.failed["token"][1]
+    assert "prepared" in farm.answers.failed["token"][1]
 
 
 def test_a_scene_that_went_away_is_named(farm: Farm, scene: Path) -> None:
@@ -444,7 +444,7 @@ def test_half_an_image_is_never_stored(farm: Farm, scene: Path, monkeypatch: pyt
     """A disk that fills up: Blender calls the frame finished, and its file is cut."""
     render = Blender.render
 
-    def cut(blender: Blender, frame: int, path: Path, *, run: range) -> Rendered:
+    def cut(blender: Blender, frame: int, path: Path, *, run: range) -> RenderedFrame:
         rendered = render(blender, frame, path, run=run)
         if frame == 2:
             path.write_bytes(path.read_bytes()[:-20])
@@ -463,7 +463,7 @@ def test_a_frame_of_too_few_bits_is_never_stored(
     """As Blender would say it of a scene of 16 bits, whose file has 8 of them."""
     render = Blender.render
 
-    def deeper(blender: Blender, frame: int, path: Path, *, run: range) -> Rendered:
+    def deeper(blender: Blender, frame: int, path: Path, *, run: range) -> RenderedFrame:
         rendered = render(blender, frame, path, run=run)
         assert rendered.depth == 8
         return replace(rendered, depth=depth)
@@ -485,6 +485,6 @@ def test_a_queue_that_fails_is_asked_again(farm: Farm, scene: Path, monkeypatch:
         return receive(queue, **arguments)
 
     monkeypatch.setattr(MemoryQueue, "receive", sometimes)
-    monkeypatch.setattr("worker.supervisor.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("worker.supervisor.FIRST_DELAY", 0.01)
     farm.work(farm.message(scene, "1"))
     assert list(farm.answers.succeeded) == ["token"]

@@ -99,7 +99,7 @@ def test_a_frame_is_the_same_in_an_animation_and_alone(blender: Blender, scene: 
 
 def test_frames_come_when_they_are_asked_for_and_no_sooner(blender: Blender, scene: Path, tmp_path: Path) -> None:
     heard: list[str] = []
-    blender.tell = lambda line, _: heard.append(line)
+    blender.on_output = lambda line, _: heard.append(line)
     blender.open(scene, RenderSettings(), name="shot")
     blender.render(1, tmp_path / "1.png", run=range(1, 3))
     # Long enough for one more, of which Blender would say that it is saved.

@@ -156,7 +156,7 @@ def test_what_leads_out_of_the_folder_as_the_scene_renders_is_refused(blender: B
     cache = make_scene(job / "cache.blend", also=CACHE.replace("NAME", ".._host_secret"))
     assert b".._host_secret" in cache.read_bytes()
     cache.write_bytes(cache.read_bytes().replace(b".._host_secret", b"../host/secret"))
-    with pytest.raises(InvalidRequest, match=r"file: 'cache.blend' has a cache of a false name, '../host/secret'"):
+    with pytest.raises(InvalidRequest, match=r"file: 'cache.blend' has a cache with an invalid name, '../host/secret'"):
         blender.open(cache, RenderSettings(), name="cache.blend", complete=False)
 
 

@@ -18,8 +18,8 @@ from frameloom.testing import MemoryStore
 from tests.integration.test_worker import PREFIX, Farm
 from tests.integration.test_worker_animation import NO_CAMERA_AT_3
 from tests.scenes import make_scene
-from worker.blender import Blender, Rendered
-from worker.flat_frames import Doubts
+from worker.blender import Blender, RenderedFrame
+from worker.flat_frames import FlatFrames
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[str]]:
     """The processes that have rendered each frame, filled in as they do."""
     render, found = Blender.render, defaultdict[int, list[str]](list)
 
-    def note(blender: Blender, frame: int, path: Path, *, run: range) -> Rendered:
+    def note(blender: Blender, frame: int, path: Path, *, run: range) -> RenderedFrame:
         rendered = render(blender, frame, path, run=run)
         found[frame].append(rendered.process)
         return rendered
@@ -161,14 +161,14 @@ def test_another_process_renders_what_was_doubted_though_another_error_ended_the
 def test_a_process_that_renders_a_flat_frame_again_and_again_is_never_believed(
     blender: Blender, hidden: Path, tmp_path: Path
 ) -> None:
-    doubts = Doubts(store=MemoryStore(), bucket="logs", worker="worker-1")
+    doubts = FlatFrames(store=MemoryStore(), bucket="logs", worker="worker-1")
     body = ChunkMessage.model_validate_json(Farm(tmp_path).message(hidden, "2"))
 
     def settle(attempt: int) -> None:
         blender.open(hidden, body.settings, name="hidden")
         rendered = blender.render(2, tmp_path / "2.png")
         assert rendered.flat is not None
-        doubts.settle(body.model_copy(update={"attempt": attempt}), 2, rendered.flat, process=rendered.process)
+        doubts.confirm(body.model_copy(update={"attempt": attempt}), 2, rendered.flat, process=rendered.process)
 
     for number in (0, 1, 2):
         with pytest.raises(FrameInvalid, match="another Blender"):
@@ -189,7 +189,7 @@ def test_an_openexr_is_looked_at_while_the_next_frame_renders_and_before_its_chu
 ) -> None:
     render, see, begun, looked = Blender.render, exr_pixels.see, threading.Event(), []
 
-    def note(blender: Blender, frame: int, path: Path, *, run: range) -> Rendered:
+    def note(blender: Blender, frame: int, path: Path, *, run: range) -> RenderedFrame:
         if frame == 3:
             begun.set()
         return render(blender, frame, path, run=run)

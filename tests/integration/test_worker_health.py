@@ -91,9 +91,9 @@ def test_a_worker_tells_at_every_beat_of_its_lease_while_a_frame_takes_its_time(
         queue=MemoryQueue(),
         tokens=tokens,
         length=timedelta(seconds=1),
-        beat=timedelta(seconds=0.05),
-        on_beat=Health(alive).touch,
-        on_end=lambda: None,
+        interval=timedelta(seconds=0.05),
+        on_heartbeat=Health(alive).touch,
+        on_release=lambda: None,
     )
     with lease:
         assert alive.exists()
@@ -161,7 +161,7 @@ def test_a_worker_lives_until_it_has_been_silent_for_too_long(alive: Path, age: 
 
 
 def test_a_silence_outlasts_polls_and_beats_that_fail() -> None:
-    beat = WorkerConfig.from_environment(FARM).beat
+    beat = WorkerConfig.from_environment(FARM).heartbeat_interval
     assert 4 * beat < LONGEST_SILENCE
 
 

@@ -20,7 +20,7 @@ from frameloom.services.system.memory import Memory
 from tests.integration.test_worker import Farm
 from tests.scenes import make_scene
 from worker import blender
-from worker.blender import Blender, ChildGone
+from worker.blender import Blender, BlenderKilled
 
 # Holds on to 256 MiB more with every frame, and says which frame was rendered by which process.
 LEAK = """
@@ -213,19 +213,19 @@ def test_a_blender_that_is_killed_as_memory_runs_out_was_killed(
 ) -> None:
     child = Blender(scratch=tmp_path)
     # None of what this is about; without the guard it fails and does not hang.
-    child.patience = timedelta(seconds=20)
-    forget = child._forget
+    child.silence_timeout = timedelta(seconds=20)
+    reset = child._reset
 
     def ended_meanwhile() -> None:
         child.kill()
-        forget()
+        reset()
 
     def short() -> Memory:
         if when == "before":
             child.kill()
         else:
             # The lease ends while the guard waits for Blender's end.
-            monkeypatch.setattr(child, "_forget", ended_meanwhile)
+            monkeypatch.setattr(child, "_reset", ended_meanwhile)
         return Memory(limit=1, used=1)
 
     try:
@@ -234,7 +234,7 @@ def test_a_blender_that_is_killed_as_memory_runs_out_was_killed(
         # Held, so that it cannot have answered before the first look.
         assert child.pid is not None
         os.kill(child.pid, signal.SIGSTOP)
-        with pytest.raises(ChildGone):
+        with pytest.raises(BlenderKilled):
             child.render(1, tmp_path / "frame.png")
     finally:
         monkeypatch.undo()

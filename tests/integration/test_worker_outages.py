@@ -52,12 +52,12 @@ class Away:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_FIRST", 0.05)
-    monkeypatch.setattr(retry, "_LAST", 0.1)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 0.1)
     init = Supervisor.__init__
 
     def with_aws(self: Supervisor, **parts: Any) -> None:
-        init(self, passes=passes, **parts)
+        init(self, is_transient=passes, **parts)
 
     monkeypatch.setattr(Supervisor, "__init__", with_aws)
 
@@ -95,9 +95,9 @@ def test_a_listing_that_breaks_off_goes_on_where_it_was(farm: Farm, monkeypatch:
             raise FAILS["silent"]
 
     monkeypatch.setattr(farm.store, "list", breaks_off_after_two)
-    outlasting = retry.Outages(passes=passes)
-    outlasting.waited_for = lambda: True
-    found = [stored.key for stored in retry.LastingStore(farm.store, outlasting).list("frames", "")]
+    outlasting = retry.Retry(is_transient=passes)
+    outlasting.is_wanted = lambda: True
+    found = [stored.key for stored in retry.RetryingStore(farm.store, outlasting).list("frames", "")]
     assert found == names
     assert begun == ["", "b", "d"]
 
@@ -135,8 +135,8 @@ def test_what_does_not_pass_by_itself_fails_the_attempt_at_once(
 def test_an_outage_holds_nobody_up_who_is_not_waited_for(
     farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr(retry, "_LAST", 60.0)
-    monkeypatch.setattr(retry, "_FIRST", 60.0)
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 60.0)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 60.0)
     body = farm.message(scene, "1-2")
     original = farm.store.put
 
@@ -186,7 +186,7 @@ def test_one_service_away_costs_nothing_of_what_the_other_keeps(
 def test_what_keeps_a_worker_from_its_work_is_told_once_and_when_it_is_over(
     farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("worker.supervisor.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("worker.supervisor.FIRST_DELAY", 0.01)
     away = Away(6, FAILS["expired"])
     monkeypatch.setattr(MemoryQueue, "receive", away.wrap(MemoryQueue.receive))
     farm.work(farm.message(scene, "1"))

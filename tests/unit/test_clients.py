@@ -20,4 +20,4 @@ def test_a_renewal_and_a_beat_that_nobody_answers_take_less_than_a_beat_together
     needed = {"CHUNK_QUEUE_URL": "chunks", "LOG_QUEUE_URL": "logs", "LOG_BUCKET": "logs"}
     config = WorkerConfig.from_environment(needed)
     assert HASTY.retries["mode"] == "standard"  # type: ignore[attr-defined]
-    assert timedelta(seconds=2 * silence(HASTY)) < config.beat
+    assert timedelta(seconds=2 * silence(HASTY)) < config.heartbeat_interval

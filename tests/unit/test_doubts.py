@@ -7,7 +7,7 @@ from frameloom.model.job import OutputRef, SceneRef
 from frameloom.model.messages import ChunkMessage
 from frameloom.model.settings import RenderSettings
 from frameloom.testing import MemoryStore
-from worker.flat_frames import Doubts
+from worker.flat_frames import FlatFrames
 
 
 def chunk(*, attempt: int = 0, chunk_id: str = "1-000000", job_id: str = "job") -> ChunkMessage:
@@ -25,9 +25,9 @@ def chunk(*, attempt: int = 0, chunk_id: str = "1-000000", job_id: str = "job") 
     )
 
 
-def doubts(store: MemoryStore, worker: str = "one") -> Doubts:
+def doubts(store: MemoryStore, worker: str = "one") -> FlatFrames:
     """Return what a worker has found, in a bucket that all of them share."""
-    return Doubts(store=store, bucket="logs", worker=worker)
+    return FlatFrames(store=store, bucket="logs", worker=worker)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def store() -> MemoryStore:
     """A store in which process a of worker one has found frame 2 black."""
     store = MemoryStore()
     with pytest.raises(FrameInvalid, match="Frame 2 is not fit to be stored: all pixels have one colour"):
-        doubts(store).settle(chunk(), 2, "0_0_0", process="a")
+        doubts(store).confirm(chunk(), 2, "0_0_0", process="a")
     return store
 
 
@@ -43,8 +43,8 @@ def store() -> MemoryStore:
 def test_two_processes_that_agree_are_believed_whatever_the_attempt_and_the_worker(
     store: MemoryStore, worker: str
 ) -> None:
-    doubts(store, worker).settle(chunk(), 2, "0_0_0", process="b")
-    doubts(store, worker).settle(chunk(attempt=1, chunk_id="2-000000"), 2, "0_0_0", process="b")
+    doubts(store, worker).confirm(chunk(), 2, "0_0_0", process="b")
+    doubts(store, worker).confirm(chunk(attempt=1, chunk_id="2-000000"), 2, "0_0_0", process="b")
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_nothing_else_is_a_second_opinion(
     store: MemoryStore, message: ChunkMessage, frame: int, colour: str, process: str
 ) -> None:
     with pytest.raises(FrameInvalid):
-        doubts(store).settle(message, frame, colour, process=process)
+        doubts(store).confirm(message, frame, colour, process=process)
 
 
 def test_a_finding_stays_one_however_often_it_is_found(store: MemoryStore) -> None:
     with pytest.raises(FrameInvalid):
-        doubts(store).settle(chunk(attempt=1), 2, "0_0_0", process="a")
+        doubts(store).confirm(chunk(attempt=1), 2, "0_0_0", process="a")
     assert [found.key for found in store.list("logs", "")] == ["jobs/job/flat/2/0_0_0/one-a.json"]

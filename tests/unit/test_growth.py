@@ -1,19 +1,19 @@
 """When a Blender that has grown is started anew."""
 
 from frameloom.services.system.memory import MEBIBYTE, Memory
-from worker.memory_growth import AfterChunk, Growth
+from worker.memory_growth import MemoryAfterChunk, MemoryGrowth
 
 
 def reasons(
-    growth: Growth, *held: int, pid: int = 1, scene: str = "shot", tightest: Memory | None = None
+    growth: MemoryGrowth, *used: int, pid: int = 1, scene: str = "shot", lowest: Memory | None = None
 ) -> list[bool]:
     """Say after which of its chunks Blender is to go, by the MiB that it holds after each."""
-    chunks = (AfterChunk(pid=pid, scene=scene, held=size * MEBIBYTE, tightest=tightest) for size in held)
-    return [growth.reason(chunk) is not None for chunk in chunks]
+    chunks = (MemoryAfterChunk(pid=pid, scene=scene, used=size * MEBIBYTE, lowest=lowest) for size in used)
+    return [growth.restart_reason(chunk) is not None for chunk in chunks]
 
 
-def growth(allowed: int = 1024) -> Growth:
-    return Growth(allowed=allowed * MEBIBYTE)
+def growth(allowed: int = 1024) -> MemoryGrowth:
+    return MemoryGrowth(allowed=allowed * MEBIBYTE)
 
 
 def test_it_goes_when_it_has_grown_by_more_than_is_allowed() -> None:
@@ -44,14 +44,14 @@ def test_what_a_new_blender_holds_as_well_is_no_leak() -> None:
 def test_it_goes_before_a_chunk_that_would_use_up_its_container() -> None:
     # Of 4 GiB a twentieth is to stay free, and the chunks take 300 MiB more each.
     near = Memory(limit=4096 * MEBIBYTE, used=3600 * MEBIBYTE)
-    assert reasons(growth(), 500, 800, tightest=near) == [False, True]
+    assert reasons(growth(), 500, 800, lowest=near) == [False, True]
     far = Memory(limit=4096 * MEBIBYTE, used=3500 * MEBIBYTE)
-    assert reasons(growth(), 500, 800, tightest=far) == [False, False]
+    assert reasons(growth(), 500, 800, lowest=far) == [False, False]
 
 
 def test_a_new_blender_that_would_give_nothing_back_is_not_started() -> None:
     near = Memory(limit=4096 * MEBIBYTE, used=4000 * MEBIBYTE)
-    assert reasons(growth(), 3500, 3600, 3600, tightest=near) == [False, False, False]
+    assert reasons(growth(), 3500, 3600, 3600, lowest=near) == [False, False, False]
 
 
 def test_only_some_scenes_are_remembered() -> None:

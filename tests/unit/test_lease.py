@@ -45,14 +45,14 @@ def keep(
         queue=cast("Any", SimpleNamespace(renew=renew_at)),
         tokens=cast("Any", SimpleNamespace(beat=lambda _: beat(clock))),
         length=timedelta(seconds=120),
-        beat=timedelta(seconds=30),
-        on_beat=lambda: None,
-        on_end=lambda: None,
+        interval=timedelta(seconds=30),
+        on_heartbeat=lambda: None,
+        on_release=lambda: None,
     )
-    monkeypatch.setattr(lease, "_released", clock)
+    monkeypatch.setattr(lease, "_exited", clock)
     with lease:
         pass
-    assert lease.ended is None
+    assert lease.released is None
     return renewed
 
 

@@ -37,4 +37,4 @@ def _check(pairs: list[tuple[str, Any]]) -> None:
     if _OF_SLICES.intersection(key for key, _ in pairs):
         for key, value in pairs:
             if key == "name" and _SEPARATORS.search(str(value)):
-                raise ValueError(f"its data is in {str(value)[:_LONGEST_NAME]!r}, outside of its folder")
+                raise ValueError(f"its data is in {str(value)[:_LONGEST_NAME]!r}, outside its folder")

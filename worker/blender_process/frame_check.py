@@ -1,10 +1,9 @@
-"""Looks at a frame that Blender has just written, in Blender's own process: what else reads all that it writes?
+"""Checks the pixels of a frame that Blender has just written, in Blender's process, which can read all its formats.
 
-A PNG is decoded only where its first line is of one colour, a JPEG always, and an OpenEXR where nobody else can: as
-Blender packs it unless told otherwise, the worker looks at it while the next frame renders
-(src/frameloom/services/images/exr_pixels.py). Measured at
-1920 x 1080 on two busy cores, medians: PNG 0.6 ms, 60 to 70 where it is decoded; JPEG 35 ms; OpenEXR 80 to 120 ms of
-half floats, 140 of whole ones, none of it where the worker looks.
+A PNG is decoded only if its first line has one colour, a JPEG always. An OpenEXR with Blender's default compression is
+left to the worker, which checks it while the next frame renders (src/frameloom/services/images/exr_pixels.py); any
+other is decoded here. Medians at 1920 x 1080 on two busy cores: PNG 0.6 ms, decoded 60 to 70 ms; JPEG 35 ms; OpenEXR 80
+to 120 ms with half floats, 140 ms with full floats.
 """
 
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from frameloom.services.images.exr_pixels import Layout
 from frameloom.services.images.flat_png import NEAR, png_may_be_flat
 
-# A first look at every so many pixels, a number that no width is a multiple of.
+# The first pass reads every 997th pixel; no common width is a multiple of this number.
 _STRIDE = 997
 # Bytes of a file that hold its header.
 _HEADER = 65_536
@@ -25,36 +24,39 @@ _Pixels = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What is to be seen: the one colour of all pixels, None where they differ, and what makes the frame unfit.
+class FrameCheck:
+    """The result of a check.
 
-    `left` to whoever reads the file next: nothing was looked at.
+    Attributes:
+        flat: the one colour of all pixels, None if they differ.
+        problem: why the frame must not be stored, None if it may be.
+        unchecked: whether the check is left to the worker.
     """
 
     flat: str | None = None
     problem: str | None = None
-    left: bool = False
+    unchecked: bool = False
 
 
-def look(path: Path, file_format: str) -> Look:
-    """Return what is to be seen of a frame; one that is not whole is for the supervisor to find."""
+def check_frame(path: Path, file_format: str) -> FrameCheck:
+    """Check the pixels of a frame; the worker checks that the file is complete."""
     if file_format == "PNG" and not png_may_be_flat(path.read_bytes()):
-        return Look()
+        return FrameCheck()
     if file_format == "OPEN_EXR":
         with path.open("rb") as file:
             if Layout.of(file.read(_HEADER)) is not None:
-                return Look(left=True)
+                return FrameCheck(unchecked=True)
     pixels = _pixels(path)
     if pixels is None:
-        return Look(problem="Blender cannot read back what it wrote")
+        return FrameCheck(problem="Blender cannot read the file that it wrote")
     if file_format == "OPEN_EXR" and (problem := _not_numbers(pixels)):
-        return Look(problem=problem)
-    # An OpenEXR is not rounded, so not dithered.
-    return Look(flat=_one_colour(pixels, 0.0 if file_format == "OPEN_EXR" else (NEAR + 0.5) / 255))
+        return FrameCheck(problem=problem)
+    # An OpenEXR is not rounded, so it is not dithered.
+    return FrameCheck(flat=_one_colour(pixels, 0.0 if file_format == "OPEN_EXR" else (NEAR + 0.5) / 255))
 
 
 def _pixels(path: Path) -> _Pixels | None:
-    """Return an image's pixels, a row of channels each, None where Blender cannot read them."""
+    """Return an image's pixels, of shape (pixels, channels); None if Blender cannot read them."""
     image = None
     try:
         image = bpy.data.images.load(str(path))
@@ -81,7 +83,7 @@ def _not_numbers(pixels: _Pixels) -> str | None:
 
 
 def _one_colour(pixels: _Pixels, spread: float) -> str | None:
-    """Return the lowest value of each channel where none spreads over more than `spread`."""
+    """Return the lowest value of each channel if no channel's values differ by more than `spread`, else None."""
     if any(np.ptp(channel) > spread for channel in pixels[::_STRIDE].T):
         return None
     lowest = [float(channel.min()) for channel in pixels.T]

@@ -79,7 +79,7 @@ def confined(root: Path | None, *, file: str) -> Iterator[dict[str, str]]:
         yield {}
         return
     folder = _Folder(root)
-    problems: list[Exception] = [RuntimeError("Blender opened a scene unnoticed")]
+    problems: list[Exception] = [RuntimeError("Blender opened the scene without calling load_post")]
 
     @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
     def loaded(*_: object) -> None:
@@ -227,8 +227,11 @@ class _Walk:
 
     def _confine(self, item: Any, name: str) -> None:
         if isinstance(item, bpy.types.PointCache | bpy.types.PointCacheItem) and _SEPARATORS.search(item.name):
-            # Blender makes file names of it, and lets nobody type these: the file was changed by other means.
-            raise InvalidRequest(field="file", problem=f"{self._file!r} has a cache of a false name, {item.name!r}")
+            # Blender uses it in file names, and its interface does not accept it: another program changed the file.
+            raise InvalidRequest(
+                field="file",
+                problem=f"{self._file!r} has a cache with an invalid name, {item.name!r}: a name has no slashes",
+            )
         path, library = getattr(item, name), item.id_data.library
         if isinstance(item, bpy.types.ImageStrip):
             for element in item.elements:
