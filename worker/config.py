@@ -19,7 +19,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """The values of the environment; `docs/operations.md` lists the variables."""
+    """The values of the environment; `docs/operator.md` lists the variables."""
 
     chunk_queue: str
     log_queue: str

@@ -148,9 +148,9 @@ for path in sys.argv[1:]:
     spec.loader.exec_module(app)
     assert callable(app.handler), path
 import boto3
-from frameloom.aws import clients, wiring
+from frameloom.aws import clients, lambda_env
 assert boto3.DEFAULT_SESSION is None, "a client was made"
-for cached in (clients.client, wiring.store, wiring.buckets, wiring.executions, wiring.tokens):
+for cached in (clients.client, lambda_env.store, lambda_env.buckets, lambda_env.executions, lambda_env.tokens):
     assert cached.cache_info().currsize == 0, cached
 """
     paths = [str(FUNCTIONS / name / "app.py") for name in NAMES]

@@ -14,8 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import frameloom.cli
-from frameloom.aws.queue import Depth
-from frameloom.cli import confirm, status_view
+from frameloom.cli import confirm
 from frameloom.cli.console import PlainConsole
 from frameloom.cli.display import LineDisplay, LiveDisplay
 from frameloom.cli.fleet.watch_sample import Sample
@@ -118,23 +117,10 @@ def test_every_output_of_a_command_goes_through_one_module() -> None:
     assert found == []
 
 
-class MemoryQueue:
-    """An empty queue."""
-
-    def __init__(self, url: str) -> None:
-        del url
-
-    def depth(self) -> Depth:
-        return Depth(waiting=0, in_flight=0)
-
-
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
     """A terminal in the folder of a hostile scene, whose farm has jobs, logs and causes like it."""
     farm = MemoryFarm(image=b"")
-    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: farm.farm())
-    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: farm)
-    monkeypatch.setattr(status_view, "Queue", MemoryQueue)
     job = make_job(farm.store, "1-3", job_id="shot-1")
     # A key of a request is checked; the manifest of a job may be of any version, and was written by its functions.
     hostile = job.to_json() | {"scene": job.scene.to_json() | {"key": f"{HOSTILE}.blend"}}
@@ -150,7 +136,7 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     make_scene(Path("shot.blend"), scenes=("Scene", NAME), active=NAME, cameras=(NAME,))
     make_scene(Path("lost.blend"), missing_image=f"//{NAME}.png")
-    return Terminal(capsys, farm)
+    return Terminal(capsys, monkeypatch, farm)
 
 
 COMMANDS = {
