@@ -98,12 +98,12 @@ class Blender:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, None if no child runs."""
+        """The child's process id, None if there is no child."""
         return None if self._process is None else self._process.pid
 
     @property
     def open_scene(self) -> "OpenScene | None":
-        """The open scene, None if none is open."""
+        """The open scene, None before a scene is open."""
         return self._open_scene
 
     def start(self) -> None:
@@ -138,7 +138,7 @@ class Blender:
         """Open a scene and set it up, unless it is open already; a process that has opened another scene is replaced.
 
         Returns:
-            Why the process that opened it has network access; None if it has none, or if the scene was open already.
+            Why the process has network access; None if it has not, or if the scene was open already.
 
         Args:
             name: the scene's name in errors.

@@ -1,8 +1,8 @@
 """Restarts a Blender whose memory has grown, between two chunks, where it costs no frame.
 
-Blender, an add-on or a script that a job trusts can leak. A scene's own size is what Blender uses after its first chunk
-of that scene: the scene is loaded and frames are rendered. Only a new process gives back what is added from chunk to
-chunk.
+Blender, an add-on or a script that a job trusts can leak. A scene's own size is Blender's memory after its first
+chunk of that scene: the scene is loaded and frames are rendered. Growth from chunk to chunk is only given back by a new
+process.
 """
 
 from collections.abc import Hashable

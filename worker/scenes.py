@@ -31,7 +31,7 @@ class SceneCache:
 
         Raises:
             SceneNotFound: this version is no longer in its bucket.
-            SceneUnreadable: the bytes are not those that the job was prepared with.
+            SceneUnreadable: the scene has changed since the job was prepared.
             MissingAssets: a file that the scene refers to is no longer in its bucket.
         """
         assets = self._assets(scene)

@@ -73,7 +73,7 @@ class Uploads:
 
 
 def _check_exr(data: bytes) -> tuple[str | None, str | None]:
-    """Return the one colour of a flat OpenEXR, and what makes the frame unfit; None each if not."""
+    """Return the one colour of a flat OpenEXR, and the reason not to store the frame; None each otherwise."""
     # This imports numpy: 25 MB that a worker only needs for OpenEXR.
     from frameloom.services.images.exr_pixels import Layout, see  # noqa: PLC0415
 

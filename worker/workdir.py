@@ -38,7 +38,7 @@ class WorkDir:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The next worker ships what the log queue has not taken.
+        # The next worker ships the pieces that the log queue has not taken.
         if not any(self.logs.iterdir()):
             shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)

@@ -1,4 +1,4 @@
-"""What the queues carry."""
+"""The messages of the queues."""
 
 import json
 from typing import Any

@@ -7,12 +7,12 @@ window gets an empty scene. A modifier that takes a second then takes it once a 
 Blender's command line takes some settings from the rendered scene that the operator takes from the context. This module
 sets each of them (`screen_render_exec` and `screen_render_single_layer_set` in Blender's source):
 
-- the single view layer, where the scene has Render Single Layer on: the operator gets a name that no layer has;
-- the current frame, and with it the camera that a marker binds: the context's scene is set to that frame;
-- the range of frames, in the source after 5.0: the context's scene gets the same range;
-- the scene, by name: the operator gets the name, or uses the context's scene if two scenes have that name;
-- the camera of a 3D viewport: the context has none;
-- the dependency graph that is evaluated at the end: that of the empty scene.
+- The single view layer, if the scene has Render Single Layer on. The operator gets a name that no layer has.
+- The current frame, and with it the camera that a marker binds. The context's scene is set to that frame.
+- The range of frames, in the source after 5.0. The context's scene gets the same range.
+- The scene, by name. The operator gets the name, or uses the context's scene if two scenes have that name.
+- The camera of a 3D viewport. The context has no viewport.
+- The dependency graph that is evaluated at the end. It is that of the empty scene.
 """
 
 import os

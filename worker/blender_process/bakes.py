@@ -1,4 +1,4 @@
-"""Checks what Geometry Nodes baked to a scene's folder, before Blender reads it.
+"""Checks the bakes of Geometry Nodes in a scene's folder, before Blender reads them.
 
 A bake has JSON files in a folder `meta`. They name the files in the folder `blobs` beside it that hold the data, each
 with a start and a size. Blender joins folder and name as they are, so `../../../etc/passwd` is a mesh's data as well.

@@ -29,7 +29,7 @@ _NOWHERE = f".outside-{secrets.token_hex(8)}"
 _TREE = "GEOMETRY"
 # FILE_MAX of BLI_path_utils.hh, in bytes.
 _LONGEST_PATH = 1024
-# FFmpeg opens these as films, and the files that they name, wherever those are. Blender offers none of them.
+# FFmpeg opens these as films, and the files that they name, wherever those are. Blender has no such formats.
 _PLAYLISTS = (".m3u8", ".m3u", ".hls")
 _SEPARATORS = re.compile(r"[/\\]")
 # Structs that are not part of a scene, or lead back to nodes that are visited anyway.
@@ -73,7 +73,7 @@ def confined(root: Path | None, *, file: str) -> Iterator[dict[str, str]]:
         The replacement paths, each with its original path; complete after the scene is open.
 
     Raises:
-        InvalidRequest: a library lies outside, or the path of an import node is computed.
+        InvalidRequest: a library is outside, or the path of an import node is computed.
     """
     if root is None:
         yield {}
@@ -117,7 +117,7 @@ def _confine(folder: _Folder, file: str) -> None:
         check_bakes(folder.root, file=file)
     for scene in bpy.data.scenes:
         for view in scene.render.views:
-            # Part of a file's name for each eye: of what is read, and of the frames.
+            # Part of a file's name for each eye, both of images and of frames.
             view.file_suffix = _SEPARATORS.sub("_", view.file_suffix)
     _Walk(folder, file).run()
 

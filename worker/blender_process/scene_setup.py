@@ -1,4 +1,4 @@
-"""Sets an open scene up for a job: the job's settings and those that each farm render needs, nothing else."""
+"""Sets an open scene up for a job: the job's settings and the settings that each farm render needs, nothing else."""
 
 from collections.abc import Iterator
 

@@ -6,7 +6,7 @@
                                               -> {"size", "depth", "seconds", "flat", "problem", "left"}
                                               (worker.blender_process.frame_check)
     either                                    -> {"error": <name>, "facts": {...}, "within": is a render still on}
-    any answer but an error                   -> and {"network": why it has network access, null if it has none}
+    any answer but an error                   -> and {"network": why it has network access, else null}
 
 A render command announces the frames that follow it, up to `last` in steps of `step`. Blender renders them as one
 animation (worker.blender_process.animation), each frame when its own command has come. The only way to leave an
@@ -44,7 +44,7 @@ def main(*, network: str | None) -> None:
     """Answer commands until standard input ends.
 
     Args:
-        network: why this process has network access, None if it has none.
+        network: why this process has network access, None if it has not.
     """
     answers = _private_stdout()
     _die_with_parent()
