@@ -270,7 +270,7 @@ class Blender:
         if self._killed:
             return ChildGone()
         seconds = round(self.patience.total_seconds())
-        return RenderHung(where=_place(frame), seconds=seconds, words=words or "none")
+        return RenderHung(where=_place(frame), seconds=seconds, output=words or "none")
 
     def _end(self, frame: int | None) -> ChildGone | FarmError:
         """Return what the child's end means, and forget it."""

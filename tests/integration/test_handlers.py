@@ -460,7 +460,7 @@ def test_log_job_says_why_a_segment_failed_where_its_map_does_not(
         "Cause": "The tolerated failure threshold was exceeded",
     }
     summary = load("log_job")({"job_id": event["job_id"], "started": STARTED, "error": hidden})
-    assert (summary["Error"], summary["Cause"]) == ("FrameInvalid", "Frame 7 is not fit to be stored: it is cut off.")
+    assert (summary["Error"], summary["Cause"]) == ("FrameInvalid", "Frame 7 is invalid: it is cut off.")
 
 
 def test_log_job_reports_a_job_that_was_stopped(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:

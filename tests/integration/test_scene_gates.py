@@ -84,7 +84,7 @@ def test_code_that_blender_skips_ends_the_attempt_unless_the_job_does_without(
     blender: Blender, tmp_path: Path, recipe: dict[str, str], *, opens: bool
 ) -> None:
     scene = make_scene(tmp_path / "shot.blend", **recipe)  # type: ignore[arg-type]
-    path, refused = tmp_path / "frame.png", r"trust_scripts: the scene holds Python.*--without-scripts"
+    path, refused = tmp_path / "frame.png", r"trust_scripts: the scene contains Python.*--without-scripts"
     if opens:
         # What is hidden on the screen is evaluated as the first frame is rendered, and not before.
         blender.open(scene, UNSAID, name="shot.blend")

@@ -373,7 +373,7 @@ def test_a_blender_that_hangs_is_killed_and_the_worker_goes_on(farm: Farm, scene
     farm.work(hung, farm.message(scene, "1", token="next"), beside=hang)
     error, cause = farm.answers.failed["hung"]
     assert error == "RenderHung"
-    assert "frame 1: it said nothing for 2 s" in cause
+    assert "frame 1: it printed nothing for 2 s" in cause
     assert not Path(f"/proc/{pids[0]}").exists()
     assert list(farm.answers.succeeded) == ["next"]
     assert farm.queue.leased == {}

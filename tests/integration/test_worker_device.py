@@ -29,7 +29,7 @@ def blender(tmp_path: Path) -> Iterator[Blender]:
 def test_a_card_that_is_not_there_is_said_and_not_replaced_by_the_cpu(
     blender: Blender, scene: Path, device: Device
 ) -> None:
-    with pytest.raises(DeviceMissing, match=f"^The job wants {device}, but this worker has no such device.$"):
+    with pytest.raises(DeviceMissing, match=f"^The job needs the device {device}, which this worker does not have.$"):
         blender.open(scene, RenderSettings(device=device), name="shot.blend")
 
 

@@ -116,7 +116,7 @@ def test_a_frame_of_one_colour_is_stored_only_when_a_second_attempt_agrees(
 ) -> None:
     attempt(farm, hidden, 0, format=format_)
     error, cause = farm.answers.failed["attempt-0"]
-    assert (error, cause.partition(":")[0]) == ("FrameInvalid", "Frame 2 is not fit to be stored")
+    assert (error, cause.partition(":")[0]) == ("FrameInvalid", "Frame 2 is invalid")
     assert "one colour" in cause
     assert [name.partition(".")[0] for name in farm.frames()] == ["000001", "000003"]
     attempt(farm, hidden, 1, format=format_)
@@ -210,6 +210,6 @@ def test_pixels_that_are_no_numbers_are_counted_and_their_frame_is_never_stored(
         attempt(farm, broken, number, format="OPEN_EXR")
         error, cause = farm.answers.failed[f"attempt-{number}"]
         assert error == "FrameInvalid"
-        assert cause.startswith("Frame 2 is not fit to be stored: of its 2304 pixels some are NaN or infinite (R ")
+        assert cause.startswith("Frame 2 is invalid: of its 2304 pixels some are NaN or infinite (R ")
     assert farm.frames() == ["000001.exr", "000003.exr"]
     assert farm.store.get("frames", PREFIX + "000002.exr") is None

@@ -23,7 +23,7 @@ from frameloom.model.errors import SceneNotFound
 from frameloom.model.frames import FrameRange
 from frameloom.model.job_status import JobStatus, of_execution
 from frameloom.services.fail_lost_chunk import fail_lost_chunk
-from frameloom.services.log_job import report
+from frameloom.services.log_job import write_report
 from frameloom.services.plan_chunks import plan
 from frameloom.services.prepare_job import prepare
 from frameloom.services.storage import job_documents
@@ -107,7 +107,7 @@ def test_a_job_that_is_done_is_called_so_by_everyone_in_the_same_word() -> None:
     store, executions = MemoryStore(), MemoryExecutions()
     put_frames(store, make_job(store, "1-3"), [1, 2, 3])
     executions.start("shot-1", {})
-    summary = report("shot-1", started=STARTED, now=NOW, error=None, store=store, buckets=BUCKETS)
+    summary = write_report("shot-1", started=STARTED, now=NOW, error=None, store=store, buckets=BUCKETS)
     executions.end("shot-1", of_execution("SUCCEEDED"), output=summary)
     execution = executions.describe("shot-1")
     assert execution is not None

@@ -29,7 +29,7 @@ class Frames:
 @pytest.mark.parametrize(("length", "most"), [(1, 8), (10, 8), (20, 5), (99, 1), (1000, 1)])
 def test_as_many_frames_are_fetched_ahead_as_there_is_room_for(length: int, most: int) -> None:
     frames, seen = Frames(length), []
-    for number, image in fetch_ahead(range(30), frames.fetch, ahead=8, room=100):
+    for number, image in fetch_ahead(range(30), frames.fetch, ahead=8, max_bytes=100):
         seen.append(number)
         assert image == bytes([number]) * length
         frames.taken()
@@ -40,7 +40,7 @@ def test_as_many_frames_are_fetched_ahead_as_there_is_room_for(length: int, most
 
 def test_frames_are_fetched_ahead_once_it_is_known_that_there_is_room() -> None:
     frames = Frames(10)
-    taken = fetch_ahead(range(30), frames.fetch, ahead=8, room=100)
+    taken = fetch_ahead(range(30), frames.fetch, ahead=8, max_bytes=100)
     next(taken)
     next(taken)
     assert frames.asked >= 9

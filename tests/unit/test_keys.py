@@ -211,7 +211,7 @@ names = st.text(min_size=1, max_size=6).filter(lambda name: "/" not in name)
 def test_two_files_of_two_disks_never_have_one_key_and_one_file_always_has_the_same(
     files: list[tuple[str, str, str]],
 ) -> None:
-    made = {file: keys.disk_key(keys.owner(*file[:2]), "/", f"home/{file[2]}/shot.blend") for file in files}
+    made = {file: keys.disk_key(keys.owner_folder(*file[:2]), "/", f"home/{file[2]}/shot.blend") for file in files}
     assert len(set(made.values())) == len(set(files))
 
 
@@ -229,11 +229,15 @@ def test_the_bucket_mirrors_its_owners_disk(root: str, path: str, key: str) -> N
 
 @given(st.text(), st.text())
 def test_an_owner_is_a_folder_that_any_key_may_have(user: str, host: str) -> None:
-    assert scene_file(f"{keys.owner(user, host)}/shot.blend")
+    assert scene_file(f"{keys.owner_folder(user, host)}/shot.blend")
 
 
 def test_an_owner_is_the_same_in_every_network_that_names_the_machine() -> None:
-    assert keys.owner("ann", "Moon.local") == keys.owner("ann", "moon.example.org") != keys.owner("ann", "mars")
+    assert (
+        keys.owner_folder("ann", "Moon.local")
+        == keys.owner_folder("ann", "moon.example.org")
+        != keys.owner_folder("ann", "mars")
+    )
 
 
 def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> None:
@@ -242,7 +246,7 @@ def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> N
         keys.assets_key("j"),
         keys.report_key("j"),
         *(keys.chunks_key("j", number) for number in (1, 2)),
-        keys.film_key("j"),
+        keys.film_frames_key("j"),
         keys.segments_key("j"),
         keys.segment_failure_key("j"),
         keys.stitched_key("j"),

@@ -27,8 +27,8 @@ MESSAGE: dict[str, Any] = {
     "settings": {"blender": "4.5.15", "format": "PNG"},
 }
 CAUSE = (
-    "Chunk 1-000002 of frames 7-9 went to worker after worker and none finished it: it may kill them. "
-    "Its last words: {}."
+    "Several workers received chunk 1-000002 with frames 7-9, but none finished it: the chunk may crash its workers. "
+    "The end of its log: {}."
 )
 
 
@@ -143,9 +143,9 @@ def test_a_body_that_is_no_chunk_is_passed_over(body: str) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"version": 2}, "its message is of version 2, and this farm's workers read version 1"),
-        ({"version": 2, "colour": "blue"}, "is of version 2"),
-        ({"settings": None}, "its message cannot be read"),
+        ({"version": 2}, "message, which has version 2, but the workers of this farm read version 1"),
+        ({"version": 2, "colour": "blue"}, "has version 2"),
+        ({"settings": None}, "message, which is invalid: "),
     ],
 )
 def test_a_message_that_no_worker_can_read_has_its_task_ended_and_says_why(change: Any, problem: str) -> None:

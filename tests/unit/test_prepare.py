@@ -12,7 +12,8 @@ from frameloom.model.errors import InvalidRequest, MissingAssets, NoCamera, Scen
 from frameloom.model.job import Job
 from frameloom.model.request import START, START_NO, JobRequest, parse_request
 from frameloom.model.settings import Device
-from frameloom.services.prepare_job import Settled, prepare, settle
+from frameloom.services.prepare_job import prepare
+from frameloom.services.resolve_request import ResolvedRequest, resolve_request
 from frameloom.services.storage import job_documents
 from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS, STARTED
@@ -70,8 +71,8 @@ def farm(scene: Path) -> Farm:
     return Farm(scene.read_bytes())
 
 
-def settled(path: Path, farm: Device = "CPU", /, **fields: Any) -> Settled:
-    return settle(JobRequest(file=KEY, **fields), path, blender=BLENDER, device=farm)
+def settled(path: Path, farm: Device = "CPU", /, **fields: Any) -> ResolvedRequest:
+    return resolve_request(JobRequest(file=KEY, **fields), path, blender=BLENDER, device=farm)
 
 
 # ── settle ──
@@ -112,7 +113,7 @@ def test_a_request_overrides_the_scene(scene: Path) -> None:
 def test_no_frame_is_rendered_for_a_film_that_it_could_not_be_in(tmp_path: Path) -> None:
     also = "scene.render.image_settings.exr_codec = 'PIZ'"
     scene = make_scene(tmp_path / "shot.blend", format="OPEN_EXR", also=also)
-    with pytest.raises(InvalidRequest, match="scene 'Scene' packs OpenEXR with PIZ, which no film can be made of"):
+    with pytest.raises(InvalidRequest, match="scene 'Scene' compresses OpenEXR with PIZ, which the film's encoder"):
         settled(scene, format="OPEN_EXR")
     # What it packs does not matter where it packs none, where no film is made, or where the frames are there.
     for fields in (
@@ -125,7 +126,7 @@ def test_no_frame_is_rendered_for_a_film_that_it_could_not_be_in(tmp_path: Path)
 
 def test_the_version_of_blender_is_part_of_the_render_key(scene: Path) -> None:
     request = JobRequest(file=KEY)
-    one, other = (settle(request, scene, blender=blender, device="CPU") for blender in ("4.5.15", "4.5.16"))
+    one, other = (resolve_request(request, scene, blender=blender, device="CPU") for blender in ("4.5.15", "4.5.16"))
     assert one.render_key != other.render_key
 
 
@@ -206,7 +207,7 @@ def test_a_scene_of_a_newer_blender_is_refused_before_anything_renders(tmp_path:
 
 def test_a_scene_slower_than_any_film_needs_a_rate_for_its_film_alone(tmp_path: Path) -> None:
     slow = make_scene(tmp_path / "slow.blend", fps="1/2")
-    with pytest.raises(InvalidRequest, match=r"^fps: .*scene's own rate is 0\.5"):
+    with pytest.raises(InvalidRequest, match=r"^fps: .*scene's rate is 0\.5"):
         settled(slow)
     assert settled(slow, fps="24").fps == "24"
     assert settled(slow, output="frames").fps == "1/2"
@@ -312,7 +313,7 @@ def textured(tmp_path: Path) -> Farm:
 
 
 def test_a_scene_whose_texture_is_not_there_is_refused_with_its_name(textured: Farm) -> None:
-    with pytest.raises(MissingAssets, match=r"'film/shot\.blend' refers to .* not there: //textures/wood\.png\. "):
+    with pytest.raises(MissingAssets, match=r"'film/shot\.blend' refers to files that are missing: //textures/wood\.png\. "):
         textured.prepare({"file": KEY})
     assert textured.wrote_nothing()
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from frameloom.model.execution_event import Stopped
+from frameloom.model.execution_event import StoppedExecution
 from frameloom.model.messages import ChunkResult
 from frameloom.model.report import JobReport
-from frameloom.services.log_job import MAX_CAUSE, MAX_ERROR, failure, report, report_stopped
+from frameloom.services.log_job import MAX_CAUSE, MAX_ERROR, failure, write_report, write_stopped_report
 from frameloom.services.plan_chunks import plan
 from frameloom.services.storage import job_documents
 from frameloom.testing import MemoryStore
@@ -30,7 +30,7 @@ def store() -> MemoryStore:
 
 def reported(store: MemoryStore, error: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], JobReport]:
     """Return the summary and the report as it lies in the log bucket."""
-    summary = report("shot-1", started=STARTED, now=NOW, error=error, store=store, buckets=BUCKETS)
+    summary = write_report("shot-1", started=STARTED, now=NOW, error=error, store=store, buckets=BUCKETS)
     document = JobReport.read(job_documents.read(store, BUCKETS.logs, "jobs/shot-1/report.json"))
     assert document.summary.to_json() == summary
     return summary, document
@@ -164,14 +164,14 @@ def test_an_error_fits_the_fail_state() -> None:
     assert failure({}, []) == ("States.Runtime", "")
 
 
-def stopped(status: str = "ABORTED", **fields: Any) -> Stopped:
+def stopped(status: str = "ABORTED", **fields: Any) -> StoppedExecution:
     """Return what EventBridge tells of shot-1, stopped 90.5 s after it began."""
     detail = {"name": "shot-1", "status": status, "startDate": 1795413600000, "stopDate": 1795413690500}
-    return Stopped.of_event(detail | {"error": None, "cause": None} | fields)
+    return StoppedExecution.of_event(detail | {"error": None, "cause": None} | fields)
 
 
-def reported_stopped(store: MemoryStore, what: Stopped) -> JobReport:
-    summary = report_stopped(what, store=store, buckets=BUCKETS)
+def reported_stopped(store: MemoryStore, what: StoppedExecution) -> JobReport:
+    summary = write_stopped_report(what, store=store, buckets=BUCKETS)
     document = JobReport.read(job_documents.read(store, BUCKETS.logs, "jobs/shot-1/report.json"))
     assert document.summary.to_json() == summary
     return document

@@ -63,7 +63,7 @@ def test_an_unknown_camera_is_refused_with_those_that_there_are() -> None:
 
 def test_an_unknown_camera_where_there_are_none_is_refused() -> None:
     facts = SceneFacts(file="shot.blend", blender_version=(4, 5), scenes=(NIGHT,), active="Night")
-    with pytest.raises(InvalidRequest, match="has no camera 'Top', nor any other"):
+    with pytest.raises(InvalidRequest, match="has no camera 'Top', and no other camera"):
         facts.pick(None, "Top")
 
 

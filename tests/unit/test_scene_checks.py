@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.model.colours import Colours, missing
+from frameloom.model.colours import Colours, missing_names
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.request import parse_request
-from frameloom.services.prepare_job import Settled, settle
+from frameloom.services.resolve_request import ResolvedRequest, resolve_request
 from frameloom.services.scene.find_assets import find_assets
 from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage.local_files import Disk
@@ -43,8 +43,8 @@ simple.variables.new().name = "width"
 """
 
 
-def settled(scene: Path, **fields: object) -> Settled:
-    return settle(parse_request({"file": "shot.blend", **fields}), scene, blender="4.5.15", device="CPU")
+def settled(scene: Path, **fields: object) -> ResolvedRequest:
+    return resolve_request(parse_request({"file": "shot.blend", **fields}), scene, blender="4.5.15", device="CPU")
 
 
 def refusal(scene: Path, **fields: object) -> str:
@@ -181,8 +181,8 @@ def test_a_name_that_blender_itself_maps_is_taken(tmp_path: Path, field: tuple[b
 def test_what_blender_maps_to_the_same_picture_is_taken_of_the_files_that_it_maps_it_in(
     colours: Colours, until: tuple[int, int], named: str
 ) -> None:
-    assert list(missing(colours, (), blender="4.5.15", saved_by=until)) == []
-    [words] = missing(colours, (), blender="4.5.15", saved_by=(4, 1))
+    assert list(missing_names(colours, (), blender="4.5.15", saved_by=until)) == []
+    [words] = missing_names(colours, (), blender="4.5.15", saved_by=(4, 1))
     assert words.startswith(named)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from frameloom.model.assets import Reference
 from frameloom.model.errors import InvalidRequest
-from frameloom.services.scene.find_assets import Found, find_assets
+from frameloom.services.scene.find_assets import FoundAssets, find_assets
 from frameloom.services.scene.reader import read_references
 from frameloom.testing import MemoryStore
 from tests.import_scenes import COMPUTED, MODIFIER, NESTED, SOCKET, WAYS, letters
@@ -20,7 +20,7 @@ for kind, name in (("CSV", "a.csv"), ("OBJ", "b.obj"), ("PLY", "c.ply"), ("STL",
 """
 
 
-def found(scene: Path, *libraries: Path) -> Found:
+def found(scene: Path, *libraries: Path) -> FoundAssets:
     """Return what is found for a scene in a bucket with its libraries."""
     store = MemoryStore()
     for path in (scene, *libraries):
@@ -75,7 +75,7 @@ for one in wanted.node_groups:
 def test_a_path_in_a_library_counts_from_the_library_and_one_set_from_outside_of_it_is_refused(tmp_path: Path) -> None:
     """Blender takes such a path from the folder of the file that holds the group, whoever sets it."""
 
-    def linking(library: Path, **wanted: list[str]) -> Found:
+    def linking(library: Path, **wanted: list[str]) -> FoundAssets:
         also = LINKED.format(library=str(library), groups=wanted.get("groups", []), objects=wanted.get("objects", []))
         return found(make_scene(tmp_path / "shot.blend", also=also), library)
 

@@ -35,7 +35,7 @@ def test_a_folder_or_a_pipe_is_no_scene(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.blend"
     os.mkfifo(pipe)
     for path in (tmp_path, pipe):
-        with pytest.raises(SceneUnreadable, match="it is no file"):
+        with pytest.raises(SceneUnreadable, match="it is not a regular file"):
             read_scene(path)
 
 
@@ -148,7 +148,7 @@ def test_a_catalogue_that_would_keep_the_reader_busy_for_ever_is_refused(change:
 
 
 def test_a_file_without_scenes_is_refused() -> None:
-    assert problem(_change_block(b"SC\0\0", lambda block: b"XX" + block[2:])) == "it holds no scene"
+    assert problem(_change_block(b"SC\0\0", lambda block: b"XX" + block[2:])) == "it contains no scene"
 
 
 def test_a_file_without_a_catalogue_is_refused() -> None:

@@ -23,9 +23,9 @@ def test_a_file_of_every_kind_is_told_once_and_what_blender_makes_itself_never(s
     assert set(read_scene(scene).references) == {
         Reference(path="//textures/wood.png"),
         Reference(path="//textures/film.mp4"),
-        Reference(path="//plates/plate_0001.png", spread="sequence"),
-        Reference(path="//textures/skin.<UDIM>.png", spread="tiles"),
-        Reference(path="//caches/smoke_0001.vdb", spread="sequence"),
+        Reference(path="//plates/plate_0001.png", kind="sequence"),
+        Reference(path="//textures/skin.<UDIM>.png", kind="tiles"),
+        Reference(path="//caches/smoke_0001.vdb", kind="sequence"),
     }
     assert len(read_scene(scene).references) == 5
 

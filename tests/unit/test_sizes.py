@@ -8,18 +8,25 @@ from hypothesis import strategies as st
 
 from frameloom.model.frames import FrameRange
 from frameloom.model.timings import Timings
-from frameloom.services.chunk_sizing import LONGEST, MOST_BLINDLY, MOST_FRAMES, TURN_AROUND, Sizing, sized
-from frameloom.services.measured_times import seconds_of
+from frameloom.services.chunk_sizing import (
+    MAX_FRAMES,
+    MAX_FRAMES_UNTIMED,
+    MAX_SECONDS,
+    TURNAROUND,
+    Sizing,
+    sized_chunks,
+)
+from frameloom.services.measured_times import estimate_seconds
 
-PATIENCE = 8 * 3600.0
+TIMEOUT = 8 * 3600.0
 
 
 def chunks(
-    frames: int, workers: int, seconds: float | None = None, *, start: float = 1.0, patience: float = PATIENCE
+    frames: int, workers: int, seconds: float | None = None, *, start: float = 1.0, timeout: float = TIMEOUT
 ) -> list[int]:
     """Return the sizes of chunks, where each frame takes `seconds`."""
     known = None if seconds is None else Timings(start=start, frames={"1": seconds})
-    return [len(chunk) for chunk in sized(FrameRange.of(range(frames)), workers, known, patience=patience)]
+    return [len(chunk) for chunk in sized_chunks(FrameRange.of(range(frames)), workers, known, timeout=timeout)]
 
 
 @pytest.mark.parametrize(
@@ -46,11 +53,11 @@ def test_blenders_start_costs_each_worker_less_than_a_twentieth_of_what_it_rende
     work: float, workers: int, start: float
 ) -> None:
     known = Timings(start=start, frames={"1": 1.0})
-    crew = Sizing.measured(workers, known, patience=PATIENCE).crew(work)
-    assert 1 <= crew <= workers
-    assert crew * start <= work / 20 * (1 + 1e-9) or crew == 1
+    useful = Sizing.timed(workers, known, timeout=TIMEOUT).useful_workers(work)
+    assert 1 <= useful <= workers
+    assert useful * start <= work / 20 * (1 + 1e-9) or useful == 1
     # And no fewer workers than that asks for.
-    assert crew == workers or (crew + 1) * start >= work / 20 * (1 - 1e-9)
+    assert useful == workers or (useful + 1) * start >= work / 20 * (1 - 1e-9)
 
 
 @given(frames=st.integers(1000, 20_000), workers=st.integers(1, 50), seconds=st.floats(0.5, 20))
@@ -58,8 +65,8 @@ def test_with_sixty_starts_worth_of_work_each_workers_first_chunk_alone_is_worth
     frames: int, workers: int, seconds: float
 ) -> None:
     start = frames * seconds / workers / 60
-    sizes = chunks(frames, workers, seconds, start=start, patience=1e9)
-    least = min(20 * start, MOST_FRAMES * seconds)
+    sizes = chunks(frames, workers, seconds, start=start, timeout=1e9)
+    least = min(20 * start, MAX_FRAMES * seconds)
     # To the nearest frame.
     assert all((size + 0.5) * seconds >= least * (1 - 1e-9) for size in sizes[:workers])
 
@@ -73,7 +80,7 @@ def test_a_fleet_that_would_do_little_but_load_the_scene_gets_chunks_for_fewer_w
 @given(frames=st.integers(1000, 50_000), workers=st.integers(1, 100), seconds=st.floats(0.1, 1000))
 def test_a_turn_around_costs_about_a_twentieth_of_the_least_chunk(frames: int, workers: int, seconds: float) -> None:
     sizes = chunks(frames, workers, seconds)
-    assert all((size + 0.5) * seconds * 0.05 >= TURN_AROUND for size in sizes[:-1])
+    assert all((size + 0.5) * seconds * 0.05 >= TURNAROUND for size in sizes[:-1])
 
 
 @given(frames=st.integers(1000, 50_000), workers=st.integers(1, 100), seconds=st.floats(0.1, 1000))
@@ -81,14 +88,14 @@ def test_the_last_chunks_leave_no_worker_idle_for_long(frames: int, workers: int
     """What the least chunk is worth, or one frame, or what a twentieth of a worker's share comes to."""
     sizes = chunks(frames, workers, seconds)
     share = frames * seconds / workers
-    assert sizes[-1] * seconds <= max(1.5 * 20 * TURN_AROUND, seconds, share / 20) + 1e-6
+    assert sizes[-1] * seconds <= max(1.5 * 20 * TURNAROUND, seconds, share / 20) + 1e-6
 
 
 def test_each_chunk_ends_well_within_its_time_and_holds_no_endless_list() -> None:
-    assert all(size * 10 <= LONGEST for size in chunks(100_000, 1, 10.0))
-    assert all(size * 10 <= 30 for size in chunks(1000, 1, 10.0, patience=120))
-    assert max(chunks(100_000, 1, 0.01)) == MOST_FRAMES
-    assert max(chunks(100_000, 1)) == MOST_BLINDLY
+    assert all(size * 10 <= MAX_SECONDS for size in chunks(100_000, 1, 10.0))
+    assert all(size * 10 <= 30 for size in chunks(1000, 1, 10.0, timeout=120))
+    assert max(chunks(100_000, 1, 0.01)) == MAX_FRAMES
+    assert max(chunks(100_000, 1)) == MAX_FRAMES_UNTIMED
 
 
 def test_a_scene_that_takes_long_to_load_has_longer_chunks_than_others() -> None:
@@ -97,8 +104,8 @@ def test_a_scene_that_takes_long_to_load_has_longer_chunks_than_others() -> None
 
 def test_slow_frames_come_in_smaller_chunks_than_the_quick_ones_beside_them() -> None:
     known = Timings(start=1.0, frames={str(frame): 1.0 if frame < 500 else 10.0 for frame in range(0, 1000, 10)})
-    found = list(sized(FrameRange.of(range(1000)), 4, known, patience=PATIENCE))
-    seconds = [sum(seconds_of(chunk, known)) for chunk in found]
+    found = list(sized_chunks(FrameRange.of(range(1000)), 4, known, timeout=TIMEOUT))
+    seconds = [sum(estimate_seconds(chunk, known)) for chunk in found]
     # A third of 5,500 seconds, by four workers.
     assert seconds[:4] == pytest.approx([5500 / 12] * 4, abs=20)
     assert len(found[0]) > 5 * len(found[3])

@@ -148,7 +148,7 @@ def test_two_at_once_end_in_the_same_film(store: Films) -> None:
 @pytest.mark.parametrize(
     ("segment", "words"),
     [
-        (None, r"there is no segment 000001\.mp4"),
+        (None, r"segment 000001\.mp4 is missing"),
         (b"", r"000001\.mp4: "),
         (b"no film" * 100, r"000001\.mp4: Invalid data"),
         (6, "the film holds 20 frames instead of 21"),
@@ -183,6 +183,6 @@ def test_a_segment_that_is_encoded_anew_meanwhile_is_no_part_of_the_film(store: 
         return read(bucket, key, start=start, length=length, etag=etag)
 
     store.read = changed  # type: ignore[method-assign]
-    with pytest.raises(EncodeFailed, match="a segment went away while the film was made"):
+    with pytest.raises(EncodeFailed, match="a segment was deleted while it was read"):
         stitch("shot-1", store=store, buckets=BUCKETS)
     assert store.get(*FILM) is None

@@ -13,7 +13,7 @@ from frameloom.model.rounds import LAST, SCOUTS
 from frameloom.model.timings import Timings
 from frameloom.services import measured_times
 from frameloom.services.storage import job_documents
-from frameloom.services.verify_frames import NAMED_FRAMES, SEGMENT_FRAMES, plan_segments, verify
+from frameloom.services.verify_frames import MAX_FRAMES_IN_MESSAGE, SEGMENT_FRAMES, plan_segments, verify
 from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS, make_job, put_frames, put_result
 
@@ -56,7 +56,7 @@ def test_missing_frames_get_one_more_round(store: MemoryStore) -> None:
 def test_after_the_last_round_the_job_fails_with_the_list(store: MemoryStore) -> None:
     put_frames(store, make_job(store, "1-17"), [1, 2, 3, 7, 17])
     assert missing(store).facts["frames"] == "4-6,8-16"
-    assert str(missing(store)) == "12 of 17 frames are missing: 4-6,8-16. No worker said why."
+    assert str(missing(store)) == "12 of 17 frames are missing: 4-6,8-16. No worker reported an error."
 
 
 @pytest.mark.parametrize("round_number", [1, 2])
@@ -107,7 +107,7 @@ def test_the_failure_says_what_the_last_attempt_at_a_missing_frame_ended_with(st
     # This chunk failed once too, but the next worker rendered it.
     put_result(store, job, "1-000002", "7-9", error="FrameInvalid", cause="truncated")
     put_result(store, job, "1-000002", "7-9", attempt=1, rendered=3)
-    assert missing(store).facts["reason"] == "The last attempt ended as OutOfMemory: Blender ran out of memory"
+    assert missing(store).facts["reason"] == "The last attempt failed with OutOfMemory: Blender ran out of memory"
 
 
 def test_scouts_that_all_failed_end_the_job_before_its_other_frames(store: MemoryStore) -> None:
@@ -116,8 +116,8 @@ def test_scouts_that_all_failed_end_the_job_before_its_other_frames(store: Memor
         for attempt in range(3):
             put_result(store, job, f"0-{index:06d}", frame, attempt=attempt, error="RenderCrashed", cause=f"at {frame}")
     assert str(missing(store, SCOUTS)) == (
-        "3000 of 3000 frames are missing: 1-200 and 2,800 more. Tried first, frames 1, 1501, 3000 did not render. "
-        "The last attempt ended as RenderCrashed: at 3000"
+        "3000 of 3000 frames are missing: 1-200 and 2,800 more. Frames 1, 1501, 3000, rendered first, failed. "
+        "The last attempt failed with RenderCrashed: at 3000"
     )
 
 
@@ -140,9 +140,9 @@ def test_what_the_workers_measured_is_kept_for_the_next_plan_and_the_next_job(st
     put_frames(store, job, range(1, 10))
     put_result(store, job, "1-000000", "1-3", rendered=3, seconds=9.5, frame_seconds={"1": 1.0, "2": 2.0, "3": 3.0})
     verified(store)
-    assert measured_times.find(store, BUCKETS, job) == Timings(start=3.5, frames={"2": 2.0})
+    assert measured_times.load(store, BUCKETS, job) == Timings(start=3.5, frames={"2": 2.0})
     other = make_job(store, "10-20", job_id="shot-2")
-    assert measured_times.find(store, BUCKETS, other) == Timings(start=3.5, frames={"2": 2.0})
+    assert measured_times.load(store, BUCKETS, other) == Timings(start=3.5, frames={"2": 2.0})
 
 
 def test_a_long_list_of_missing_frames_is_cut(store: MemoryStore) -> None:
@@ -150,7 +150,7 @@ def test_a_long_list_of_missing_frames_is_cut(store: MemoryStore) -> None:
     put_frames(store, job, range(2, 10_001, 2))
     message = str(missing(store))
     assert message.startswith("5000 of 10000 frames are missing: 1-399:2 and 4,800 more.")
-    put_frames(store, job, range(NAMED_FRAMES * 2 + 1, 10_001, 2))
+    put_frames(store, job, range(MAX_FRAMES_IN_MESSAGE * 2 + 1, 10_001, 2))
     assert missing(store).facts["frames"] == "1-399:2"
 
 

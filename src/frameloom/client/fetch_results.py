@@ -18,7 +18,7 @@ from frameloom.model.job_status import JobStatus
 from frameloom.model.report import FrameCounts
 from frameloom.model.request import JobRequest
 from frameloom.services.follow_job import Snapshot, follow
-from frameloom.services.prepare_job import Settled
+from frameloom.services.resolve_request import ResolvedRequest
 from frameloom.services.storage.ports import Execution
 
 
@@ -62,12 +62,12 @@ def _fetch(job_id: str, farm: Farm, out: Path, display: Display, began: float) -
     scene = Path(job.scene.key)
     results = Results.of(out, request, scene)
     results.check(Path(job.outputs.prefix).name)
-    settled = Settled(
+    settled = ResolvedRequest(
         name=scene.name,
         digest=job.scene.digest,
         frames=job.frame_range(),
         fps=job.fps,
-        pixel_aspect=job.pixel(),
+        pixel_aspect=job.pixel_ratio(),
         size=(0, 0),
         settings=job.settings,
     )

@@ -31,8 +31,8 @@ from frameloom.model.job_status import JobStatus
 from frameloom.model.report import FrameCounts, JobReport
 from frameloom.model.request import START, START_NO, JobRequest
 from frameloom.services.follow_job import Snapshot, follow
-from frameloom.services.prepare_job import Settled, settle, with_assets
-from frameloom.services.scene.upload_assets import DIGEST, find_places, upload_assets
+from frameloom.services.resolve_request import ResolvedRequest, resolve_request, with_assets
+from frameloom.services.scene.upload_assets import DIGEST, local_assets, upload_assets
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.frame_transfer import FrameFetcher, offer_frames, whole_frames
 
@@ -106,10 +106,10 @@ def run(order: Order, *, json: bool, quiet: bool) -> None:
             raise InvalidRequest(field="--detach", problem=ENDS_WITH_THE_COMMAND)
         if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
             request = request.model_copy(update={"max_workers": target.chunks_at_once})
-        settled = settle(request, scene, blender=target.blender(), device=target.device(), name=scene.name)
+        settled = resolve_request(request, scene, blender=target.blender(), device=target.device(), name=scene.name)
         results = Results.of(order.out, request, scene)
         results.check(settled.render_key)
-        assets = find_places(scene, request.file, settled.references)
+        assets = local_assets(scene, request.file, settled.references)
         if request.output != "frames":
             results.check_against(assets.values())
             request = apart_from(request, assets)
@@ -157,7 +157,7 @@ class Errand:
         *,
         scene: Path,
         request: JobRequest,
-        settled: Settled,
+        settled: ResolvedRequest,
         assets: Mapping[str, Path],
         results: Results,
         display: Display,
@@ -241,7 +241,7 @@ class Errand:
             try:
                 for snapshot in follow(job_id, store=farm.store, executions=farm.executions, buckets=farm.buckets):
                     self._display.show(snapshot)
-                    if snapshot.job is not None and snapshot.job.renders:
+                    if snapshot.job is not None and snapshot.job.renders_frames:
                         self._fetch(snapshot.fresh, snapshot.job, fetcher)
             finally:
                 self._have |= fetcher.brought
@@ -258,7 +258,7 @@ class Errand:
         with suppress(LookupError):
             farm.executions.stop(job_id, reason="Interrupted at the command line.")
         job = job_documents.find_job(farm.store, farm.buckets, job_id)
-        if job is not None and job.renders:
+        if job is not None and job.renders_frames:
             with FrameFetcher(farm.store, farm.buckets.frames) as fetcher:
                 self._fetch(job_documents.present_frames(farm.store, job), job, fetcher)
 

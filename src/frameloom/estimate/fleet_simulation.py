@@ -25,7 +25,7 @@ from itertools import islice
 
 from frameloom.model.frames import FrameRange
 from frameloom.model.timings import Timings
-from frameloom.services.chunk_sizing import TURN_AROUND
+from frameloom.services.chunk_sizing import TURNAROUND
 from frameloom.services.measured_times import SAMPLE
 
 
@@ -45,7 +45,7 @@ class Costs:
     node: float = 60.0
     rate: float = 100.0
     start: float = 2.2
-    turn: float = TURN_AROUND
+    turn: float = TURNAROUND
     between: float = 3.0
     patience: float = 120.0
 

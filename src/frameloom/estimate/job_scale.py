@@ -18,7 +18,7 @@ from frameloom.estimate.fleet_comparison import Row
 from frameloom.estimate.fleet_simulation import Costs, Outcome, simulate
 from frameloom.estimate.operations import BEAT, SCOUTS, Operations, listed, operations
 from frameloom.model.timings import Timings
-from frameloom.services.chunk_sizing import MOST_FRAMES, Sizing
+from frameloom.services.chunk_sizing import MAX_FRAMES, Sizing
 from frameloom.services.plan_chunks import worth_scouting
 from frameloom.services.verify_frames import AT_ONCE, plan_segments
 
@@ -164,12 +164,12 @@ def cut(case: Case) -> Iterator[tuple[int, ...]]:
     """Yield how many frames each chunk of a round holds, as the planner cuts a job whose times nobody knows yet."""
     job = Row(frames=case.frames, workers=case.workers).job()
     if not worth_scouting(job, job.frame_range()):
-        yield tuple(chunk_sizes(case.frames, 1.0, Sizing.blind(case.workers)))
+        yield tuple(chunk_sizes(case.frames, 1.0, Sizing.untimed(case.workers)))
         return
     yield (1,) * SCOUTS
     timings = Timings(start=Costs().start, frames={})
-    patience = job.limits.chunk_timeout - job.limits.queue_timeout
-    sizing = Sizing.measured(case.workers, timings, patience=patience)
+    timeout = job.limits.chunk_timeout - job.limits.queue_timeout
+    sizing = Sizing.timed(case.workers, timings, timeout=timeout)
     yield tuple(chunk_sizes(case.frames - SCOUTS, case.seconds, sizing))
 
 
@@ -178,12 +178,12 @@ def chunk_sizes(frames: int, each: float, sizing: Sizing) -> Iterator[int]:
 
     It goes from frame to frame; where all are alike, a chunk is one step.
     """
-    crew = sizing.crew(frames * each)
+    crew = sizing.useful_workers(frames * each)
     made = 0
     while frames:
         if made % crew == 0:
             target = sizing.size(frames * each, crew)
-        size = min(frames, MOST_FRAMES, max(1, math.floor(target / each - 0.5) + 1))
+        size = min(frames, MAX_FRAMES, max(1, math.floor(target / each - 0.5) + 1))
         yield size
         frames -= size
         made += 1
