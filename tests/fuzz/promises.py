@@ -10,8 +10,8 @@ from frameloom.model.errors import InvalidRequest, NoCamera, SceneUnreadable
 from frameloom.model.frames import MAX_FRAMES, FrameRange
 from frameloom.model.messages import ChunkMessage, LogBatch, LogRecord, UnreadableChunk, UnreadableMessage
 from frameloom.model.request import parse_request
+from tests.job_requests import upload
 from tests.unit.blends import read
-from tests.unit.test_request import upload
 
 # Of the processor's time, for one input: a loop without end takes more on any machine.
 SECONDS = 5.0

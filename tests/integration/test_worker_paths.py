@@ -260,7 +260,7 @@ def test_what_the_worker_cannot_keep_blender_from_is_refused(blender: Blender, t
             blender.render(1, tmp_path / "1.png")
     # A name is what the scene says, wherever the worker had it lead.
     absolute = make_scene(tmp_path / "job" / "absolute.blend", missing_image="/host/wood.png")
-    with pytest.raises(MissingAssets, match=r"not there: \S*/host/wood\.png\. "):
+    with pytest.raises(MissingAssets, match=r"are missing: \S*/host/wood\.png\. "):
         blender.open(absolute, RenderSettings(), name="absolute.blend")
 
 

@@ -64,7 +64,7 @@ def test_no_path_leads_out_of_the_bucket(path: str) -> None:
         ("tiles", "skin.1001.png", ["skin.1002.png"], ["skin.png"]),
     ],
 )  # fmt: skip
-def test_a_sequence_and_tiles_stand_for_files_that_differ_in_a_number(
+def test_a_sequence_or_tiles_match_files_that_differ_in_a_number(
     kind: Any, name: str, fits: list[str], others: list[str]
 ) -> None:
     keys = key_pattern(f"a/{name}", Reference(path="", kind=kind))
@@ -89,7 +89,7 @@ def find(there: MemoryStore, *references: Reference) -> FoundAssets:
     return find_assets.find_assets(there, "scenes", SCENE, references)
 
 
-def test_what_is_there_is_told_with_its_version_and_what_is_not_by_its_path() -> None:
+def test_existing_files_are_found_with_versions_and_missing_ones_listed_by_path() -> None:
     there = store("film/wood.png", "elsewhere/stone.png")
     there.put("scenes", "film/wood.png", b"newer")
     found = find(there, Reference(path="//stone.png"), Reference(path="//wood.png"), Reference(path="/wood.png"))
@@ -97,7 +97,7 @@ def test_what_is_there_is_told_with_its_version_and_what_is_not_by_its_path() ->
     assert found.missing == ("/wood.png", "//stone.png")
 
 
-def test_of_a_sequence_all_that_is_there_counts_and_nothing_is_missing_unless_all_is() -> None:
+def test_a_sequence_is_missing_only_if_all_its_files_are() -> None:
     there = store("film/plate_0007.png", "film/plate_0008.png", "film/plate.png")
     found = find(there, Reference(path="//plate_0001.png", kind="sequence"))
     assert [asset.key for asset in found.assets] == ["film/plate_0007.png", "film/plate_0008.png"]
@@ -105,7 +105,7 @@ def test_of_a_sequence_all_that_is_there_counts_and_nothing_is_missing_unless_al
     assert find(there, Reference(path="//p.<UDIM>.png", kind="tiles")).missing == ("//p.<UDIM>.png",)
 
 
-def test_a_library_is_asked_what_it_refers_to_from_its_own_folder(tmp_path: Path) -> None:
+def test_the_references_of_a_library_are_relative_to_its_folder(tmp_path: Path) -> None:
     library = make_scene(tmp_path / "set.blend", missing_image="//textures/wood.png").read_bytes()
     reference = Reference(path="//../sets/set.blend", library=True)
     there = store()
@@ -117,7 +117,7 @@ def test_a_library_is_asked_what_it_refers_to_from_its_own_folder(tmp_path: Path
     assert found.missing == ()
 
 
-def test_libraries_that_refer_to_each_other_end(tmp_path: Path) -> None:
+def test_libraries_may_refer_to_each_other(tmp_path: Path) -> None:
     camera = make_scene(tmp_path / "camera.blend")
     there = store()
     for own, other in (("one", "two"), ("two", "one")):
@@ -127,12 +127,12 @@ def test_libraries_that_refer_to_each_other_end(tmp_path: Path) -> None:
     assert [asset.key for asset in found.assets] == ["film/one.blend", "film/two.blend"]
 
 
-def test_a_library_that_is_none_is_named() -> None:
+def test_an_unreadable_library_is_refused_with_its_key() -> None:
     with pytest.raises(SceneUnreadable, match=r"film/set\.blend"):
         find(store("film/set.blend"), Reference(path="//set.blend", library=True))
 
 
-def test_more_files_than_a_farm_takes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_files_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find_assets, "MAX_ASSETS", 3)
     find(store(), *(Reference(path=f"//{number}.png") for number in range(2)))
     with pytest.raises(SceneUnreadable, match="more than 3 files"):
@@ -142,21 +142,21 @@ def test_more_files_than_a_farm_takes_are_refused(monkeypatch: pytest.MonkeyPatc
         find(store("film/1.png", "film/2.png", "film/3.png"), sequence)
 
 
-def test_more_sequences_than_a_farm_takes_are_refused_before_one_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_sequences_than_the_limit_are_refused_before_any_listing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find_assets, "MAX_ASSETS", 3)
     monkeypatch.setattr(MemoryStore, "list", None)
     with pytest.raises(SceneUnreadable, match="more than 3 files"):
         find(store(), *(Reference(path=f"//{name}1.png", kind="sequence") for name in "abcd"))
 
 
-def test_the_list_of_what_is_missing_is_short_however_much_is() -> None:
+def test_the_list_of_missing_files_is_limited() -> None:
     assert listed(["//a.png", "//b.png"]) == "//a.png, //b.png"
     line = listed([f"//{'x' * 1000}{number}.png" for number in range(5000)])
     assert line.endswith(" and 4,980 more")
     assert len(line) < 3000
 
 
-def test_a_scene_that_would_write_as_it_simulates_is_refused_unless_it_is_trusted() -> None:
+def test_an_unbaked_simulation_is_refused_unless_the_scene_is_trusted() -> None:
     found = find(store(), Reference(path="/home/anna/fluid", kind="fluid", required=False, written=True))
     assert (found.missing, found.written) == ((), ("/home/anna/fluid",))
     with pytest.raises(InvalidRequest, match="would write to /home/anna/fluid: bake the"):
