@@ -45,7 +45,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Films:
     return Films(tmp_path)
 
 
-def test_segments_become_the_film(store: Films, tmp_path: Path) -> None:
+def test_segments_are_joined_to_the_film(store: Films, tmp_path: Path) -> None:
     made = stitch("shot-1", store=store, buckets=BUCKETS)
     data = store.get(*FILM)
     assert data is not None
@@ -70,7 +70,7 @@ def other_render(render: str) -> dict[str, Any]:
     return {"outputs": OutputRef(bucket=BUCKETS.frames, prefix=keys.frames_prefix("film/shot.blend", render))}
 
 
-def test_another_film_of_the_scene_gets_the_next_version_and_the_same_one_its_own_name(store: Films) -> None:
+def test_another_film_gets_the_next_version_and_the_same_film_keeps_its_key(store: Films) -> None:
     first = stitch("shot-1", store=store, buckets=BUCKETS)["key"]
     once = store.get(*FILM)
     assert [
@@ -86,13 +86,13 @@ def test_another_film_of_the_scene_gets_the_next_version_and_the_same_one_its_ow
     }  # fmt: skip
 
 
-def test_other_frames_are_another_film(store: Films) -> None:
+def test_a_film_of_other_frames_is_another_film(store: Films) -> None:
     stitch("shot-1", store=store, buckets=BUCKETS)
     job_documents.write_film(store, BUCKETS, "shot-1", FrameRange.parse("1-20,22"))
     assert stitch("shot-1", store=store, buckets=BUCKETS)["key"] == "film/shot_v002.mp4"
 
 
-def test_what_the_farm_did_not_make_is_never_replaced_and_a_scenes_name_is_left_to_its_film(store: Films) -> None:
+def test_files_that_the_farm_did_not_make_and_names_of_other_scenes_are_never_taken(store: Films) -> None:
     store.put(*FILM, b"somebody's film")
     store.put(BUCKETS.scenes, "film/shot_v002.blend", b"the next version of the scene")
     store.put(BUCKETS.scenes, "film/shot_v007/shot_v009.mp4", b"elsewhere")
@@ -100,18 +100,18 @@ def test_what_the_farm_did_not_make_is_never_replaced_and_a_scenes_name_is_left_
     assert store.get(*FILM) == b"somebody's film"
 
 
-def test_a_film_may_have_a_name_of_its_own(store: Films) -> None:
+def test_a_film_may_have_its_own_name(store: Films) -> None:
     assert another(store, "named", film="night") == "film/night.mp4"
 
 
-def test_the_newest_film_has_the_highest_version_even_where_an_earlier_one_is_gone(store: Films) -> None:
+def test_the_newest_film_has_the_highest_version_even_after_a_deletion(store: Films) -> None:
     stitch("shot-1", store=store, buckets=BUCKETS)
     another(store, "smaller", video=VideoSettings(quality=40))
     store.delete(*FILM)
     assert another(store, "large", video=VideoSettings(quality=20)) == "film/shot_v003.mp4"
 
 
-def test_two_films_at_once_never_take_each_others_name(store: Films) -> None:
+def test_two_films_at_the_same_time_never_take_the_same_key(store: Films) -> None:
     make_job(store, "1-21", job_id="smaller", video=VideoSettings(quality=40), buckets=BUCKETS)
     barrier, stream = Barrier(2), store.in_parts
 
@@ -131,7 +131,7 @@ def test_two_films_at_once_never_take_each_others_name(store: Films) -> None:
     assert made == {"film/shot.mp4", "film/shot_v002.mp4"}
 
 
-def test_two_at_once_end_in_the_same_film(store: Films) -> None:
+def test_two_runs_at_the_same_time_result_in_one_film(store: Films) -> None:
     stitch("shot-1", store=store, buckets=BUCKETS)
     once, barrier = store.get(*FILM), Barrier(2)
 
@@ -148,14 +148,14 @@ def test_two_at_once_end_in_the_same_film(store: Films) -> None:
 @pytest.mark.parametrize(
     ("segment", "words"),
     [
-        (None, r"there is no segment 000001\.mp4"),
+        (None, r"segment 000001\.mp4 is missing"),
         (b"", r"000001\.mp4: "),
         (b"no film" * 100, r"000001\.mp4: Invalid data"),
         (6, "the film holds 20 frames instead of 21"),
         (8, "the film holds 22 frames instead of 21"),
     ],
 )
-def test_what_is_no_whole_film_is_never_there(
+def test_an_incomplete_film_is_never_stored(
     store: Films, tmp_path: Path, segment: bytes | int | None, words: str
 ) -> None:
     stitch("shot-1", store=store, buckets=BUCKETS)
@@ -173,7 +173,7 @@ def test_what_is_no_whole_film_is_never_there(
     assert store.get(*FILM) == before
 
 
-def test_a_segment_that_is_encoded_anew_meanwhile_is_no_part_of_the_film(store: Films, tmp_path: Path) -> None:
+def test_a_segment_that_is_encoded_again_meanwhile_fails_the_film(store: Films, tmp_path: Path) -> None:
     read, last = store.read, keys.segment_key("shot-1", 2, "mp4")
     encode_segment(numbered_frames(0, 7), tmp_path / "x.mp4", OPTIONS)
 
@@ -183,6 +183,6 @@ def test_a_segment_that_is_encoded_anew_meanwhile_is_no_part_of_the_film(store: 
         return read(bucket, key, start=start, length=length, etag=etag)
 
     store.read = changed  # type: ignore[method-assign]
-    with pytest.raises(EncodeFailed, match="a segment went away while the film was made"):
+    with pytest.raises(EncodeFailed, match="a segment was deleted while it was read"):
         stitch("shot-1", store=store, buckets=BUCKETS)
     assert store.get(*FILM) is None

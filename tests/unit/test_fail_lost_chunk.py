@@ -27,8 +27,8 @@ MESSAGE: dict[str, Any] = {
     "settings": {"blender": "4.5.15", "format": "PNG"},
 }
 CAUSE = (
-    "Chunk 1-000002 of frames 7-9 went to worker after worker and none finished it: it may kill them. "
-    "Its last words: {}."
+    "Several workers received chunk 1-000002 with frames 7-9, but none finished it: the chunk may crash its workers. "
+    "The end of its log: {}."
 )
 
 
@@ -49,7 +49,7 @@ def test_a_lost_chunk_is_recorded_and_its_task_fails() -> None:
 
 
 @pytest.mark.parametrize("body", [json.dumps(MESSAGE), json.dumps({"version": 9, "task_token": "token"})])
-def test_a_lost_chunk_whose_token_is_not_known_is_recorded_and_not_tried_for_ever(
+def test_a_lost_chunk_with_an_unknown_token_is_recorded_and_not_retried(
     body: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(*_: object, **_facts: object) -> bool:
@@ -80,7 +80,7 @@ def lost_chunk(store: MemoryStore) -> ChunkResult:
     return result
 
 
-def test_the_last_lines_of_the_last_worker_that_logged_any_are_kept() -> None:
+def test_the_result_keeps_the_last_log_lines_of_the_last_worker_that_logged() -> None:
     store = MemoryStore()
     for worker, at in (("w-a", 100), ("w-b", 200), ("w-c", 300)):
         put_returned(store, worker, at)
@@ -94,7 +94,7 @@ def test_the_last_lines_of_the_last_worker_that_logged_any_are_kept() -> None:
     assert result.cause == CAUSE.format("t210 line 27 | t210 line 28 | t210 line 29")
 
 
-def test_a_log_that_cannot_be_read_does_not_keep_the_task_waiting() -> None:
+def test_an_unreadable_log_does_not_prevent_the_task_from_failing() -> None:
     store, tokens = MemoryStore(), MemoryTokens()
     put_returned(store, "w", 100)
     store.put(BUCKETS.logs, keys.log_part_key("shot-1", "w", f"{200:020d}-000001"), b"no record")
@@ -102,7 +102,7 @@ def test_a_log_that_cannot_be_read_does_not_keep_the_task_waiting() -> None:
     assert "its log cannot be read" in (tokens.answers["token"].cause or "")
 
 
-def test_losing_a_chunk_twice_is_harmless() -> None:
+def test_failing_a_lost_chunk_twice_is_harmless() -> None:
     store, tokens = MemoryStore(), MemoryTokens()
     lose(json.dumps(MESSAGE), store, tokens)
     assert lose(json.dumps(MESSAGE), store, tokens) == "1-000002"
@@ -110,7 +110,7 @@ def test_losing_a_chunk_twice_is_harmless() -> None:
     assert len(tokens.answers) == 1
 
 
-def test_a_chunk_of_a_job_that_is_gone_is_no_error() -> None:
+def test_a_lost_chunk_of_an_ended_job_is_not_an_error() -> None:
     store, tokens = MemoryStore(), MemoryTokens()
     tokens.dead.add("token")
     assert lose(json.dumps(MESSAGE), store, tokens) == "1-000002"
@@ -133,7 +133,7 @@ def test_a_chunk_of_a_job_that_is_gone_is_no_error() -> None:
         "\ud800",
     ],
 )
-def test_a_body_that_is_no_chunk_is_passed_over(body: str) -> None:
+def test_a_body_that_is_not_a_chunk_is_ignored(body: str) -> None:
     store, tokens = MemoryStore(), MemoryTokens()
     assert lose(body, store, tokens) is None
     assert list(store.list(BUCKETS.logs, "")) == []
@@ -143,12 +143,12 @@ def test_a_body_that_is_no_chunk_is_passed_over(body: str) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"version": 2}, "its message is of version 2, and this farm's workers read version 1"),
-        ({"version": 2, "colour": "blue"}, "is of version 2"),
-        ({"settings": None}, "its message cannot be read"),
+        ({"version": 2}, "message, which has version 2, but the workers of this farm read version 1"),
+        ({"version": 2, "colour": "blue"}, "has version 2"),
+        ({"settings": None}, "message, which is invalid: "),
     ],
 )
-def test_a_message_that_no_worker_can_read_has_its_task_ended_and_says_why(change: Any, problem: str) -> None:
+def test_the_task_of_an_unreadable_message_fails_with_the_reason(change: Any, problem: str) -> None:
     store, tokens = MemoryStore(), MemoryTokens()
     assert lose(json.dumps(MESSAGE | change), store, tokens) is None
     assert tokens.answers["token"].error == "ChunkLost"
@@ -165,7 +165,7 @@ def test_a_message_that_no_worker_can_read_has_its_task_ended_and_says_why(chang
         {"job_id": "shot-1\n"}, {"frames": "1," * 10_000},
     ],
 )  # fmt: skip
-def test_no_key_is_made_of_what_such_a_message_says_unless_it_is_as_ours_are(change: Any) -> None:
+def test_no_key_is_made_from_invalid_fields_of_an_unreadable_message(change: Any) -> None:
     store, tokens = MemoryStore(), MemoryTokens()
     assert lose(json.dumps(MESSAGE | {"version": 2} | change), store, tokens) is None
     assert list(store.list(BUCKETS.logs, "")) == []
@@ -173,5 +173,5 @@ def test_no_key_is_made_of_what_such_a_message_says_unless_it_is_as_ours_are(cha
 
 
 @given(st.text())
-def test_any_text_is_passed_over(body: str) -> None:
+def test_any_text_is_ignored(body: str) -> None:
     assert lose(body, MemoryStore(), MemoryTokens()) is None

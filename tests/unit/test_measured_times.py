@@ -9,7 +9,7 @@ from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
 from frameloom.model.messages import ChunkResult
 from frameloom.model.timings import Timings
-from frameloom.services.measured_times import POINTS, SAMPLE, find, keep, measure, seconds_of
+from frameloom.services.measured_times import POINTS, SAMPLE, estimate_seconds, load, measure, update
 from frameloom.services.storage import job_documents
 from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS, make_job, put_result
@@ -27,7 +27,7 @@ def result(frames: str, worker: str, seconds: float, **frame_seconds: float) -> 
     )
 
 
-def test_a_start_is_what_a_workers_slowest_chunk_took_beside_its_frames() -> None:
+def test_the_start_is_the_overhead_of_a_workers_slowest_chunk() -> None:
     assert measure(
         [
             result("1", "one", 7.0, f1=2.0),
@@ -39,41 +39,41 @@ def test_a_start_is_what_a_workers_slowest_chunk_took_beside_its_frames() -> Non
     ) == Timings(start=5.0, frames={"1": 2.0, "2": 2.0, "3": 2.0, "4": 2.0})
 
 
-def test_a_chunk_that_was_broken_off_tells_of_its_frames_alone() -> None:
+def test_an_aborted_chunk_measures_frames_but_no_start() -> None:
     broken = result("1-3", "one", 3600.0, f1=2.0, f2=4.0)
     assert measure([broken]) == Timings(start=0.0, frames={"2": 3.0})
 
 
-def test_nothing_rendered_is_nothing_measured() -> None:
+def test_results_without_rendered_frames_give_no_times() -> None:
     assert measure([result("1-3", "one", 5.0)]) is None
     store = MemoryStore()
     job = make_job(store)
-    keep(store, BUCKETS, job)
-    assert find(store, BUCKETS, job) is None
+    update(store, BUCKETS, job)
+    assert load(store, BUCKETS, job) is None
 
 
-def test_frames_take_what_lies_between_the_known_ones_and_at_the_ends_what_the_last_one_took() -> None:
+def test_times_are_interpolated_between_measured_frames() -> None:
     # Ten points of one second and ten of three: what lies far enough from their meeting is as it was measured.
     known = Timings(start=1.0, frames={str(frame): 1.0 if frame <= 0 else 3.0 for frame in range(-90, 110, 10)})
     frames = FrameRange.parse("-999,-90,-50,-40,-35,0,10,50,999")
     ninth = 2.0 / 9
-    assert list(seconds_of(frames, known)) == pytest.approx(
+    assert list(estimate_seconds(frames, known)) == pytest.approx(
         [1.0, 1.0, 1.0, 1.0, 1.0 + ninth / 2, 1.0 + 4 * ninth, 1.0 + 5 * ninth, 3.0, 3.0]
     )
 
 
-def test_one_frame_that_took_long_says_little_of_those_beside_it() -> None:
+def test_one_slow_frame_has_little_effect_on_its_neighbours() -> None:
     known = Timings(start=1.0, frames={str(frame): 10.0 if frame == 50 else 1.0 for frame in range(0, 101, 5)})
-    assert max(seconds_of(FrameRange.parse("0-100"), known)) == pytest.approx(2.0)
+    assert max(estimate_seconds(FrameRange.parse("0-100"), known)) == pytest.approx(2.0)
 
 
 @given(
     known=st.dictionaries(st.integers(-50, 50), st.floats(0, 1e5), min_size=1),
     frames=st.sets(st.integers(-60, 60), min_size=1),
 )
-def test_no_frame_takes_less_or_more_than_any_known_one(known: dict[int, float], frames: set[int]) -> None:
+def test_estimates_stay_within_the_measured_times(known: dict[int, float], frames: set[int]) -> None:
     timings = Timings(start=0.0, frames={str(frame): seconds for frame, seconds in known.items()})
-    found = list(seconds_of(FrameRange.of(frames), timings))
+    found = list(estimate_seconds(FrameRange.of(frames), timings))
     assert len(found) == len(frames)
     assert all(min(known.values()) - 1e-6 <= seconds <= max(known.values()) + 1e-6 for seconds in found)
 
@@ -86,28 +86,28 @@ def jobs_with_results(store: MemoryStore, chunks: int) -> Job:
     return job
 
 
-def test_of_a_great_many_chunks_a_few_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_sample_of_many_results_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryStore()
     job = jobs_with_results(store, 3000)
     read: list[str] = []
     really = job_documents.read
     monkeypatch.setattr(job_documents, "read", lambda *where: read.append(where[-1]) or really(*where))  # type: ignore[func-returns-value]
-    keep(store, BUCKETS, job)
-    found = find(store, BUCKETS, job)
+    update(store, BUCKETS, job)
+    found = load(store, BUCKETS, job)
     assert found is not None
     assert sum("/results/" in key for key in read) == len(found.frames) == SAMPLE
     assert {"1", "3000"} <= found.frames.keys()
 
 
-def test_what_is_known_grows_with_each_job_and_stays_small() -> None:
+def test_times_accumulate_over_jobs_up_to_a_limit() -> None:
     store = MemoryStore()
     for start in range(1, 600, 25):
         job = make_job(store, f"{start}-{start + 24}", job_id=f"from-{start}")
         for frame in job.frame_range():
             seconds = {str(frame): float(frame)}
             put_result(store, job, f"1-{frame:06d}", str(frame), rendered=1, seconds=frame, frame_seconds=seconds)
-        keep(store, BUCKETS, job)
-    found = find(store, BUCKETS, job)
+        update(store, BUCKETS, job)
+    found = load(store, BUCKETS, job)
     assert found is not None
     assert len(found.frames) == POINTS
     assert list(found.frames) == sorted(found.frames, key=int)
@@ -115,8 +115,8 @@ def test_what_is_known_grows_with_each_job_and_stays_small() -> None:
     assert all(seconds == float(frame) for frame, seconds in found.frames.items())
 
 
-def test_times_that_another_version_wrote_are_as_good_as_none() -> None:
+def test_times_of_another_version_are_ignored() -> None:
     store = MemoryStore()
     job = make_job(store)
     job_documents.write(store, BUCKETS.logs, keys.timings_key(job.outputs.prefix), {"of": "another farm"})
-    assert find(store, BUCKETS, job) is None
+    assert load(store, BUCKETS, job) is None

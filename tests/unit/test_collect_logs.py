@@ -26,7 +26,7 @@ def batch(part: str = "1", *messages: str, event: LogEvent | None = None) -> str
     return LogBatch(worker="worker-1", job_id="shot-1", part=part, records=records).model_dump_json()
 
 
-def test_a_piece_is_stored_as_json_lines_in_order() -> None:
+def test_a_part_is_stored_as_json_lines_in_order() -> None:
     store = MemoryStore()
     piece = collect(batch("1", "Scene opened", "Zeile\nzwei\u2028drei"), store=store, buckets=BUCKETS)
     data = store.get(BUCKETS.logs, piece.key) or b""
@@ -42,7 +42,7 @@ def test_a_piece_is_stored_as_json_lines_in_order() -> None:
     }
 
 
-def test_the_same_piece_twice_is_stored_once() -> None:
+def test_the_same_part_twice_is_stored_once() -> None:
     store = MemoryStore()
     assert collect(batch("1", "a"), store=store, buckets=BUCKETS) == collect(
         batch("1", "a"), store=store, buckets=BUCKETS
@@ -58,7 +58,7 @@ def test_rendered_frames_are_counted_by_their_events() -> None:
     assert frames == [2, 0, 0]
 
 
-def test_pieces_of_one_worker_lie_together_in_the_order_of_their_parts() -> None:
+def test_the_keys_of_a_workers_parts_sort_in_their_order() -> None:
     store = MemoryStore()
     keys = [collect(batch(part, "a"), store=store, buckets=BUCKETS).key for part in ("001", "002", "010")]
     assert [stored.key for stored in store.list(BUCKETS.logs, "jobs/shot-1/logs/worker-1/")] == keys
@@ -67,7 +67,7 @@ def test_pieces_of_one_worker_lie_together_in_the_order_of_their_parts() -> None
 @pytest.mark.parametrize(
     "body", ["", "{}", "null", '{"worker": "w"}', "text", "[" * 100_000, batch().replace("shot-1", "") + "x"]
 )
-def test_a_body_that_is_no_log_is_an_error_and_stores_nothing(body: str) -> None:
+def test_a_body_that_is_not_a_log_is_an_error_and_stores_nothing(body: str) -> None:
     store = MemoryStore()
     with pytest.raises(ValueError, match="LogBatch"):
         collect(body, store=store, buckets=BUCKETS)

@@ -49,7 +49,7 @@ modifier.node_group, modifier.bake_target, modifier.bake_directory = group, "{ta
 bpy.context.view_layer.update()
 """
 
-UNBAKED = Reference(path="//blendcache_shot", spread="points", required=False)
+UNBAKED = Reference(path="//blendcache_shot", kind="points", required=False)
 KINDS: dict[str, tuple[str, list[Reference]]] = {
     "mesh cache": (
         ("cache = bpy.data.objects['Cube'].modifiers.new('cache', 'MESH_CACHE')\n"
@@ -65,24 +65,24 @@ KINDS: dict[str, tuple[str, list[Reference]]] = {
         (f"{DISK_CACHE}cache.frame_end = 2\n"
         "with bpy.context.temp_override(point_cache=cache, active_object=cube, object=cube, scene=scene):\n"
         "    bpy.ops.ptcache.bake(bake=True)"),
-        [Reference(path="//blendcache_shot", spread="points")],
+        [Reference(path="//blendcache_shot", kind="points")],
     ),
     "particles' cache that lies elsewhere": (
         (f"{SAVED}cube.modifiers.new('dust', 'PARTICLE_SYSTEM')\n"
         "cache = cube.particle_systems[0].point_cache\ncache.use_external, cache.filepath = True, '//caches/dust'"),
-        [Reference(path="//caches/dust", spread="points", required=False, written=True)],
+        [Reference(path="//caches/dust", kind="points", required=False, written=True)],
     ),
     "fluid that is simulated as it plays": (
         f"{DOMAIN}domain.cache_type = 'REPLAY'",
-        [Reference(path="//caches/fluid", spread="fluid", required=False, written=True), UNBAKED],
+        [Reference(path="//caches/fluid", kind="fluid", required=False, written=True), UNBAKED],
     ),
     "fluid that nobody baked": (
         f"{DOMAIN}domain.cache_type = 'MODULAR'",
-        [Reference(path="//caches/fluid", spread="fluid", required=False), UNBAKED],
+        [Reference(path="//caches/fluid", kind="fluid", required=False), UNBAKED],
     ),
     "bake of geometry nodes": (
         BAKE.format(target="DISK"),
-        [Reference(path="//caches/bakes", spread="bake", required=False)],
+        [Reference(path="//caches/bakes", kind="bake", required=False)],
     ),
     "bake that is packed": (BAKE.format(target="PACKED"), []),
     "strip of images": (STRIP, [Reference(path="//plates/a.png"), Reference(path="//plates/b.png")]),
@@ -108,7 +108,7 @@ KINDS: dict[str, tuple[str, list[Reference]]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_part_of_a_scene_refers_to_is_told(kind: str, tmp_path: Path) -> None:
+def test_each_kind_of_struct_gives_its_references(kind: str, tmp_path: Path) -> None:
     also, references = KINDS[kind]
     scene = make_scene(tmp_path / "shot.blend", also=also)
     assert read_scene(scene).references == tuple(references)
@@ -125,25 +125,25 @@ def _changed(scene: Path, struct: bytes, field: bytes, change: int) -> Path:
 def test_a_baked_ocean_is_a_folder(tmp_path: Path) -> None:
     also = "bpy.data.objects['Cube'].modifiers.new('ocean', 'OCEAN').filepath = '//caches/ocean/'"
     scene = _changed(make_scene(tmp_path / "shot.blend", also=also), b"OceanModifierData", b"cached", 1)
-    assert read_references(scene) == (Reference(path="//caches/ocean", spread="ocean"),)
+    assert read_references(scene) == (Reference(path="//caches/ocean", kind="ocean"),)
 
 
-def test_a_baked_fluid_is_needed_and_one_that_says_it_is_being_baked_is_written(tmp_path: Path) -> None:
+def test_a_baked_fluid_is_required_and_an_unfinished_bake_is_written(tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "shot.blend", also=f"{DOMAIN}domain.cache_type = 'ALL'")
-    baked = Reference(path="//caches/fluid", spread="fluid")
+    baked = Reference(path="//caches/fluid", kind="fluid")
     assert read_references(_changed(scene, b"FluidDomainSettings", b"cache_flag", 1 << 1)) == (baked, UNBAKED)
     baking = _changed(scene, b"FluidDomainSettings", b"cache_flag", 1 << 0)
     assert [reference.written for reference in read_references(baking)] == [True, False]
 
 
-def test_a_cache_that_lies_elsewhere_is_needed_once_it_is_baked(tmp_path: Path) -> None:
+def test_a_baked_external_cache_is_required(tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "shot.blend", also=KINDS["particles' cache that lies elsewhere"][0])
     assert read_references(_changed(scene, b"PointCache", b"flag", 1)) == (
-        Reference(path="//caches/dust", spread="points"),
+        Reference(path="//caches/dust", kind="points"),
     )
 
 
-def test_a_fluid_that_names_no_folder_is_written_all_the_same(tmp_path: Path) -> None:
+def test_a_fluid_without_a_folder_is_written(tmp_path: Path) -> None:
     also = KINDS["fluid that is simulated as it plays"][0].replace("//caches/fluid", "")
     scene = make_scene(tmp_path / "shot.blend", also=also)
     data = scene.read_bytes()
@@ -155,14 +155,14 @@ def test_a_fluid_that_names_no_folder_is_written_all_the_same(tmp_path: Path) ->
     assert [reference.path for reference in references if reference.written] == ["//"]
 
 
-def test_a_scene_with_two_catalogues_is_unreadable() -> None:
+def test_a_scene_with_two_dna1_blocks_is_unreadable() -> None:
     data = small()
     [(at, size)] = [(at, size) for at, code, size in blocks(data) if code == b"DNA1"]
     assert problem(data[:at] + data[at : at + 24 + size] * 2 + data[at + 24 + size :]) == "its data is damaged"
 
 
 @pytest.mark.parametrize("packing", PACKERS)
-def test_a_packed_scene_and_one_of_blender_5_have_the_same_parts(packing: str, tmp_path: Path) -> None:
+def test_references_are_equal_in_each_file_format(packing: str, tmp_path: Path) -> None:
     also = "\n".join(KINDS[kind][0] for kind in ("mesh cache", "bake of geometry nodes", "strip of images"))
     data = make_scene(tmp_path / "shot.blend", also=also).read_bytes()
     pack, plain = PACKERS[packing], read(data).references
@@ -172,21 +172,21 @@ def test_a_packed_scene_and_one_of_blender_5_have_the_same_parts(packing: str, t
 
 
 FOLDERS = {
-    Reference(path="//c", spread="points"): (["dust_000001_00.bphys", "smoke_000001_00.vdb"], ["a.txt", "a/b.bphys"]),
-    Reference(path="//c", spread="fluid"): (
+    Reference(path="//c", kind="points"): (["dust_000001_00.bphys", "smoke_000001_00.vdb"], ["a.txt", "a/b.bphys"]),
+    Reference(path="//c", kind="fluid"): (
         ["config/config_0001.uni", "data/fluid_data_0001.vdb", "mesh/fluid_mesh_0001.bobj.gz"],
         ["script/smoke.py", "data.vdb", "other/a.vdb"],
     ),
-    Reference(path="//c", spread="ocean"): (["disp_0001.exr", "foam_0001.exr"], ["id_rsa", "disp.exr"]),
-    Reference(path="//c", spread="bake"): (
+    Reference(path="//c", kind="ocean"): (["disp_0001.exr", "foam_0001.exr"], ["id_rsa", "disp.exr"]),
+    Reference(path="//c", kind="bake"): (
         ["123/meta/00001_00000.json", "123/blobs/00001_00000.blob", "meta/1.json"],
         ["123/a.json", "a/meta/1.json", "1/2/meta/1.json"],
     ),
 }
 
 
-@pytest.mark.parametrize("reference", FOLDERS, ids=lambda reference: reference.spread)
-def test_of_a_folder_what_blender_reads_of_it_counts_in_a_bucket_and_on_a_disk(
+@pytest.mark.parametrize("reference", FOLDERS, ids=lambda reference: reference.kind)
+def test_a_folder_stands_for_the_files_that_blender_reads_in_a_bucket_and_on_disk(
     reference: Reference, tmp_path: Path
 ) -> None:
     own, others = FOLDERS[reference]
@@ -204,11 +204,11 @@ def test_of_a_folder_what_blender_reads_of_it_counts_in_a_bucket_and_on_a_disk(
         assert found.missing == ()
 
 
-def test_only_what_is_required_is_missing_whoever_asks_first() -> None:
+def test_a_file_is_missing_if_any_reference_requires_it() -> None:
     spared, wanted = Reference(path="//a.png", required=False), Reference(path="//a.png")
     for references, missing in (([spared], ()), ([spared, wanted], ("//a.png",)), ([wanted, spared], ("//a.png",))):
         assert find_assets(MemoryStore(), "scenes", "film/shot.blend", references).missing == missing
-    folder = Reference(path="//blendcache_shot", spread="points")
+    folder = Reference(path="//blendcache_shot", kind="points")
     assert find_assets(MemoryStore(), "scenes", "film/shot.blend", [folder]).missing == ("//blendcache_shot",)
 
 
@@ -225,7 +225,7 @@ PARTS = "\n".join([
         max_size=4,
     )
 )
-def test_damaged_parts_are_unreadable_or_read_in_bounded_time(damage: list[tuple[int, int, bytes]]) -> None:
+def test_damaged_structs_are_unreadable_or_read_in_bounded_time(damage: list[tuple[int, int, bytes]]) -> None:
     data = bytearray(_with_parts())
     heads = _heads_of_parts()
     for number, offset, word in damage:
@@ -238,7 +238,7 @@ def test_damaged_parts_are_unreadable_or_read_in_bounded_time(damage: list[tuple
     assert time.process_time() - begun < 5.0
 
 
-def test_thousands_of_parts_that_share_what_is_long_are_no_more_work_than_one() -> None:
+def test_thousands_of_structs_that_share_a_long_list_take_no_more_time_than_one() -> None:
     """Each strip of a file points to the same ten thousand names: a hundred million, were each followed."""
     data, kinds = _with_parts(), _kinds()
     [strip] = [data[at : at + 24 + size] for at, code, size in blocks(data) if _kind(data, at) == kinds[b"Sequence"]]
@@ -252,7 +252,7 @@ def test_thousands_of_parts_that_share_what_is_long_are_no_more_work_than_one() 
     assert time.process_time() - begun < 10.0
 
 
-def test_thousands_of_node_groups_that_share_their_nodes_are_no_more_work_than_one(tmp_path: Path) -> None:
+def test_thousands_of_node_groups_that_share_nodes_take_no_more_time_than_one(tmp_path: Path) -> None:
     also = letters(SOCKET, "//note.txt") + "for _ in range(400): group.nodes.new('FunctionNodeInputString')\n"
     data = make_scene(tmp_path / "shot.blend", also=also).read_bytes()
     [(at, size)] = [(at, size) for at, code, size in blocks(data) if code == b"NT\0\0"]

@@ -73,7 +73,7 @@ def test_chunks_cover_every_missing_frame_once_and_in_order(
         assert all(held == size for held in sizes_of(chunks)[:-1])
 
 
-def test_a_job_that_runs_again_plans_nothing() -> None:
+def test_a_repeated_job_plans_no_chunks() -> None:
     store = MemoryStore()
     put_frames(store, make_job(store, "1-17"), range(1, 18))
     answer, chunks = planned(store)
@@ -81,7 +81,7 @@ def test_a_job_that_runs_again_plans_nothing() -> None:
     assert chunks == []
 
 
-def test_a_second_round_has_chunks_of_its_own_and_leaves_the_first_list_alone() -> None:
+def test_a_second_round_has_its_own_list_of_chunks() -> None:
     store = MemoryStore()
     job = make_job(store, "1-9")
     first, chunks = planned(store)
@@ -93,13 +93,13 @@ def test_a_second_round_has_chunks_of_its_own_and_leaves_the_first_list_alone() 
     assert len(job_documents.read(store, first["bucket"], first["key"])) == len(chunks)
 
 
-def test_a_frame_that_failed_a_whole_round_takes_none_along_in_the_next() -> None:
+def test_each_frame_that_failed_round_1_gets_its_own_chunk() -> None:
     store = MemoryStore()
     put_frames(store, make_job(store, "1-9"), [1, 2, 3])
     assert sizes_of(planned(store, round_number=LAST)[1]) == [1] * 6
 
 
-def test_a_second_round_of_a_great_many_frames_has_not_as_many_chunks() -> None:
+def test_a_second_round_of_many_frames_has_chunks_of_several_frames() -> None:
     store = MemoryStore()
     make_job(store, "1-5000")
     assert len(planned(store, round_number=LAST)[1]) < 500
@@ -111,13 +111,13 @@ def test_planning_twice_gives_the_same_chunks() -> None:
     assert planned(store) == planned(store)
 
 
-def test_a_sequence_renders_nothing() -> None:
+def test_a_job_with_output_video_plans_no_chunks() -> None:
     store = MemoryStore()
     make_job(store, output="video")
     assert planned(store)[1] == []
 
 
-def test_a_job_without_a_manifest_has_no_plan() -> None:
+def test_a_job_without_a_manifest_is_an_error() -> None:
     store = MemoryStore()
     with pytest.raises(LookupError, match="shot-1"):
         plan("shot-1", 1, store=store, buckets=BUCKETS)
@@ -127,7 +127,7 @@ def test_a_job_without_a_manifest_has_no_plan() -> None:
 # ── Scouts ──
 
 
-def test_a_large_job_of_a_scene_that_nobody_rendered_begins_with_its_first_middle_and_last_frame() -> None:
+def test_a_large_job_without_known_times_starts_with_three_scouts() -> None:
     store = MemoryStore()
     with_workers(store, "1-3000", 100)
     answer, chunks = planned(store, round_number=SCOUTS)
@@ -137,7 +137,7 @@ def test_a_large_job_of_a_scene_that_nobody_rendered_begins_with_its_first_middl
     ]  # fmt: skip
 
 
-def test_after_its_scouts_a_job_plans_the_rest_in_a_list_of_its_own() -> None:
+def test_after_the_scouts_a_job_plans_the_rest_in_its_own_list() -> None:
     store = MemoryStore()
     job = with_workers(store, "1-200", 4)
     first, scouts = planned(store, round_number=SCOUTS)
@@ -148,7 +148,7 @@ def test_after_its_scouts_a_job_plans_the_rest_in_a_list_of_its_own() -> None:
     assert sorted(frames_of(scouts) + frames_of(chunks)) == list(range(1, 201))
 
 
-def test_scouts_that_nobody_answered_for_are_not_sent_again() -> None:
+def test_scouts_without_a_result_are_not_planned_again() -> None:
     store = MemoryStore()
     with_workers(store, "1-200", 4)
     answer, chunks = planned(store, round_number=FIRST)
@@ -158,7 +158,7 @@ def test_scouts_that_nobody_answered_for_are_not_sent_again() -> None:
 @pytest.mark.parametrize(
     "why", ["few frames", "few frames to a worker", "a size asked for", "a frame is there", "times are known", "a film"]
 )
-def test_where_scouts_would_tell_nothing_the_first_round_comes_at_once(why: str) -> None:
+def test_a_job_that_needs_no_scouts_starts_with_round_1(why: str) -> None:
     store = MemoryStore()
     job = with_workers(
         store,
@@ -175,7 +175,7 @@ def test_where_scouts_would_tell_nothing_the_first_round_comes_at_once(why: str)
     assert planned(store, round_number=SCOUTS)[0]["round"] == FIRST
 
 
-def test_times_that_are_known_size_the_chunks() -> None:
+def test_known_times_determine_the_sizes_of_chunks() -> None:
     store = MemoryStore()
     job = with_workers(store, "1-100", 4)
     put_frames(store, job, [1])

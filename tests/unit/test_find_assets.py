@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frameloom.model.assets import Reference, key_beside, pattern
+from frameloom.model.assets import Reference, key_beside, key_pattern
+from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, SceneUnreadable
 from frameloom.services.scene import find_assets
-from frameloom.services.scene.find_assets import Found, listed
+from frameloom.services.scene.find_assets import FoundAssets
 from frameloom.testing import MemoryStore
 from tests.scenes import make_scene
 
@@ -54,7 +55,7 @@ def test_no_path_leads_out_of_the_bucket(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spread", "name", "fits", "others"),
+    ("kind", "name", "fits", "others"),
     [
         ("sequence", "plate_0001.png", ["plate_0001.png", "plate_12.png"], ["plate_.png", "plate_1b.png", "plate_1.x"]),
         ("sequence", "v2_010_final.png", ["v2_3_final.png"], ["v3_010_final.png"]),
@@ -63,10 +64,10 @@ def test_no_path_leads_out_of_the_bucket(path: str) -> None:
         ("tiles", "skin.1001.png", ["skin.1002.png"], ["skin.png"]),
     ],
 )  # fmt: skip
-def test_a_sequence_and_tiles_stand_for_files_that_differ_in_a_number(
-    spread: Any, name: str, fits: list[str], others: list[str]
+def test_a_sequence_or_tiles_match_files_that_differ_in_a_number(
+    kind: Any, name: str, fits: list[str], others: list[str]
 ) -> None:
-    keys = pattern(f"a/{name}", Reference(path="", spread=spread))
+    keys = key_pattern(f"a/{name}", Reference(path="", kind=kind))
     assert keys is not None
     assert all(f"a/{fit}".startswith(keys.prefix) for fit in fits)
     assert [one for one in [*fits, *others] if keys.expression.fullmatch(f"a/{one}")] == fits
@@ -74,7 +75,7 @@ def test_a_sequence_and_tiles_stand_for_files_that_differ_in_a_number(
 
 @pytest.mark.parametrize("name", ["plate.png", "plate", "1/plate.png"])
 def test_a_sequence_without_a_number_is_one_file(name: str) -> None:
-    assert pattern(name, Reference(path="", spread="sequence")) is None
+    assert key_pattern(name, Reference(path="", kind="sequence")) is None
 
 
 def store(*keys: str) -> MemoryStore:
@@ -84,11 +85,11 @@ def store(*keys: str) -> MemoryStore:
     return there
 
 
-def find(there: MemoryStore, *references: Reference) -> Found:
+def find(there: MemoryStore, *references: Reference) -> FoundAssets:
     return find_assets.find_assets(there, "scenes", SCENE, references)
 
 
-def test_what_is_there_is_told_with_its_version_and_what_is_not_by_its_path() -> None:
+def test_existing_files_are_found_with_versions_and_missing_ones_listed_by_path() -> None:
     there = store("film/wood.png", "elsewhere/stone.png")
     there.put("scenes", "film/wood.png", b"newer")
     found = find(there, Reference(path="//stone.png"), Reference(path="//wood.png"), Reference(path="/wood.png"))
@@ -96,15 +97,15 @@ def test_what_is_there_is_told_with_its_version_and_what_is_not_by_its_path() ->
     assert found.missing == ("/wood.png", "//stone.png")
 
 
-def test_of_a_sequence_all_that_is_there_counts_and_nothing_is_missing_unless_all_is() -> None:
+def test_a_sequence_is_missing_only_if_all_its_files_are() -> None:
     there = store("film/plate_0007.png", "film/plate_0008.png", "film/plate.png")
-    found = find(there, Reference(path="//plate_0001.png", spread="sequence"))
+    found = find(there, Reference(path="//plate_0001.png", kind="sequence"))
     assert [asset.key for asset in found.assets] == ["film/plate_0007.png", "film/plate_0008.png"]
     assert found.missing == ()
-    assert find(there, Reference(path="//p.<UDIM>.png", spread="tiles")).missing == ("//p.<UDIM>.png",)
+    assert find(there, Reference(path="//p.<UDIM>.png", kind="tiles")).missing == ("//p.<UDIM>.png",)
 
 
-def test_a_library_is_asked_what_it_refers_to_from_its_own_folder(tmp_path: Path) -> None:
+def test_the_references_of_a_library_are_relative_to_its_folder(tmp_path: Path) -> None:
     library = make_scene(tmp_path / "set.blend", missing_image="//textures/wood.png").read_bytes()
     reference = Reference(path="//../sets/set.blend", library=True)
     there = store()
@@ -116,7 +117,7 @@ def test_a_library_is_asked_what_it_refers_to_from_its_own_folder(tmp_path: Path
     assert found.missing == ()
 
 
-def test_libraries_that_refer_to_each_other_end(tmp_path: Path) -> None:
+def test_libraries_may_refer_to_each_other(tmp_path: Path) -> None:
     camera = make_scene(tmp_path / "camera.blend")
     there = store()
     for own, other in (("one", "two"), ("two", "one")):
@@ -126,39 +127,39 @@ def test_libraries_that_refer_to_each_other_end(tmp_path: Path) -> None:
     assert [asset.key for asset in found.assets] == ["film/one.blend", "film/two.blend"]
 
 
-def test_a_library_that_is_none_is_named() -> None:
+def test_an_unreadable_library_is_refused_with_its_key() -> None:
     with pytest.raises(SceneUnreadable, match=r"film/set\.blend"):
         find(store("film/set.blend"), Reference(path="//set.blend", library=True))
 
 
-def test_more_files_than_a_farm_takes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find_assets, "MOST_ASSETS", 3)
+def test_more_files_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find_assets, "MAX_ASSETS", 3)
     find(store(), *(Reference(path=f"//{number}.png") for number in range(2)))
     with pytest.raises(SceneUnreadable, match="more than 3 files"):
         find(store(), *(Reference(path=f"//{number}.png") for number in range(3)))
-    sequence = Reference(path="//1.png", spread="sequence")
+    sequence = Reference(path="//1.png", kind="sequence")
     with pytest.raises(SceneUnreadable, match="more than 3 files"):
         find(store("film/1.png", "film/2.png", "film/3.png"), sequence)
 
 
-def test_more_sequences_than_a_farm_takes_are_refused_before_one_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find_assets, "MOST_ASSETS", 3)
+def test_more_sequences_than_the_limit_are_refused_before_any_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find_assets, "MAX_ASSETS", 3)
     monkeypatch.setattr(MemoryStore, "list", None)
     with pytest.raises(SceneUnreadable, match="more than 3 files"):
-        find(store(), *(Reference(path=f"//{name}1.png", spread="sequence") for name in "abcd"))
+        find(store(), *(Reference(path=f"//{name}1.png", kind="sequence") for name in "abcd"))
 
 
-def test_the_list_of_what_is_missing_is_short_however_much_is() -> None:
+def test_the_list_of_missing_files_is_limited() -> None:
     assert listed(["//a.png", "//b.png"]) == "//a.png, //b.png"
     line = listed([f"//{'x' * 1000}{number}.png" for number in range(5000)])
     assert line.endswith(" and 4,980 more")
     assert len(line) < 3000
 
 
-def test_a_scene_that_would_write_as_it_simulates_is_refused_unless_it_is_trusted() -> None:
-    found = find(store(), Reference(path="/home/anna/fluid", spread="fluid", required=False, written=True))
+def test_an_unbaked_simulation_is_refused_unless_the_scene_is_trusted() -> None:
+    found = find(store(), Reference(path="/home/anna/fluid", kind="fluid", required=False, written=True))
     assert (found.missing, found.written) == ((), ("/home/anna/fluid",))
-    with pytest.raises(InvalidRequest, match="would write to /home/anna/fluid: bake it"):
+    with pytest.raises(InvalidRequest, match="would write to /home/anna/fluid: bake the"):
         found.check(file=SCENE, trusted=False)
     found.check(file=SCENE, trusted=True)
-    find(store(), Reference(path="//fluid", spread="fluid")).check(file=SCENE, trusted=False)
+    find(store(), Reference(path="//fluid", kind="fluid")).check(file=SCENE, trusted=False)

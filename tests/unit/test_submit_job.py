@@ -40,14 +40,14 @@ def test_a_request_starts_its_job(farm: Farm) -> None:
     assert parse_request(execution.input) == parse_request(REQUEST)
 
 
-def test_the_same_request_starts_once_and_afterwards_describes(farm: Farm) -> None:
+def test_a_repeated_request_describes_the_job_that_it_started(farm: Farm) -> None:
     first = farm.submit()
     again = farm.submit({"end": 17, "start": 1, "file": "film/shot.blend"})
     assert again == first | {"started": False}
     assert len(farm.executions.list(limit=10)) == 1
 
 
-def test_a_job_that_has_ended_is_described_not_started_again(farm: Farm) -> None:
+def test_a_repeated_request_describes_an_ended_job(farm: Farm) -> None:
     job_id = farm.submit()["job_id"]
     farm.executions.end(job_id, JobStatus.FAILED, error="NoCamera", cause="Scene 'Scene' has no camera")
     answer = farm.submit()
@@ -61,14 +61,14 @@ def test_a_job_that_has_ended_is_described_not_started_again(farm: Farm) -> None
 
 
 @pytest.mark.parametrize("change", [{"end": "18"}, {"run": 2}, {"samples": 5}, {"file": "film/other.blend"}])
-def test_another_request_is_another_job(farm: Farm, change: dict[str, Any]) -> None:
+def test_another_request_starts_another_job(farm: Farm, change: dict[str, Any]) -> None:
     farm.store.put(BUCKETS.scenes, "film/other.blend", b"scene")
     first, second = farm.submit(), farm.submit(REQUEST | change)
     assert second["started"]
     assert second["job_id"] != first["job_id"]
 
 
-def test_an_edited_scene_is_another_job(farm: Farm) -> None:
+def test_an_edited_scene_starts_another_job(farm: Farm) -> None:
     first = farm.submit()
     farm.store.put(BUCKETS.scenes, "film/shot.blend", b"edited")
     second = farm.submit()
@@ -77,14 +77,14 @@ def test_an_edited_scene_is_another_job(farm: Farm) -> None:
 
 
 @pytest.mark.parametrize("file", ["film/sho.blend", "film/shot.blend.blend", "shot.blend"])
-def test_a_scene_that_is_not_there_starts_nothing(farm: Farm, file: str) -> None:
+def test_a_missing_scene_starts_no_job(farm: Farm, file: str) -> None:
     with pytest.raises(SceneNotFound) as caught:
         farm.submit({"file": file})
     assert caught.value.facts == {"bucket": "scenes", "key": file}
     assert farm.executions.list(limit=10) == []
 
 
-def test_a_wrong_request_starts_nothing(farm: Farm) -> None:
+def test_an_invalid_request_starts_no_job(farm: Farm) -> None:
     with pytest.raises(InvalidRequest):
         farm.submit(REQUEST | {"end": "0"})
     assert farm.executions.list(limit=10) == []
@@ -95,7 +95,7 @@ def execution(status: JobStatus = JobStatus.RUNNING, **fields: Any) -> Execution
 
 
 @pytest.mark.parametrize("status", list(JobStatus))
-def test_a_job_is_described_in_the_farms_own_words(farm: Farm, status: JobStatus) -> None:
+def test_a_job_is_described_with_the_farms_statuses(farm: Farm, status: JobStatus) -> None:
     assert describe(execution(status), store=farm.store, buckets=BUCKETS) == {
         "job_id": "shot-1",
         "status": status.value,
@@ -109,13 +109,13 @@ def test_a_running_job_is_described_by_its_frames_in_s3(farm: Farm) -> None:
     assert facts["frames"] == {"done": 3, "total": 17}
 
 
-def test_a_job_that_succeeded_is_described_with_what_it_made(farm: Farm) -> None:
+def test_a_successful_job_is_described_with_its_video_and_report(farm: Farm) -> None:
     output = {"job_id": "shot-1", "status": "succeeded", "video": {"bucket": "scenes", "key": "film/shot.mp4"}}
     facts = describe(execution(JobStatus.SUCCEEDED, output=output), store=farm.store, buckets=BUCKETS)
     assert facts == {"job_id": "shot-1", "status": "succeeded", "video": output["video"]}
 
 
 @pytest.mark.parametrize("output", [None, [], "text", 5])
-def test_an_output_of_another_kind_is_passed_over(farm: Farm, output: object) -> None:
+def test_an_output_that_is_not_an_object_is_ignored(farm: Farm, output: object) -> None:
     facts = describe(execution(JobStatus.SUCCEEDED, output=output), store=farm.store, buckets=BUCKETS)
     assert facts == {"job_id": "shot-1", "status": "succeeded"}

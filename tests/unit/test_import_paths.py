@@ -6,7 +6,7 @@ import pytest
 
 from frameloom.model.assets import Reference
 from frameloom.model.errors import InvalidRequest
-from frameloom.services.scene.find_assets import Found, find_assets
+from frameloom.services.scene.find_assets import FoundAssets, find_assets
 from frameloom.services.scene.reader import read_references
 from frameloom.testing import MemoryStore
 from tests.import_scenes import COMPUTED, MODIFIER, NESTED, SOCKET, WAYS, letters
@@ -20,7 +20,7 @@ for kind, name in (("CSV", "a.csv"), ("OBJ", "b.obj"), ("PLY", "c.ply"), ("STL",
 """
 
 
-def found(scene: Path, *libraries: Path) -> Found:
+def found(scene: Path, *libraries: Path) -> FoundAssets:
     """Return what is found for a scene in a bucket with its libraries."""
     store = MemoryStore()
     for path in (scene, *libraries):
@@ -29,14 +29,14 @@ def found(scene: Path, *libraries: Path) -> Found:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_constant_path_is_an_asset_wherever_it_stands(way: str, tmp_path: Path) -> None:
+def test_a_constant_path_is_an_asset_in_each_position(way: str, tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "shot.blend", also=letters(WAYS[way], "//note.txt"))
     assert [one for one in read_references(scene) if not one.node] == [NOTE]
     assert (found(scene).missing, found(scene).computed) == (("//note.txt",), ())
 
 
 @pytest.mark.parametrize("way", COMPUTED)
-def test_a_computed_path_is_refused_by_the_names_of_its_node_and_group(way: str, tmp_path: Path) -> None:
+def test_a_computed_path_is_refused_with_its_node_and_group(way: str, tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "shot.blend", also=letters(COMPUTED[way], "//note.txt"))
     for trusted in (False, True):
         with pytest.raises(
@@ -46,14 +46,14 @@ def test_a_computed_path_is_refused_by_the_names_of_its_node_and_group(way: str,
 
 
 @pytest.mark.parametrize("packing", PACKERS)
-def test_every_import_node_is_read_packed_or_not_and_as_blender_5_writes_it(packing: str, tmp_path: Path) -> None:
+def test_every_import_node_is_read_from_each_file_format(packing: str, tmp_path: Path) -> None:
     data = make_scene(tmp_path / "shot.blend", also=letters(SOCKET, "/etc/passwd") + OTHERS).read_bytes()
     paths = ["/etc/passwd", *(f"//data/{name}" for name in ("a.csv", "b.obj", "c.ply", "d.stl", "e.vdb"))]
     for version in (data, as_blender_5_writes(data)):
         assert [one.path for one in read(PACKERS[packing](version)).references] == paths
 
 
-def test_a_muted_import_node_needs_no_file_and_a_muted_link_leads_nowhere(tmp_path: Path) -> None:
+def test_muted_import_nodes_need_no_file_and_muted_links_are_ignored(tmp_path: Path) -> None:
     also = letters(SOCKET + WAYS["a String node behind a reroute"], "//note.txt")
     muted = make_scene(tmp_path / "muted.blend", also=f"{also}text.mute = True")
     assert read_references(muted) == (Reference(path="//note.txt", required=False),)
@@ -72,10 +72,10 @@ for one in wanted.node_groups:
 """
 
 
-def test_a_path_in_a_library_counts_from_the_library_and_one_set_from_outside_of_it_is_refused(tmp_path: Path) -> None:
+def test_a_path_in_a_library_is_relative_to_it_and_a_path_from_outside_is_refused(tmp_path: Path) -> None:
     """Blender takes such a path from the folder of the file that holds the group, whoever sets it."""
 
-    def linking(library: Path, **wanted: list[str]) -> Found:
+    def linking(library: Path, **wanted: list[str]) -> FoundAssets:
         also = LINKED.format(library=str(library), groups=wanted.get("groups", []), objects=wanted.get("objects", []))
         return found(make_scene(tmp_path / "shot.blend", also=also), library)
 

@@ -27,9 +27,9 @@ class Frames:
 
 
 @pytest.mark.parametrize(("length", "most"), [(1, 8), (10, 8), (20, 5), (99, 1), (1000, 1)])
-def test_as_many_frames_are_fetched_ahead_as_there_is_room_for(length: int, most: int) -> None:
+def test_the_bytes_fetched_ahead_are_limited(length: int, most: int) -> None:
     frames, seen = Frames(length), []
-    for number, image in fetch_ahead(range(30), frames.fetch, ahead=8, room=100):
+    for number, image in fetch_ahead(range(30), frames.fetch, ahead=8, max_bytes=100):
         seen.append(number)
         assert image == bytes([number]) * length
         frames.taken()
@@ -38,16 +38,16 @@ def test_as_many_frames_are_fetched_ahead_as_there_is_room_for(length: int, most
     assert frames.most <= (most + 1) * length
 
 
-def test_frames_are_fetched_ahead_once_it_is_known_that_there_is_room() -> None:
+def test_frames_are_fetched_ahead_once_their_size_is_known() -> None:
     frames = Frames(10)
-    taken = fetch_ahead(range(30), frames.fetch, ahead=8, room=100)
+    taken = fetch_ahead(range(30), frames.fetch, ahead=8, max_bytes=100)
     next(taken)
     next(taken)
     assert frames.asked >= 9
     assert [number for number, _ in taken] == list(range(2, 30))
 
 
-def test_a_frame_that_cannot_be_fetched_is_an_error_in_its_turn() -> None:
+def test_a_frame_that_cannot_be_fetched_raises_at_its_turn() -> None:
     def fetch(number: int) -> bytes:
         if number == 2:
             raise KeyError(number)

@@ -25,28 +25,26 @@ from tests.unit.blends import PACKERS, SEEK_TABLE, blocks, packed, problem, read
 Change = Callable[[bytes], bytes]
 
 
-def test_a_file_that_is_not_there_is_no_unreadable_scene(tmp_path: Path) -> None:
+def test_a_missing_file_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_scene(tmp_path / "shot.blend")
 
 
 @pytest.mark.timeout(10)
-def test_a_folder_or_a_pipe_is_no_scene(tmp_path: Path) -> None:
+def test_a_folder_or_a_pipe_is_unreadable(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.blend"
     os.mkfifo(pipe)
     for path in (tmp_path, pipe):
-        with pytest.raises(SceneUnreadable, match="it is no file"):
+        with pytest.raises(SceneUnreadable, match="it is not a regular file"):
             read_scene(path)
 
 
-def test_a_name_that_no_file_can_have_is_unreadable(tmp_path: Path) -> None:
+def test_a_path_that_is_too_long_is_unreadable(tmp_path: Path) -> None:
     with pytest.raises(SceneUnreadable, match="File name too long"):
         read_scene(tmp_path / ("long" * 100))
 
 
-def test_a_file_that_the_system_does_not_let_us_read_is_unreadable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_of_the_system_makes_a_scene_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "shot.blend"
     path.write_bytes(small())
     # Whoever runs the tests as root may read everything, so the system is asked for what it cannot give.
@@ -70,7 +68,7 @@ def test_a_file_that_the_system_does_not_let_us_read_is_unreadable(
         (b"BLENDER17-02v0700" + bytes(100), "its file format is too new for this farm: save it with an older Blender"),
     ],
 )
-def test_a_file_that_is_no_blend_is_refused(data: bytes, why: str) -> None:
+def test_a_file_that_is_not_a_blend_file_is_unreadable(data: bytes, why: str) -> None:
     assert problem(data) == why
 
 
@@ -94,7 +92,7 @@ def test_a_scene_cut_at_any_block_is_unreadable() -> None:
 
 
 @given(data=st.data())
-def test_a_damaged_scene_is_unreadable_or_reads_but_never_breaks_the_reader(data: st.DataObject) -> None:
+def test_a_damaged_scene_is_unreadable_or_read_without_other_errors(data: st.DataObject) -> None:
     read_by_us = [(at, size) for at, code, size in blocks(small()) if code in KEPT_CODES]
     start, size = data.draw(st.sampled_from([(0, 0), *read_by_us]))
     at = data.draw(st.integers(start, start + 23) | st.integers(start, start + 23 + size))
@@ -105,18 +103,18 @@ def test_a_damaged_scene_is_unreadable_or_reads_but_never_breaks_the_reader(data
 
 @given(st.binary(max_size=400), st.sampled_from([b"BLENDER-v405", b"BLENDER_V249", b"BLENDER17-01v0500"]))
 @example(garbage=bytes(400), header=b"BLENDER-v405")
-def test_garbage_behind_the_right_first_bytes_is_unreadable(garbage: bytes, header: bytes) -> None:
+def test_garbage_after_a_valid_header_is_unreadable(garbage: bytes, header: bytes) -> None:
     for pack in PACKERS.values():
         assert problem(pack(header + garbage))
 
 
 @pytest.mark.parametrize("packing", ["gzip", "zstd"])
-def test_damaged_packing_is_unreadable(packing: str) -> None:
+def test_damaged_compression_is_unreadable(packing: str) -> None:
     data = packed(packing)
     assert problem(data[:5000] + bytes(100) + data[5100:]) in {DAMAGED, INCOMPLETE}
 
 
-def test_a_packed_scene_whose_checksum_fails_is_unreadable() -> None:
+def test_a_compressed_scene_with_a_wrong_checksum_is_unreadable() -> None:
     data = packed("gzip")
     assert problem(data[:-8] + bytes(4) + data[-4:]) == DAMAGED
 
@@ -143,34 +141,34 @@ def _change_block(wanted: bytes, change: Change) -> bytes:
         pytest.param(lambda block: block.replace(b"SDNA", b"SDNB", 1), id="no catalogue"),
     ],
 )
-def test_a_catalogue_that_would_keep_the_reader_busy_for_ever_is_refused(change: Change) -> None:
+def test_a_dna1_block_that_would_loop_the_reader_is_refused(change: Change) -> None:
     assert problem(_change_block(b"DNA1", change)) == DAMAGED
 
 
 def test_a_file_without_scenes_is_refused() -> None:
-    assert problem(_change_block(b"SC\0\0", lambda block: b"XX" + block[2:])) == "it holds no scene"
+    assert problem(_change_block(b"SC\0\0", lambda block: b"XX" + block[2:])) == "it contains no scene"
 
 
-def test_a_file_without_a_catalogue_is_refused() -> None:
+def test_a_file_without_dna1_is_refused() -> None:
     why = problem(_change_block(b"DNA1", lambda block: b"DNA0" + block[4:]))
     assert why == "it has no DNA1 block, which describes its data"
 
 
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize("packing", PACKERS)
-def test_a_block_of_less_than_nothing_does_not_lead_the_reader_in_a_circle(packing: str) -> None:
+def test_a_block_of_negative_size_does_not_loop_the_reader(packing: str) -> None:
     circle = struct.pack("<4siQii", b"DATA", -24, 1, 0, 1)
     assert problem(PACKERS[packing](small()[:12] + circle + small()[12:])) == DAMAGED
 
 
-def test_scenes_and_objects_beyond_measure_are_refused() -> None:
+def test_scenes_and_objects_above_the_memory_limit_are_refused() -> None:
     scene = struct.pack("<4siQii", b"SC\0\0", 17 * 2**20, 1, 0, 1) + bytes(17 * 2**20)
     assert problem(small()[:12] + scene) == "its scenes and objects take more memory than this farm allows"
 
 
 @pytest.mark.parametrize("packing", ["gzip", "zstd"])
 @pytest.mark.parametrize("place", ["before the last block", "behind the last block"])
-def test_a_trap_that_unpacks_to_more_than_the_limit_costs_neither_memory_nor_disk(
+def test_a_file_that_decompresses_above_the_limit_takes_no_memory_or_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packing: str, place: str
 ) -> None:
     huge = 256 * 2**20
@@ -191,7 +189,7 @@ def test_a_trap_that_unpacks_to_more_than_the_limit_costs_neither_memory_nor_dis
     assert peak < 16 * 2**20
 
 
-def test_a_packed_file_just_within_the_limit_reads() -> None:
+def test_a_compressed_file_at_the_limit_is_read() -> None:
     assert read(packed("zstd"), limit=len(small())) == read(small())
     with pytest.raises(SceneUnreadable):
         read(packed("zstd"), limit=len(small()) - 100)

@@ -48,7 +48,7 @@ def _bomb() -> bytes:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="address space is limited in Linux's way")
-def test_a_bomb_of_gigabytes_is_an_unreadable_scene_within_the_memory_limit(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_unreadable_within_the_memory_limit(tmp_path: Path) -> None:
     path = tmp_path / "bomb.blend"
     path.write_bytes(_bomb())
     assert path.stat().st_size < 2**20

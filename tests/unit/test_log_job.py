@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from frameloom.model.execution_event import Stopped
+from frameloom.model.execution_event import StoppedExecution
 from frameloom.model.messages import ChunkResult
 from frameloom.model.report import JobReport
-from frameloom.services.log_job import MAX_CAUSE, MAX_ERROR, failure, report, report_stopped
+from frameloom.services.log_job import MAX_CAUSE, MAX_ERROR, failure, write_report, write_stopped_report
 from frameloom.services.plan_chunks import plan
 from frameloom.services.storage import job_documents
 from frameloom.testing import MemoryStore
@@ -30,7 +30,7 @@ def store() -> MemoryStore:
 
 def reported(store: MemoryStore, error: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], JobReport]:
     """Return the summary and the report as it lies in the log bucket."""
-    summary = report("shot-1", started=STARTED, now=NOW, error=error, store=store, buckets=BUCKETS)
+    summary = write_report("shot-1", started=STARTED, now=NOW, error=error, store=store, buckets=BUCKETS)
     document = JobReport.read(job_documents.read(store, BUCKETS.logs, "jobs/shot-1/report.json"))
     assert document.summary.to_json() == summary
     return summary, document
@@ -40,7 +40,7 @@ def failed_chunk(chunk_id: str, error: str, cause: str) -> ChunkResult:
     return ChunkResult(chunk_id=chunk_id, frames="1-3", worker="w", attempt=0, error=error, cause=cause)
 
 
-def test_a_good_job_is_summed_up_with_what_it_made(store: MemoryStore) -> None:
+def test_the_summary_of_a_successful_job_has_its_film_and_frames(store: MemoryStore) -> None:
     job = make_job(store, "1-5")
     put_frames(store, job, [1, 2, 3, 4, 5])
     put_result(store, job, "1-000000", "3-5", rendered=3, frame_seconds={"3": 1.0, "4": 2.0, "5": 1.5})
@@ -81,7 +81,7 @@ def test_a_job_for_frames_alone_has_no_video(store: MemoryStore) -> None:
     assert "video" not in reported(store)[0]
 
 
-def test_a_failed_job_says_why_and_has_no_video(store: MemoryStore) -> None:
+def test_the_report_of_a_failed_job_has_its_error_and_no_video(store: MemoryStore) -> None:
     put_frames(store, make_job(store, "1-3"), [1])
     cause = json.dumps(
         {"errorMessage": "2 of 3 frames are missing: 2-3.", "errorType": "FramesMissing", "stackTrace": []}
@@ -93,7 +93,7 @@ def test_a_failed_job_says_why_and_has_no_video(store: MemoryStore) -> None:
     assert "video" not in summary
 
 
-def test_a_job_that_was_never_prepared_is_reported_too(store: MemoryStore) -> None:
+def test_a_job_without_a_manifest_gets_a_report(store: MemoryStore) -> None:
     summary, document = reported(store, {"Error": "SceneNotFound", "Cause": "There is no scene"})
     assert summary == {
         "job_id": "shot-1",
@@ -122,11 +122,11 @@ def test_reporting_twice_gives_the_same_report(store: MemoryStore) -> None:
         (None, ""),
     ],
 )
-def test_a_cause_is_the_sentence_in_it(cause: str | None, message: str) -> None:
+def test_the_cause_is_the_message_in_a_lambdas_json(cause: str | None, message: str) -> None:
     assert failure({"Error": "X", "Cause": cause}, []) == ("X", message)  # type: ignore[dict-item]
 
 
-def test_a_map_that_failed_is_told_as_the_chunk_that_ended_it() -> None:
+def test_the_error_of_a_failed_map_is_that_of_the_fatal_chunk() -> None:
     chunks = [
         failed_chunk("1-000001", "NoCamera", "Scene 'Scene' has no camera"),
         # Failed once, was to be tried again, and sorts last.
@@ -136,48 +136,48 @@ def test_a_map_that_failed_is_told_as_the_chunk_that_ended_it() -> None:
     assert failure(MAP_FAILED, chunks[1:]) == ("RenderCrashed", "Blender failed")
 
 
-def test_a_map_that_failed_without_a_word_of_its_chunks_is_told_as_it_is() -> None:
+def test_a_failed_map_without_failed_chunks_keeps_its_error() -> None:
     assert failure(MAP_FAILED, []) == (MAP_FAILED["Error"], MAP_FAILED["Cause"])
 
 
 @pytest.mark.parametrize("error", ["FrameInvalid", "Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"])
-def test_a_films_map_that_failed_is_told_as_the_segment_that_ended_it(error: str) -> None:
+def test_the_error_of_a_failed_map_of_segments_is_that_of_the_segment(error: str) -> None:
     # A chunk that failed once and then rendered has nothing to do with it.
     chunks = [failed_chunk("1-000002", "RenderCrashed", "Blender failed")]
     segment = {"Error": error, "Cause": '{"errorMessage": "what it says"}'}
     assert failure(MAP_FAILED, chunks, segment) == (error, "what it says")
 
 
-def test_another_error_is_not_blamed_on_a_segment() -> None:
+def test_another_error_is_not_replaced_by_a_segments() -> None:
     told = {"Error": "States.Timeout", "Cause": "StitchVideo"}
     assert failure(told, [], {"Error": "FrameInvalid", "Cause": "Frame 7"}) == ("States.Timeout", "StitchVideo")
 
 
-def test_another_error_is_not_blamed_on_a_chunk() -> None:
+def test_another_error_is_not_replaced_by_a_chunks() -> None:
     chunks = [failed_chunk("1-000001", "RenderCrashed", "Blender failed")]
     assert failure({"Error": "EncodeFailed", "Cause": "no space"}, chunks) == ("EncodeFailed", "no space")
 
 
-def test_an_error_fits_the_fail_state() -> None:
+def test_error_and_cause_fit_into_the_fail_state() -> None:
     name, cause = failure({"Error": "E" * 1000, "Cause": "c" * 100_000}, [])
     assert (len(name), len(cause)) == (MAX_ERROR, MAX_CAUSE)
     assert failure({}, []) == ("States.Runtime", "")
 
 
-def stopped(status: str = "ABORTED", **fields: Any) -> Stopped:
+def stopped(status: str = "ABORTED", **fields: Any) -> StoppedExecution:
     """Return what EventBridge tells of shot-1, stopped 90.5 s after it began."""
     detail = {"name": "shot-1", "status": status, "startDate": 1795413600000, "stopDate": 1795413690500}
-    return Stopped.of_event(detail | {"error": None, "cause": None} | fields)
+    return StoppedExecution.of_event(detail | {"error": None, "cause": None} | fields)
 
 
-def reported_stopped(store: MemoryStore, what: Stopped) -> JobReport:
-    summary = report_stopped(what, store=store, buckets=BUCKETS)
+def reported_stopped(store: MemoryStore, what: StoppedExecution) -> JobReport:
+    summary = write_stopped_report(what, store=store, buckets=BUCKETS)
     document = JobReport.read(job_documents.read(store, BUCKETS.logs, "jobs/shot-1/report.json"))
     assert document.summary.to_json() == summary
     return document
 
 
-def test_a_canceled_job_says_why_when_and_how_far_it_came(store: MemoryStore) -> None:
+def test_the_report_of_a_canceled_job_has_cause_times_and_frame_counts(store: MemoryStore) -> None:
     job = make_job(store, "1-9", chunk_size=4)
     put_frames(store, job, [1])
     plan("shot-1", 0, store=store, buckets=BUCKETS)
@@ -193,7 +193,7 @@ def test_a_canceled_job_says_why_when_and_how_far_it_came(store: MemoryStore) ->
     assert (document.seconds, document.workers) == (90.5, ["worker-1"])
 
 
-def test_a_large_job_that_is_canceled_after_its_scouts_has_rendered_them(store: MemoryStore) -> None:
+def test_scouts_of_a_canceled_job_count_as_rendered(store: MemoryStore) -> None:
     job = make_job(store, "1-1000")
     plan("shot-1", 0, store=store, buckets=BUCKETS)
     put_frames(store, job, [1, 501])
@@ -203,20 +203,22 @@ def test_a_large_job_that_is_canceled_after_its_scouts_has_rendered_them(store: 
 @pytest.mark.parametrize(
     ("status", "ended", "error"), [("ABORTED", "canceled", "Canceled"), ("TIMED_OUT", "failed", "States.Timeout")]
 )
-def test_a_job_that_was_stopped_without_a_word_says_so(store: MemoryStore, status: str, ended: str, error: str) -> None:
+def test_a_job_stopped_without_a_reason_has_a_default_cause(
+    store: MemoryStore, status: str, ended: str, error: str
+) -> None:
     summary = reported_stopped(store, stopped(status)).summary
     assert (summary.status, summary.error) == (ended, error)
     assert summary.cause
 
 
-def test_a_job_that_was_stopped_twice_has_one_report(store: MemoryStore) -> None:
+def test_a_second_stop_event_does_not_change_the_report(store: MemoryStore) -> None:
     job = make_job(store, "1-3")
     once = reported_stopped(store, stopped())
     put_frames(store, job, [1])
     assert reported_stopped(store, stopped()) == once
 
 
-def test_a_report_that_the_job_wrote_itself_stays(store: MemoryStore) -> None:
+def test_a_stop_event_does_not_replace_the_jobs_own_report(store: MemoryStore) -> None:
     put_frames(store, make_job(store, "1-3"), [1, 2, 3])
     _, own = reported(store)
     assert reported_stopped(store, stopped()) == own
