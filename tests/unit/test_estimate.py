@@ -140,7 +140,7 @@ def test_the_count_of_frames_is_paid_by_the_templates_schedule() -> None:
     assert idle_costs.PULSES == 60 * 730
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/operator.md"])
 def test_all_pages_give_the_same_cost_of_an_idle_farm(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     with_a_cluster, without = (

@@ -1,4 +1,4 @@
-"""The Markdown tables of docs/scale.md and docs/operations.md; `python -m frameloom.estimate --write` updates them."""
+"""The Markdown tables of docs/scale.md and docs/operator.md; `python -m frameloom.estimate --write` updates them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from frameloom.estimate.queue_waits import expired_chunks, longest_wait
 from frameloom.estimate.quotas import QUOTAS, Quota
 from frameloom.model.request import QUEUE_TIMEOUT, JobRequest
 
-SCALE, OPERATIONS = Path("docs", "scale.md"), Path("docs", "operations.md")
+SCALE, OPERATOR = Path("docs", "scale.md"), Path("docs", "operator.md")
 FRAMES, WORKERS = (250, 10_000, 1_000_000), (10, 1_000, 10_000)
 # The `max_workers` of a request without one, and the size of a fleet without a setting (cluster/).
 DEFAULT_MAX_WORKERS, DEFAULT_FLEET = int(JobRequest.model_fields["max_workers"].default), 10
@@ -143,7 +143,7 @@ def idle_tables() -> dict[str, str]:
 
 
 # The tables of each document.
-DOCUMENTS: Mapping[Path, Callable[[], dict[str, str]]] = {SCALE: scale_tables, OPERATIONS: idle_tables}
+DOCUMENTS: Mapping[Path, Callable[[], dict[str, str]]] = {SCALE: scale_tables, OPERATOR: idle_tables}
 
 
 def updated(text: str, document: Path = SCALE) -> str:
