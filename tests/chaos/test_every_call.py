@@ -106,7 +106,9 @@ class Crew:
             "WORKER_NAME": name,
         }
         with (self._folder / "farm" / f"{name}.log").open("wb") as log:
-            worker = subprocess.Popen([sys.executable, "-m", "worker"], cwd=CHECKOUT, env=environment, stderr=log)
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.numbering_worker"], cwd=CHECKOUT, env=environment, stderr=log
+            )
         self._killer.victim = worker
         return worker
 
@@ -130,7 +132,7 @@ def test_a_worker_that_is_killed_at_any_of_its_calls_costs_no_frame(farm: LocalF
     rig, killer = Rig(farm, folder / "calls"), Killer()
 
     def start(stem: str, number: int) -> str:
-        # Each time another file of the same pictures: a worker keeps the scenes that it has.
+        # Another file each time, since a worker keeps its scenes.
         scene = make_scene(folder / "scene.blend", frames=(1, 2), objects=number)
         rig.upload_quietly(scene, f"{stem}.blend")
         return rig.start(file=f"{stem}.blend", output="frames", chunk_size=2)
