@@ -63,7 +63,7 @@ def test_no_file_is_too_long(suffix: str) -> None:
             lines = len((ROOT / path).read_bytes().splitlines())
             if lines > LONGEST:
                 long[str(path)] = lines
-    assert long == {}
+    assert not long, "\n".join(f"{name} has {lines} lines" for name, lines in sorted(long.items()))
 
 
 def test_two_modules_share_a_name_only_as_a_port_and_its_implementation() -> None:
