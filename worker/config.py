@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from worker.memory import MEBIBYTE
+from frameloom.services.system.memory import MEBIBYTE
 
 
 class ConfigError(ValueError):
@@ -19,7 +19,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """What a worker is told by its environment; `docs/operations.md` lists the variables."""
+    """What a worker is told by its environment; `docs/operator.md` lists the variables."""
 
     chunk_queue: str
     log_queue: str

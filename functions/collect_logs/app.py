@@ -1,4 +1,4 @@
-"""collect_logs: fed by the log queue, store the workers' logs in the log bucket."""
+"""collect_logs: store the workers' logs from the log queue in the log bucket."""
 
 from typing import Any
 

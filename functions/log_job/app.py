@@ -1,6 +1,6 @@
-"""The states LogJob and LogFailure, and the rule JobStopped: write the job's report, whichever way it ended.
+"""The states LogJob and LogFailure, and the rule JobStopped: write the report of an ended job.
 
-LogSegmentFailure too, which keeps for that report why a segment of the film could not be encoded.
+The state LogSegmentFailure stores the error of a segment for that report.
 """
 
 from datetime import UTC, datetime
@@ -24,11 +24,11 @@ logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take how a job ended and return its summary; or keep how a segment of its film did, and return nothing.
+    """Write the report of an ended job and return its summary; or store a segment's error and return `{}`.
 
-    A state sends `{"job_id", "started"}`, with `error` on the failed way, where the answer also holds `Error` and
-    `Cause`, which the Fail state shows. Of a job that was stopped from outside, the rule sends what EventBridge tells.
-    Of a segment a state sends `{"job_id", "segment", "error"}`.
+    The input of a state is `{"job_id", "started"}`. A failed job's input also has `error`, and its answer `Error` and
+    `Cause` for the Fail state. The input of a stopped job is EventBridge's event. The input of a segment is
+    `{"job_id", "segment", "error"}`.
     """
     if "segment" in event:
         _keep_segment_failure(event)

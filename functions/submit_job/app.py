@@ -1,4 +1,4 @@
-"""submit_job: start the job of a request; asked again, say how it stands."""
+"""submit_job: start the job of a request once, and return its status."""
 
 from typing import Any
 

@@ -25,7 +25,7 @@ def canaries_of(file: Path) -> Iterator[str]:
     """Yield the patches whose canaries are in a file of tests."""
     for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "canary":
-            yield from (argument.value for argument in call.args if isinstance(argument, ast.Constant))
+            yield from (str(argument.value) for argument in call.args if isinstance(argument, ast.Constant))
 
 
 def test_each_patch_has_a_canary_and_each_canary_a_patch() -> None:
@@ -45,7 +45,7 @@ def test_nothing_of_moto_is_patched_in_another_way() -> None:
         for node in ast.walk(module):
             for target in node.targets if isinstance(node, ast.Assign) else []:
                 owners = {part.id for part in ast.walk(target) if isinstance(part, ast.Name)}
-                assert isinstance(target, ast.Name) or not owners & imported, f"{file.name}:{node.lineno}"
+                assert isinstance(target, ast.Name) or not owners & imported, f"{file.name}:{target.lineno}"
             assert not (isinstance(node, ast.Name) and node.id == "setattr"), f"{file.name} calls setattr"
 
 

@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+from frameloom.local.stub_services import needs_every_service
+from frameloom.local.template import local_template
+from tests.conformance.toolbox import ROOT
+
 PRINT = """
 import sys
 print(*{name.split(".")[1] for name, found in sys.modules.items() if "moto." in name and getattr(found, "__file__", 0)})
@@ -26,3 +30,10 @@ def test_the_emulator_imports_only_services_that_a_farm_uses() -> None:
     )
     assert services.isdisjoint({"ec2", "batch", "rds", "sagemaker"})
     assert services >= {"s3", "sqs", "events", "stepfunctions", "awslambda", "cloudformation", "iam", "logs"}
+
+
+def test_the_farm_s_template_needs_no_stubbed_service() -> None:
+    template = local_template(ROOT / "template.yaml", {})
+    assert not needs_every_service(template)
+    template["Resources"]["Table"] = {"Type": "AWS::DynamoDB::Table"}
+    assert needs_every_service(template)

@@ -276,7 +276,7 @@ class TestAnnouncements:
         lines = message(rule["Targets"][0]["InputTransformer"], {"detail": summary.to_json()})
         assert lines[0].startswith(f"Job {summary.job_id} of frameloom: {status}")
         assert ("FramesMissing" in lines[0]) == failed
-        assert lines[1] == "Frames: 17; rendered 12, there already 4, missing 1."
+        assert lines[1] == "Frames: 17; rendered 12, reused 4, missing 1."
         assert lines[2] == f"Report: s3://logs/{summary.report.key}"
         assert lines[3].endswith(f"/s3/object/logs?region=eu-central-1&prefix={summary.report.key}")
         machine = "arn:aws:states:eu-central-1:123456789012:execution:frameloom-RenderJob"

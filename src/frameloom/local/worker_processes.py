@@ -19,11 +19,13 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from frameloom.local.idle_capacity import Sample, take_sample, worth_another
+from frameloom.model.backoff import delays
 from frameloom.services.system.cpu import usable_cores
 
 # Timeout for workers to return their messages, in seconds.
@@ -32,9 +34,10 @@ GRACE = 5.0
 # Timeout for a worker's killed process group to end, in seconds.
 _GONE_WITHIN = 1.0
 
-# A worker that ran for this many seconds is replaced at once; others after a pause of at most this many seconds.
+# A worker that ran for this many seconds is replaced at once. Another one failed at its start, and a delay with jitter
+# comes first, so that several workers do not fail and start in step.
 _STABLE_AFTER = 10.0
-_LONGEST_PAUSE = 5.0
+_FIRST_DELAY, _LONGEST_DELAY = 0.2, 10.0
 
 # Seconds between two samples of the machine, and the samples that decide about another worker.
 _SAMPLE_INTERVAL, _SAMPLES = 1.0, 4
@@ -99,7 +102,7 @@ class Fleet:
                 samples.clear()
 
     def _keep(self, number: int) -> None:
-        pause = 0.0
+        pause, pauses = 0.0, _restart_delays()
         while not self._stopping.wait(pause):
             started = time.monotonic()
             with self._lock:
@@ -121,8 +124,10 @@ class Fleet:
                 code = process.wait()
             _wait_for_group(process.pid)
             _report(worker=number, pid=process.pid, code=code)
-            ran_for = time.monotonic() - started
-            pause = 0.0 if ran_for > _STABLE_AFTER else min(_LONGEST_PAUSE, 2 * pause + 0.1)
+            if time.monotonic() - started > _STABLE_AFTER:
+                pause, pauses = 0.0, _restart_delays()
+            else:
+                pause = next(pauses)
 
     def _start(self, number: int) -> "subprocess.Popen[bytes]":
         environment = {"WORKER_NAME": f"worker-{number}", **self._order["environment"]}
@@ -137,6 +142,10 @@ class Fleet:
                 # A new session and process group, so that Ctrl-C in the terminal reaches only the farm.
                 start_new_session=True,
             )
+
+
+def _restart_delays() -> Iterator[float]:
+    return delays(first=_FIRST_DELAY, longest=_LONGEST_DELAY)
 
 
 def _kill_group(leader: int) -> None:
