@@ -9,8 +9,9 @@ import pytest
 from moto import mock_aws, settings
 
 from frameloom.local.local_farm import LocalFarm
-from tests.conformance.moto_farm import MINI_FARM, REGION
+from tests.conformance.moto_farm import REGION
 from tests.conformance.moto_process import Moto
+from tests.small_farm import MINI_FARM
 
 
 @pytest.fixture(scope="package")
@@ -44,7 +45,5 @@ def plain_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFarm]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FRAMELOOM_HOME", str(tmp_path_factory.mktemp("home")))
-        with LocalFarm(workers=0, root=MINI_FARM, work_dir=tmp_path_factory.mktemp("farm")) as farm:
-            yield farm
+    with LocalFarm(workers=0, root=MINI_FARM, work_dir=tmp_path_factory.mktemp("farm")) as farm:
+        yield farm

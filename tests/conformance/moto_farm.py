@@ -1,20 +1,16 @@
-"""A small farm and unpatched moto for the tests of patches, with the helpers that both need."""
+"""Helpers for the tests of patches, with unpatched moto or with a small farm."""
 
 import io
 import json
 import time
 import zipfile
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
 
 from frameloom.local.local_farm import LocalFarm
-from tests.farm_client import farm_client
-
-MINI_FARM = Path(__file__).parents[1] / "integration" / "fixtures" / "mini_farm"
-
+from tests.small_farm import client
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
@@ -28,10 +24,6 @@ TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
     ],
 }
-
-
-def client(farm: LocalFarm, service: str) -> Any:
-    return farm_client(farm.environment, service)
 
 
 def deploy(
@@ -70,10 +62,3 @@ def stored_records(farm: LocalFarm, body: str) -> list[dict[str, Any]]:
     keys = [stored["Key"] for stored in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
     batches = [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
     return [record for batch in batches for record in batch if record["body"] == body]
-
-
-def wait_until(happened: Callable[[], Any], what: str, *, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)

@@ -13,7 +13,8 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from frameloom.local.local_farm import LocalFarm
 from frameloom.local.moto_patches.speed import template_json
-from tests.conformance.moto_farm import ACCOUNT, MINI_FARM, REGION, ROLE, client, deploy
+from tests.conformance.moto_farm import ACCOUNT, REGION, ROLE, deploy
+from tests.small_farm import MINI_FARM, client
 
 ASL = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Parameters": {"name.$": "$$.Execution.Name"}, "End": True}}}
 

@@ -9,7 +9,8 @@ import pytest
 from moto.events.models import events_backends
 
 from frameloom.local.local_farm import LocalFarm
-from tests.conformance.moto_farm import ACCOUNT, REGION, ROLE, client, wait_until
+from tests.conformance.moto_farm import ACCOUNT, REGION, ROLE
+from tests.small_farm import client, wait_until
 
 EVENT: Any = {
     "id": "1",

@@ -11,17 +11,8 @@ from moto.awslambda.models import LambdaFunction, LayerVersion
 from moto.sqs.models import sqs_backends
 
 from frameloom.local.local_farm import LocalFarm
-from tests.conformance.moto_farm import (
-    ACCOUNT,
-    REGION,
-    ROLE,
-    TRUST,
-    client,
-    deploy,
-    make_function,
-    stored_records,
-    wait_until,
-)
+from tests.conformance.moto_farm import ACCOUNT, REGION, ROLE, TRUST, deploy, make_function, stored_records
+from tests.small_farm import client, wait_until
 
 
 @pytest.mark.usefixtures("plain_moto")
@@ -68,6 +59,7 @@ def test_functions_run_and_fail_as_in_lambda(farm: LocalFarm) -> None:
     assert json.loads(answer["Payload"].read())["a"] == 1
     failed = functions.invoke(FunctionName=name, Payload=b'{"fail": "no"}')
     assert (failed["StatusCode"], failed["FunctionError"]) == (200, "Unhandled")
+    assert json.loads(failed["Payload"].read())["errorType"] == "SceneNotFound"
 
 
 def test_an_asynchronous_invocation_is_accepted_and_runs(farm: LocalFarm) -> None:

@@ -12,7 +12,8 @@ from moto.s3 import notifications
 from moto.s3.models import S3Backend, s3_backends
 
 from frameloom.local.local_farm import LocalFarm
-from tests.conformance.moto_farm import ACCOUNT, REGION, client, deploy, drain, wait_until
+from tests.conformance.moto_farm import ACCOUNT, REGION, deploy, drain
+from tests.small_farm import client, wait_until
 
 BUCKET = {
     "B": {

@@ -194,7 +194,7 @@ def test_an_object_in_parts_replaces_the_one_that_it_names_and_no_other(store: S
     write(b"second", first.etag)
     assert store.get("bucket", "film.mp4") == b"second"
     if isinstance(store, S3Store):
-        # moto as it is does not ask; tests/conformance/test_moto_mends.py shows it with its mend.
+        # Unpatched moto ignores the condition; tests/conformance/test_moto_s3.py has its patch.
         assert no_upload_is_under_way()
     else:
         with pytest.raises(Taken):
