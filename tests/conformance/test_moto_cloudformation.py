@@ -1,4 +1,4 @@
-"""A farm's stack has what its template names; each canary runs unpatched moto."""
+"""A farm's stack has the resources of its template; each canary runs unpatched moto."""
 
 import json
 from typing import Any

@@ -51,7 +51,7 @@ def test_workers_have_the_variables_of_the_farm_and_no_others_of_aws(farm: Local
     assert environment["LOG_BUCKET"] == farm.outputs["LogBucketName"]
     assert environment["EXTRA"] == "1"
     ours = {name: value for name, value in environment.items() if name.startswith("AWS_")}
-    # With their own access key id, which tells calls of workers from those of clients.
+    # Workers have their own access key id, so that the record shows which calls are theirs.
     expected = farm.environment | {"AWS_ACCESS_KEY_ID": "worker"}
     assert ours == {name: value for name, value in expected.items() if name.startswith("AWS_")}
 

@@ -61,7 +61,7 @@ Resources:
   Rule:
     Type: AWS::Events::Rule
     Properties:
-      Targets: [{Id: told, Arn: !Ref Topic}, {Id: kept, Arn: !GetAtt Queue.Arn}]
+      Targets: [{Id: removed, Arn: !Ref Topic}, {Id: kept, Arn: !GetAtt Queue.Arn}]
 Outputs:
   QueueUrl: {Value: !Ref Queue}
   TopicArn: {Value: !Ref Topic}

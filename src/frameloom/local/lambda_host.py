@@ -96,7 +96,7 @@ class LambdaHost:
             pool.give_back(_Runtime(function, self._runtime_environment(function), self._log))
 
     def close(self) -> None:
-        """Kill every runtime, also those that run an invocation."""
+        """Kill every runtime, with or without a running invocation."""
         with self._lock:
             pools = list(self._pools.values())
             self._pools.clear()
@@ -145,7 +145,7 @@ class _Pool:
     def idle_runtime(self) -> "_Runtime | None":
         with suppress(IndexError):
             while True:
-                # The one that ran last, so that those of a burst stay unused.
+                # The last used runtime, so that the extra runtimes of a burst stay unused.
                 runtime = self.idle.pop()
                 if runtime.alive:
                     return runtime

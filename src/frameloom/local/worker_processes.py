@@ -60,7 +60,7 @@ class Fleet:
         threading.Thread(target=self._grow, daemon=True).start()
 
     def stop(self) -> None:
-        """Send SIGTERM to all workers, kill those that do not end, and return when all have ended."""
+        """Send SIGTERM to all workers, kill them after a timeout, and return when all have ended."""
         with self._lock:
             self._stopping.set()
             for process in self._running.values():

@@ -1,8 +1,8 @@
 """Patches for moto 5.2.5, which is pinned: `correctness` makes it behave as AWS does, `speed` makes it faster.
 
-A patch is a function that takes what moto has and returns the replacement. Its docstring names the fact about moto.
-Each patch has a canary, a test on unpatched moto that fails once moto no longer needs the patch; a patch without one
-fails tests/conformance/test_moto_canaries.py.
+A patch is a function that takes an attribute of moto and returns its replacement. Its docstring names the fact about
+moto. Each patch has a canary, a test on unpatched moto that fails once moto no longer needs the patch. A patch without
+a canary fails tests/conformance/test_moto_canaries.py.
 """
 
 from pathlib import Path

@@ -46,7 +46,7 @@ def from_json(objects: Any, fill: Callable[[str], str]) -> Program:
     """Return a new program, with every string passed through `fill`.
 
     Raises:
-        ValueError: `objects` is not what `to_json` returns.
+        ValueError: `objects` is not a result of `to_json`.
     """
     try:
         made: list[Any] = [object.__new__(_class(name)) for name, _ in objects]
