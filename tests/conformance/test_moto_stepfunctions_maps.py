@@ -206,19 +206,19 @@ def test_map_runs_can_be_listed_and_described_while_an_execution_starts(patched:
     "stepfunctions_maps._skip_starting_executions",
 )
 def test_canary_map_runs_can_be_neither_listed_nor_described_while_an_execution_starts(plain: Moto) -> None:
-    # So many states that parsing them takes far longer than a call.
-    states = {"Few": plain.few(PASS)} | {f"Pass{number}": PASS for number in range(400)}
-    # Unknown, so that every execution is searched.
-    run = f"arn:aws:states:us-east-1:123456789012:mapRun:m/Items:{uuid.uuid4()}"
+    # So many states that parsing them takes far longer than a call. Executions are searched in the order of machines.
+    slow = plain.machine({"Few": plain.few(PASS)} | {f"Pass{number}": PASS for number in range(400)})
+    run = run_of(plain, plain.start_many(PASS, items=1, workers=1))["mapRunArn"]
     failed: set[str] = set()
 
     def all_failed() -> bool:
-        execution = plain.start(states, {"items": [1]})
-        for name, arguments in (("list", {"executionArn": execution}), ("describe", {"mapRunArn": run})):
-            call = plain.states.list_map_runs if name == "list" else plain.states.describe_map_run
-            if error_code(partial(call, **arguments)) == "500":
-                failed.add(name)
-        return len(failed) == 2
+        started = plain.states.start_execution(stateMachineArn=slow, name=uuid.uuid4().hex, input='{"items": [1]}')
+        calls = {
+            "list": partial(plain.states.list_map_runs, executionArn=started["executionArn"]),
+            "describe": partial(plain.states.describe_map_run, mapRunArn=run),
+        }
+        failed.update(name for name, call in calls.items() if error_code(call) == "500")
+        return len(failed) == len(calls)
 
     assert wait_until(all_failed, within=40), failed
 
