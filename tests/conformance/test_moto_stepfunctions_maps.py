@@ -238,7 +238,7 @@ def test_an_inline_worker_takes_1500_items(patched: Moto) -> None:
 @pytest.mark.canary("stepfunctions_maps._take_items_in_a_loop")
 def test_canary_a_worker_exceeds_the_recursion_limit(plain: Moto) -> None:
     execution = plain.start_many(PASS, items=1500, workers=1)
-    assert wait_until(lambda: run_of(plain, execution)["itemCounts"]["failed"] > 0, within=30)
+    assert wait_until(lambda: run_of(plain, execution)["itemCounts"]["failed"] > 0, within=60)
     assert plain.now(execution)["status"] == "RUNNING"
 
 
