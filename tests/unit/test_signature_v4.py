@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 as AWS's own examples have it, and what a call may not differ in from what was signed.
+"""AWS Signature Version 4 accepts AWS's own examples, and refuses a call that differs from its signature.
 
 Source of the examples: Amazon S3 API reference, "Authenticating Requests (AWS Signature Version 4)".
 """
@@ -13,7 +13,7 @@ from werkzeug.serving import DechunkedInput
 
 from frameloom.local.signature_v4 import Malformed, Mismatch, OtherContent, Refused, Skewed, Unsigned, Verifier
 
-# In two parts each, since a test finds whole credentials in files, published examples too.
+# In two parts each, since a test finds whole credentials in files, also published examples.
 SECRET = "wJalrXUtnFEMI/K7MDENG" + "/bPxRfiCYEXAMPLEKEY"
 KEY = "AKIA" + "IOSFODNN7EXAMPLE"
 SCOPE = f"{KEY}/20130524/us-east-1/s3/aws4_request"
@@ -57,7 +57,7 @@ BODY = b"".join(b"%x;chunk-signature=%s\r\n%s\r\n" % (size, signature, b"a" * si
 def check(
     method: str, uri: str, headers: Mapping[str, str], body: bytes = b"", *, at: float = MIDNIGHT
 ) -> dict[str, Any]:
-    """Check a call at a time, and return its environ."""
+    """Check a call at this time, and return its environ."""
     environ: dict[str, Any] = {"REQUEST_METHOD": method, "RAW_URI": uri, "wsgi.input": BytesIO(body)}
     for name, value in headers.items():
         variable = name.upper().replace("-", "_")
@@ -66,7 +66,7 @@ def check(
     return environ
 
 
-def test_the_examples_of_aws_are_let_in() -> None:
+def test_the_examples_of_aws_are_accepted() -> None:
     check("GET", "/test.txt", GET)
     check("GET", PRESIGNED, HOST)
     assert check("PUT", "/examplebucket/chunkObject.txt", CHUNKED, BODY)["wsgi.input"].read() == BODY
@@ -89,7 +89,7 @@ def test_the_examples_of_aws_are_let_in() -> None:
         ("GET", "/test.txt", {"Authorization": GET["Authorization"].replace("host;", "")}, Refused),
     ],
 )
-def test_a_call_that_differs_from_what_was_signed_is_refused(
+def test_a_call_that_differs_from_its_signature_is_refused(
     method: str, uri: str, changed: dict[str, str], refusal: type[Refused]
 ) -> None:
     with pytest.raises(refusal):
@@ -104,13 +104,13 @@ def test_a_call_without_a_signature_is_refused() -> None:
 
 
 @pytest.mark.parametrize("minutes", [-16, 16])
-def test_a_call_that_was_signed_a_quarter_of_an_hour_ago_or_ahead_is_refused(minutes: int) -> None:
+def test_a_call_whose_signature_is_16_minutes_old_or_ahead_is_refused(minutes: int) -> None:
     check("GET", "/test.txt", GET, at=MIDNIGHT + 60 * minutes * 14 / 16)
     with pytest.raises(Skewed):
         check("GET", "/test.txt", GET, at=MIDNIGHT + 60 * minutes)
 
 
-def test_a_presigned_url_ends_with_its_life_and_cannot_be_given_another() -> None:
+def test_a_presigned_url_expires_and_its_lifetime_cannot_be_changed() -> None:
     check("GET", PRESIGNED, HOST, at=MIDNIGHT + 86_399)
     with pytest.raises(Refused, match="has expired"):
         check("GET", PRESIGNED, HOST, at=MIDNIGHT + 86_401)
@@ -122,7 +122,7 @@ def test_a_presigned_url_ends_with_its_life_and_cannot_be_given_another() -> Non
         check("GET", PRESIGNED, HOST, at=MIDNIGHT - 1000)
 
 
-def test_what_cannot_be_read_of_a_call_is_malformed() -> None:
+def test_an_unreadable_lifetime_or_body_is_malformed() -> None:
     with pytest.raises(Malformed, match="is not presigned with AWS4"):
         check("GET", PRESIGNED.replace("86400", "9" * 5000), HOST)
     unhashed = {
@@ -137,7 +137,7 @@ def test_what_cannot_be_read_of_a_call_is_malformed() -> None:
         Verifier(SECRET, clock=lambda: MIDNIGHT).check(environ)
 
 
-def test_a_body_is_the_one_that_was_signed() -> None:
+def test_another_body_than_the_signed_one_is_refused() -> None:
     with pytest.raises(OtherContent):
         check("GET", "/test.txt", GET, b"more")
 
@@ -150,11 +150,11 @@ def test_a_body_is_the_one_that_was_signed() -> None:
         BODY.replace(b"aaaa", b"aaab", 1),
         BODY.replace(b"\r\n400;", b"\r\n3ff;"),
         BODY.replace(b"\r\n0;chunk-signature=", b"\r\n0;"),
-        # The last chunk left out, the second one twice, and one that nobody signed.
+        # Without the last chunk, with the second one twice, and with an unsigned one.
         BODY[: BODY.index(b"\r\n400;") + 2] + b"0;" + BODY.rpartition(b"\r\n0;")[2],
         BODY + b"x-amz-checksum-crc32:AAAAAA==\r\n",
     ],
 )
-def test_a_body_in_chunks_is_the_one_that_was_signed(body: bytes) -> None:
+def test_a_chunked_body_with_a_changed_chunk_is_refused(body: bytes) -> None:
     with pytest.raises(OtherContent):
         check("PUT", "/examplebucket/chunkObject.txt", CHUNKED, body)

@@ -1,4 +1,4 @@
-"""What the emulator writes down of the calls that it answers."""
+"""The emulator records the calls that it handles."""
 
 import json
 from io import BytesIO
@@ -18,7 +18,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def answer(file: Path, environ: dict[str, Any], *, status: str = "200 OK") -> tuple[dict[str, Any], bytes]:
-    """Have a call answered and written down; return the line (empty if none), and the body that could be read."""
+    """Handle and record a call; return the line (empty if none) and the body that the application read."""
     read: list[bytes] = []
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -33,29 +33,29 @@ def answer(file: Path, environ: dict[str, Any], *, status: str = "200 OK") -> tu
     return line, read[0]
 
 
-def test_a_call_is_written_down_with_who_made_it_and_what_was_answered(file: Path) -> None:
+def test_a_call_is_recorded_with_its_caller_and_status(file: Path) -> None:
     target = {"HTTP_X_AMZ_TARGET": "AmazonSQS.SendMessage", "HTTP_X_AMZ_SECURITY_TOKEN": "secret"}
     asked = {"REQUEST_METHOD": "POST", "RAW_URI": "/", "HTTP_AUTHORIZATION": SIGNED.format("sqs"), **target}
     line, read = answer(file, {**asked, "body": b'{"QueueUrl": "q"}'}, status="400 Bad Request")
     assert (line["principal"], line["service"], line["status"]) == ("worker", "sqs", 400)
     assert line["headers"] == {"x-amz-target": "AmazonSQS.SendMessage"}
-    # Written down, and still there for who answers.
+    # Recorded, and still readable for the application.
     assert line["body"] == read.decode() == '{"QueueUrl": "q"}'
 
 
-def test_the_bytes_of_an_object_are_left_alone(file: Path) -> None:
+def test_the_bytes_of_an_object_are_not_recorded(file: Path) -> None:
     asked = {"REQUEST_METHOD": "PUT", "RAW_URI": "/bucket/k%20ey", "HTTP_AUTHORIZATION": SIGNED.format("s3")}
     line, read = answer(file, {**asked, "body": b"pixels"})
     assert (line["uri"], line["body"], read) == ("/bucket/k%20ey", "", b"pixels")
 
 
-def test_a_call_that_nobody_signed_is_written_down_as_nobodys(file: Path) -> None:
+def test_an_unsigned_call_is_recorded_without_a_caller(file: Path) -> None:
     line, _ = answer(file, {"REQUEST_METHOD": "GET", "RAW_URI": "/moto-api"})
     assert (line["principal"], line["service"]) == ("", "")
 
 
 @pytest.mark.parametrize("arrived", [b"", b'{"QueueUrl": "q'])
-def test_a_call_whose_caller_was_killed_while_it_sent_is_none(file: Path, arrived: bytes) -> None:
+def test_a_call_that_was_cut_is_not_recorded(file: Path, arrived: bytes) -> None:
     asked = {"REQUEST_METHOD": "POST", "RAW_URI": "/", "HTTP_X_AMZ_TARGET": "AmazonSQS.ChangeMessageVisibility"}
     line, read = answer(file, {**asked, "CONTENT_LENGTH": "48", "body": arrived})
     assert (line, read) == ({}, arrived)
