@@ -5,26 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from frameloom.local.farm_state import FarmState, held
 from frameloom.model.job_status import JobStatus
 from frameloom.model.log_event import LogEvent
 from tests.e2e.rig import Rig, wait
 
 FRAMELOOM = str(Path(sys.executable).with_name("frameloom"))
-
-
-@pytest.fixture
-def home(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home in which the command line finds the farm that runs."""
-    monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
-    with held():
-        FarmState(endpoint=rig.farm.endpoint, outputs=rig.farm.outputs, environment=rig.farm.environment).save()
-        yield tmp_path
 
 
 def by_the_console(rig: Rig, job_id: str) -> None:

@@ -21,7 +21,7 @@ from frameloom.services.scene.upload_assets import DIGEST
 from frameloom.testing import MemoryExecutions
 from tests.jobs import BUCKETS
 from tests.scenes import make_scene
-from tests.unit.cli_farm import VIDEO, MemoryFarm, Ran, Terminal, files
+from tests.unit.memory_farm import VIDEO, MemoryFarm, Ran, Terminal, files
 
 LOST = FramesMissing(count=4, total=5, frames="2-5", reason="Nobody said why.")
 

@@ -8,7 +8,7 @@ from frameloom.client.job_request import place_of
 from frameloom.model.request import START, START_NO
 from tests.jobs import BUCKETS
 from tests.scenes import make_scene
-from tests.unit.cli_farm import VIDEO, MemoryFarm, Terminal
+from tests.unit.memory_farm import VIDEO, MemoryFarm, Terminal
 from tests.unit.test_cli_job import png
 
 

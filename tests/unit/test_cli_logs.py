@@ -12,7 +12,7 @@ from frameloom.model.messages import LogRecord
 from frameloom.services.read_log import JobLog
 from frameloom.testing import MemoryExecutions, MemoryStore
 from tests.jobs import BUCKETS
-from tests.unit.cli_farm import MemoryFarm, Terminal
+from tests.unit.memory_farm import MemoryFarm, Terminal
 
 JOB = "shot-1"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenes import make_scene
-from tests.unit.cli_farm import MemoryFarm, Terminal, files
+from tests.unit.memory_farm import MemoryFarm, Terminal, files
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from frameloom.model.job_status import JobStatus
 from frameloom.testing import MemoryExecutions
-from tests.unit.cli_farm import MemoryFarm, Terminal
+from tests.unit.memory_farm import MemoryFarm, Terminal
 
 REQUEST = {"file": "film/shot.blend", "frames": "1-8", "chunk_size": 2}
 

@@ -10,7 +10,7 @@ from frameloom.model.job_status import JobStatus
 from frameloom.model.request import START, START_NO
 from frameloom.testing import MemoryExecutions
 from tests.jobs import BUCKETS, make_job, put_frames
-from tests.unit.cli_farm import MemoryFarm, Terminal
+from tests.unit.memory_farm import MemoryFarm, Terminal
 
 
 @pytest.fixture

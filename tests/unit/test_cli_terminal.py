@@ -29,7 +29,7 @@ from frameloom.services.storage.ports import Execution
 from frameloom.testing import MemoryExecutions
 from tests.jobs import BUCKETS, make_job
 from tests.scenes import make_scene
-from tests.unit.cli_farm import MemoryFarm, Terminal
+from tests.unit.memory_farm import MemoryFarm, Terminal
 
 # Clears the screen, sets the title, shows the rest in reverse, begins a CSI of eight bits, and forges a line.
 HOSTILE = "\x1b[2J\x1b]0;mine\x07\u202etxt\x9b2K\r\nfake [red]line[/] [/x]\x7f"

@@ -3,7 +3,7 @@
 import pytest
 
 from frameloom.client.unsaved_objects import losses
-from tests.unit.cli_farm import MemoryFarm
+from tests.unit.memory_farm import MemoryFarm
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,10 @@ class Farm:
 
     @farm_errors()
     def jobs(self, limit: int = 10) -> list[JobInfo]:
-        """Return how the newest jobs stand, the newest first."""
+        """Return how the newest jobs stand, the newest first.
+
+        Step Functions lists neither errors nor outputs: `error`, `cause` and `video` are None. `Job.status` has them.
+        """
         return list(islice(self._jobs(), limit))
 
     @farm_errors()

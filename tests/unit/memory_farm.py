@@ -1,11 +1,13 @@
 """A farm in memory for the command line: its state machine moves on one step each time somebody looks."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from frameloom.cli import main
 from frameloom.client import Farm, QueueDepth
@@ -140,6 +142,13 @@ class SteppingExecutions(MemoryExecutions):
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
+
+
+def make_png(colour: int = 0) -> bytes:
+    """Return a PNG of 64 x 36 pixels; `colour` tells two of them apart."""
+    data = io.BytesIO()
+    Image.new("RGB", (64, 36), (colour, 0, 0)).save(data, "PNG")
+    return data.getvalue()
 
 
 def files(folder: Path) -> set[str]:
