@@ -39,7 +39,7 @@ def started_again(job_id: str) -> str:
 
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("cancel", [by_the_console, by_the_command_line])
-def test_a_job_that_is_canceled_stops_and_another_one_goes_on_untouched(
+def test_a_canceled_job_stops_and_another_continues(
     rig: Rig, slow: Path, steady: Path, cancel: Callable[[Rig, str], None]
 ) -> None:
     stem = f"cancel-{cancel.__name__}"
@@ -59,7 +59,7 @@ def test_a_job_that_is_canceled_stops_and_another_one_goes_on_untouched(
     assert wait(rig.queue_is_empty, "an empty queue")
 
 
-def test_ctrl_c_cancels_the_job_on_a_farm_that_runs_on(rig: Rig, home: Path, slow: Path) -> None:
+def test_ctrl_c_cancels_the_job_and_the_farm_continues(rig: Rig, home: Path, slow: Path) -> None:
     command = [FRAMELOOM, "render", str(slow), "--frames", "1-2", "--out", str(home / "out")]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -151,6 +151,12 @@ def make_png(colour: int = 0) -> bytes:
     return data.getvalue()
 
 
+def frames_folder() -> Path:
+    """Return the folder of the frames of shot.blend in the output folder `out`, which has those of one render."""
+    (folder,) = [path for path in Path("out/shot").iterdir() if path.is_dir()]
+    return folder
+
+
 def files(folder: Path) -> set[str]:
     """Return the paths of everything below a folder, hidden things too."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}

@@ -32,9 +32,7 @@ def jobs(terminal: Terminal) -> set[str]:
 
 
 @pytest.mark.parametrize("job", ["failed", "canceled"])
-def test_a_job_that_did_not_succeed_is_started_again_as_another_of_the_same_request(
-    terminal: Terminal, job: str
-) -> None:
+def test_a_failed_or_canceled_job_is_retried_as_a_new_job_of_the_same_request(terminal: Terminal, job: str) -> None:
     before = jobs(terminal)
     ran = terminal.run("retry", job)
     (again,) = jobs(terminal) - before
@@ -64,7 +62,7 @@ def test_json_names_both_jobs(terminal: Terminal) -> None:
         ("impossible", "frames: "),
     ],
 )
-def test_what_is_not_to_be_started_again_is_refused_with_why(terminal: Terminal, job: str, problem: str) -> None:
+def test_a_retry_that_cannot_help_is_refused_with_the_reason(terminal: Terminal, job: str, problem: str) -> None:
     before = jobs(terminal)
     ran = terminal.run("retry", job)
     assert (ran.code, ran.out) == (2, "")
