@@ -140,7 +140,7 @@ def test_another_stack_keeps_all_it_has(farm: Rig) -> None:
 def test_where_nobody_can_be_asked_nothing_goes(farm: Rig) -> None:
     ran = farm.run("farm", "delete")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("frameloom: --yes: is needed where nobody can be asked")
+    assert ran.err.startswith("frameloom: --yes: is required without a terminal")
     assert stack_deletion.status_of(STACK) == "CREATE_COMPLETE"
 
 

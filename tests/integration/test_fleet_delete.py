@@ -103,7 +103,7 @@ def test_where_nobody_can_be_asked_nothing_goes(farm: Rig) -> None:
     farm.server.asked.clear()
     ran = farm.run("fleet", "delete")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("frameloom: --yes: is needed where nobody can be asked")
+    assert ran.err.startswith("frameloom: --yes: is required without a terminal")
     assert farm.server.asked == []
 
 

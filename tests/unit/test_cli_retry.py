@@ -36,7 +36,7 @@ def test_a_failed_or_canceled_job_is_retried_as_a_new_job_of_the_same_request(te
     before = jobs(terminal)
     ran = terminal.run("retry", job)
     (again,) = jobs(terminal) - before
-    assert (ran.code, ran.out, ran.err) == (0, f"Job {again} renders what job {job} left.\n", "")
+    assert (ran.code, ran.out, ran.err) == (0, f"Job {again} renders the missing frames of job {job}.\n", "")
     execution = terminal.farm.executions.describe(again)
     assert execution is not None
     assert (execution.status, execution.input) == (JobStatus.RUNNING, REQUEST)

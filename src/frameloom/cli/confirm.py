@@ -1,4 +1,4 @@
-"""A question before something is deleted."""
+"""A question before a deletion."""
 
 import sys
 
@@ -7,22 +7,20 @@ from frameloom.model.errors import InvalidRequest
 
 
 def check_askable(*, yes: bool) -> None:
-    """Make sure that somebody can be asked, or need not be.
+    """Check that the user can be asked, or does not need to be.
 
     Raises:
-        InvalidRequest: neither.
+        InvalidRequest: stdin is not a terminal, and --yes is not given.
     """
     if not yes and not sys.stdin.isatty():
-        raise InvalidRequest(
-            field="--yes", problem="is needed where nobody can be asked: without it, this asks on a terminal"
-        )
+        raise InvalidRequest(field="--yes", problem="is required without a terminal, where this command cannot ask")
 
 
 def confirm(question: str, *, answer: str, yes: bool) -> None:
-    """Ask until somebody has answered once.
+    """Ask once, unless --yes is given.
 
     Raises:
-        InvalidRequest: the answer was another one, and nothing was deleted.
+        InvalidRequest: the user gave another answer, and nothing was deleted.
     """
     if yes:
         return

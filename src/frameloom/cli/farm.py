@@ -43,21 +43,21 @@ def up(
         typer.Option(
             metavar="N",
             min=0,
-            help="How many workers it has.",
-            show_default="one, and more while Blender leaves cores idle",
+            help="The number of workers.",
+            show_default="one, and more while cores are idle",
         ),
     ] = None,
     trust_scripts: Annotated[
         bool,
         typer.Option(
-            "--trust-scripts", help="Let jobs with trust_scripts run the code in their scenes, with your rights."
+            "--trust-scripts", help="Let jobs with trust_scripts run the Python in their scenes, with your rights."
         ),
     ] = False,
 ) -> None:
-    """Run a farm until Ctrl-C, and say how it is reached.
+    """Run a farm until Ctrl-C, and print its addresses.
 
-    While it runs, `frameloom render` and `frameloom status` use it, and a .blend that any client uploads to
-    its scenes bucket is rendered. Clients need the key that it prints. Its buckets are lost when it ends.
+    While it runs, `frameloom render` and `frameloom status` use it, and it renders each .blend that a client uploads to
+    its scenes bucket. Clients need the key that it prints. Its buckets are lost when it ends.
     """
     with answering(json=False):
         from frameloom.cli import farm_up  # noqa: PLC0415

@@ -14,13 +14,13 @@ from frameloom.client.unsaved_objects import losses
 from frameloom.local.farm_state import FarmState, held, is_held
 from frameloom.model.errors import FarmUnavailable
 
-# Seconds that a farm may take to end: workers have some of their own to give their messages back.
+# Seconds that a farm may take to end: its workers return their messages to the queue first.
 ENDS_WITHIN = 30.0
 
 # Timeout for counting a farm's objects before it ends, in seconds.
 _COUNTS_WITHIN = 5.0
 
-# What the outputs of a stack are called for people, in the order in which they are shown.
+# Names of a stack's outputs for people, in the order of the output.
 SHOWN = {
     "ScenesBucketName": "scenes",
     "FramesBucketName": "frames",
@@ -33,10 +33,14 @@ SHOWN = {
 
 
 def run(*, workers: int | None, trust_scripts: bool) -> None:
-    """Run a farm until it is interrupted; without a number of workers it has as many as its cores have work for.
+    """Run a farm until it is interrupted.
+
+    Args:
+        workers: None starts with one, and adds more while cores are idle.
+        trust_scripts: whether jobs may run the Python in their scenes.
 
     Raises:
-        FarmUnavailable: a farm is running already, or this one ended by itself.
+        FarmUnavailable: a farm is running already, or this farm ended unexpectedly.
     """
     state = FarmState.load()
     if state is not None:
@@ -52,7 +56,7 @@ def run(*, workers: int | None, trust_scripts: bool) -> None:
 
 
 def _serve(target: OwnTarget, lost: list[str]) -> None:
-    """Serve until the farm ends or is interrupted; add what is lost with it to `lost`."""
+    """Serve until the farm ends or is interrupted; append a description of the lost objects to `lost`."""
     target.open(warn)
     running = target.running()
     state = FarmState(
@@ -88,19 +92,19 @@ def _is_down(lost: str) -> str:
 
 
 def describe(endpoint: str, *, outputs: Mapping[str, str], environment: Mapping[str, str]) -> str:
-    """Return how a farm is reached, with commands to copy."""
+    """Return a farm's addresses and the commands that use it."""
     lines = ["The farm is up; Ctrl-C ends it.", "", *_warning(outputs), "", f"  {'endpoint':<14} {endpoint}"]
     lines += [f"  {name:<14} {outputs[output]}" for output, name in SHOWN.items() if output in outputs]
-    lines += ["", "Any client of AWS reaches it with"]
+    lines += ["", "Every AWS client reaches it with"]
     lines += [f"  export {name}={shlex.quote(value)}" for name, value in environment.items()]
     machine = shlex.quote(outputs["StateMachineArn"])
     order = shlex.quote('{"file": "shot.blend", "start": "1", "end": "17"}')
     lines += [
         "",
-        "An upload starts a job with the scene's own frames:",
+        "An upload starts a job with the scene's frame range:",
         f"  aws s3 cp shot.blend s3://{outputs['ScenesBucketName']}/",
         "",
-        "A scene that lies there is rendered with frames of your choice by",
+        "Render other frames of an uploaded scene with",
         f"  aws stepfunctions start-execution --state-machine-arn {machine} --input {order}",
     ]
     return "\n".join(lines)
@@ -115,10 +119,10 @@ def _warning(outputs: Mapping[str, str]) -> list[str]:
 
 
 def end() -> None:
-    """End the farm that runs, and return when it is gone.
+    """End the running farm, and return when all its processes have ended.
 
     Raises:
-        FarmUnavailable: none is running, or it does not end.
+        FarmUnavailable: no farm is running, or it does not end in time.
     """
     state = FarmState.load()
     if state is None:

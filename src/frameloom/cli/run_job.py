@@ -69,7 +69,7 @@ def run(options: JobOptions, *, json: bool, quiet: bool) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """A checked job, and what an interrupt needs to end it."""
+    """A checked job on its way through a command."""
 
     job: Job
     farm: Farm
