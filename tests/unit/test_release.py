@@ -132,6 +132,10 @@ def with_the_tag(root: Path) -> None:
     git(root, "tag", "v0.1.0")
 
 
+def unexpected(checkout: Path) -> None:
+    pytest.fail(f"A check or a build ran in {checkout}.")
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
@@ -158,7 +162,7 @@ def test_a_checkout_that_is_not_ready_is_refused_before_any_check(
     spoil(checkout)
     before = git(checkout, "tag")
     with pytest.raises(release.ReleaseRefused) as refused:
-        release.release(checkout, VERSION, check=pytest.fail, build=pytest.fail)
+        release.release(checkout, VERSION, check=unexpected, build=unexpected)
     assert str(refused.value) == reason
     assert git(checkout, "tag") == before
 
@@ -205,7 +209,7 @@ def test_a_failed_check_leaves_no_tag(
 def test_a_release_builds_both_archives_and_prints_the_push(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["sh", release.ROOT / "tools/bootstrap.sh"]
+    command = ["sh", str(release.ROOT / "tools/bootstrap.sh")]
     uv = Path(subprocess.check_output(command, text=True).strip())
     monkeypatch.setenv("PATH", f"{uv.parent}:{os.environ['PATH']}")
     shutil.copytree(release.ROOT / "tools", checkout / "tools", ignore=shutil.ignore_patterns("[!b]*"))
