@@ -28,8 +28,9 @@ def cancel(
 ) -> None:
     """Cancel jobs.
 
-    Their workers stop within half a minute, and their waiting chunks are dropped. Finished frames stay: `frameloom retry` renders the missing ones. The job's report follows within seconds. Other
-    jobs continue. A job that has ended keeps its status, and the exit code is then 1.
+    Their workers stop within half a minute, and their waiting chunks are dropped. Finished frames stay: `frameloom
+    retry` renders the missing ones. The job's report follows within seconds. Other jobs continue. A job that has ended
+    keeps its status, and the exit code is then 1.
     """
     with answering(json=json):
         from frameloom.cli.select_farm import running_farm  # noqa: PLC0415

@@ -31,10 +31,10 @@ def check(
 ) -> None:
     """List the contents of a scene and its missing files.
 
-    Requires neither Blender nor a farm nor a network. Shows the scenes in the file and the external files. The exit code is 2 if a farm would refuse the scene: it is
-    damaged, was saved by a newer Blender, has no camera or missing files, or uses a render engine or a view
-    transform that Blender lacks. Warns about Python in the scene: render such a scene with --trust-scripts or
-    --without-scripts.
+    Requires neither Blender nor a farm nor a network. Shows the scenes in the file and the external files. The exit
+    code is 2 if a farm would refuse the scene: it is damaged, was saved by a newer Blender, has no camera or missing
+    files, or uses a render engine or a view transform that Blender lacks. Warns about Python in the scene: render such
+    a scene with --trust-scripts or --without-scripts.
     """
     with answering(json=json):
         from frameloom.cli import check_view  # noqa: PLC0415
