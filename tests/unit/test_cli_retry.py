@@ -56,8 +56,8 @@ def test_json_names_both_jobs(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("job", "problem"),
     [
-        ("running", "JOB: job running has not ended; `frameloom cancel` ends it."),
-        ("succeeded", "JOB: job succeeded has succeeded: it left nothing to render."),
+        ("running", "JOB: job running has not ended: cancel it first."),
+        ("succeeded", "JOB: job succeeded has succeeded: no frames are missing."),
         ("else", "JOB: the farm knows of no job 'else'."),
         ("impossible", "frames: "),
     ],

@@ -114,7 +114,7 @@ def test_a_retry_is_a_new_job_of_the_same_request(farm: Farm, memory: MemoryFarm
     assert again.id != job.id
     result = again.fetch("out")
     assert (result.succeeded, len(result.frames)) == (True, 3)
-    with pytest.raises(InvalidRequest, match="left nothing to render"):
+    with pytest.raises(InvalidRequest, match="no frames are missing"):
         again.retry()
 
 

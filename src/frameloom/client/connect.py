@@ -207,7 +207,7 @@ class OwnTarget:
         except importlib.metadata.PackageNotFoundError:
             raise FarmUnavailable(
                 problem="Blender is not installed here: `make env` in the checkout installs it, "
-                "or render on a deployed farm with --stack."
+                "or render on the farm of a stack (`--stack NAME`, `Farm.of_stack`)."
             ) from None
 
     def device(self) -> Device:

@@ -119,12 +119,13 @@ class Job:
             raise
         return self
 
-    def follow(self, out: str | Path | None = None) -> Iterator[Snapshot]:
+    def follow(self, out: str | Path | None = None) -> Generator[Snapshot]:
         """Yield the status of the job, several times a second at most, until it has ended.
 
         Downloads each frame as soon as it exists, and the film and the report at the end, to `out` or to the folder
         that `Farm.render` was given. Frames that are whole in the folder are not downloaded again. The last snapshot
-        is that of the end; afterwards `result` has the paths. Leaving the loop early does not stop the job.
+        is that of the end; afterwards `result` has the paths. Leaving the loop early does not stop the job; `close`
+        then ends the downloads.
 
         Raises:
             InvalidRequest: the farm has no such job, the results cannot be written to `out`, or the job has no results
@@ -207,9 +208,9 @@ class Job:
         """
         before = self._execution()
         if not before.status.ended:
-            raise InvalidRequest(field="job", problem=f"job {self.id} has not ended; `frameloom cancel` ends it")
+            raise InvalidRequest(field="job", problem=f"job {self.id} has not ended: cancel it first")
         if before.status not in _RETRIED:
-            raise InvalidRequest(field="job", problem=f"job {self.id} has {before.status}: it left nothing to render")
+            raise InvalidRequest(field="job", problem=f"job {self.id} has {before.status}: no frames are missing")
         # Check it first: an invalid request would fail again.
         again = new_job_id(parse_request(before.input).file)
         self._connection().executions.start(again, before.input)
