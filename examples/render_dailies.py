@@ -30,7 +30,7 @@ def start(farm: Farm, scenes: list[Path], *, out: Path, frames: str | None) -> d
 
 
 def follow(scene: Path, job: Job) -> bool:
-    """Print how a shot proceeds and what came out; return whether it succeeded."""
+    """Print the progress and the film of a shot; return whether it succeeded."""
     done = -1
     for snapshot in job.follow():
         if snapshot.total is not None and snapshot.done != done:

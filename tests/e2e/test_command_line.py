@@ -22,7 +22,7 @@ from tests.scenes import make_scene
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/rolling_ball.blend"
-# A scene that nobody here made, where someone has laid it beside the checkout.
+# A foreign scene, if it is beside the checkout.
 POTTERY = ROOT.parent / "shared/scenes/pottery.blend"
 
 
@@ -52,7 +52,7 @@ class CommandLine:
         )
 
     def run(self, *arguments: str | Path) -> dict[str, Any]:
-        """Run it to its end and return what it says in JSON."""
+        """Run it to its end and return its JSON document."""
         process = self.start(*arguments, "--out", self.out, "--json")
         output, errors = process.communicate()
         assert process.returncode == 0, errors
@@ -156,7 +156,7 @@ def test_an_own_farm_ends_with_its_terminal(frameloom: CommandLine, steady: Path
 
     def rendered() -> bool:
         with suppress(BlockingIOError):
-            # A terminal that nobody looks at fills up.
+            # Read the terminal, or it fills up and blocks the command.
             os.read(terminal, 65536)
         return len(list(frameloom.out.rglob("*.png"))) >= 2
 

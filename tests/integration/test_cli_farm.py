@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def farm(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """A farm without workers, so that what is asked of it waits."""
+    """A farm without workers, on which jobs wait."""
     process = start("farm", "up", "--workers", "0")
     try:
         wait_for(lambda: FarmState.load() is not None or process.poll() is not None)
@@ -118,7 +118,7 @@ def test_a_killed_farm_is_forgotten_and_no_other_process_is_signaled(
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         for command in (("status",), ("farm", "down")):
-            # What the dead farm has left, when its process's number is another's by now.
+            # The state file of the dead farm, whose process id another process has by now.
             left = {
                 "pid": bystander.pid,
                 "began": "1",
@@ -208,7 +208,7 @@ def test_a_job_outlasts_the_terminal_that_started_it_on_a_running_farm(
 
     def started() -> list[str]:
         with suppress(BlockingIOError):
-            # A terminal that nobody looks at fills up.
+            # Read the terminal, or it fills up and blocks the command.
             os.read(terminal, 65536)
         listed = status("--limit", "100")["jobs"]
         return [job["job_id"] for job in listed if job["job_id"] not in before and "frames" in job]
@@ -220,7 +220,7 @@ def test_a_job_outlasts_the_terminal_that_started_it_on_a_running_farm(
     os.set_blocking(terminal, False)
     wait_for(started)
     (job_id,) = started()
-    # As a window does that is closed: the kernel tells the process, whose every write now fails.
+    # As a closed window does: the kernel sends SIGHUP, and each write to the terminal fails.
     os.close(terminal)
     _, ending = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(ending) == 130

@@ -60,7 +60,7 @@ def put(*frames: int) -> Step:
 
 
 def farm_with(*script: Step, frames: str = "1-17", present: tuple[int, ...] = ()) -> Farm:
-    """Return a farm whose job is planned, with a script of what happens to it from pause to pause."""
+    """Return a farm whose job is planned, with a script of one step per pause."""
     farm = Farm()
     job = make_job(farm.store, frames)
     farm._script = iter([partial(step, farm, job) for step in script])

@@ -1,4 +1,4 @@
-"""A scene with files outside of it, from the command line: they go up with it, each once."""
+"""A scene with external files, from the command line: each file is uploaded once."""
 
 from pathlib import Path
 
@@ -24,19 +24,19 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 
 def stored(terminal: Terminal) -> dict[str, str | None]:
-    """Return the version of each object in the scenes bucket, by where it lies from here."""
+    """Return the version of each object in the scenes bucket, by its path from the current folder."""
     store = terminal.farm.store
     heads = (store.head(BUCKETS.scenes, each.key) for each in store.list(BUCKETS.scenes, ""))
     return {head.key.removeprefix(here()): head.version for head in heads if head is not None}
 
 
 def here() -> str:
-    """Return the place in the bucket of all that lies in the current folder."""
+    """Return the prefix of the current folder's files in the bucket."""
     return place_of(Path("shot.blend")).removesuffix("shot.blend")
 
 
 def frames(terminal: Terminal) -> list[str | None]:
-    """Return the version of each frame that is there: one that is rendered again has a second."""
+    """Return the version of each frame; a frame that was rendered twice has v2."""
     store = terminal.farm.store
     heads = (store.head(BUCKETS.frames, each.key) for each in store.list(BUCKETS.frames, ""))
     return [head.version for head in heads if head is not None]
@@ -110,7 +110,7 @@ def test_a_file_above_the_scenes_folder_needs_a_key_with_enough_folders(
     assert (ran.code, "--set file=film/shot.blend" in ran.err) == (2, True)
     ran = terminal.run("render", "film/shot.blend", "--out", "out", "--frames-only", "--set", "file=film/shot.blend")
     assert ran.code == 0, ran.err
-    # Without a folder before them, they lie where the request says.
+    # Their keys begin with the folder that the request names.
     assert {"film/shot.blend", "wood.png"} <= {each.key for each in terminal.farm.store.list(BUCKETS.scenes, "")}
 
 

@@ -11,9 +11,9 @@ from tests.unit.memory_farm import MemoryFarm, Terminal
 
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """A terminal whose farm has two jobs that run and one that has succeeded."""
+    """A terminal whose farm has two running jobs and a succeeded job."""
     farm = MemoryFarm(image=b"")
-    # Jobs that stand still, whoever looks.
+    # Jobs that make no progress.
     farm.executions = MemoryExecutions()  # type: ignore[assignment]
     for job in ("shot-1", "shot-2", "shot-3"):
         farm.executions.start(job, {})

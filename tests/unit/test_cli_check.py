@@ -1,4 +1,4 @@
-"""`frameloom check`: what a farm would say of a scene, offline."""
+"""`frameloom check`, without a network."""
 
 import json
 import socket

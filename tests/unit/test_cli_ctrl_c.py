@@ -20,7 +20,7 @@ def test_an_interrupt_cancels_the_job_keeps_whole_frames_and_closes_the_farm(
 ) -> None:
     def interrupt(rendered: int) -> None:
         if rendered == 3:
-            # A frame that nobody has seen when the signal comes.
+            # A frame that no snapshot has had when the signal comes.
             job = terminal.farm.job()
             terminal.farm.store.put(job.outputs.bucket, job.frame_key(5), make_png())
             os.kill(os.getpid(), number)

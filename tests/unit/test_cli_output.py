@@ -1,4 +1,4 @@
-"""What a command says when something went wrong, and what it exits with."""
+"""The sentence and the exit code of a command after an error."""
 
 import errno
 import json

@@ -13,9 +13,9 @@ REQUEST = {"file": "film/shot.blend", "frames": "1-8", "chunk_size": 2}
 
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """A terminal whose farm has a job for each way to end, one that runs, and one of an impossible request."""
+    """A terminal whose farm has a job of each final status, a running job, and a job of an impossible request."""
     farm = MemoryFarm(image=b"")
-    # Jobs that stand still, whoever looks.
+    # Jobs that make no progress.
     farm.executions = MemoryExecutions()  # type: ignore[assignment]
     for job in ("failed", "canceled", "succeeded", "running"):
         farm.executions.start(job, REQUEST)

@@ -15,7 +15,7 @@ from tests.unit.memory_farm import MemoryFarm, Terminal
 
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """A terminal whose farm has three jobs: one that failed, one that is done, one that has begun."""
+    """A terminal whose farm has a failed job, a succeeded job and a running job."""
     farm = MemoryFarm(image=b"", depth=QueueDepth(waiting=12, in_flight=3, dead_letters=2))
     for name in ("old", "done", "now"):
         farm.executions.start(f"shot-{name}", {})
@@ -127,13 +127,13 @@ def test_an_ambiguous_prefix_lists_the_jobs(terminal: Terminal) -> None:
 
 
 def upload(farm: MemoryFarm, job_id: str, key: str, **metadata: str) -> None:
-    """Start what EventBridge starts when a scene is uploaded."""
+    """Start the execution that EventBridge starts for an uploaded scene."""
     farm.store.put(BUCKETS.scenes, key, b"scene", metadata=metadata)
     farm.executions.start(job_id, {"detail-type": "Object Created", "detail": {"object": {"key": key}}})
 
 
 def test_an_execution_of_the_clients_own_upload_is_not_listed(terminal: Terminal) -> None:
-    # A farm whose jobs stand still, whoever looks.
+    # Jobs that make no progress.
     still = MemoryExecutions()
     still._jobs = terminal.farm.executions._jobs
     terminal.farm.executions = still  # type: ignore[assignment]
@@ -150,7 +150,7 @@ def test_an_execution_of_the_clients_own_upload_is_not_listed(terminal: Terminal
     # So many jobs, not so many executions.
     limited = json.loads(terminal.run("status", "--json", "--limit", "5").out)["jobs"]
     assert [job["job_id"] for job in limited] == listed[:5]
-    # Asked for by name it is shown as what it is.
+    # By its id, `status` shows it.
     assert json.loads(terminal.run("status", "ghost-done", "--json").out)["status"] == "succeeded"
 
 

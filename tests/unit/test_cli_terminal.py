@@ -37,7 +37,7 @@ SHOWN = r"\x1b[2J\x1b]0;mine\x07\u202etxt\x9b2K\r\nfake [red]line[/] [/x]\x7f"
 # A name of Blender's has 63 bytes, none of them a line break where a field of its window was typed into.
 NAME, NAME_SHOWN = "\x1b[31m\x1b]0;a\x07\u202ebc\x9b\nd", r"\x1b[31m\x1b]0;a\x07\u202ebc\x9b\nd"
 HARMLESS = ["shot", "über", "日本語　スペース", "e\u0301", "👩‍🚀", "👍🏽", "می‌خواهم", "a\u00a0b", "C:\\shots"]
-# What ends a line of ours, and nothing else that moves a terminal.
+# The only control character of our own output: the end of a line.
 ALLOWED = {"\n"}
 
 
@@ -125,7 +125,7 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     # A key of a request is checked; the manifest of a job may be of any version, and was written by its functions.
     hostile = job.to_json() | {"scene": job.scene.to_json() | {"key": f"{HOSTILE}.blend"}}
     farm.store.put(BUCKETS.logs, keys.manifest_key("shot-1"), json.dumps(hostile).encode())
-    # Jobs that stand still, whoever looks.
+    # Jobs that make no progress.
     farm.executions = MemoryExecutions()  # type: ignore[assignment]
     farm.executions.start("shot-1", {})
     farm.executions.end("shot-1", JobStatus.FAILED, error=HOSTILE, cause=HOSTILE)

@@ -68,7 +68,7 @@ def test_no_frames_are_uploaded_to_a_farm_that_keeps_them(terminal: Terminal) ->
     terminal.farm = deployed
     terminal.run("render", "shot.blend", "--out", "out")
     assert deployed.rendered() == {f"00000{frame}.png" for frame in range(1, 6)}
-    # What lies whole in the folder is the same frame: it is not fetched over itself.
+    # A whole frame in the folder is the same frame, and is not downloaded again.
     assert (frames_folder() / "000001.png").read_bytes() == make_png()
     assert (frames_folder() / "000005.png").read_bytes() == make_png(200)
 

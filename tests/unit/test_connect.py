@@ -1,4 +1,4 @@
-"""Which farm a command works with, and that one of its own is always taken down."""
+"""The farm that the client connects to; a farm of its own always ends."""
 
 import importlib.metadata
 import os
@@ -34,7 +34,7 @@ ENVIRONMENT = farm_environment("http://127.0.0.1:1", secret="0123456789" * 4)
 
 
 class MemoryLocalFarm:
-    """A local farm without processes, which keeps what happens to it."""
+    """A local farm without processes, which records its start and its end."""
 
     made: "list[MemoryLocalFarm]"
     starting: Callable[[], None]
@@ -74,7 +74,7 @@ def farms(monkeypatch: pytest.MonkeyPatch) -> list[MemoryLocalFarm]:
 
 @pytest.fixture(autouse=True)
 def no_farm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no farm run on this machine, whatever its developer does."""
+    """Hide a farm that runs on the developer's machine."""
     monkeypatch.setattr(FarmState, "load", classmethod(lambda _: None))
 
 
@@ -92,8 +92,7 @@ def test_without_a_running_farm_the_client_has_its_own(monkeypatch: pytest.Monke
     monkeypatch.setattr("frameloom.client.connect.most_workers", lambda: 4)
     assert isinstance(local_target(), OwnTarget)
     assert isinstance(local_target(workers=3), OwnTarget)
-    # One chunk in each worker's hands, one that waits for it; of no workers, none is said. Where their number is left
-    # to the farm, of all that it may come to have.
+    # One chunk that renders and one that waits for each worker; by the largest number of workers if it may grow.
     assert [local_target(workers=workers).chunks_at_once for workers in (3, None, 0)] == [6, 8, None]
 
 

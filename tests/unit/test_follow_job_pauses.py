@@ -93,11 +93,11 @@ def test_slow_frames_are_polled_seldom_and_the_last_one_often() -> None:
     slow = [step for frame in (1, 2, 3) for step in [*[nothing] * 5, put(frame)]]
     farm = farm_with(*slow, *[nothing] * 5, end, frames="1-4")
     rates = [snapshot.rate for snapshot in farm.follow()]
-    # Until the first frame nobody knows how long one takes.
+    # The time per frame is unknown until the first frame.
     assert set(farm.pauses[:6]) == {0.2}
     assert farm.pauses[6] == pytest.approx(0.5 / (rates[6] or 0))
     assert farm.pauses[6] > 0.5
-    # Three of four are there: what comes next may be the end.
+    # Three of four frames exist: the job may end next.
     assert max(farm.pauses[18:]) < 0.25
 
 
@@ -115,6 +115,6 @@ def test_expensive_logs_are_read_seldom_and_at_the_end() -> None:
     store.log_cost = cost
     farm._script = iter([*[nothing_at_all] * 100, partial(put_log, store, "worker-1", "04", "the last"), farm.end])
     *_, last = farm.follow()
-    # The first two are free, which the third still goes by, and the last one is due.
+    # The first three reads have no cost yet, and the last one follows the end.
     assert store.logs_listed - 4 <= 0.02 * (sum(farm.pauses) + store.logs_listed)
     assert [record.message for record in last.workers] == ["the last"]

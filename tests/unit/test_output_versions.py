@@ -23,7 +23,7 @@ def test_the_longest_scene_name_has_a_film_and_a_report(terminal: Terminal) -> N
 
 
 def outcome(ran: Ran) -> tuple[str | None, str]:
-    """Return where a job's video and report lie, by what it said in JSON."""
+    """Return the paths of a job's video and report, from its JSON document."""
     assert ran.code == 0, ran
     paths = json.loads(ran.out)["paths"]
     return paths.get("video"), paths["report"]
@@ -41,7 +41,7 @@ def test_another_film_gets_the_next_version_and_the_same_film_its_own_name(termi
     assert render(b"smaller", "--resolution", "50") == ("out/shot_v003.mp4", "out/shot_v003.report.json")
     assert (Path("out/shot.mp4").read_bytes(), Path(first[1]).read_bytes()) == (b"five frames", report)
     assert render(b"one frame", "--frames", "3") == ("out/shot_v002.mp4", "out/shot_v002.report.json")
-    # The frames have changed, or the encoder: whoever has seen the first film keeps it.
+    # The frames or the encoder have changed: the first film stays.
     assert render(b"five other frames") == ("out/shot_v004.mp4", "out/shot_v004.report.json")
     # A film that was moved away has left its report, and comes back to it.
     Path("out/shot.mp4").rename("seen.mp4")

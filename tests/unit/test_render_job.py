@@ -26,7 +26,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryFarm:
     """A farm in memory, in a folder that holds shot.blend, of frames 1 to 5."""
     make_scene(tmp_path / "shot.blend")
     monkeypatch.chdir(tmp_path)
-    # It takes a step at each look, and need not be waited for.
+    # Each `describe` runs a step, so that waiting between two of them is useless.
     monkeypatch.setattr("frameloom.services.follow_job.QUICKEST", 0.001)
     return MemoryFarm(image=make_png())
 

@@ -56,7 +56,7 @@ def test_a_key_inside_the_bucket_is_accepted(file: str) -> None:
         "...blend",
         "film/...blend",
         "..blend",
-        # What someone downstream may unescape, once or twice.
+        # Escapes that a later reader may unescape, once or twice.
         "%2e%2e/shot.blend",
         "film%2F..%2Fshot.blend",
         "%252e%252e%252fshot.blend",
@@ -81,7 +81,7 @@ def test_a_key_inside_the_bucket_is_accepted(file: str) -> None:
         "shot\u200b.blend",
         "shot\u2028.blend",
         "shot\ud800.blend",
-        # Look-alikes that NFKC leaves alone, marks and spaces that nobody sees, escapes that are no UTF-8.
+        # Look-alikes that NFKC keeps, invisible marks and spaces, escapes that are not UTF-8.
         "film\N{FRACTION SLASH}..\N{FRACTION SLASH}shot.blend",
         "film\N{DIVISION SLASH}..\N{DIVISION SLASH}shot.blend",
         "..\N{BIG SOLIDUS}shot.blend",

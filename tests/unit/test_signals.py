@@ -1,4 +1,4 @@
-"""The first signal ends the work, none ends the clearing up."""
+"""The first signal ends the work; no signal ends the cleanup."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""AWS clients, made when first asked for: importing the farm reads no environment and opens no connection."""
+"""AWS clients, made when they are first used: importing the farm reads no environment and opens no connection."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ BRIEF = Config(
 
 @cache
 def client(service: str, config: Config = CONFIG) -> Any:
-    """Return the process's client of a service; boto3's own settings say which endpoint and account."""
+    """Return the process's client for a service; boto3's own settings name the endpoint and the account."""
     # The stubs have an overload for each service, and none for whichever it may be.
     make: Callable[..., Any] = boto3.client
     return make(service, config=config)
