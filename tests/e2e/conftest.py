@@ -14,7 +14,7 @@ LEASE_SECONDS = 4
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run test_permissions.py last, since it checks the calls of all other tests."""
+    """Run test_permissions.py last: it checks the calls of all other tests."""
     items.sort(key=lambda item: item.path.name == "test_permissions.py")
 
 

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from frameloom.services import video
 from tests.scenes import make_scene
+from tests.video_probe import probe
 
 EXAMPLE = Path(__file__).parents[2] / "examples/render_dailies.py"
 
@@ -26,5 +26,5 @@ def test_the_example_renders_two_shots_to_frames_and_films(tiny: Path, home: Pat
     for name in ("tiny", "night"):
         film = out / f"{name}.mp4"
         assert f"{name}.blend: 2 rendered, 0 reused: {film}" in ran.stdout
-        assert video.probe(film).frames == 2
+        assert probe(film).frames == 2
         assert len(list(out.glob(f"{name}/*/*.png"))) == 2

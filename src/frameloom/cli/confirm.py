@@ -1,4 +1,4 @@
-"""A question before a deletion."""
+"""Asks for confirmation before a deletion."""
 
 import sys
 
@@ -7,20 +7,22 @@ from frameloom.model.errors import InvalidRequest
 
 
 def check_askable(*, yes: bool) -> None:
-    """Check that the user can be asked, or does not need to be.
+    """Check that a user can confirm, or that --yes is given.
 
     Raises:
-        InvalidRequest: stdin is not a terminal, and --yes is not given.
+        InvalidRequest: --yes is missing, and standard input is not a terminal.
     """
     if not yes and not sys.stdin.isatty():
-        raise InvalidRequest(field="--yes", problem="is required without a terminal, where this command cannot ask")
+        raise InvalidRequest(
+            field="--yes", problem="is required without a terminal, where the command cannot ask for confirmation"
+        )
 
 
 def confirm(question: str, *, answer: str, yes: bool) -> None:
-    """Ask once, unless --yes is given.
+    """Ask a question, unless `yes` is true.
 
     Raises:
-        InvalidRequest: the user gave another answer, and nothing was deleted.
+        InvalidRequest: the response is not `answer`.
     """
     if yes:
         return
