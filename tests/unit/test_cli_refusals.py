@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenes import make_scene
-from tests.unit.cli_farm import MemoryFarm, Terminal, files
+from tests.unit.memory_farm import MemoryFarm, Terminal, files
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_scene_that_no_farm_can_render_is_refused(terminal: Terminal, scene: s
 
 
 @pytest.mark.parametrize("words", BAD_WORDS)
-def test_a_request_that_makes_no_sense_is_refused(terminal: Terminal, words: str) -> None:
+def test_an_invalid_request_is_refused(terminal: Terminal, words: str) -> None:
     refused(terminal, "render", "shot.blend", *words.split(), saying=BAD_WORDS[words])
 
 
@@ -106,18 +106,18 @@ def test_an_output_folder_that_cannot_be_written_is_refused(terminal: Terminal) 
     refused(terminal, "render", "shot.blend", "--out", "/proc/out", saying="--out: '/proc' cannot be written to (")
 
 
-def test_a_folder_where_the_video_must_go_is_refused(terminal: Terminal) -> None:
+def test_a_folder_with_the_name_of_the_video_is_refused(terminal: Terminal) -> None:
     Path("shot.mp4").mkdir()
     refused(terminal, "render", "shot.blend", saying="--out: 'shot.mp4' is a folder, where a file must go")
 
 
-def test_a_scene_whose_name_leaves_no_room_for_that_of_a_version_is_refused(terminal: Terminal) -> None:
+def test_a_scene_name_too_long_for_a_version_is_refused(terminal: Terminal) -> None:
     scene = Path(f"{'n' * 232}.blend")
     scene.write_bytes(Path("shot.blend").read_bytes())
     refused(terminal, "render", str(scene), saying="is too long: a version of its film or report")
 
 
-def test_an_earlier_request_that_fits_no_command_is_refused_too(terminal: Terminal) -> None:
+def test_an_unknown_command_option_or_argument_is_refused(terminal: Terminal) -> None:
     refused(terminal, "sequence", "shot.blend", "--frames", "3-1", saying="--frames: '3-1' counts down")
     refused(terminal, "sequence", "shot.blend", "--frames-only", saying="No such option: --frames-only")
     refused(terminal, "renderr", "shot.blend", saying="No such command 'renderr'. Did you mean 'render'?")
@@ -132,7 +132,7 @@ def test_an_earlier_request_that_fits_no_command_is_refused_too(terminal: Termin
         (("--out", "file"), "InvalidRequest"),
     ],
 )
-def test_a_refusal_is_json_where_json_was_asked_for(terminal: Terminal, words: tuple[str, ...], error: str) -> None:
+def test_a_refusal_is_json_with_the_json_option(terminal: Terminal, words: tuple[str, ...], error: str) -> None:
     ran = terminal.run("render", "shot.blend", "--json", *words)
     document = json.loads(ran.out)
     assert set(document) == {"error", "cause"}

@@ -127,7 +127,7 @@ class JobCanceled(NoResult):
 
 
 class JobUnfinished(NoResult):
-    """Job {job_id} has not ended yet; waited {seconds} s for it."""
+    """Job {job_id} {problem}."""
 
 
 def leaves(kind: type[FarmError]) -> list[type[FarmError]]:
