@@ -151,7 +151,7 @@ def test_an_image_that_the_stacks_fleet_would_not_take_is_pushed_and_said_so(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["2.79"], "There is no image with Blender '2.79': the Blenders are 4.5 (4.5.15), 5.0 (5.0.1).\n"),
+        (["2.79"], "No image has Blender '2.79': the Blenders are 4.5 (4.5.15), 5.0 (5.0.1).\n"),
         (["4.5", "--stack", "bare"], "The stack 'bare' has no repository for worker images: it has no output"),
         (["4.5", "--stack", "nothing"], "The stack 'nothing' cannot be read: "),
     ],
@@ -169,7 +169,7 @@ def test_a_machine_without_an_engine_says_so(
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert image.main(["4.5"]) == 1
-    assert capfd.readouterr().err.startswith("There is no container engine here: install Docker")
+    assert capfd.readouterr().err.startswith("No container engine is installed: install Docker")
 
 
 @pytest.mark.usefixtures("engine")

@@ -1,7 +1,6 @@
-"""What was wrong in the system that this one replaces, each as a test that fails where it comes back.
+"""Bugs of the predecessor of this system, each as a test that fails if the bug returns.
 
-Two of its bugs are those of a worker and have their tests beside the worker's: a failure crashed it, and
-it had no heartbeat.
+Two bugs were in the worker and have their tests there: a failure crashed it, and it had no heartbeat.
 """
 
 import json
@@ -41,7 +40,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("frames", ["101-117", "-8-8", "2-18", "1000-1016"])
-def test_chunks_begin_at_the_first_frame_of_the_range_wherever_it_is(frames: str) -> None:
+def test_chunks_begin_at_the_first_frame_of_any_range(frames: str) -> None:
     store = MemoryStore()
     make_job(store, frames, chunk_size=5)
     planned = plan("shot-1", 1, store=store, buckets=BUCKETS)
@@ -61,7 +60,7 @@ def test_nothing_is_planned_before_the_jobs_record_exists() -> None:
         plan("shot-1", 1, store=MemoryStore(), buckets=BUCKETS)
 
 
-def test_the_jobs_record_is_all_that_preparing_writes(tmp_path: Path) -> None:
+def test_preparing_writes_only_the_jobs_record(tmp_path: Path) -> None:
     store = MemoryStore()
     store.upload(make_scene(tmp_path / "shot.blend"), BUCKETS.scenes, "shot.blend")
     prepare(
@@ -77,14 +76,14 @@ def test_the_jobs_record_is_all_that_preparing_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", ["PrepareJob", "PlanChunks"])
-def test_no_way_through_the_state_machine_sends_messages_before_the_record_is_written(before: str) -> None:
+def test_no_path_sends_messages_before_the_record_is_written(before: str) -> None:
     machine = json.loads((ROOT / "statemachine" / "render_job.asl.json").read_text(encoding="utf-8"))
     assert "RenderChunks" in reachable(machine)
     assert "RenderChunks" not in reachable(machine, without=before)
 
 
 def reachable(machine: dict[str, Any], *, without: str = "") -> set[str]:
-    """Return the states that an execution can come to, were `without` not there."""
+    """Return the states that an execution can reach without the state `without`."""
     found: set[str] = set()
     waiting = [machine["StartAt"]]
     while waiting:
@@ -103,7 +102,7 @@ def nexts(state: dict[str, Any]) -> Iterator[str]:
 # ── Two words for done, so completion was never reported ──
 
 
-def test_a_job_that_is_done_is_called_so_by_everyone_in_the_same_word() -> None:
+def test_all_parts_use_the_same_word_for_a_succeeded_job() -> None:
     store, executions = MemoryStore(), MemoryExecutions()
     put_frames(store, make_job(store, "1-3"), [1, 2, 3])
     executions.start("shot-1", {})
@@ -114,7 +113,7 @@ def test_a_job_that_is_done_is_called_so_by_everyone_in_the_same_word() -> None:
     assert describe(execution, store=store, buckets=BUCKETS)["status"] == summary["status"] == "succeeded"
 
 
-def test_every_word_that_step_functions_has_for_an_execution_is_one_of_the_farms() -> None:
+def test_every_execution_status_of_step_functions_maps_to_a_job_status() -> None:
     shape: Any = get_session().get_service_model("stepfunctions").shape_for("ExecutionStatus")
     words: list[str] = shape.enum
     assert {of_execution(word) for word in words} == set(JobStatus) - {JobStatus.QUEUED}
@@ -123,7 +122,7 @@ def test_every_word_that_step_functions_has_for_an_execution_is_one_of_the_farms
 # ── A file name could be rendered once and never again ──
 
 
-def test_a_file_name_is_rendered_again_when_the_scene_or_the_request_changes_or_it_is_asked_for() -> None:
+def test_a_file_name_is_rendered_again_after_a_change_or_on_request() -> None:
     store, executions = MemoryStore(), MemoryExecutions()
     request = {"file": "shot.blend", "start": "1", "end": "17"}
 
@@ -142,7 +141,7 @@ def test_a_file_name_is_rendered_again_when_the_scene_or_the_request_changes_or_
     assert started(request)
 
 
-def test_an_edited_scene_does_not_meet_the_frames_of_the_one_before(tmp_path: Path) -> None:
+def test_an_edited_scene_does_not_reuse_old_frames(tmp_path: Path) -> None:
     store = MemoryStore()
     for job_id, frames in (("one", (1, 5)), ("other", (1, 6))):
         store.upload(make_scene(tmp_path / "shot.blend", frames=frames), BUCKETS.scenes, "shot.blend")
@@ -156,7 +155,7 @@ def test_an_edited_scene_does_not_meet_the_frames_of_the_one_before(tmp_path: Pa
 # ── Errors were lost, and there was no dead-letter queue ──
 
 
-def test_a_chunk_that_no_worker_finished_ends_as_an_error_that_is_kept() -> None:
+def test_a_chunk_that_no_worker_finished_ends_as_a_stored_error() -> None:
     store, tokens = MemoryStore(), MemoryTokens()
     fail_lost_chunk(json.dumps(MESSAGE), store=store, tokens=tokens, buckets=BUCKETS)
     assert [answer.error for answer in tokens.answers.values()] == ["ChunkLost"]
@@ -188,13 +187,13 @@ def test_more_than_a_thousand_frames_are_all_found(s3: S3Store) -> None:
 
 
 @pytest.mark.parametrize("there", ["shot.blend.blend", "shot.blendx", "shot.blend/other.blend", "film/shot.blend"])
-def test_a_scene_is_there_only_under_its_whole_key(s3: S3Store, there: str) -> None:
+def test_a_scene_exists_only_under_its_whole_key(s3: S3Store, there: str) -> None:
     s3.put(S3_BUCKETS.scenes, there, b"scene")
     with pytest.raises(SceneNotFound):
         submit({"file": "shot.blend"}, store=s3, executions=MemoryExecutions(), buckets=S3_BUCKETS)
 
 
-def test_a_frame_is_there_only_under_its_whole_key(s3: S3Store) -> None:
+def test_a_frame_exists_only_under_its_whole_key(s3: S3Store) -> None:
     job = make_job(s3, "1-3", buckets=S3_BUCKETS)
     for key in (job.frame_key(1) + ".part", job.frame_key(2)[:-1], job.outputs.prefix + "x/000003.png"):
         s3.put(job.outputs.bucket, key, b"image")
@@ -207,12 +206,12 @@ SECRETS = {
     "access key": re.compile(r"\b(?:AKIA|ASIA|AIDA|AROA)[0-9A-Z]{16}\b"),
     "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
     "other services' tokens": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{10,})"),
-    # Forty characters of base64 that stand alone, with small and large letters and digits.
+    # A separate string of forty base64 characters, with upper and lower case and digits.
     "secret key": re.compile(
         r"(?<![A-Za-z0-9/+_.-])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])(?=[A-Za-z/+]*[0-9])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])"
     ),
 }
-# In what is shipped nobody sets a credential, not even to something harmless.
+# No shipped file sets a credential, not even a harmless one.
 SETTING = re.compile(
     r"(?i)aws_?(?:access_?key_?id|secret_?access_?key|session_?token)\W{0,3}\s*[=:]\s*\S|(?:COPY|ADD)\s.*\.aws\b|\bARG\s+AWS_"
 )
@@ -220,7 +219,7 @@ SHIPPED = ("worker/", "functions/", "statemachine/", "events/", "template.yaml",
 
 
 def tracked(*folders: str) -> list[Path]:
-    """Return the files that git knows, or would take, below `folders`."""
+    """Return the files under `folders` that git tracks or would add."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *folders]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode()
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
@@ -237,7 +236,7 @@ def test_no_credential_is_in_any_file() -> None:
     assert {name: kinds for name, kinds in found.items() if kinds} == {}
 
 
-def test_nothing_that_is_shipped_sets_a_credential() -> None:
+def test_no_shipped_file_sets_a_credential() -> None:
     files = tracked(*SHIPPED)
     assert {path.relative_to(ROOT).parts[0] + "/" for path in files if path.parent != ROOT} == {
         name for name in SHIPPED if name.endswith("/")
