@@ -1,6 +1,6 @@
-"""A whole worker whose Blender renders at once: `python -m benchmarks.instant_blender`, what the farm asks of a worker.
+"""`python -m benchmarks.instant_blender`: a worker whose Blender renders in no time.
 
-All but Blender is the product's own, so what it asks of AWS is what a worker asks.
+Everything but Blender is the real worker, so it makes the AWS requests of a worker.
 """
 
 import struct
@@ -17,20 +17,20 @@ SIZE = 64
 
 
 class InstantBlender(Blender):
-    """Has any scene open, and the same image for each of its frames."""
+    """Opens any scene, and writes the same image for each frame."""
 
     def start(self) -> None:
-        """Start nothing."""
+        """Do nothing: no process is needed."""
 
     def open(
         self, scene: Path, settings: RenderSettings, *, name: str, complete: bool = True, root: Path | None = None
     ) -> str | None:
-        """Open nothing; nothing has a network."""
+        """Accept any scene; return None, since no process has a network."""
         del scene, settings, name, complete, root
         return None
 
     def render(self, frame: int, path: Path, *, run: range | None = None) -> Rendered:
-        """Write an image."""
+        """Write the image of a frame."""
         del run
         path.write_bytes(image())
         return Rendered(frame=frame, path=path, process="instant", size=None, depth=8, seconds=SECONDS)
@@ -50,5 +50,5 @@ def _sum_of(data: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    setattr(worker, "Blender", InstantBlender)  # noqa: B010  mypy takes a class for no variable
+    setattr(worker, "Blender", InstantBlender)  # noqa: B010  mypy allows no assignment to a class
     sys.exit(worker.main())

@@ -71,7 +71,8 @@ def rig(
     monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str], folder: Path, **parameters: str
 ) -> Iterator[Rig]:
     """Yield a farm whose cluster has EKS Auto Mode and nothing in it."""
-    monkeypatch.setattr(api, "BACKOFF", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(api, "ATTEMPTS", 4)
+    monkeypatch.setattr(api, "FIRST_DELAY", 0.01)
     monkeypatch.setattr(readiness, "LOOK_EVERY", 0.01)
     monkeypatch.setattr(stack_deletion, "LOOK_EVERY", 0.01)
     monkeypatch.setenv("KUBECONFIG", str(folder / "kubeconfig"))

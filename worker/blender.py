@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, RenderHung, by_name
-from worker.memory import Memory, memory
+from frameloom.services.system.memory import Memory, container_memory
+from worker.memory import is_scarce, is_short
 from worker.notices import Notices
 
 if TYPE_CHECKING:
@@ -242,11 +243,11 @@ class Blender:
         readable.register(answers, select.POLLIN)
         while not readable.poll(look * 1000):
             silent += look
-            left = memory()
+            left = container_memory()
             self._note(left)
-            if left is not None and left.short and not self._killed:
+            if left is not None and is_short(left) and not self._killed:
                 raise self._starved(frame, left)
-            look = _CLOSE_LOOK if left is not None and left.scarce else _LOOK
+            look = _CLOSE_LOOK if left is not None and is_scarce(left) else _LOOK
             if self._heard != heard:
                 silent, heard = 0.0, self._heard
             elif silent >= self.patience.total_seconds():

@@ -9,9 +9,10 @@ from pathlib import Path
 from frameloom.model import keys
 from frameloom.model.errors import BlenderMismatch, FarmError, FrameInvalid, WorkerFailed
 from frameloom.model.frames import FrameRange
-from frameloom.model.messages import FRAME_RENDERED, ChunkMessage
+from frameloom.model.log_event import LogEvent
+from frameloom.model.messages import ChunkMessage
 from worker.blender import Blender, ChildGone
-from worker.log import LogShipper
+from worker.log import log
 from worker.scenes import SceneCache
 from worker.uploads import Uploads
 
@@ -39,7 +40,6 @@ class ChunkRenderer:
     uploads: Uploads
     scratch: Path
     version: str
-    log: LogShipper
 
     def render(self, message: ChunkMessage, *, ended: Callable[[], bool]) -> Outcome:
         """Render what is missing of a chunk; return when every upload has ended, whatever happened.
@@ -53,7 +53,7 @@ class ChunkRenderer:
         try:
             self._render(message, ended, outcome, sent)
         except ChildGone:
-            self.log.info("Blender was stopped")
+            log.info(LogEvent.BLENDER_KILLED, "Blender process killed")
         except FarmError as error:
             outcome.error = error
         except Exception as error:  # noqa: BLE001  whatever S3 or the disk has, the chunk must get an answer
@@ -86,18 +86,18 @@ class ChunkRenderer:
             root=self.scenes.home_of(path),
         )
         if network is not None:
-            self.log.warning("Blender has a network here", problem=network)
+            log.warning(LogEvent.SANDBOX_REFUSED, "Blender has network access", problem=network)
         there = present.result()
         outcome.reused = len(there)
         for run in _runs(frame for frame in frames if frame not in there):
             for frame in run:
                 if ended():
                     return
-                self.log.info("Frame rendering", frame=frame)
+                log.info(LogEvent.FRAME_STARTED, "Frame started", frame=frame)
                 name = keys.frame_name(frame, message.settings.format)
                 rendered = self.blender.render(frame, self.scratch / name, run=run)
                 sent[frame] = self.uploads.send(message, rendered), rendered.seconds
-                self.log.info(FRAME_RENDERED, frame=frame, seconds=rendered.seconds)
+                log.info(LogEvent.FRAME_RENDERED, "Frame rendered", frame=frame, seconds=rendered.seconds)
                 self._settle(sent, outcome, left=UPLOADS_BEHIND)
 
     def _settle(self, sent: dict[int, tuple[Future[None], float]], outcome: Outcome, *, left: int) -> None:

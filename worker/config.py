@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from worker.memory import MEBIBYTE
+from frameloom.services.system.memory import MEBIBYTE
 
 
 class ConfigError(ValueError):

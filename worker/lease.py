@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from frameloom.aws.queue import Received
+from frameloom.model.log_event import LogEvent
 from frameloom.services.storage.ports import UnknownToken
-from worker.log import LogShipper
+from worker.log import log
 
 
 class Ended(StrEnum):
@@ -59,14 +60,13 @@ class Lease:
         beat: timedelta,
         on_beat: Callable[[], None],
         on_end: Callable[[], None],
-        log: LogShipper,
     ) -> None:
         self._received, self._token = received, token
         self._queue, self._tokens = queue, tokens
         self._length, self._beat = length, beat
-        self._on_beat, self._on_end, self._log = on_beat, on_end, log
+        self._on_beat, self._on_end = on_beat, on_end
         # What kept the last renewal and the last beat from being answered, by what was missed.
-        self._problems: dict[str, str] = {}
+        self._problems: dict[LogEvent, str] = {}
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self._due = 0.0
@@ -102,10 +102,10 @@ class Lease:
     def _renew(self) -> None:
         self._on_beat()
         # Each on its own: a service that is away must not cost what the other one keeps.
-        with self._missed("Renewal missed"):
+        with self._missed(LogEvent.RENEWAL_FAILED, "Lease renewal failed"):
             if not self._queue.renew(self._received.receipt, self._length):
                 self.end(Ended.LEASE_LOST)
-        with self._missed("Beat missed"):
+        with self._missed(LogEvent.HEARTBEAT_FAILED, "Heartbeat failed"):
             try:
                 if not self._tokens.beat(self._token):
                     self.end(Ended.TOKEN_DEAD)
@@ -113,13 +113,13 @@ class Lease:
                 self.end(Ended.TOKEN_UNKNOWN)
 
     @contextmanager
-    def _missed(self, what: str) -> Iterator[None]:
+    def _missed(self, event: LogEvent, message: str) -> Iterator[None]:
         problem = ""
         try:
             yield
         except Exception as error:  # noqa: BLE001  one may be missed: three more come before the lease ends
             problem = str(error)
         # When it comes and not as often as it is met: an outage may take as long as a chunk.
-        if problem and problem != self._problems.get(what):
-            self._log.warning(what, problem=problem)
-        self._problems[what] = problem
+        if problem and problem != self._problems.get(event):
+            log.warning(event, message, problem=problem)
+        self._problems[event] = problem

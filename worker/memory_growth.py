@@ -7,7 +7,8 @@ chunk of it: loaded, with frames rendered. What comes on top from chunk to chunk
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from worker.memory import MEBIBYTE, Memory
+from frameloom.services.system.memory import MEBIBYTE, Memory
+from worker.memory import is_short, reserve
 
 # Scenes whose first size is remembered: more than a worker keeps on its disk.
 _SCENES = 16
@@ -67,7 +68,7 @@ class Growth:
 def _runs_out(tightest: Memory, *, grown: int, lately: int) -> bool:
     """Say whether a chunk like the last one would use up the container, and a new Blender would give back enough."""
     then = Memory(limit=tightest.limit, used=tightest.used + max(0, lately))
-    return then.short and grown >= tightest.reserve
+    return is_short(then) and grown >= reserve(tightest)
 
 
 def _mib(size: int) -> str:

@@ -10,8 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from frameloom.model.log_event import LogEvent
 from frameloom.services.storage.ports import Store, StoredObject
-from worker.log import LogShipper
+from worker.log import log
 
 # Past this it is no outage any more: the attempt fails, and another machine may see it otherwise.
 LONGEST = timedelta(minutes=10)
@@ -30,8 +31,8 @@ class Outages:
         passes: whether an error is one that passes by itself.
     """
 
-    def __init__(self, *, passes: Callable[[Exception], bool], log: LogShipper) -> None:
-        self._passes, self._log = passes, log
+    def __init__(self, *, passes: Callable[[Exception], bool]) -> None:
+        self._passes = passes
         # Whether somebody waits; the chunk at hand says.
         self.waited_for: Callable[[], bool] = lambda: False
 
@@ -50,13 +51,14 @@ class Outages:
                 if not self._passes(error) or spent >= LONGEST:
                     raise
                 if pause == _FIRST:
-                    self._log.warning("Waiting for AWS", problem=str(error))
+                    log.warning(LogEvent.AWS_CALL_RETRYING, "AWS call failed, retrying", problem=str(error))
                 if not self._wait(pause):
                     raise
                 pause = min(2 * pause, _LAST)
             else:
                 if pause != _FIRST:
-                    self._log.info("AWS answers again", seconds=round(time.monotonic() - begun, 1))
+                    spent = timedelta(seconds=time.monotonic() - begun)
+                    log.info(LogEvent.AWS_CALL_RECOVERED, "AWS call succeeded", seconds=round(spent.total_seconds(), 1))
                 return answer
 
     def _wait(self, seconds: float) -> bool:

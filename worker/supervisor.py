@@ -13,9 +13,11 @@ from typing import Any, Protocol
 
 from frameloom.aws.queue import LONGEST_POLL, Received
 from frameloom.model import keys
+from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Store, UnknownToken
+from frameloom.services.system.memory import process_memory
 from worker.blender import Blender
 from worker.blender_log import Witness
 from worker.chunk import ChunkRenderer, Outcome
@@ -23,8 +25,8 @@ from worker.config import WorkerConfig
 from worker.flat_frames import Doubts
 from worker.health import Health
 from worker.lease import Beatable, Ended, Leasable, Lease
-from worker.log import LogShipper
-from worker.memory import held_by
+from worker.log import log
+from worker.log_shipper import LogShipper
 from worker.memory_growth import AfterChunk, Growth
 from worker.retry import LastingStore, Outages
 from worker.scenes import SceneCache
@@ -84,18 +86,18 @@ class Supervisor:
         queue: ChunkQueue,
         store: Store,
         tokens: Answers,
-        log: LogShipper,
+        shipper: LogShipper,
         blender: Blender,
         folder: Path,
         passes: Callable[[Exception], bool] = lambda _: False,
     ) -> None:
-        self._config, self._queue, self._tokens, self._log = config, queue, tokens, log
-        self._outages = Outages(passes=passes, log=log)
+        self._config, self._queue, self._tokens, self._shipper = config, queue, tokens, shipper
+        self._outages = Outages(passes=passes)
         self._store = store = LastingStore(store, self._outages)
         self._blender = blender
         self._growth = Growth(allowed=config.growth)
         self._uploads = Uploads(store, Doubts(store=store, bucket=config.log_bucket, worker=config.name))
-        self._witness = Witness(store=store, bucket=config.log_bucket, worker=config.name, log=log)
+        self._witness = Witness(store=store, bucket=config.log_bucket, worker=config.name, shipper=shipper)
         self._health = Health(config.health_file)
         self._renderer = ChunkRenderer(
             blender=self._blender,
@@ -103,7 +105,6 @@ class Supervisor:
             uploads=self._uploads,
             scratch=folder,
             version=config.blender,
-            log=log,
         )
         self._lease: Lease | None = None
         self._stopping = threading.Event()
@@ -112,7 +113,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Work until told to go, or until there has been no work for as long as the configuration says."""
-        self._log.info("Worker started", blender=self._config.blender)
+        log.info(LogEvent.WORKER_STARTED, "Worker started", blender=self._config.blender)
         try:
             with self._signals():
                 self._blender.start()
@@ -120,7 +121,7 @@ class Supervisor:
         finally:
             self._blender.close()
             self._uploads.close()
-            self._log.info("Worker ended")
+            log.info(LogEvent.WORKER_STOPPED, "Worker stopped")
 
     @property
     def blender_pid(self) -> int | None:
@@ -152,9 +153,9 @@ class Supervisor:
     def _tell_once(self, problem: str) -> None:
         """Log what keeps the worker from its work when it comes and when it goes, not as often as it is met."""
         if problem and problem != self._problem:
-            self._log.error("Queue or Step Functions failed", problem=problem)
+            log.error(LogEvent.POLL_FAILED, "Queue or Step Functions failed", problem=problem)
         elif self._problem and not problem:
-            self._log.info("Queue and Step Functions answer again")
+            log.info(LogEvent.POLL_RECOVERED, "Queue and Step Functions answer again")
         self._problem = problem
 
     def _receive(self) -> Received | None:
@@ -176,16 +177,21 @@ class Supervisor:
             message = ChunkMessage.model_validate_json(received.body)
         except ValueError as error:
             # Left alone it ends in the dead-letter queue, where it can be looked at.
-            self._log.error("Not a chunk of this version", problem=str(error)[:500], receives=received.receives)
+            log.error(
+                LogEvent.CHUNK_MESSAGE_INVALID,
+                "The message is not a chunk of this version",
+                problem=str(error)[:500],
+                receives=received.receives,
+            )
             return
-        self._log.bind(job_id=message.job_id, chunk_id=message.chunk_id)
+        self._shipper.bind(job_id=message.job_id, chunk_id=message.chunk_id)
         try:
             with self._leased(received, message) as lease:
                 outcome = self._render(received, message, lease)
             if outcome.frame_seconds:
                 self._renew_blender()
         finally:
-            self._log.bind()
+            self._shipper.bind()
 
     def _renew_blender(self) -> None:
         """End a Blender that has grown and start another, which loads while the worker looks for work.
@@ -194,13 +200,13 @@ class Supervisor:
         """
         pid, scene, tightest = self._blender.pid, self._blender.opened, self._blender.tightest
         self._blender.tightest = None
-        held = None if pid is None else held_by(pid)
+        held = None if pid is None else process_memory(pid)
         if pid is None or scene is None or held is None:
             # It has ended by itself, or the system does not say what it holds.
             return
         reason = self._growth.reason(AfterChunk(pid=pid, scene=scene, held=held, tightest=tightest))
         if reason is not None:
-            self._log.info("Blender started anew", reason=reason)
+            log.info(LogEvent.BLENDER_RESTARTED, "Blender restarted", reason=reason)
             self._blender.close()
             self._blender.start()
 
@@ -215,7 +221,6 @@ class Supervisor:
             beat=self._config.beat,
             on_beat=self._health.touch,
             on_end=self._blender.kill,
-            log=self._log,
         )
         try:
             with self._lease as lease:
@@ -231,7 +236,13 @@ class Supervisor:
         begun = time.monotonic()
         outcome = Outcome()
         if lease.ended is None:
-            self._log.info("Chunk received", frames=message.frames, attempt=message.attempt, receives=received.receives)
+            log.info(
+                LogEvent.CHUNK_RECEIVED,
+                "Chunk received",
+                frames=message.frames,
+                attempt=message.attempt,
+                receives=received.receives,
+            )
             self._witness.watch(message, self._blender, receives=received.receives)
             outcome = self._renderer.render(message, ended=lambda: lease.ended is not None)
         seconds = round(time.monotonic() - begun, 3)
@@ -245,7 +256,7 @@ class Supervisor:
             # of those end in the dead-letter queue. Sent before it is deleted: twice does no harm, never does.
             self._queue.send(received.body)
         if ended is not None:
-            self._log.info("Chunk given up", reason=str(ended), rendered=len(outcome.frame_seconds))
+            log.info(LogEvent.CHUNK_RELEASED, "Chunk released", reason=str(ended), rendered=len(outcome.frame_seconds))
         if ended is Ended.TOKEN_UNKNOWN:
             # Step Functions may register the token soon. If it never does, the dead-letter queue ends the chunk.
             self._queue.give_back(received.receipt, self._config.beat)
@@ -258,12 +269,14 @@ class Supervisor:
         self._keep_result(message, outcome, seconds)
         rendered = len(outcome.frame_seconds)
         if outcome.error is None:
-            self._log.info("Chunk finished", rendered=rendered, reused=outcome.reused, seconds=seconds)
+            log.info(
+                LogEvent.CHUNK_SUCCEEDED, "Chunk succeeded", rendered=rendered, reused=outcome.reused, seconds=seconds
+            )
         else:
             name, cause = type(outcome.error).__name__, str(outcome.error)
-            self._log.error("Chunk failed", error=name, cause=cause, rendered=rendered)
+            log.error(LogEvent.CHUNK_FAILED, "Chunk failed", error=name, cause=cause, rendered=rendered)
         # Before the answer: it may end the job, and the log should be there when the report is.
-        self._log.flush()
+        self._shipper.ship()
         if outcome.error is None:
             answer = ChunkAnswer(
                 chunk_id=message.chunk_id,

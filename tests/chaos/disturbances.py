@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from frameloom.model.log_event import LogEvent
 from tests.chaos.ledger import Ledger
 from tests.e2e.rig import Rig
 
@@ -27,8 +28,8 @@ STRANGE = {
     "a message that lacks all": "{}",
 }
 
-# After one of these lines a worker holds no chunk.
-_DONE = {"Chunk finished", "Chunk failed", "Chunk given up", "Worker started"}
+# After one of these events a worker holds no chunk.
+_DONE = {LogEvent.CHUNK_SUCCEEDED, LogEvent.CHUNK_FAILED, LogEvent.CHUNK_RELEASED, LogEvent.WORKER_STARTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ class Disturber:
         name = psutil.Process(worker).environ()["WORKER_NAME"]
         lines = (self._scene.rig.farm.work_dir / f"{name}.log").read_text(errors="replace").splitlines()
         last: dict[str, str] = next((json.loads(line) for line in reversed(lines) if line.startswith("{")), {})
-        return None if last.get("message") in _DONE else last.get("job_id")
+        return None if last.get("event") in _DONE else last.get("job_id")
 
     def _kill_a_worker(self) -> None:
         self._signal("worker killed", self._worker(), signal.SIGKILL)

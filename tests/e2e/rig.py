@@ -15,6 +15,7 @@ from frameloom.aws.stack import stack_of
 from frameloom.aws.store import S3Store
 from frameloom.local.local_farm import LocalFarm
 from frameloom.model import keys
+from frameloom.model.log_event import LogEvent
 from frameloom.services.storage.ports import Execution
 
 PATIENCE = 90.0
@@ -96,13 +97,13 @@ class Rig:
         texts = [(self.store.get(self.stack.buckets.logs, part.key) or b"").decode() for part in parts]
         return [json.loads(line) for text in texts for line in text.splitlines()]
 
-    def wait_for_log(self, job_id: str, message: str) -> dict[str, Any]:
-        """Wait until a worker has logged `message` of a job, and return the record."""
+    def wait_for_log(self, job_id: str, event: LogEvent) -> dict[str, Any]:
+        """Wait until a worker has logged `event` of a job, and return the record."""
 
         def logged() -> dict[str, Any] | None:
-            return next((record for record in self.log(job_id) if record["message"] == message), None)
+            return next((record for record in self.log(job_id) if record.get("event") == event), None)
 
-        return wait(logged, f"{message!r} in the log of {job_id}")
+        return wait(logged, f"{event} in the log of {job_id}")
 
     def queue_is_empty(self) -> bool:
         """Return whether the chunk queue holds nothing, neither waiting nor leased."""

@@ -20,6 +20,7 @@ import pytest
 
 from frameloom.local.local_farm import WORKER_VARIABLES, LocalFarm
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
 from tools import image
@@ -143,10 +144,10 @@ def test_it_gives_a_chunk_back_in_mid_frame_well_within_the_grace(built: str, ri
     rig.upload_quietly(make_scene(tmp_path / "slow.blend", size=(1920, 1080), samples=4096), "slow.blend")
     job_id = rig.start(file="slow.blend", frames="1", output="frames")
     with worker(built, rig) as name:
-        rig.wait_for_log(job_id, "Frame rendering")
+        rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)
         assert stop(name) < 20
         assert inspect(name)["State"]["ExitCode"] == 0
-        given_up = rig.wait_for_log(job_id, "Chunk given up")
+        given_up = rig.wait_for_log(job_id, LogEvent.CHUNK_RELEASED)
         assert given_up["facts"]["reason"] == "the worker is going"
     received = wait(lambda: rig.sqs.receive_message(QueueUrl=rig.stack.chunk_queue).get("Messages"), "the chunk")
     assert job_id in received[0]["Body"]

@@ -13,6 +13,7 @@ import pytest
 
 from frameloom.model import keys
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from frameloom.services import video
 from tests.e2e.conftest import LEASE_SECONDS
 from tests.e2e.rig import Rig, wait
@@ -226,10 +227,10 @@ def test_a_canceled_job_stops_its_worker_within_one_beat(rig: Rig, slow: Path, t
     rig.upload_quietly(slow, "canceled.blend")
     rig.upload_quietly(tiny, "after.blend")
     job_id = rig.start(file="canceled.blend", frames="1-4", chunk_size=1, output="frames")
-    rig.wait_for_log(job_id, "Frame rendering")
+    rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)
     rig.jobs.stop(job_id, reason="the test says so")
     canceled = time.monotonic()
-    rig.wait_for_log(job_id, "Chunk given up")
+    rig.wait_for_log(job_id, LogEvent.CHUNK_RELEASED)
     # One beat is a quarter of the lease; the log takes a second or two to arrive.
     assert time.monotonic() - canceled < LEASE_SECONDS / 4 + 4
     execution = rig.jobs.describe(job_id)

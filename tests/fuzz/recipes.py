@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from frameloom.services.scene.blend_file import KEPT
+from frameloom.services.scene.condense import KEPT_CODES
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, as_blender_5_writes, blocks, small
 
@@ -50,7 +50,7 @@ def _scenes() -> tuple[bytes, ...]:
 @cache
 def _heads(number: int) -> tuple[int, ...]:
     """Return where the blocks begin that the reader looks into: the kept ones, and those of data."""
-    return tuple(at for at, code, _ in blocks(_scenes()[number]) if code in KEPT | {b"ENDB", b"DATA"})
+    return tuple(at for at, code, _ in blocks(_scenes()[number]) if code in KEPT_CODES | {b"ENDB", b"DATA"})
 
 
 def seeds() -> Iterator[bytes]:

@@ -24,7 +24,8 @@ from tests.kube.server import ApiServer
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nothing between two tries."""
-    monkeypatch.setattr(api, "BACKOFF", (0.01, 0.01))
+    monkeypatch.setattr(api, "ATTEMPTS", 3)
+    monkeypatch.setattr(api, "FIRST_DELAY", 0.01)
 
 
 def reach(server: ApiServer, *, certificate: str = "") -> Cluster:

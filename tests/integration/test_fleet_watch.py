@@ -175,7 +175,7 @@ def test_a_picture_that_cannot_be_drawn_is_refused_before_the_watch(farm: Rig, t
 
 
 def test_a_hiccup_is_told_and_the_watch_goes_on(farm: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "BACKOFF", ())
+    monkeypatch.setattr(api, "ATTEMPTS", 1)
     rows, picture = tmp_path / "fleet.csv", tmp_path / "fleet.png"
     farm.server.hiccups = [500]
     ran = farm.run("fleet", "watch", "--every", "0.3s", "--for", "2s", "--csv", rows, "--plot", picture)

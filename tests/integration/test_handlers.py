@@ -24,7 +24,8 @@ from frameloom.aws.store import S3Store
 from frameloom.model import keys
 from frameloom.model.errors import EncodeFailed, FrameInvalid, FramesMissing, InvalidRequest, SceneNotFound
 from frameloom.model.job import Job
-from frameloom.model.messages import FRAME_RENDERED, ChunkMessage, LogBatch, LogRecord
+from frameloom.model.log_event import LogEvent
+from frameloom.model.messages import ChunkMessage, LogBatch, LogRecord
 from frameloom.model.settings import FrameFormat, RenderSettings, VideoSettings
 from frameloom.services import verify_frames, video
 from frameloom.services.storage import job_documents
@@ -519,7 +520,14 @@ def test_submit_job_refuses_what_is_not_there(store: S3Store) -> None:
 
 
 def log_batch(part: str) -> str:
-    record = LogRecord(time=STARTED, level="info", message=FRAME_RENDERED, worker="worker-1", job_id="shot-1")
+    record = LogRecord(
+        time=STARTED,
+        level="info",
+        message="Rendered.",
+        event=LogEvent.FRAME_RENDERED,
+        worker="worker-1",
+        job_id="shot-1",
+    )
     return LogBatch(worker="worker-1", job_id="shot-1", part=part, records=[record]).model_dump_json()
 
 
@@ -530,7 +538,7 @@ def test_collect_logs_stores_the_rest_of_a_batch_with_a_broken_record(
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}, {"itemIdentifier": "message-3"}]}
     stored = [stored.key for stored in store.list(BUCKETS.logs, "jobs/shot-1/logs/")]
     assert stored == [keys.log_part_key("shot-1", "worker-1", part) for part in ("1", "2")]
-    assert json.loads(store.get(BUCKETS.logs, stored[0]) or b"")["message"] == FRAME_RENDERED
+    assert json.loads(store.get(BUCKETS.logs, stored[0]) or b"")["event"] == LogEvent.FRAME_RENDERED
     assert metrics_of(capsys) == {"LogPiecesStored": 2, "FramesRendered": 2}
 
 

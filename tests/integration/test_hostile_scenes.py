@@ -16,6 +16,7 @@ from PIL import Image
 
 from frameloom.model.assets import Reference
 from frameloom.model.errors import InvalidRequest
+from frameloom.model.log_event import LogEvent
 from frameloom.model.settings import RenderSettings
 from frameloom.services.prepare_job import prepare
 from frameloom.services.scene.reader import read_references
@@ -134,7 +135,7 @@ def test_a_scene_reaches_no_network_and_nothing_of_the_worker_that_started_it(bl
 @pytest.fixture
 def refusing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A sandbox that refuses, as those of containers do."""
-    words = "import worker.blender_process.sandbox\nworker.seclusion.seclude = lambda: 'Operation not permitted'\n"
+    words = "from worker.blender_process import sandbox\nsandbox.seclude = lambda: 'Operation not permitted'\n"
     (tmp_path / "sitecustomize.py").write_text(words)
     monkeypatch.setattr("worker.blender._PASSED", ("PATH", "PYTHONPATH"))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
@@ -147,7 +148,7 @@ def test_where_the_kernel_refuses_the_scene_renders_all_the_same_and_the_log_say
     farm = Farm(tmp_path)
     farm.work(farm.message(calm, "1", token="a"), farm.message(calm, "2", token="b"))
     assert sorted(farm.answers.succeeded) == ["a", "b"]
-    said = [record for record in farm.records if record["message"] == "Blender has a network here"]
+    said = [record for record in farm.records if record.get("event") == LogEvent.SANDBOX_REFUSED]
     assert [record["facts"] for record in said] == [{"problem": "Operation not permitted"}]
 
 

@@ -207,7 +207,7 @@ def test_the_operator_is_started_with_its_role_once(reach: Connect) -> None:
 
 
 def test_what_the_server_says_against_us_is_a_sentence(reach: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "BACKOFF", ())
+    monkeypatch.setattr(api, "ATTEMPTS", 1)
     nobody = reach("nobody")
     with pytest.raises(FarmUnavailable, match=r"^You may not patch a Namespace in the cluster real: ask"):
         fleet.check_rights(nobody, rendered("hpa"))

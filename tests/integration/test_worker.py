@@ -20,6 +20,7 @@ from PIL import Image
 from frameloom.aws.queue import Received
 from frameloom.model.errors import SceneNotFound
 from frameloom.model.job import OutputRef, SceneRef
+from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkMessage, LogBatch
 from frameloom.model.settings import RenderSettings
 from frameloom.services.images.integrity import check_image
@@ -28,7 +29,7 @@ from tests.fakes import MemoryAnswers, MemoryQueue
 from tests.scenes import make_scene
 from worker.blender import Blender, Rendered
 from worker.config import WorkerConfig
-from worker.log import LogShipper
+from worker.log_shipper import LogShipper
 from worker.supervisor import Supervisor
 from worker.workdir import WorkerFolder
 
@@ -95,14 +96,14 @@ class Farm:
         )
         with (
             WorkerFolder(self.scratch) as folder,
-            LogShipper(worker="worker-1", send=self._take, folder=folder.logs) as log,
+            LogShipper(worker="worker-1", send=self._take, folder=folder.logs) as shipper,
         ):
             self.supervisor = Supervisor(
                 config=config,
                 queue=self.queue,
                 store=self.store,
                 tokens=self.answers,
-                log=log,
+                shipper=shipper,
                 blender=Blender(scratch=folder.path),
                 folder=folder.path,
             )
@@ -124,11 +125,11 @@ class Farm:
         found = self.store.list("logs", "jobs/job/results/")
         return [json.loads(self.store.get("logs", stored.key) or b"") for stored in found]
 
-    def wait_for(self, message: str) -> None:
-        """Wait until the worker has logged `message`."""
+    def wait_for(self, event: LogEvent) -> None:
+        """Wait until the worker has logged `event`."""
         deadline = time.monotonic() + 60
-        while not any(record["message"] == message for record in self.records):
-            assert time.monotonic() < deadline, f"the worker never logged {message!r}: {self.records}"
+        while not any(record.get("event") == event for record in self.records):
+            assert time.monotonic() < deadline, f"the worker never logged {event}: {self.records}"
             time.sleep(0.01)
 
     def _watch(self, beside: Callable[[], None]) -> None:
@@ -211,7 +212,7 @@ def test_a_message_of_a_dead_job_is_dropped_unrendered(farm: Farm, scene: Path) 
     body = farm.message(scene, "1-3")
     farm.work(body)
     assert farm.queue.deleted == [body]
-    assert "Chunk received" not in [record["message"] for record in farm.records]
+    assert LogEvent.CHUNK_RECEIVED not in [record.get("event") for record in farm.records]
     assert (farm.answers.succeeded, farm.answers.failed) == ({}, {})
 
 
@@ -219,10 +220,10 @@ def test_a_canceled_job_stops_its_worker_within_one_beat(farm: Farm, scene: Path
     ended: list[float] = []
 
     def cancel() -> None:
-        farm.wait_for("Frame rendering")
+        farm.wait_for(LogEvent.FRAME_STARTED)
         farm.answers.dead.add("slow")
         begun = time.monotonic()
-        farm.wait_for("Chunk given up")
+        farm.wait_for(LogEvent.CHUNK_RELEASED)
         ended.append(time.monotonic() - begun)
 
     slow = farm.message(slow_scene, "1-3", token="slow")
@@ -235,7 +236,7 @@ def test_a_canceled_job_stops_its_worker_within_one_beat(farm: Farm, scene: Path
 
 def test_a_lease_is_renewed_and_the_heart_beats_while_a_frame_renders(farm: Farm, slow_scene: Path) -> None:
     def watch() -> None:
-        farm.wait_for("Frame rendering")
+        farm.wait_for(LogEvent.FRAME_STARTED)
         before = len(farm.queue.renewed)
         time.sleep(2.5)
         assert len(farm.queue.renewed) - before >= 2
@@ -247,9 +248,9 @@ def test_a_lease_is_renewed_and_the_heart_beats_while_a_frame_renders(farm: Farm
 
 def test_a_chunk_whose_lease_is_lost_is_left_to_its_new_worker(farm: Farm, slow_scene: Path) -> None:
     def lose() -> None:
-        farm.wait_for("Frame rendering")
+        farm.wait_for(LogEvent.FRAME_STARTED)
         farm.queue.lost.add("receipt-1")
-        farm.wait_for("Chunk given up")
+        farm.wait_for(LogEvent.CHUNK_RELEASED)
 
     farm.work(farm.message(slow_scene, "1"), lease=4, beside=lose)
     assert farm.queue.deleted == farm.queue.sent == []
@@ -260,7 +261,7 @@ def test_sigterm_gives_the_chunk_back_with_its_token_and_keeps_what_is_finished(
     farm: Farm, scene: Path, slow_scene: Path
 ) -> None:
     def stop() -> None:
-        farm.wait_for("Frame rendering")
+        farm.wait_for(LogEvent.FRAME_STARTED)
         os.kill(os.getpid(), signal.SIGTERM)
 
     body = farm.message(slow_scene, "1-3")
@@ -346,7 +347,7 @@ def test_blender_dying_fails_the_attempt_and_not_the_worker(
     farm: Farm, scene: Path, slow_scene: Path, number: signal.Signals, error: str
 ) -> None:
     def kill() -> None:
-        farm.wait_for("Frame rendering")
+        farm.wait_for(LogEvent.FRAME_STARTED)
         time.sleep(0.3)
         assert farm.supervisor is not None
         assert farm.supervisor.blender_pid is not None
@@ -362,7 +363,7 @@ def test_a_blender_that_hangs_is_killed_and_the_worker_goes_on(farm: Farm, scene
     pids: list[int] = []
 
     def hang() -> None:
-        farm.wait_for("Frame rendering")
+        farm.wait_for(LogEvent.FRAME_STARTED)
         time.sleep(0.3)
         assert farm.supervisor is not None
         assert farm.supervisor.blender_pid is not None
@@ -428,7 +429,7 @@ def test_blender_gets_no_credentials_and_nothing_of_the_farm(
     seen: list[str] = []
 
     def look() -> None:
-        farm.wait_for("Frame rendering")
+        farm.wait_for(LogEvent.FRAME_STARTED)
         assert farm.supervisor is not None
         seen.append(Path(f"/proc/{farm.supervisor.blender_pid}/environ").read_text())
         os.kill(os.getpid(), signal.SIGTERM)

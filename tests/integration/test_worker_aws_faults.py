@@ -16,6 +16,7 @@ from PIL import Image
 from frameloom.local.local_farm import LocalFarm
 from frameloom.model import keys
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from tests.chaos.proxy import Answer, Call, Forward, Proxy
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
@@ -165,7 +166,7 @@ def test_keys_that_stay_dead_are_told_once_by_each_worker_and_it_works_on_when_t
     aws.hand_out("THIRD")
     succeeded(rig, run(rig, scene, "dead", "1-2"))
     said = [log.read_text()[start:] for log, start in zip(logs, before, strict=True)]
-    assert [text.count("Queue or Step Functions failed") for text in said] == [1] * WORKERS
+    assert [text.count(LogEvent.POLL_FAILED) for text in said] == [1] * WORKERS
     assert all("ExpiredTokenException" in text for text in said)
     assert rig.farm.workers == workers
 
@@ -214,4 +215,8 @@ def pixels_of(body: bytes) -> bytes:
 
 
 def given_up_or_finished(rig: Rig, job_id: str) -> list[str]:
-    return [line["worker"] for line in rig.log(job_id) if line["message"] in ("Chunk finished", "Chunk given up")]
+    return [
+        line["worker"]
+        for line in rig.log(job_id)
+        if line.get("event") in (LogEvent.CHUNK_SUCCEEDED, LogEvent.CHUNK_RELEASED)
+    ]

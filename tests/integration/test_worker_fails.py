@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from frameloom.model.log_event import LogEvent
 from frameloom.services.images.integrity import check_image
 from frameloom.testing import MemoryStore
 from tests.integration.test_worker import PREFIX, Farm
@@ -57,7 +58,7 @@ def test_a_disk_that_fills_up_is_named_and_no_half_frame_is_stored(small_disk: P
     farm = Farm(small_disk)
 
     def fill() -> None:
-        farm.wait_for("Frame rendered")
+        farm.wait_for(LogEvent.FRAME_RENDERED)
         with (small_disk / "ballast").open("wb", buffering=0) as ballast:
             try:
                 while True:

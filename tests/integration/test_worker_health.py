@@ -18,7 +18,7 @@ from worker.blender import Blender
 from worker.config import WorkerConfig
 from worker.health import LONGEST_SILENCE, Health
 from worker.lease import Lease
-from worker.log import LogShipper
+from worker.log_shipper import LogShipper
 from worker.supervisor import Supervisor
 
 NOW = 1_800_000_000.0
@@ -31,7 +31,7 @@ def alive(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> LogShipper:
+def shipper(tmp_path: Path) -> LogShipper:
     return LogShipper(worker="worker-1", send=lambda _: None, folder=tmp_path / "log")
 
 
@@ -48,7 +48,7 @@ def check(path: Path | None) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_worker_tells_at_every_poll(alive: Path, log: LogShipper, tmp_path: Path) -> None:
+def test_a_worker_tells_at_every_poll(alive: Path, shipper: LogShipper, tmp_path: Path) -> None:
     config = WorkerConfig.from_environment({**FARM, "HEALTH_FILE": str(alive), "SCRATCH_DIR": str(tmp_path)})
     told: list[bool] = []
 
@@ -63,7 +63,7 @@ def test_a_worker_tells_at_every_poll(alive: Path, log: LogShipper, tmp_path: Pa
         queue=MemoryQueue(on_empty=empty),
         store=MemoryStore(),
         tokens=MemoryAnswers(),
-        log=log,
+        shipper=shipper,
         blender=Blender(scratch=tmp_path),
         folder=tmp_path,
     ).run()
@@ -73,7 +73,6 @@ def test_a_worker_tells_at_every_poll(alive: Path, log: LogShipper, tmp_path: Pa
 @pytest.mark.parametrize("dead", [False, True])
 def test_a_worker_tells_at_every_beat_of_its_lease_while_a_frame_takes_its_time(
     alive: Path,
-    log: LogShipper,
     dead: bool,  # noqa: FBT001
 ) -> None:
     """Also when the network is down: what is asked is whether the worker goes round."""
@@ -95,7 +94,6 @@ def test_a_worker_tells_at_every_beat_of_its_lease_while_a_frame_takes_its_time(
         beat=timedelta(seconds=0.05),
         on_beat=Health(alive).touch,
         on_end=lambda: None,
-        log=log,
     )
     with lease:
         assert alive.exists()
@@ -107,7 +105,7 @@ def test_a_worker_tells_at_every_beat_of_its_lease_while_a_frame_takes_its_time(
     assert len(tokens.beats) >= 2
 
 
-def test_the_supervisor_has_its_leases_tell(alive: Path, log: LogShipper, tmp_path: Path) -> None:
+def test_the_supervisor_has_its_leases_tell(alive: Path, shipper: LogShipper, tmp_path: Path) -> None:
     """A message that nobody waits for is dropped on its first beat: no Blender is needed."""
     config = WorkerConfig.from_environment({**FARM, "HEALTH_FILE": str(alive), "SCRATCH_DIR": str(tmp_path)})
     told: list[bool] = []
@@ -129,7 +127,7 @@ def test_the_supervisor_has_its_leases_tell(alive: Path, log: LogShipper, tmp_pa
         queue=queue,
         store=MemoryStore(),
         tokens=Tokens(),
-        log=log,
+        shipper=shipper,
         blender=Blender(scratch=tmp_path),
         folder=tmp_path,
     ).run()

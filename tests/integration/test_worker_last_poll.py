@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from frameloom.local.local_farm import LocalFarm
+from frameloom.model.log_event import LogEvent
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
 
@@ -21,10 +22,10 @@ def test_a_chunk_that_is_given_back_as_an_idle_worker_goes_costs_neither_a_lease
         rig = Rig(farm, tmp_path / "calls")
         rig.upload_quietly(scene, "slow.blend")
         job = rig.start(file="slow.blend", frames="1", output="frames")
-        rig.wait_for_log(job, "Frame rendering")
+        rig.wait_for_log(job, LogEvent.FRAME_STARTED)
 
         def received() -> list[dict[str, Any]]:
-            return [record for record in rig.log(job) if record["message"] == "Chunk received"]
+            return [record for record in rig.log(job) if record.get("event") == LogEvent.CHUNK_RECEIVED]
 
         for pid in farm.workers:
             os.kill(pid, signal.SIGTERM)

@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from frameloom.model.errors import RenderCrashed
+from frameloom.model.log_event import LogEvent
 from frameloom.model.settings import RenderSettings
+from frameloom.services.system.memory import Memory
 from tests.integration.test_worker import Farm
 from tests.scenes import make_scene
 from worker import blender
 from worker.blender import Blender, ChildGone
-from worker.memory import Memory
 
 # Holds on to 256 MiB more with every frame, and says which frame was rendered by which process.
 LEAK = """
@@ -46,8 +47,8 @@ from frameloom.model.settings import RenderSettings
 from worker import blender
 
 scratch, seen, rlimit, read, *scenes = sys.argv[1:]
-real = blender.memory
-blender.memory = lambda: replace(real(), limit=int(seen)) if int(seen) else None
+real = blender.container_memory
+blender.container_memory = lambda: replace(real(), limit=int(seen)) if int(seen) else None
 # Its own container's count: pages read more than once are what the kernel drops last of a file's.
 for _ in range(3 if read else 0):
     with open(read, "rb") as file:
@@ -229,7 +230,7 @@ def test_a_blender_that_is_killed_as_memory_runs_out_was_killed(
 
     try:
         child.open(scenes[1], RenderSettings(format="PNG"), name="modest.blend")
-        monkeypatch.setattr(blender, "memory", short)
+        monkeypatch.setattr(blender, "container_memory", short)
         # Held, so that it cannot have answered before the first look.
         assert child.pid is not None
         os.kill(child.pid, signal.SIGSTOP)
@@ -262,6 +263,6 @@ def test_a_blender_that_leaks_is_started_anew_between_two_chunks_and_no_frame_is
     assert [frame for _, frame, _, _ in rendered] == ["1", "2", "3"]
     # What the first chunk took is the scene's; what the second took on top is too much.
     assert list(Counter(pid for *_, pid in rendered).values()) == [2, 1]
-    [line] = [record for record in farm.records if record["message"] == "Blender started anew"]
+    [line] = [record for record in farm.records if record.get("event") == LogEvent.BLENDER_RESTARTED]
     assert line["chunk_id"] == "1-2"
     assert "MiB more than after its first chunk" in line["facts"]["reason"]

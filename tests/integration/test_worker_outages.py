@@ -11,11 +11,11 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from frameloom.aws.transient import passes
+from frameloom.model.log_event import LogEvent
 from frameloom.services.storage.ports import StoredObject
 from tests.fakes import MemoryQueue
 from tests.integration.test_worker import Farm, farm, scene, slow_scene
 from worker import retry
-from worker.log import LogShipper
 from worker.supervisor import Supervisor
 
 __all__ = ["farm", "scene", "slow_scene"]
@@ -75,15 +75,13 @@ def test_a_chunk_outlasts_an_outage_of_s3_without_a_frame_twice(
     assert farm.answers.succeeded["token"]["rendered"] == 3
     assert not farm.answers.failed
     assert away.calls > 5
-    told = [record["message"] for record in farm.records]
-    assert told.count("Frame rendered") == 3
-    assert "Waiting for AWS" in told
-    assert "AWS answers again" in told
+    told = [record.get("event") for record in farm.records]
+    assert told.count(LogEvent.FRAME_RENDERED) == 3
+    assert LogEvent.AWS_CALL_RETRYING in told
+    assert LogEvent.AWS_CALL_RECOVERED in told
 
 
-def test_a_listing_that_breaks_off_goes_on_where_it_was(
-    farm: Farm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_listing_that_breaks_off_goes_on_where_it_was(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["a", "b", "c", "d"]
     for name in names:
         farm.store.put("frames", name, b"-")
@@ -97,10 +95,9 @@ def test_a_listing_that_breaks_off_goes_on_where_it_was(
             raise FAILS["silent"]
 
     monkeypatch.setattr(farm.store, "list", breaks_off_after_two)
-    with LogShipper(worker="worker-1", send=lambda _: None, folder=tmp_path) as log:
-        outlasting = retry.Outages(passes=passes, log=log)
-        outlasting.waited_for = lambda: True
-        found = [stored.key for stored in retry.LastingStore(farm.store, outlasting).list("frames", "")]
+    outlasting = retry.Outages(passes=passes)
+    outlasting.waited_for = lambda: True
+    found = [stored.key for stored in retry.LastingStore(farm.store, outlasting).list("frames", "")]
     assert found == names
     assert begun == ["", "b", "d"]
 
@@ -151,7 +148,7 @@ def test_an_outage_holds_nobody_up_who_is_not_waited_for(
     monkeypatch.setattr(farm.store, "put", put)
 
     def stop() -> None:
-        farm.wait_for("Waiting for AWS")
+        farm.wait_for(LogEvent.AWS_CALL_RETRYING)
         if end == "canceled":
             farm.answers.dead.add("token")
         else:
@@ -177,7 +174,7 @@ def test_one_service_away_costs_nothing_of_what_the_other_keeps(
         queue, answers = farm.queue, farm.answers
         monkeypatch.setattr(queue if away == "renew" else answers, away, fail)
         before = len(queue.renewed if kept == "renewed" else answers.beats)
-        farm.wait_for("Beat missed" if away == "beat" else "Renewal missed")
+        farm.wait_for(LogEvent.HEARTBEAT_FAILED if away == "beat" else LogEvent.RENEWAL_FAILED)
         counted.append((before, queue.renewed if kept == "renewed" else answers.beats))
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -187,14 +184,13 @@ def test_one_service_away_costs_nothing_of_what_the_other_keeps(
 
 
 def test_what_keeps_a_worker_from_its_work_is_told_once_and_when_it_is_over(
-    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch
+    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("worker.supervisor.FIRST_PAUSE", 0.01)
-    said: list[str] = []
-    monkeypatch.setattr("worker.log.LogShipper._log", lambda *told: said.append(told[2]))
     away = Away(6, FAILS["expired"])
     monkeypatch.setattr(MemoryQueue, "receive", away.wrap(MemoryQueue.receive))
     farm.work(farm.message(scene, "1"))
-    assert said.count("Queue or Step Functions failed") == 1
-    assert said.count("Queue and Step Functions answer again") == 1
+    said = [getattr(record, "event", None) for record in caplog.records]
+    assert said.count(LogEvent.POLL_FAILED) == 1
+    assert said.count(LogEvent.POLL_RECOVERED) == 1
     assert farm.answers.succeeded

@@ -33,14 +33,13 @@ def at(second: int, message: str, **fields: Any) -> dict[str, Any]:
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal whose farm has a job that two workers rendered."""
     farm = MemoryFarm(image=b"")
-    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: farm.farm())
     farm.executions.start(JOB, {})
     farm.executions.end(JOB, JobStatus.SUCCEEDED)
     put(farm.store, "w-1", 1, at(1, "Chunk received", facts={"attempt": 0}), at(4, "Frame rendering", frame=7))
     put(farm.store, "w-1", 2, at(6, "Chunk failed", level="error", facts={"error": "RenderCrashed"}))
     put(farm.store, "w-2", 1, at(2, "Chunk received"), at(5, "Frame rendering", frame=8))
     put(farm.store, "w-22", 1, at(3, "Beat missed", level="warning"))
-    return Terminal(capsys, farm)
+    return Terminal(capsys, monkeypatch, farm)
 
 
 def messages(text: str) -> list[str]:

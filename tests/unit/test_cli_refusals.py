@@ -26,8 +26,7 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
     farm = MemoryFarm(image=b"")
-    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: farm)
-    return Terminal(capsys, farm)
+    return Terminal(capsys, monkeypatch, farm)
 
 
 BAD_SCENES = {
@@ -39,7 +38,7 @@ BAD_SCENES = {
     "folder.blend": "'folder.blend' is not a readable .blend file: it is a folder.",
     "blind.blend": "has no camera to render from: set one, or name one with `--camera`.",
     "code.blend": "(in a request, the field trust_scripts is true or false; in an uploaded scene's metadata",
-    "bytes\udcff.blend": "since a key must not hold bytes that are not UTF-8; choose another key with --set file=",
+    "bytes\udcff.blend": "since a key must not hold bytes that are not UTF-8; choose another key with `--set file=",
     "new.blend": "was saved by Blender 5.9, but this farm renders with 4.5",
 }
 BAD_WORDS = {

@@ -3,6 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+from botocore.retries.standard import ExponentialBackoff, RetryContext
+
 from frameloom.aws.clients import HASTY
 from worker.config import WorkerConfig
 
@@ -21,3 +24,13 @@ def test_a_renewal_and_a_beat_that_nobody_answers_take_less_than_a_beat_together
     config = WorkerConfig.from_environment(needed)
     assert HASTY.retries["mode"] == "standard"  # type: ignore[attr-defined]
     assert timedelta(seconds=2 * silence(HASTY)) < config.beat
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 3, 7])
+def test_the_delays_between_attempts_of_boto3_have_full_jitter(attempt: int) -> None:
+    """Clients here use the modes standard and adaptive, which share this delay: 10,000 workers do not retry in step."""
+    context = RetryContext(attempt_number=attempt)
+    limit = ExponentialBackoff(random=lambda: 1.0).delay_amount(context)
+    found = [ExponentialBackoff().delay_amount(context) for _ in range(1000)]
+    assert min(found) < limit / 10
+    assert limit * 9 / 10 < max(found) <= limit

@@ -1,6 +1,6 @@
 """When a Blender that has grown is started anew."""
 
-from worker.memory import MEBIBYTE, Memory
+from frameloom.services.system.memory import MEBIBYTE, Memory
 from worker.memory_growth import AfterChunk, Growth
 
 

@@ -55,4 +55,4 @@ def test_a_bomb_of_gigabytes_is_an_unreadable_scene_within_the_memory_limit(tmp_
     command = [sys.executable, "-c", READER, str(path), str(ROOM)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "it unpacks to more than 8,589,934,592 bytes, this farm's limit"
+    assert done.stdout.strip() == "it decompresses to more than 8,589,934,592 bytes, this farm's limit"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from frameloom.model.assets import Reference
 from frameloom.model.errors import SceneUnreadable
-from frameloom.services.scene import blend_file
+from frameloom.services.scene import condense
 from frameloom.services.scene.find_assets import find_assets
 from frameloom.services.scene.reader import read_references, read_scene
 from frameloom.services.storage.local_files import Disk
@@ -158,7 +158,7 @@ def test_a_fluid_that_names_no_folder_is_written_all_the_same(tmp_path: Path) ->
 def test_a_scene_with_two_catalogues_is_unreadable() -> None:
     data = small()
     [(at, size)] = [(at, size) for at, code, size in blocks(data) if code == b"DNA1"]
-    assert problem(data[:at] + data[at : at + 24 + size] * 2 + data[at + 24 + size :]) == "its data are damaged"
+    assert problem(data[:at] + data[at : at + 24 + size] * 2 + data[at + 24 + size :]) == "its data is damaged"
 
 
 @pytest.mark.parametrize("packing", PACKERS)
@@ -284,5 +284,5 @@ def _kind(data: bytes, at: int) -> int:
 
 @cache
 def _heads_of_parts() -> list[int]:
-    kept = {number for name, number in _kinds().items() if name in blend_file.PARTS | blend_file.NODES}
+    kept = {number for name, number in _kinds().items() if name in condense.KEPT_STRUCTS | condense.IMPORT_STRUCTS}
     return [at for at, _, _ in blocks(_with_parts()) if _kind(_with_parts(), at) in kept]

@@ -16,7 +16,8 @@ import zstandard
 from frameloom.model.colours import Colours
 from frameloom.model.errors import NoCamera, SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
-from frameloom.services.scene.blend_file import Header, condense
+from frameloom.services.scene.blend_format import Header
+from frameloom.services.scene.condense import condense
 from frameloom.services.scene.reader import check_version, read_scene
 from frameloom.services.video import probe
 from tests.scenes import make_scene
@@ -196,7 +197,7 @@ def test_every_kind_of_zstd_frame_reads_and_is_missed_when_it_is_cut(
     frames = b"".join(packer.compress(scene[at : at + piece]) for at in range(0, len(scene), piece))
     assert read(frames) == read(scene)
     for cut in (1, 2, 3, 4, 5):
-        with pytest.raises(SceneUnreadable, match="it ends before its end"):
+        with pytest.raises(SceneUnreadable, match="it is incomplete"):
             read(frames[:-cut])
 
 

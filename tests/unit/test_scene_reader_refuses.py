@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 
 from frameloom.model.errors import InvalidRequest, NoCamera, SceneUnreadable
 from frameloom.services.scene import reader
-from frameloom.services.scene.blend_file import DAMAGED, KEPT
-from frameloom.services.scene.blend_file import ENDS_EARLY as CUT
-from frameloom.services.scene.blend_file import NOT_A_BLEND as OTHER
+from frameloom.services.scene.blend_format import DAMAGED, INCOMPLETE, NOT_A_BLEND
+from frameloom.services.scene.condense import KEPT_CODES
 from frameloom.services.scene.reader import read_scene
 from tests.unit.blends import PACKERS, SEEK_TABLE, blocks, packed, problem, read, small
 
@@ -60,15 +59,15 @@ def test_a_file_that_the_system_does_not_let_us_read_is_unreadable(
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"x", OTHER),
-        (b"hello, world\n", OTHER),
-        (b"\x89PNG\r\n\x1a\n", OTHER),
-        (b"BLENDERS are loud", OTHER),
-        (gzip.compress(b"hello, world"), OTHER),
-        (zstandard.compress(b"hello, world"), OTHER),
-        (b"BLENDER-v4", CUT),
+        (b"x", NOT_A_BLEND),
+        (b"hello, world\n", NOT_A_BLEND),
+        (b"\x89PNG\r\n\x1a\n", NOT_A_BLEND),
+        (b"BLENDERS are loud", NOT_A_BLEND),
+        (gzip.compress(b"hello, world"), NOT_A_BLEND),
+        (zstandard.compress(b"hello, world"), NOT_A_BLEND),
+        (b"BLENDER-v4", INCOMPLETE),
         (b"", "it is empty"),
-        (b"BLENDER17-02v0700" + bytes(100), "its file format is newer than any that this farm can read"),
+        (b"BLENDER17-02v0700" + bytes(100), "its file format is too new for this farm: save it with an older Blender"),
     ],
 )
 def test_a_file_that_is_no_blend_is_refused(data: bytes, why: str) -> None:
@@ -84,19 +83,19 @@ def test_a_scene_cut_anywhere_is_unreadable(packing: str, data: st.DataObject) -
     length = data.draw(st.integers(0, 40) | st.integers(end - 60, end) | st.integers(0, end))
     # All of the scene is there when nothing but the whole table of its pieces is missing.
     assume(whole[length:] != SEEK_TABLE)
-    assert problem(whole[:length]) in {CUT, OTHER, "it is empty"}
+    assert problem(whole[:length]) in {INCOMPLETE, NOT_A_BLEND, "it is empty"}
 
 
 def test_a_scene_cut_at_any_block_is_unreadable() -> None:
     starts = [at for at, _, _ in blocks(small())]
     for at in [*starts[:40], *starts[-40:]]:
         for length in (at, at + 1, at + 23):
-            assert problem(small()[:length]) == CUT
+            assert problem(small()[:length]) == INCOMPLETE
 
 
 @given(data=st.data())
 def test_a_damaged_scene_is_unreadable_or_reads_but_never_breaks_the_reader(data: st.DataObject) -> None:
-    read_by_us = [(at, size) for at, code, size in blocks(small()) if code in KEPT]
+    read_by_us = [(at, size) for at, code, size in blocks(small()) if code in KEPT_CODES]
     start, size = data.draw(st.sampled_from([(0, 0), *read_by_us]))
     at = data.draw(st.integers(start, start + 23) | st.integers(start, start + 23 + size))
     damage = data.draw(st.binary(min_size=1, max_size=4))
@@ -114,7 +113,7 @@ def test_garbage_behind_the_right_first_bytes_is_unreadable(garbage: bytes, head
 @pytest.mark.parametrize("packing", ["gzip", "zstd"])
 def test_damaged_packing_is_unreadable(packing: str) -> None:
     data = packed(packing)
-    assert problem(data[:5000] + bytes(100) + data[5100:]) in {DAMAGED, CUT}
+    assert problem(data[:5000] + bytes(100) + data[5100:]) in {DAMAGED, INCOMPLETE}
 
 
 def test_a_packed_scene_whose_checksum_fails_is_unreadable() -> None:
@@ -154,7 +153,7 @@ def test_a_file_without_scenes_is_refused() -> None:
 
 def test_a_file_without_a_catalogue_is_refused() -> None:
     why = problem(_change_block(b"DNA1", lambda block: b"DNA0" + block[4:]))
-    assert why == "it does not describe its own data (no DNA1 block)"
+    assert why == "it has no DNA1 block, which describes its data"
 
 
 @pytest.mark.timeout(10)
@@ -166,7 +165,7 @@ def test_a_block_of_less_than_nothing_does_not_lead_the_reader_in_a_circle(packi
 
 def test_scenes_and_objects_beyond_measure_are_refused() -> None:
     scene = struct.pack("<4siQii", b"SC\0\0", 17 * 2**20, 1, 0, 1) + bytes(17 * 2**20)
-    assert problem(small()[:12] + scene) == "its scenes and objects alone take more than this farm reads"
+    assert problem(small()[:12] + scene) == "its scenes and objects take more memory than this farm allows"
 
 
 @pytest.mark.parametrize("packing", ["gzip", "zstd"])
@@ -184,7 +183,7 @@ def test_a_trap_that_unpacks_to_more_than_the_limit_costs_neither_memory_nor_dis
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     tracemalloc.start()
     try:
-        with pytest.raises(SceneUnreadable, match="it unpacks to more than 134,217,728 bytes, this farm's limit"):
+        with pytest.raises(SceneUnreadable, match="it decompresses to more than 134,217,728 bytes, this farm's limit"):
             read_scene(path, limit=huge // 2)
         _, peak = tracemalloc.get_traced_memory()
     finally:

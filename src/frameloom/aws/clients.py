@@ -1,10 +1,12 @@
 """AWS clients, made when first asked for: importing the farm reads no environment and opens no connection."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 # Adaptive: a throttled farm slows down instead of failing. The pool serves the threads that fetch and upload.
@@ -24,3 +26,26 @@ def client(service: str, config: Config = CONFIG) -> Any:
     # The stubs have an overload for each service, and none for whichever it may be.
     make: Callable[..., Any] = boto3.client
     return make(service, config=config)
+
+
+def clients_for(environment: Mapping[str, str], *, config: Config = CONFIG) -> Callable[[str], Any]:
+    """Return a function that returns clients, by service, for the endpoint and the account that these variables name.
+
+    This process's own variables, profiles and proxies have no influence on them, and stay as they are.
+    """
+    nothing, no_file = (None, None, None, None), (None, None, os.devnull, None)
+    isolated = {"profile": nothing, "config_file": no_file, "credentials_file": no_file}
+    session = boto3.Session(
+        environment["AWS_ACCESS_KEY_ID"],
+        environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_REGION"],
+        botocore_session=botocore.session.Session(isolated),
+    )
+    direct = config.merge(Config(proxies={}))
+    make: Callable[..., Any] = session.client
+
+    @cache
+    def client_of(service: str) -> Any:
+        return make(service, endpoint_url=environment["AWS_ENDPOINT_URL"], config=direct)
+
+    return client_of

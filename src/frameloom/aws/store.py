@@ -1,7 +1,9 @@
 """S3 as the farm's store."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,15 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 from frameloom.aws.clients import client
 from frameloom.aws.fast_listing import read_listings
 from frameloom.aws.multipart import in_parts
+from frameloom.model.backoff import delays
 from frameloom.services.storage.ports import Parts, StoredObject
 
 # What S3 calls an object that is not there: HEAD has no body to name it in.
 _ABSENT = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
 _CHANGED = frozenset({"PreconditionFailed", "412"})
-# How often an answer is asked for that breaks off.
+# Attempts to read a body that breaks off, and limits of the delays between them, in seconds.
 ATTEMPTS = 3
+_FIRST_DELAY, _LONGEST_DELAY = 0.2, 2.0
 _CUT_OFF = (HTTPClientError, IncompleteReadError)
 
 
@@ -47,16 +51,20 @@ class S3Store:
             _raise_unless_absent(error, _ABSENT | _CHANGED)
             raise LookupError(f"{key!r} in bucket {bucket!r} is not there any more, or another one") from error
 
-    def _body(self, attempts: int = ATTEMPTS, **request: str) -> bytes:
-        answer = self._s3.get_object(**request)
-        try:
-            data: bytes = answer["Body"].read()
-        except _CUT_OFF:
-            # What comes after the headers is not asked for again by boto3 itself.
-            if attempts == 1:
-                raise
-            return self._body(attempts - 1, **request)
-        return data
+    def _body(self, **request: str) -> bytes:
+        pauses = islice(delays(first=_FIRST_DELAY, longest=_LONGEST_DELAY), ATTEMPTS - 1)
+        while True:
+            answer = self._s3.get_object(**request)
+            try:
+                data: bytes = answer["Body"].read()
+            except _CUT_OFF:
+                # boto3 itself retries a request only until it has the headers.
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+                time.sleep(pause)
+            else:
+                return data
 
     def put(self, bucket: str, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
         """Store an object, whole, over what was there."""

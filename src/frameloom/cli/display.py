@@ -14,6 +14,7 @@ from frameloom.cli.console import make_console
 from frameloom.cli.terminal import plain
 from frameloom.model.counts import counted
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import LogRecord
 from frameloom.services.follow_job import Snapshot
 
@@ -182,19 +183,19 @@ def facts_of(snapshot: Snapshot) -> list[str]:
 
 def activity(record: LogRecord) -> str:
     """Return what a worker does, from the latest record of its log."""
-    match record.message:
-        case "Chunk received":
+    match record.event:
+        case LogEvent.CHUNK_RECEIVED:
             return f"opens the scene for frames {record.facts.get('frames', 'of its chunk')}"
-        case "Frame rendering":
+        case LogEvent.FRAME_STARTED:
             return f"renders frame {record.frame}"
-        case "Frame rendered":
+        case LogEvent.FRAME_RENDERED:
             return f"has rendered frame {record.frame}{_took(record)}"
-        case "Chunk finished":
+        case LogEvent.CHUNK_SUCCEEDED:
             return "waits for a chunk"
-        case "Chunk failed":
+        case LogEvent.CHUNK_FAILED:
             return f"failed: {record.facts.get('cause', record.facts.get('error', 'see its log'))}"
-        case message:
-            return message
+        case _:
+            return record.message
 
 
 def duration(seconds: float) -> str:

@@ -75,7 +75,7 @@ def _losses(target: Target) -> str:
     def ask() -> None:
         # The farm must end even if it cannot count its objects.
         with suppress(Exception):
-            found.append(losses(target.farm()))
+            found.append(losses(target.connection()))
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()

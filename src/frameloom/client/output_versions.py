@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from frameloom.client.outputs import FRAMES_REPORT, REPORT, Results
+from frameloom.client.output_folder import FRAMES_REPORT, REPORT, OutputFolder
 from frameloom.model import keys
 from frameloom.model.report import JobReport
 from frameloom.services.storage.frame_transfer import partial_file
@@ -26,7 +26,7 @@ class Kept:
     video: Path | None = None
 
 
-def keep(results: Results, report: dict[str, Any], *, identity: str, fetch: Callable[[Path], None] | None) -> Kept:
+def keep(results: OutputFolder, report: dict[str, Any], *, identity: str, fetch: Callable[[Path], None] | None) -> Kept:
     """Write a job's report, and the film that `fetch` writes to a path, under one version.
 
     If the folder has the same film, byte for byte, it is that film's version, otherwise the next after all existing
@@ -50,7 +50,7 @@ def keep(results: Results, report: dict[str, Any], *, identity: str, fetch: Call
 class _Work:
     """A film and a report that need a version."""
 
-    results: Results
+    results: OutputFolder
     report: Path
     film: Path | None
     identity: str

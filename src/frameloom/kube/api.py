@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from kubernetes.dynamic.exceptions import ConflictError, NotFoundError, Resource
 from urllib3.exceptions import HTTPError
 
 from frameloom.kube.api_errors import explained
+from frameloom.model.backoff import delays
 from frameloom.model.errors import FarmUnavailable
 
 T = TypeVar("T")
@@ -20,10 +22,12 @@ Manifest = Mapping[str, Any]
 # Who says so of a field that the fleet sets; another manager's fields of the same object stay as they are.
 MANAGER = "frameloom"
 
-# What may be different in a moment: a conflict, a throttled or restarting server, a webhook that is not up yet.
+# Transient errors: a conflict, a throttled or restarting server, a webhook that is not up yet.
 TRANSIENT = frozenset({409, 429, 500, 502, 503, 504})
-# In seconds; a control plane that is being scaled answers again within some.
-BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0)
+# Attempts for each request, and limits of the delays between them, in seconds. They last 15 seconds on average: a
+# control plane that EKS scales up answers again by then.
+ATTEMPTS = 6
+FIRST_DELAY, LONGEST_DELAY = 1.0, 16.0
 # In seconds, to connect and to answer: the endpoint of a private cluster takes packets in and says nothing.
 TIMEOUT = (10.0, 60.0)
 PAGE = 500
@@ -66,7 +70,7 @@ class Cluster:
         kind = self._kind(manifest["apiVersion"], manifest["kind"])
         metadata = manifest["metadata"]
         with explained(self, "change", kind_name(manifest)):
-            applied = self._patiently(
+            applied = self._retry(
                 lambda: kind.server_side_apply(
                     body=dict(manifest),
                     name=metadata["name"],
@@ -84,7 +88,7 @@ class Cluster:
             return None
         with explained(self, "read", f"{kind} {name!r}"):
             try:
-                found = self._patiently(lambda: self._kind(api_version, kind).get(name=name, namespace=namespace))
+                found = self._retry(lambda: self._kind(api_version, kind).get(name=name, namespace=namespace))
             except NotFoundError:
                 return None
         document: dict[str, Any] = found.to_dict()
@@ -110,7 +114,7 @@ class Cluster:
         metadata = found["metadata"]
         with explained(self, "delete", kind_name(found)):
             try:
-                self._patiently(
+                self._retry(
                     lambda: self._kind(found["apiVersion"], found["kind"]).delete(
                         name=metadata["name"],
                         namespace=metadata.get("namespace"),
@@ -150,7 +154,7 @@ class Cluster:
             attributes["namespace"] = manifest["metadata"]["namespace"]
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
         with explained(self, "create", "SelfSubjectAccessReview"):
-            answer = self._patiently(
+            answer = self._retry(
                 lambda: self._kind(**_named(review)).create(
                     body=review | {"metadata": {}, "spec": {"resourceAttributes": attributes}}
                 )
@@ -160,7 +164,7 @@ class Cluster:
     def _page(
         self, api_version: str, kind: str, *, namespace: str | None, selector: str | None, after: str | None
     ) -> dict[str, Any]:
-        found = self._patiently(
+        found = self._retry(
             lambda: self._kind(api_version, kind).get(
                 namespace=namespace, label_selector=selector, limit=PAGE, _continue=after
             )
@@ -178,7 +182,7 @@ class Cluster:
     def _search(self, api_version: str, kind: str) -> Any:
         group, _, version = api_version.rpartition("/")
         try:
-            found = self._patiently(
+            found = self._retry(
                 lambda: self._client.resources.search(
                     prefix="apis" if group else "api", group=group, api_version=version, kind=kind
                 )
@@ -189,18 +193,18 @@ class Cluster:
         exact = (each for each in found if (each.group_version, each.kind) == (api_version, kind))
         return next(exact, None)
 
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """Return an answer, asked for again where a moment may change it."""
-        for pause in BACKOFF:
+    def _retry(self, send: Callable[[], T]) -> T:
+        """Return the response to a request; send it again after a transient error."""
+        for delay in islice(delays(first=FIRST_DELAY, longest=LONGEST_DELAY), ATTEMPTS - 1):
             try:
-                return ask()
+                return send()
             except ApiException as error:
                 if error.status not in TRANSIENT:
                     raise
             except HTTPError:
                 pass
-            time.sleep(pause)
-        return ask()
+            time.sleep(delay)
+        return send()
 
 
 def kind_name(manifest: Manifest) -> str:

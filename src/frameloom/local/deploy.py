@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from frameloom.local.environment import REGION, SOMEBODY
+from frameloom.aws.clients import clients_for
+from frameloom.local.environment import farm_environment
 from frameloom.model.errors import FarmUnavailable
 
 STACK = "frameloom"
@@ -24,14 +24,8 @@ def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], *, endpoi
     Raises:
         FarmUnavailable: CloudFormation refused it; the message has the reason.
     """
-    cloudformation = boto3.Session().client(
-        "cloudformation",
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id=SOMEBODY,
-        aws_secret_access_key=secret,
-        config=Config(read_timeout=_PATIENCE, retries={"total_max_attempts": 1}, proxies={}),
-    )
+    config = Config(read_timeout=_PATIENCE, retries={"total_max_attempts": 1})
+    cloudformation = clients_for(farm_environment(endpoint, secret=secret), config=config)("cloudformation")
     try:
         cloudformation.create_stack(
             StackName=STACK,

@@ -189,7 +189,7 @@ class LocalFarm:
 
     def _start_fleet(self) -> "subprocess.Popen[bytes]":
         # It removes the folder too, should this process be killed.
-        crew = self._start_part("fleet", [] if self._given_work_dir else ["--remove", str(self.work_dir)])
+        crew = self._start_part("worker_processes", [] if self._given_work_dir else ["--remove", str(self.work_dir)])
         self._parts.callback(_end, crew, patience=worker_processes.GRACE + _EMULATOR_GRACE)
         return crew
 

@@ -19,11 +19,13 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from frameloom.local.idle_capacity import Sample, look, worth_another
+from frameloom.model.backoff import delays
 from frameloom.services.system.cpu import usable_cores
 
 # How long workers may take to give their messages back, in seconds.
@@ -32,9 +34,10 @@ GRACE = 5.0
 # Timeout for a worker's killed process group to end, in seconds.
 _GONE_WITHIN = 1.0
 
-# A worker that lived for so many seconds was a good one: its successor starts at once.
+# A worker that lives this long, in seconds, did not fail at its start: its successor starts at once. Otherwise a delay
+# with jitter comes first, so that several workers do not fail and start in step.
 _GOOD_LIFE = 10.0
-_LONGEST_PAUSE = 5.0
+_FIRST_DELAY, _LONGEST_DELAY = 0.2, 10.0
 
 # Seconds between two looks at what is spare, and looks that a worker's use of the machine is judged by.
 _LOOK, _LOOKS = 1.0, 4
@@ -95,7 +98,7 @@ class Fleet:
                 looks.clear()
 
     def _keep(self, number: int) -> None:
-        pause = 0.0
+        pause, pauses = 0.0, _restart_delays()
         while not self._stopping.wait(pause):
             started = time.monotonic()
             with self._lock:
@@ -118,7 +121,10 @@ class Fleet:
             _wait_for_group(process.pid)
             _tell(worker=number, pid=process.pid, code=code)
             lived = time.monotonic() - started
-            pause = 0.0 if lived > _GOOD_LIFE else min(_LONGEST_PAUSE, 2 * pause + 0.1)
+            if lived > _GOOD_LIFE:
+                pause, pauses = 0.0, _restart_delays()
+            else:
+                pause = next(pauses)
 
     def _start(self, number: int) -> "subprocess.Popen[bytes]":
         environment = {"WORKER_NAME": f"worker-{number}", **self._order["environment"]}
@@ -133,6 +139,10 @@ class Fleet:
                 # A session, and so a process group, of its own: Ctrl-C in the terminal is the farm's alone.
                 start_new_session=True,
             )
+
+
+def _restart_delays() -> Iterator[float]:
+    return delays(first=_FIRST_DELAY, longest=_LONGEST_DELAY)
 
 
 def _kill_group(leader: int) -> None:

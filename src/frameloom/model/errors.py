@@ -8,7 +8,9 @@
     │   ├── RenderCrashed   RenderHung  OutOfMemory  FrameInvalid
     │   ├── WorkerFailed    BlenderMismatch  DeviceMissing
     ├── ChunkLost           nobody answered: told by the dead-letter queue, retried, then recorded
-    └── FarmUnavailable     the farm itself cannot be reached or used (command line only)
+    ├── NoResult            `Job.wait` has no result to return (client only)
+    │   ├── JobFailed  JobCanceled  JobUnfinished
+    └── FarmUnavailable     the farm itself cannot be reached or used (client only)
 
 A class's name is interface: it stands in the state machine's Retry and Catch, and in a chunk's answer.
 A class's docstring is its message, filled with the facts it was raised with.
@@ -110,6 +112,22 @@ class ChunkLost(FarmError):
 
 class FarmUnavailable(FarmError):
     """{problem}"""
+
+
+class NoResult(FarmError):
+    """The job has no result."""
+
+
+class JobFailed(NoResult):
+    """Job {job_id} failed with {error}: {cause}"""
+
+
+class JobCanceled(NoResult):
+    """Job {job_id} was canceled: {cause}"""
+
+
+class JobUnfinished(NoResult):
+    """Job {job_id} has not ended yet; waited {seconds} s for it."""
 
 
 def leaves(kind: type[FarmError]) -> list[type[FarmError]]:

@@ -20,7 +20,7 @@ from frameloom.kube.pending_reasons import STARTING
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
 # The manifests lie beside this package in its checkout.
-FOLDER = Path(__file__).resolve().parents[3] / "cluster"
+FOLDER = Path(__file__).resolve().parents[4] / "cluster"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,9 @@ from frameloom.model.assets import Reference
 from frameloom.model.colours import ColourSpace
 from frameloom.model.errors import SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
-from frameloom.services.scene.blend_file import DAMAGED, BadBlendError, Header, condense
+from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header
 from frameloom.services.scene.colour_names import colours, spaces
+from frameloom.services.scene.condense import condense
 from frameloom.services.scene.references import references
 from frameloom.services.scene.scripts import scripts
 

@@ -1,4 +1,4 @@
-"""Where a job's results lie on this machine."""
+"""The output folder: the paths of a job's film, frames and report on this machine."""
 
 import os
 import tempfile
@@ -18,12 +18,13 @@ _LAST_VERSION = 999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Results:
-    """The files that a job leaves in the output folder.
+class OutputFolder:
+    """The paths of one job's results.
 
     Attributes:
+        out: the folder itself.
         scene: the scene's file.
-        stem: the scene's name in the bucket without `.blend`, which is also the name of its folder of frames.
+        stem: the scene's name in the bucket without `.blend`; its frames are in a folder of this name.
         name: the name of its film and its report, without their versions.
     """
 
@@ -34,8 +35,8 @@ class Results:
     container: Container
 
     @classmethod
-    def of(cls, out: Path, request: JobRequest, scene: Path) -> "Results":
-        """Return the results of what a request asks for."""
+    def of(cls, out: Path, request: JobRequest, scene: Path) -> "OutputFolder":
+        """Return the paths for a request."""
         stem = keys.scene_stem(request.file.rpartition("/")[2])
         return cls(out=out, scene=scene, stem=stem, name=request.film or stem, container=request.video.container)
 
@@ -48,21 +49,21 @@ class Results:
         return self.out / f"{keys.versioned(self.name, version)}.{REPORT if film else FRAMES_REPORT}"
 
     def frames(self, render_key: str) -> Path:
-        """Return the folder of the frames of one render; another render's lie beside it."""
+        """Return the folder for the frames of one render key."""
         return self.out / self.stem / render_key
 
     def check(self, render_key: str) -> None:
-        """Make sure that all of it can be written, and leave nothing behind.
+        """Check that all results can be written, and leave no file behind.
 
         Raises:
-            InvalidRequest: it cannot, and why.
+            InvalidRequest: they cannot; the message has the reason.
         """
         for folder in (self.out, self.frames(render_key)):
             _check_folder(folder)
         self._check_names()
         for path in (self.video(), self.report(), self.report(film=False)):
             if path.is_dir():
-                raise InvalidRequest(field="--out", problem=f"{str(path)!r} is a folder, where a file must go")
+                raise InvalidRequest(field="out", problem=f"{str(path)!r} is a folder, where a file must go")
 
     def _check_names(self) -> None:
         versions = (self.report(_LAST_VERSION), self.report(_LAST_VERSION, film=False), self.video(_LAST_VERSION))
@@ -70,9 +71,9 @@ class Results:
         if any(len(os.fsencode(name)) > limit for name in (self.stem, *(path.name for path in versions))):
             problem = (
                 f"the name {self.name!r} is too long: a version of its film or report would need more than the {limit} "
-                "bytes that the file system takes; rename the scene, or name its film with --set film=NAME"
+                "bytes that the file system takes; rename the scene, or name its film with `film=NAME`"
             )
-            raise InvalidRequest(field="SCENE.blend", problem=problem)
+            raise InvalidRequest(field="path", problem=problem)
 
     def check_against(self, assets: Iterable[Path]) -> None:
         """Check that the film would not replace a file that the scene reads.
@@ -83,10 +84,10 @@ class Results:
         film = self.video()
         if any(_same_file(film, asset) for asset in assets):
             problem = (
-                f"the film would replace {str(film)!r}, which the scene reads: choose another folder with --out, or "
-                "another name with --set film=NAME"
+                f"the film would replace {str(film)!r}, which the scene reads: choose another folder with "
+                "`out`, or another name with `film=NAME`"
             )
-            raise InvalidRequest(field="--out", problem=problem)
+            raise InvalidRequest(field="out", problem=problem)
 
 
 def _same_file(one: Path, other: Path) -> bool:
@@ -110,12 +111,10 @@ def _nearest(folder: Path) -> Path:
 def _check_folder(folder: Path) -> None:
     nearest = _nearest(folder)
     if not nearest.is_dir():
-        raise InvalidRequest(field="--out", problem=f"{str(nearest)!r} is not a folder")
+        raise InvalidRequest(field="out", problem=f"{str(nearest)!r} is not a folder")
     try:
-        # Written to for once: neither an owner nor a mode says that a file system takes files.
+        # Try it: owner and mode do not show whether a file system accepts files.
         with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
-        raise InvalidRequest(
-            field="--out", problem=f"{str(nearest)!r} cannot be written to ({error.strerror})"
-        ) from None
+        raise InvalidRequest(field="out", problem=f"{str(nearest)!r} cannot be written to ({error.strerror})") from None
