@@ -167,7 +167,7 @@ def make(image: Image, *, stack: str | None, network: str | None) -> str:
     if farm.blender != image.blender:
         note = f"The stack {stack!r} renders with Blender {farm.blender}, so its fleet refuses this image."
         print(note, file=sys.stderr)
-    # Tags are immutable: an existing tag has the same contents.
+    # Tags are immutable: what is there is what would be built.
     if ecr.has_tag(ecr.repository_of(farm), image.tag):
         print("It is there already.", file=sys.stderr)
     else:

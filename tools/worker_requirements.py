@@ -2,7 +2,7 @@
 
 python tools/worker_requirements.py
 
-<series>.txt has Blender and its dependencies, worker.txt the dependencies of our code.
+<series>.txt is Blender and what it needs, worker.txt is what our code imports.
 """
 
 import re

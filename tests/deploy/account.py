@@ -1,8 +1,8 @@
-"""An AWS account in ministack: empty, on this machine, over TLS, and with IAM enforced.
+"""An AWS account that is ministack: empty, on this machine, over TLS, and with IAM enforced.
 
-With `AUTH=true` ministack checks every call: a function's against its role, a user's against its policies, and all
-against the policies of buckets and queues. These policies require TLS, hence the certificate. ministack does not check
-the roles of the state machine, of rules and of event sources.
+`AUTH=true` has ministack check what each call may do: those of a function against its role, those of a user
+against its policies, and all against the policies of buckets and queues. Those let nobody in without TLS, hence
+the certificate. It does not check the state machine's role, nor those of rules and event sources.
 """
 
 import json
@@ -25,9 +25,7 @@ LAMBDA_PYTHON = Path(__file__).with_name("lambda_python")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The endpoint and credentials of the account. They have all permissions, unless `keys` belong to a restricted
-    user.
-    """
+    """How the account is reached, with all rights in it unless `keys` are those of somebody who has fewer."""
 
     endpoint: str
     authority: Path
@@ -36,7 +34,7 @@ class Account:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of a program that uses this account, and can reach no other."""
+        """The environment in which a program meets this account, and can meet no other."""
         ours = {"AWS_CA_BUNDLE": str(self.authority), **self.keys}
         return {**without_aws(os.environ), **farm_environment(self.endpoint, secret="testing"), **ours}
 
@@ -53,10 +51,10 @@ class Account:
 
 
 def with_rights_of(account: Account, role: str) -> Account:
-    """Return the account with only the policies of a role (an ARN).
+    """Return the account as somebody reaches it who has the policies of a role (an ARN), and no others.
 
-    Only EKS may assume the role, and there is no EKS. To answer a task, ministack requires the permission on `*`, where
-    AWS requires it on the state machine: ministack does not know the token's machine.
+    Only EKS may hand the role itself out, and there is no EKS. To answer a task, ministack asks for the right on `*`,
+    where AWS asks for that on the state machine: it does not know whose token it is.
     """
     access, name = account.client("iam"), role.rpartition("/")[2]
     access.create_user(UserName=name)
@@ -71,7 +69,7 @@ def with_rights_of(account: Account, role: str) -> Account:
 
 
 def _policies(access: Any, role: str) -> Iterator[dict[str, Any]]:
-    """Yield the policies of a role (a name), inline and attached."""
+    """Yield the policies of a role (a name), those that stand in it and those attached to it."""
     for name in access.list_role_policies(RoleName=role)["PolicyNames"]:
         yield access.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
     for attached in access.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
@@ -83,7 +81,7 @@ def _policies(access: Any, role: str) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def new_account(folder: Path, *, python: Path) -> Iterator[Account]:
-    """Run ministack in Python 3.13 with gigabytes of data in `folder`, which is deleted afterwards."""
+    """Run ministack in Python 3.13 with all that it writes in `folder`, which goes with it: it is gigabytes."""
     commands = locked_environment(MINISTACK_TOOLS, python=python)
     certificates, scratch = folder / "certificates", folder / "tmp"
     certificates.mkdir()
@@ -102,7 +100,7 @@ def new_account(folder: Path, *, python: Path) -> Iterator[Account]:
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
-        # The host in the addresses of queues: not a name, which a machine may resolve differently.
+        # The host in the addresses of queues: not a name, which a machine may look up elsewhere first.
         "MINISTACK_HOST": "127.0.0.1",
         "USE_SSL": "1",
         "MINISTACK_SSL_CERT": str(certificates / "server.pem"),
@@ -119,7 +117,7 @@ def new_account(folder: Path, *, python: Path) -> Iterator[Account]:
 
 
 def _twins(folder: Path, python: Path) -> Path:
-    """Install the layer's packages for this machine's processor; see lambda_python/sitecustomize.py."""
+    """Install what the layer holds, for this machine's processor; see lambda_python/sitecustomize.py."""
     target = ["--target", str(folder), "--python", str(python)]
     exactly = ["--no-deps", "--only-binary", ":all:", "--requirement", str(ROOT / "src" / "requirements.txt")]
     ended = run([uv(), "pip", "install", "--quiet", *target, *exactly])

@@ -1,4 +1,4 @@
-"""`sam build` of the checkout, and its results."""
+"""`sam build` of the checkout, and what comes out of it."""
 
 import os
 import shutil
@@ -13,20 +13,20 @@ import pytest
 from tests.conformance.toolbox import ROOT, run, sam
 
 LAYER = "SharedLayer"
-# The processor of an ELF file, as elf.h numbers them.
+# Which processor an ELF file is for, as elf.h numbers them.
 ARM64 = 183
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """A build in `folder`, from the copy of the checkout in `source`."""
+    """A build in `folder`, made of the copy of the checkout in `source`."""
 
     source: Path
     folder: Path
 
     @property
     def template(self) -> Path:
-        """The template for `sam deploy`."""
+        """The template that `sam deploy` takes."""
         return self.folder / "template.yaml"
 
     @property
@@ -42,7 +42,7 @@ class Build:
 
 
 def build(folder: Path, *, python: Path) -> Build:
-    """Build the checkout in a subfolder of `folder`, without changes to the checkout."""
+    """Build what the checkout holds below `folder`, and leave nothing in the checkout."""
     source = folder / "source"
     for name in ("template.yaml", "samconfig.toml"):
         source.mkdir(exist_ok=True)
@@ -59,20 +59,20 @@ def build(folder: Path, *, python: Path) -> Build:
 
 @cache
 def python_of_lambda() -> Path:
-    """Return a Python 3.13, which `sam build` needs; skip the test without one."""
+    """Return a Python 3.13, which `sam build` needs, or skip what needs it."""
     places = [Path(folder) for folder in os.get_exec_path()]
     places += sorted(Path.home().glob(".pyenv/versions/3.13*/bin"))
     places += sorted(Path.home().glob(".local/share/uv/python/cpython-3.13*/bin"))
     for place in places:
         python = place / "python3.13"
-        # pyenv's shim only reports that the version is missing; Debian's has no pip.
+        # pyenv puts one on the path that only says that it is not there; Debian has one without pip.
         if python.exists() and run([str(python), "-m", "pip", "--version"]).returncode == 0:
             return python
     pytest.skip("Python 3.13 with pip is not installed: it is the functions' runtime, and `sam build` needs it")
 
 
 def native_modules(folder: Path) -> Iterator[Path]:
-    """Yield every shared library under a folder, with any name."""
+    """Yield every shared library below a folder, whatever it is called."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             with path.open("rb") as file:
@@ -81,12 +81,12 @@ def native_modules(folder: Path) -> Iterator[Path]:
 
 
 def processor(library: Path) -> int:
-    """Return the processor of an ELF file: `e_machine`, the 16 bits at byte 18."""
+    """Return which processor an ELF file is for: `e_machine`, the 16 bits at byte 18."""
     with library.open("rb") as file:
         (machine,) = struct.unpack_from("<H", file.read(20), 18)
     return int(machine)
 
 
 def size_of(folder: Path) -> int:
-    """Return the size of all files under a folder, in bytes."""
+    """Return the bytes of all files below a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

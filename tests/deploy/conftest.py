@@ -1,4 +1,4 @@
-"""One build, and one account with one farm, for all deployment tests."""
+"""One build, and one account in which one farm lives, for all tests of deploying."""
 
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def built(folder: Path) -> Build:
-    """The result of `sam build` for this checkout."""
+    """What `sam build` makes of this checkout."""
     return build(folder, python=python_of_lambda())
 
 

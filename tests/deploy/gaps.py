@@ -1,8 +1,8 @@
-"""The parts of the template that ministack 1.5.33 does not support, and their replacements.
+"""What ministack 1.5.33 does not know of the template, and what is deployed in its place; all else goes there as it is.
 
 - Alarms on metric math: its CloudFormation refuses any alarm with `Metrics`. Each becomes an alarm on the first metric
-  of its sum, so that references to the alarm still work.
-- The association of a role with a cluster's pods: its CloudFormation lacks the type. It is removed: no pod runs.
+  that its sum is made of, so that all that names the alarm finds it.
+- The association of a role with a cluster's pods: its CloudFormation has no such type. There are none: no pod runs.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ Resource = dict[str, Any]
 
 
 def deployable(build: Build) -> Path:
-    """Write the built template for ministack, beside the built one, and return it."""
+    """Write the built template as ministack takes it, beside the built one, and return it."""
     template = read(build.template)
     for name, resource in refused(template).items():
         if resource["Type"] == ALARM:

@@ -1,15 +1,15 @@
-"""All resources in an account, of every kind in the farm's stack."""
+"""All that there is in an account, of every kind that the farm's stack is made of."""
 
 from collections.abc import Callable
 from typing import Any
 
 from tests.deploy.account import Account
 
-# The bucket for uploads of `sam deploy --resolve-s3` and its stack serve every SAM stack of the account. They stay, as
-# in AWS.
+# The bucket for what `sam deploy --resolve-s3` uploads and its stack serve every SAM stack of the account: they
+# stay, as they do in AWS.
 _SAMS_OWN = "aws-sam-cli-managed-default"
 
-# By CloudFormation's type: the service, the list call, the field in its answer, and the physical id in an entry.
+# By CloudFormation's type: the service, the call that lists, the answer's field, and the physical id in an entry.
 _LISTS: dict[str, tuple[str, str, str, Callable[[Any], str]]] = {
     "AWS::CloudFormation::Stack": ("cloudformation", "describe_stacks", "Stacks", lambda found: found["StackName"]),
     "AWS::CloudWatch::Alarm": ("cloudwatch", "describe_alarms", "MetricAlarms", lambda found: found["AlarmName"]),
@@ -35,7 +35,7 @@ _LISTS: dict[str, tuple[str, str, str, Callable[[Any], str]]] = {
 
 LISTED = set(_LISTS)
 
-# Parts of a listed resource, which are deleted with it.
+# A part of something that is listed, and goes with it.
 PARTS = {
     "AWS::IAM::Policy",
     "AWS::Lambda::EventInvokeConfig",
@@ -48,7 +48,7 @@ PARTS = {
 
 
 def inventory(account: Account) -> set[tuple[str, str]]:
-    """Return type and physical id of all resources in the account, without SAM's own."""
+    """Return type and physical id of all that is in the account, but what SAM itself keeps there."""
     found = {
         (kind, name(entry))
         for kind, (service, call, field, name) in _LISTS.items()

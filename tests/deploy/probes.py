@@ -1,4 +1,4 @@
-"""Questions to a deployed farm; each leaves the farm unchanged."""
+"""Questions to a farm that is deployed; each leaves it as it was."""
 
 import json
 import time
@@ -23,7 +23,7 @@ def ask_for_a_scene_that_is_absent(account: Account, deployed: Deployed) -> str:
 
 @contextmanager
 def without_its_rights(account: Account, deployed: Deployed, function: str) -> Iterator[None]:
-    """Remove a function's own policies during the block."""
+    """Take a function's own policies away for as long as the block lasts."""
     access, role = account.client("iam"), deployed.resources[f"{function}Role"][1]
     names = access.list_role_policies(RoleName=role)["PolicyNames"]
     taken = {name: access.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
@@ -38,7 +38,7 @@ def without_its_rights(account: Account, deployed: Deployed, function: str) -> I
 
 
 def announce(account: Account, deployed: Deployed, summary: dict[str, Any], *, resources: list[str]) -> str | None:
-    """Announce a job's end as Step Functions does, and return the message of the topic; None without a message."""
+    """Announce a job's end as Step Functions does, and return what a reader of the topic is sent; None for nothing."""
     topics, queues = account.client("sns"), account.client("sqs")
     with _reader(queues) as (url, arn):
         topic = deployed.outputs["NotificationTopicArn"]
@@ -67,7 +67,7 @@ def _reader(queues: Any) -> Iterator[tuple[str, str]]:
 
 
 def what_is_said_of(account: Account, resource: dict[str, Any]) -> list[str]:
-    """Return CloudFormation's reason for not creating a resource, in a temporary stack."""
+    """Return why CloudFormation does not create a resource, in a stack that goes again."""
     stacks = account.client("cloudformation")
     try:
         stacks.create_stack(StackName="canary", TemplateBody=json.dumps({"Resources": {"Canary": resource}}))

@@ -1,4 +1,4 @@
-"""Processes that run exactly as long as a test needs them."""
+"""Processes that last as long as a test needs them, and not a moment longer."""
 
 import json
 import socket
@@ -16,9 +16,10 @@ from frameloom.local import worker_processes
 def kept_running(
     command: list[str], *, folder: Path, logs: Path, environment: Mapping[str, str], remove: Path | None = None
 ) -> Iterator[Path]:
-    """Keep a process running in `folder` and return its log. The block's end ends it with all its children.
+    """Keep a process running in `folder` and give its log; with the block it ends, and all its children.
 
-    The local farm's fleet ends the processes, and then removes the folder `remove`, even if this process is killed.
+    The local farm's fleet does it: it ends them, and then removes the folder `remove`, even where this process is
+    killed.
     """
     logs.mkdir()
     order = {
@@ -40,17 +41,17 @@ def kept_running(
         process.stdin.write(json.dumps(order) + "\n")
         process.stdin.flush()
         yield logs / "worker-1.log"
-        # The fleet ends when its input closes; `with` closes it and waits.
+        # The end of its input is the end of it; `with` closes that, and waits.
 
 
 def free_port() -> int:
-    """Return a free port of 127.0.0.1."""
+    """Return a port of 127.0.0.1 that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def wait_for_port(port: int, log: Path, *, within: float = 30) -> None:
-    """Wait until a process listens on a port of 127.0.0.1; fail with its log if none does."""
+    """Return when something listens on a port of 127.0.0.1, or fail with what it has logged."""
     until = time.monotonic() + within
     while True:
         with socket.socket() as attempt:
