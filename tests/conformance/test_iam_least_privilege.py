@@ -1,4 +1,4 @@
-"""Roles have single actions, on the smallest resource that AWS allows."""
+"""Roles are granted single actions, on as little as AWS lets one say."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def granted() -> list[Grant]:
 
 
 def too_wide(granted: list[Grant]) -> list[Grant]:
-    """Return the grants on * whose action has a resource."""
+    """Return the grants on everything whose action takes a resource."""
     on_everything = [grant for grant in granted if grant.resource == "*"]
     requests = [Request(role=each.role, action=each.action, resource="*", why="the test") for each in on_everything]
     verdicts = judge(requests, granted, {})
@@ -28,11 +28,11 @@ def test_no_role_is_granted_actions_by_a_pattern(granted: list[Grant]) -> None:
     assert [grant for grant in granted if "*" in grant.action] == []
 
 
-def test_actions_with_a_resource_are_never_granted_on_everything(granted: list[Grant]) -> None:
+def test_nothing_is_granted_on_everything_that_aws_lets_one_narrow(granted: list[Grant]) -> None:
     assert too_wide(granted) == []
 
 
-def test_a_too_wide_grant_is_found() -> None:
+def test_a_grant_that_is_too_wide_is_found() -> None:
     traces = Grant(role="R", statement="S", action="xray:PutTraceSegments", resource="*")
     objects = Grant(role="R", statement="S", action="s3:GetObject", resource="*")
     assert too_wide([traces, objects]) == [objects]

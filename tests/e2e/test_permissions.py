@@ -100,7 +100,7 @@ def test_what_is_granted_and_never_used_is_known_with_its_reason(
         print(f"Granted, and used by AWS itself alone, as its guides say: {len(by_aws)}", *by_what(by_aws), sep="\n  ")
         print(f"Granted and never used: {len(unused)}")
         for grant in unused:
-            print(f"  {grant}: {NEVER_USED.get(grant, 'no reason is listed')}")
+            print(f"  {grant}: {NEVER_USED.get(grant, 'nobody has said why')}")
     assert unused == sorted(NEVER_USED)
 
 

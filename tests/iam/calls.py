@@ -1,4 +1,4 @@
-"""AWS calls, decoded from the recorded requests with botocore's own models of the services."""
+"""What a program asked of AWS, read back from what it sent: botocore's own models of the services say how."""
 
 import json
 import re
@@ -14,14 +14,14 @@ from botocore.model import OperationModel
 # Services whose operation is in the path, by the name that signs their calls.
 _REST = ("s3", "lambda")
 
-# The SDK adds these headers itself, and they need no permission: checksums, retries, the format of errors.
+# The SDK adds these on its own, and they grant nothing: checksums, its retries, how an error is to be written.
 _OF_THE_SDK = re.compile(r"x-amz-(checksum-.*|sdk-checksum-algorithm|trailer|decoded-content-length)|x-amzn-query-mode")
 _QUERY_OF_THE_SDK = {"x-id"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call of the SDK; `principal` is the access key, `status` the answer's."""
+    """A call as the SDK was asked for it; `principal` is the access key, `status` what was answered."""
 
     principal: str
     service: str
@@ -31,10 +31,10 @@ class Call:
 
 
 def read_call(line: str) -> Call:
-    """Return the call in a line of `frameloom.local.call_recorder`.
+    """Return the call that a line of `frameloom.local.call_recorder` stands for.
 
     Raises:
-        ValueError: the line matches no operation or several, so it cannot count as allowed.
+        ValueError: it is none, or could be several: what is not understood must not pass for allowed.
     """
     record = json.loads(line)
     operation, parameters = _asked(record)
@@ -80,9 +80,7 @@ def _rest_operation(record: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 def _fits(
     operation: OperationModel, path: str, query: Mapping[str, str], headers: Mapping[str, str]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the parameters if a call can belong to an operation, and the size of the part that only this operation
-    explains.
-    """
+    """Yield the parameters if a call can be one of an operation, and how much of the call only that explains."""
     template, _, fixed_string = operation.http["requestUri"].partition("?")
     fixed = dict(parse_qsl(fixed_string, keep_blank_values=True))
     in_path = re.fullmatch(_path_pattern(template), path)
@@ -97,7 +95,7 @@ def _fits(
     for member, its in shape.members.items() if shape else []:
         where, name = its.serialization.get("location"), its.serialization.get("name", member)
         if where == "headers":
-            # User metadata: a prefix with any suffix.
+            # User metadata: a prefix, and whatever follows.
             for header in [each for each in left["header"] if each.startswith(name.lower())]:
                 del left["header"][header]
         elif where in left:
@@ -107,7 +105,7 @@ def _fits(
                 weight += member in required
             elif member in required:
                 return
-    # The operation does not have this parameter, so the call belongs to another one.
+    # What the operation does not know, changes what is asked for: it must be another one.
     if not any(left.values()):
         yield weight, parameters
 

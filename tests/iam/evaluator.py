@@ -1,4 +1,4 @@
-"""Whether policies allow requests: a Node program evaluates them like IAM."""
+"""Whether policies allow what was done: node's evaluator decides, as IAM would."""
 
 import json
 import tempfile
@@ -14,13 +14,13 @@ from tests.iam.policies import Grant
 
 _TOOLS = ROOT / "tools" / "iam"
 
-# Every call to AWS uses TLS: SDKs have no other endpoints.
+# Every call to AWS is made over TLS: SDKs know no other endpoints.
 _EVERYWHERE = {"aws:SecureTransport": "true"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """IAM's answer to a request, and each grant that suffices for it."""
+    """What IAM says to a request, and each grant that is enough for it to be allowed."""
 
     request: Request
     decision: str
@@ -28,25 +28,25 @@ class Verdict:
 
     @property
     def allowed(self) -> bool:
-        """Whether AWS would allow the request."""
+        """Whether AWS would have done it."""
         return self.decision == "Allowed"
 
 
 def judge(
     requests: Sequence[Request], grants: Sequence[Grant], protections: Mapping[str, Mapping[str, Any]]
 ) -> list[Verdict]:
-    """Return a verdict for each request, in order.
+    """Return a verdict on each request, in their order.
 
     Args:
-        requests: the requests.
-        grants: all grants of the roles.
+        requests: what is asked for.
+        grants: all that the roles are granted.
         protections: the policies of buckets and queues, by their ARNs.
     """
     by_sid = {f"G{number}": grant for number, grant in enumerate(grants)}
     policies: dict[str, Any] = dict(protections)
     for role in {request.role for request in requests}:
         own = [grant.as_statement(sid) for sid, grant in by_sid.items() if grant.role == role]
-        # A policy cannot be empty. This one is equal to no policy.
+        # A policy cannot be empty, and what a role without any policy asks for is the same as this.
         policies[role] = {"Version": "2012-10-17", "Statement": own or [_NOTHING]}
     asked = [_as_json(request, protections) for request in requests]
     with tempfile.TemporaryDirectory() as folder:

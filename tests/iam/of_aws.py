@@ -1,6 +1,6 @@
-"""AWS's own calls in the name of a role, which an emulator cannot record.
+"""What AWS itself does in the name of a role, with no call that an emulator could see.
 
-Each comes from the AWS guide that lists the permissions of a feature; a stack has them if it uses the feature.
+Each is from the AWS guide that says which permissions a feature needs; a stack has them where it uses the feature.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,8 @@ def made_by_aws(stack: Stack) -> list[Request]:
 def _running_functions(stack: Stack) -> Iterator[Request]:
     for its in stack.resources("AWS::Lambda::Function").values():
         role = _role(its["Role"])
-        # Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs": an existing group needs these two.
+        # Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs": a group that is there already
+        # takes these two.
         group = stack.value(its["LoggingConfig"]["LogGroup"])
         stream = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:log-stream:stream"
         yield from _each(role, "logs", ["CreateLogStream", "PutLogEvents"], stream, why="its log")
@@ -65,14 +66,14 @@ def _running_machines(stack: Stack) -> Iterator[Request]:
     for logical, its in stack.resources("AWS::StepFunctions::StateMachine").items():
         role, machine = _role(its["RoleArn"]), stack.arn(logical)
         name = machine.replace(":stateMachine:", ":execution:")
-        # Step Functions guide, "IAM policies for using Distributed Map states": the machine starts itself and follows
-        # its children. A child's execution is named after the Map's label; a redrive starts children again.
+        # Step Functions guide, "IAM policies for using Distributed Map states": the machine starts itself, and
+        # follows what it started. A child's execution stands below the Map's label; a redrive runs children anew.
         yield from _each(role, "states", ["StartExecution"], machine, why="a Map's children")
         for execution in (f"{name}:child", f"{name}/RenderChunks:child", f"{name}/EncodeSegments:child"):
             yield from _each(role, "states", ["DescribeExecution", "StopExecution"], execution, why="a Map's children")
         for label in ("RenderChunks", "EncodeSegments"):
             yield from _each(role, "states", ["RedriveExecution"], f"{name}/{label}:child", why="a redrive")
-        # As above, for a ResultWriter: large results are uploaded in parts.
+        # As above, for a ResultWriter: what is large goes up in parts.
         written = f"{stack.arn('LogBucket')}/jobs/job/map/run/SUCCEEDED_0.json"
         parts = ["PutObject", "GetObject", "ListMultipartUploadParts", "AbortMultipartUpload"]
         yield from _each(role, "s3", parts, written, why="a Map's results")
@@ -87,7 +88,7 @@ def _running_machines(stack: Stack) -> Iterator[Request]:
 
 
 def _scaling_workers(stack: Stack) -> Iterator[Request]:
-    # KEDA is not part of AWS. Its documentation, "AWS SQS Queue": it reads the queue's length.
+    # Not AWS, but neither here: KEDA's documentation, "AWS SQS Queue", which asks how long the queue is.
     yield from _each("KedaRole", "sqs", ["GetQueueAttributes"], stack.arn("ChunkQueue"), why="KEDA's scaler")
 
 
@@ -110,6 +111,6 @@ def _each(role: str, service: str, actions: list[str], resource: str, *, why: st
 
 
 def _role(arn: Any) -> str:
-    """Return the logical name of the role in a property."""
+    """Return the logical name of a role whose ARN a property takes."""
     logical, _ = arn["Fn::GetAtt"]
     return str(logical)

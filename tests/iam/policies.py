@@ -1,4 +1,4 @@
-"""The grants of a stack's policies, one by one."""
+"""What a stack's policies grant, piece by piece."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ _BY_AWS = ":iam::aws:policy/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """The smallest removable permission of a role: one action on one resource in one statement."""
+    """The least that can be taken away from a role: one action on one resource, as one of its statements has it."""
 
     role: str
     statement: str
@@ -24,17 +24,17 @@ class Grant:
     condition: str = "{}"
 
     def as_statement(self, sid: str) -> dict[str, Any]:
-        """Return the statement for this grant alone."""
+        """Return the statement that grants this and nothing else."""
         alone = {"Sid": sid, "Effect": "Allow", "Action": self.action, "Resource": self.resource}
         condition = json.loads(self.condition)
         return alone | ({"Condition": condition} if condition else {})
 
 
 def grants(stack: Stack) -> list[Grant]:
-    """Return all grants of a stack's roles, by the roles' logical names.
+    """Return all that the roles of a stack are granted, by the logical names of the roles.
 
     Raises:
-        ValueError: a statement cannot be split.
+        ValueError: a statement that cannot be taken apart so.
     """
     found = []
     for role, properties in stack.resources("AWS::IAM::Role").items():
@@ -44,7 +44,7 @@ def grants(stack: Stack) -> list[Grant]:
 
 
 def resource_policies(stack: Stack) -> dict[str, Mapping[str, Any]]:
-    """Return the policies of buckets and queues, by the ARN of the protected resource."""
+    """Return the policies of buckets and queues, by the ARN of what they protect."""
     policies = {}
     for properties in stack.resources("AWS::S3::BucketPolicy").values():
         policies[f"arn:aws:s3:::{stack.value(properties['Bucket'])}"] = stack.value(properties["PolicyDocument"])
@@ -55,7 +55,7 @@ def resource_policies(stack: Stack) -> dict[str, Mapping[str, Any]]:
 
 
 def _documents(stack: Stack, role: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the policies of a role, inline and attached, with their names."""
+    """Yield the policies of a role, wherever they stand, with the name of each."""
     for policy in properties.get("Policies", []):
         yield stack.value(policy["PolicyName"]), stack.value(policy["PolicyDocument"])
     for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
@@ -91,6 +91,6 @@ def _listed(value: Any) -> list[Any]:
 
 @cache
 def _by_aws() -> dict[str, Any]:
-    """Return AWS's managed policies, which moto has as AWS publishes them."""
+    """Return AWS's own managed policies, which moto has as AWS publishes them."""
     policies: dict[str, Any] = json.loads(aws_managed_policies_data)
     return policies

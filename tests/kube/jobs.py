@@ -1,4 +1,4 @@
-"""Jobs and pods as KEDA, the Job controller and a kubelet create them."""
+"""Jobs and pods as KEDA, the Job controller and a kubelet make them."""
 
 from typing import Any
 
@@ -38,6 +38,6 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
 
 
 def unscheduled(message: str) -> dict[str, Any]:
-    """Return the status of a pod that no node fits."""
+    """Return the status of a pod that fits no node."""
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
     return {"conditions": [condition]}

@@ -1,6 +1,6 @@
-"""The objects of a cluster in memory, with server-side apply, selectors, owners and slow deletion.
+"""The objects of a cluster in memory, with server-side apply, selectors, owners and slow deletes.
 
-Lists are replaced as a whole; Kubernetes merges some by a key, which the manifests here do not need.
+Lists are taken whole, whoever sets them; Kubernetes merges some by a key, which no manifest here needs.
 """
 
 import copy
@@ -20,7 +20,7 @@ class Conflict(Exception):
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield the paths and values of a body's leaf fields."""
+    """Yield the paths of a body's fields that hold no fields of their own, with what they hold."""
     if isinstance(value, dict) and value:
         for name, inner in value.items():
             yield from leaves(inner, (*path, name))
@@ -28,16 +28,16 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, value
 
 
-# Fields of every body, without an owner.
+# What every body names, and nobody owns.
 IDENTITY = {("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace")}
 
 
 @dataclass(kw_only=True)
 class Objects:
-    """The objects; `settle` is called with each changed object, and may change it further."""
+    """What there is; `settle` is called with each object that has changed, and may change it further."""
 
     settle: Callable[[Body], None] = lambda _: None
-    # The number of reads that a deleted object survives, like an object with a finalizer or a grace period.
+    # Looks that a deleted object survives, as one with a finalizer or a grace period does.
     lingers: int = 0
     items: dict[Key, Body] = field(default_factory=dict)
     managers: dict[Key, dict[str, Body]] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Objects:
         return self.store(key, found), before is None
 
     def store(self, key: Key, body: Body) -> Body:
-        """Store an object as changed."""
+        """Keep an object, as changed."""
         version = next(self.versions)
         metadata = body["metadata"]
         before = self.items.get(key)
@@ -79,7 +79,7 @@ class Objects:
         return body
 
     def list(self, version: str, plural: str, namespace: str | None, labels: Mapping[str, str]) -> list[Body]:
-        """Return the objects of a kind with these labels, by name."""
+        """Return the objects of a kind that carry the labels, by name."""
         return [
             body
             for key, body in sorted(self.items.items())
@@ -89,7 +89,7 @@ class Objects:
         ]
 
     def delete(self, key: Key) -> None:
-        """Delete an object, the objects that it owns, and the contents of a namespace."""
+        """Delete an object, what it owns, and what a namespace holds."""
         body = self.items[key]
         if self.lingers:
             body["metadata"].setdefault("deletionTimestamp", "2026-11-25T00:01:00Z")
@@ -105,7 +105,7 @@ class Objects:
                 self.delete(other)
 
     def look(self) -> None:
-        """Let time pass: deletions continue."""
+        """Let a moment pass: what is being deleted goes on."""
         for key, body in list(self.items.items()):
             if "looks" in body["metadata"]:
                 body["metadata"]["looks"] -= 1
@@ -134,7 +134,7 @@ def _replace(body: Body, name: str) -> Body:
 
 
 def _drop(body: Body, path: Path) -> None:
-    """Remove a field, and its parents if they become empty."""
+    """Take a field away, and what is empty without it."""
     if len(path) == 1:
         body.pop(path[0], None)
         return
