@@ -33,12 +33,12 @@ ONE_ARTEFACT = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 
 
 class Refused(Exception):
-    """No image can be built or pushed; the message has the reason."""
+    """No image can be built; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """The build's parameters; `base` None uses the Dockerfile's own base image."""
+    """The image to build; with `base` None the base image is the Dockerfile's."""
 
     series: str
     blender: str
@@ -46,13 +46,13 @@ class Image:
 
     @property
     def tag(self) -> str:
-        """The image's tag: equal tags mean equal contents."""
+        """The image's tag, in which everything counts that goes into it: equal tags, equal contents."""
         contents = [(str(path), hashlib.sha256((ROOT / path).read_bytes()).hexdigest()) for path in inputs(self.series)]
         digest = hashlib.sha256(json.dumps([self.base, contents]).encode()).hexdigest()
         return f"{self.blender}-{digest[:12]}"
 
     def build_command(self, *, network: str | None) -> list[str]:
-        """Return the parameters of a build."""
+        """Return the command that builds the image."""
         arguments = {
             "BLENDER_VERSION": self.series,
             "BLENDER_FULL_VERSION": self.blender,
@@ -67,7 +67,7 @@ class Image:
 
 
 def blenders() -> dict[str, str]:
-    """Return the supported Blenders: full versions by series."""
+    """Return the Blenders that an image can hold: full versions by series."""
     found = {}
     for path in sorted((ROOT / REQUIREMENTS).glob("[0-9]*.txt")):
         pinned = re.search(r"^bpy==(\S+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -77,21 +77,21 @@ def blenders() -> dict[str, str]:
 
 
 def pick(asked: str, *, base: str | None = None) -> Image:
-    """Return the build for a Blender, by its series or its full version.
+    """Return the image that holds the Blender asked for, by its series or its full version.
 
     Raises:
-        Refused: no image has this Blender; the message lists the supported ones.
+        Refused: no such version; the message lists the known ones.
     """
     held = blenders()
     for series, version in held.items():
         if asked in (series, version):
             return Image(series=series, blender=version, base=base)
     there = ", ".join(f"{series} ({version})" for series, version in held.items())
-    raise Refused(f"No image has Blender {asked!r}: the Blenders are {there}.")
+    raise Refused(f"There is no image with Blender {asked!r}: the Blenders are {there}.")
 
 
 def inputs(series: str) -> list[Path]:
-    """Return every file of the image, as the Dockerfile copies it, and the Dockerfile itself."""
+    """Return every file that goes into the image, as the Dockerfile copies it, and the Dockerfile itself."""
     text = (ROOT / DOCKERFILE).read_text(encoding="utf-8").replace("\\\n", " ")
     copied = re.findall(r"^COPY (?!--from)(.+)$", text.replace("${BLENDER_VERSION}", series), flags=re.MULTILINE)
     sources = [source for line in copied for source in line.split()[:-1]]
@@ -101,7 +101,7 @@ def inputs(series: str) -> list[Path]:
 def _files(source: str) -> Iterator[Path]:
     found = sorted(ROOT.glob(source))
     if not found:
-        raise Refused(f"{DOCKERFILE} copies {source}, which does not exist.")
+        raise Refused(f"{DOCKERFILE} copies {source}, which is not there.")
     for path in found:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and "__pycache__" not in file.parts:
@@ -109,7 +109,7 @@ def _files(source: str) -> Iterator[Path]:
 
 
 def revision() -> str:
-    """Return the commit of the checkout, marked if files differ from it; an empty string without git."""
+    """Return the commit that is checked out, marked where files differ from it; nothing without git."""
     command = ["git", "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty"]
     if shutil.which("git") is None:
         return ""
@@ -117,13 +117,13 @@ def revision() -> str:
 
 
 def check_engine() -> None:
-    """Check that a container engine answers.
+    """Find out whether a container engine answers.
 
     Raises:
         Refused: no engine is installed, or it does not answer.
     """
     if shutil.which("docker") is None:
-        raise Refused("No container engine is installed: install Docker, which builds and pushes the image.")
+        raise Refused("There is no container engine here: install Docker, which builds and pushes the image.")
     command = ["docker", "version", "--format", "{{.Server.Version}}"]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
     if asked.returncode != 0:
@@ -154,21 +154,22 @@ def _run(command: list[str], *, doing: str, feed: str | None = None) -> None:
 
 
 def make(image: Image, *, stack: str | None, network: str | None) -> str:
-    """Build an image if it does not exist yet, and return its name, on this machine or in a stack's repository.
+    """Build an image where it is not there yet, and return where it is: on this machine, or in a stack's repository.
 
     Raises:
-        Refused: no engine is installed, or it fails.
+        Refused: there is no engine, or it fails.
         FarmError: the stack has no repository, or AWS does not answer.
     """
     if stack is None:
         return build(image, network=network)
     farm = find_stack(stack)
-    uri = f"{ecr.repository_of(farm)}:{image.tag}"
+    repository = ecr.repository_of(farm)
+    uri = f"{repository}:{image.tag}"
     if farm.blender != image.blender:
-        note = f"The stack {stack!r} renders with Blender {farm.blender}, so its fleet refuses this image."
+        note = f"The stack {stack!r} renders with Blender {farm.blender}, so its fleet does not take this image."
         print(note, file=sys.stderr)
-    # Tags are immutable: what is there is what would be built.
-    if ecr.has_tag(ecr.repository_of(farm), image.tag):
+    # Tags are immutable: an existing tag holds the same build.
+    if ecr.has_image(repository, uri):
         print("It is there already.", file=sys.stderr)
     else:
         push(build(image, network=network), uri)
@@ -176,7 +177,7 @@ def make(image: Image, *, stack: str | None, network: str | None) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the image of the command line and print its name; return 0 on success."""
+    """Make the image that the command line asks for and print its name; return 0 when it is there."""
     parser = argparse.ArgumentParser(prog="python -m tools.image", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("blender", metavar="BLENDER_VERSION", help=f"{' or '.join(blenders())}, or its full version")
     parser.add_argument("--stack", metavar="NAME", help="push it to the repository of this stack")

@@ -1,8 +1,9 @@
-"""Write worker/requirements/: the packages of the worker's image, pinned and hashed, in the versions of uv.lock.
+"""Generate worker/requirements/: the packages of the worker's image, pinned and hashed, in the versions of uv.lock.
 
 python tools/worker_requirements.py
 
-<series>.txt is Blender and what it needs, worker.txt is what our code imports.
+<series>.txt has Blender and OpenEXR, which both need numpy, with their dependencies; worker.txt has the worker's other
+dependencies.
 """
 
 import re
@@ -15,13 +16,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "worker/requirements"
 
-# The supported Blenders, by series. Both need Python 3.11. bpy's metadata allow numpy 2, but bpy was not built for it.
+# The Blenders that an image can hold, by series. Both need Python 3.11; bpy's own metadata allows numpy 2, which it
+# was not built against.
 BLENDERS = {"4.5": "4.5.15", "5.0": "5.0.1"}
 INPUTS = {
-    **{series: f"bpy=={version}\nnumpy<2\n" for series, version in BLENDERS.items()},
+    **{series: f"bpy=={version}\nnumpy<2\nopenexr\n" for series, version in BLENDERS.items()},
     "worker": "boto3\npydantic\n",
 }
-# The image's platform: bpy has no wheel for Linux on Arm.
+# The platform of the image: bpy has no wheel for Linux on Arm.
 PLATFORM = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:"]
 
 
@@ -37,19 +39,19 @@ def hashes(text: str) -> dict[str, set[str]]:
 
 
 def locked(uv: str) -> str:
-    """Return all packages of uv.lock as requirements with hashes."""
+    """Return everything that uv.lock holds, as requirements with hashes."""
     everything = ["--all-extras", "--all-groups", "--no-emit-project", "--no-annotate", "--no-header"]
     return _run([uv, "export", "--quiet", "--frozen", *everything])
 
 
 def find_uv() -> str | None:
-    """Return the path of uv: the machine's, or the one of `make`."""
+    """Return the path of uv: the machine's, or the copy that `make` has fetched."""
     return shutil.which("uv") or shutil.which("uv", path=ROOT / ".uv/bin")
 
 
 def compiled(uv: str, name: str, lock: str) -> str:
-    """Return a requirements file for the image, with the versions and only the hashes of `lock`."""
-    # Without Blender itself, of which the farm on one machine has only one version.
+    """Return a requirements file for the image in the versions of `lock`, and with no hash that it does not know."""
+    # Less Blender itself, which the farm on one machine has in one version only.
     constraints = "".join(f"{other}=={version}\n" for other, version in pins(lock).items() if other != "bpy")
     with tempfile.TemporaryDirectory() as folder:
         inputs, limits = Path(folder, "inputs.txt"), Path(folder, "constraints.txt")
@@ -67,10 +69,10 @@ def compiled(uv: str, name: str, lock: str) -> str:
 
 
 def main() -> int:
-    """Write the files; return 0 on success."""
+    """Write the files; return 0 when they are written."""
     uv = find_uv()
     if uv is None:
-        print("uv is not installed: `make env` fetches it.", file=sys.stderr)
+        print("There is no uv here: `make env` fetches it.", file=sys.stderr)
         return 1
     lock = locked(uv)
     FOLDER.mkdir(parents=True, exist_ok=True)

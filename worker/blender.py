@@ -48,10 +48,9 @@ class ChildGone(Exception):
 class Rendered:
     """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time.
 
-    `depth` is the bits of a channel that it should have, `flat` the one colour of all its pixels, `problem` what makes
-    it unfit to be stored (worker.blender_process.frame_check); where it is `left` to be looked at, nobody has
-    (frameloom.services.images.exr_pixels). `process` is an id
-    of the process that rendered it, unique among all workers.
+    `depth` is the bits of a channel that it should have, `flat` the colour of a flat frame and `problem` the reason why
+    it must not be stored (worker.blender_process.frame_check); both are None for an OpenEXR, which Uploads checks.
+    `process` is an id of the process that rendered it, unique among all workers.
     """
 
     frame: int
@@ -62,7 +61,6 @@ class Rendered:
     seconds: float
     flat: str | None = None
     problem: str | None = None
-    left: bool = False
 
 
 class Blender:
@@ -191,7 +189,6 @@ class Blender:
             seconds=answer["seconds"],
             flat=answer["flat"],
             problem=answer["problem"],
-            left=answer["left"],
         )
 
     def kill(self) -> None:

@@ -3,11 +3,13 @@
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 from frameloom.model import keys
 from frameloom.model.errors import FrameInvalid
 from frameloom.model.messages import ChunkMessage
-from frameloom.services.images.integrity import check_image
+from frameloom.model.settings import CONTENT_TYPES
+from frameloom.services.images.integrity import ImageFacts, check_image
 from frameloom.services.storage.parallel_listing import list_between
 from frameloom.services.storage.ports import Store
 from worker.blender import Rendered
@@ -17,7 +19,6 @@ from worker.flat_frames import Doubts
 AT_ONCE = 2
 # Bytes: a disk that has no more has none.
 FULL = 64 * 1024
-_TYPES = {"PNG": "image/png", "OPEN_EXR": "image/x-exr", "JPEG": "image/jpeg"}
 
 
 class Uploads:
@@ -60,28 +61,27 @@ class Uploads:
             if facts is not None and facts.bit_depth < rendered.depth:
                 problem = f"it has {facts.bit_depth} bits a channel, not {rendered.depth}"
                 raise FrameInvalid(frame=rendered.frame, problem=problem)
-            flat, unfit = _seen(data) if rendered.left else (rendered.flat, rendered.problem)
-            if unfit is not None:
-                raise FrameInvalid(frame=rendered.frame, problem=unfit)
+            flat, reason = rendered.flat, rendered.problem
+            if file_format == "OPEN_EXR" and facts is not None:
+                flat, reason = _exr_findings(rendered.path, facts)
+            if reason is not None:
+                raise FrameInvalid(frame=rendered.frame, problem=reason)
             if flat is not None:
                 self._doubts.settle(message, rendered.frame, flat, process=rendered.process)
             self._store.put(
-                message.output.bucket, _key(message, rendered.frame), data, content_type=_TYPES[file_format]
+                message.output.bucket, _key(message, rendered.frame), data, content_type=CONTENT_TYPES[file_format]
             )
         finally:
             rendered.path.unlink(missing_ok=True)
 
 
-def _seen(data: bytes) -> tuple[str | None, str | None]:
-    """Return the one colour of an OpenEXR that Blender left to be looked at, and what makes it unfit."""
-    # It takes numpy: 25 MB that a worker does without until there is such a frame.
-    from frameloom.services.images.exr_pixels import Layout, see  # noqa: PLC0415
+def _exr_findings(path: Path, facts: ImageFacts) -> tuple[str | None, str | None]:
+    """Return the colour of a flat frame, and the reason why a frame must not be stored."""
+    # Imported here because it needs numpy, which takes 25 MB: only a worker that renders OpenEXR frames pays for it.
+    from frameloom.services.images.exr_pixels import check_pixels  # noqa: PLC0415
 
-    layout = Layout.of(data)
-    if layout is None:
-        return None, "its pixels cannot be unpacked"
-    seen = see(data, layout)
-    return seen.flat, seen.problem
+    findings = check_pixels(path, facts)
+    return findings.flat, findings.problem
 
 
 def _key(message: ChunkMessage, frame: int) -> str:

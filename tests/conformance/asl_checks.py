@@ -1,4 +1,4 @@
-"""Faults of a state machine that validators miss and AWS reports only at run time.
+"""Faults of a state machine that no validator sees and AWS reports only once a job has met them.
 
 Each check takes a state machine as its JSON object and returns a sentence for each fault.
 """
@@ -20,7 +20,7 @@ class Placed:
 
 
 def item_reader_in_an_inline_map(machine: Machine) -> list[str]:
-    """Only a distributed Map reads its items from S3; an inline Map fails when it is entered."""
+    """Only a distributed Map reads its items from S3; an inline one fails when it is entered."""
     return [
         f"{placed.name}: ItemReader in an inline Map"
         for placed in every_state(machine)
@@ -29,9 +29,9 @@ def item_reader_in_an_inline_map(machine: Machine) -> list[str]:
 
 
 def heartbeat_not_below_timeout(machine: Machine) -> list[str]:
-    """The heartbeat's limit must be shorter than the task's, or it has no effect."""
+    """A task's heartbeat must be shorter than its timeout, or it can never end the task."""
     return [
-        f"{placed.name}: {field} is not below the timeout"
+        f"{placed.name}: {field} is not below the time-out"
         for placed in every_state(machine)
         for field in ("HeartbeatSeconds", "HeartbeatSecondsPath")
         if field in placed.state and not _shorter(placed.state, field)
@@ -39,19 +39,19 @@ def heartbeat_not_below_timeout(machine: Machine) -> list[str]:
 
 
 def retriers_after_a_catch_all(machine: Machine) -> list[str]:
-    """Retriers and catchers apply in order, so those after States.ALL have no effect."""
+    """Retriers and catchers are read in order, so one after States.ALL is never reached."""
     problems = []
     for placed in every_state(machine):
         for field in ("Retry", "Catch"):
             rules = placed.state.get(field, [])
             catch_all = [i for i, rule in enumerate(rules) if "States.ALL" in rule["ErrorEquals"]]
             if catch_all and catch_all[0] != len(rules) - 1:
-                problems.append(f"{placed.name}: {field} continues after States.ALL")
+                problems.append(f"{placed.name}: {field} goes on after States.ALL")
     return problems
 
 
 def retriers_that_repeat_an_error(machine: Machine) -> list[str]:
-    """The first retrier with an error's name applies, so a later one with the same name has no effect."""
+    """The first retrier with an error's name is used, so a later one with the same name is not."""
     problems = []
     for placed in every_state(machine):
         seen: set[str] = set()
@@ -62,9 +62,9 @@ def retriers_that_repeat_an_error(machine: Machine) -> list[str]:
 
 
 def token_missing_from_the_message(machine: Machine) -> list[str]:
-    """A task that waits for its token, but does not send it, waits until it times out."""
+    """A task that waits for its token, but never hands it out, waits until it times out."""
     return [
-        f"{placed.name}: the task token is not sent"
+        f"{placed.name}: the task token is passed to no task"
         for placed in every_state(machine)
         if _waits_for_a_token(placed.state) and "$$.Task.Token" not in set(_strings(placed.state.get("Parameters", {})))
     ]
@@ -80,7 +80,7 @@ def token_inside_express(machine: Machine) -> list[str]:
 
 
 def lambda_without_a_function(machine: Machine) -> list[str]:
-    """`lambda:invoke` needs FunctionName, as a value or as a path."""
+    """`lambda:invoke` needs FunctionName, as itself or as a path."""
     return [
         f"{placed.name}: invokes no function"
         for placed in every_state(machine)
@@ -122,10 +122,10 @@ def _waits_for_a_token(state: dict[str, Any]) -> bool:
 
 
 def _shorter(state: dict[str, Any], heartbeat: str) -> bool:
-    """Return whether a heartbeat can be below its task's limit; the model checks values from the input."""
+    """Return whether a heartbeat can be below its task's timeout; the model checks values from the input."""
     limit = heartbeat.replace("Heartbeat", "Timeout")
     if limit not in state:
-        # A limit of the other kind cannot be compared. The default is 99999999 seconds.
+        # A limit of the other kind cannot be compared; none at all is years, by which AWS means for ever.
         return True
     if heartbeat.endswith("Path"):
         return bool(state[heartbeat] != state[limit])

@@ -1,4 +1,4 @@
-"""The rendered manifests of cluster/, and the schemas that validate them."""
+"""The manifests of cluster/ as they reach a cluster, and the schemas they are held against."""
 
 import copy
 import functools
@@ -34,7 +34,7 @@ def rendered(folder: Path) -> list[Manifest]:
 
 
 def overlay(name: str) -> list[Manifest]:
-    """Return an overlay's committed manifests, as a new copy."""
+    """Return an overlay's manifests as they are committed: the caller's own, to plant faults in."""
     return copy.deepcopy(_overlay(name))
 
 
@@ -44,7 +44,7 @@ def _overlay(name: str) -> list[Manifest]:
 
 
 def deployed(folder: Path, *, overlay: str, namespace: str = "frameloom") -> list[Manifest]:
-    """Return an overlay inside the kustomization of cluster/README.md, which `fleet deploy` writes too."""
+    """Return an overlay with the kustomization of cluster/README.md around it, which `fleet deploy` writes, too."""
     shutil.copytree(CLUSTER, folder / "cluster")
     kustomization = yaml.safe_load(readme_block())
     kustomization |= {"namespace": namespace, "resources": [f"../overlays/{overlay}"]}
@@ -60,13 +60,13 @@ def readme_block() -> str:
 
 
 def the(manifests: list[Manifest], kind: str) -> Manifest:
-    """Return the manifest of a kind, without those of the Job cleanup, which has its own pod."""
+    """Return the one manifest of a kind, beside those of the Job cleanup, which has a pod of its own."""
     (found,) = [each for each in manifests if each["kind"] == kind and each["metadata"]["name"] != "job-cleanup"]
     return found
 
 
 def pod_template(manifests: list[Manifest]) -> Manifest:
-    """Return the template of the worker's pods, from the workload of any kind."""
+    """Return the template of the worker's pods: of whatever there is exactly one of to run them."""
     templates = [
         spec["jobTargetRef"]["template"] if kind == "ScaledJob" else spec["template"]
         for kind, spec in ((each["kind"], each.get("spec", {})) for each in manifests)
@@ -85,14 +85,14 @@ def container(manifests: list[Manifest]) -> Manifest:
 
 
 def environment(manifests: list[Manifest]) -> dict[str, Any]:
-    """Return the worker's environment: values, or their sources."""
+    """Return the worker's environment: values, or from where they come."""
     config = the(manifests, "ConfigMap")["data"]
     own = {each["name"]: each.get("value", each.get("valueFrom")) for each in container(manifests)["env"]}
     return {**config, **own}
 
 
 def problems(manifest: Manifest) -> list[str]:
-    """Return the errors of a manifest by the schema of its kind; a kind without a schema is an error."""
+    """Return the problems of a manifest by the schema of its kind; a kind without a schema is a problem."""
     schema = SCHEMAS / manifest["apiVersion"] / f"{manifest['kind']}.json"
     if not schema.exists():
         return _core_problems(manifest)
@@ -101,7 +101,7 @@ def problems(manifest: Manifest) -> list[str]:
         return _problems(manifest, loaded)
     strangers = set(manifest) - {"apiVersion", "kind", "metadata", "spec"}
     found = [f"unknown: {name}" for name in sorted(strangers)] + _problems(manifest.get("spec"), loaded)
-    # Kubernetes' own types inside it are validated as such.
+    # Kubernetes' own parts, each by its own type.
     found += _core_problems({"apiVersion": "v1", "kind": "ConfigMap", "metadata": manifest["metadata"]})
     if manifest["kind"] == "ScaledJob":
         job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {}, "spec": manifest["spec"].get("jobTargetRef")}

@@ -1,4 +1,4 @@
-"""Compares the table of all paths in Blender with Blender's description of its data."""
+"""Compares the table of all paths in Blender with Blender's own description of its data."""
 
 import subprocess
 import sys
@@ -10,20 +10,20 @@ from frameloom.model.blender_paths import PATHS, PathUse
 from frameloom.model.import_nodes import IMPORT, PATH
 from tests.conformance.toolbox import ROOT
 
-# The output of tools/blender_paths.py with bpy 5.0.1. The suite's own Blender is asked directly.
+# As tools/blender_paths.py printed it in an environment with bpy 5.0.1; the suite's own Blender is asked itself.
 BLENDER_5_0 = Path(__file__).parent / "blender_5.0_paths.txt"
 
 
 @pytest.fixture(scope="module")
 def of_blender() -> dict[str, set[str]]:
-    """The paths of each Blender."""
+    """The path properties of each Blender."""
     asked = subprocess.run(
         [sys.executable, "tools/blender_paths.py"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     return {"installed": set(asked.stderr.split()), "5.0": set(BLENDER_5_0.read_text().split())}
 
 
-def test_every_path_property_of_blender_is_classified(of_blender: dict[str, set[str]]) -> None:
+def test_there_is_no_path_of_blenders_that_nobody_has_checked(of_blender: dict[str, set[str]]) -> None:
     for version, paths in of_blender.items():
         assert len(paths) > 90, version
         unknown = paths - PATHS.keys()
@@ -31,7 +31,7 @@ def test_every_path_property_of_blender_is_classified(of_blender: dict[str, set[
     assert PATHS.keys() <= set().union(*of_blender.values()), "paths that no Blender has"
 
 
-def test_every_node_with_a_path_socket_is_followed(of_blender: dict[str, set[str]]) -> None:
+def test_a_node_takes_a_path_from_a_socket_only_where_its_import_is_followed(of_blender: dict[str, set[str]]) -> None:
     for paths in of_blender.values():
         sockets = {path for path in paths if ".inputs[" in path}
         assert len(sockets) == 6

@@ -1,7 +1,8 @@
-"""Imports run one way, and only one package imports each large dependency."""
+"""Imports run one way, and each heavy package is known in one place."""
 
 import ast
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.conformance.toolbox import ROOT, lint_imports
 
-# The modules that a Lambda's handler may import: the environment, the services and the model.
+# The allowed imports of a handler: the environment's clients, the services and the model.
 HANDLERS_KNOW = (
     *("frameloom.aws.lambda_env", "frameloom.aws.lambda_logger"),
     *("frameloom.model", "frameloom.services", "aws_lambda_powertools"),
@@ -44,14 +45,19 @@ def test_a_planted_import_breaks_one(fault: str, tmp_path: Path) -> None:
     assert "BROKEN" in ended.stdout
 
 
-def test_a_handler_imports_only_the_services_of_our_code() -> None:
+def test_no_two_modules_of_the_package_have_the_same_base_name() -> None:
+    names = Counter(path.name for path in (ROOT / "src/frameloom").rglob("*.py") if not path.name.startswith("__"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_a_handler_knows_the_use_cases_and_nothing_else_of_ours() -> None:
     for handler in ROOT.glob("functions/*/app.py"):
         strangers = {name for name in imports(handler) if name.startswith(("frameloom", "boto", "worker"))}
         assert {name for name in strangers if not name.startswith(HANDLERS_KNOW)} == set(), handler
 
 
-def test_no_handler_creates_a_client_at_import() -> None:
-    """These functions run when an event arrives: at import the environment may be empty."""
+def test_no_handler_makes_a_client_when_it_is_imported() -> None:
+    """The wiring's functions are called when an event comes: at import there may be no environment."""
     for handler in ROOT.glob("functions/*/app.py"):
         tree = ast.parse(handler.read_text(encoding="utf-8"))
         at_import = [node for node in tree.body if not isinstance(node, ast.FunctionDef)]
@@ -60,7 +66,7 @@ def test_no_handler_creates_a_client_at_import() -> None:
 
 
 def imports(source: Path) -> Iterator[str]:
-    """Yield the modules, and the names from them, that a file imports."""
+    """Yield the modules, and the names taken from them, that a file imports."""
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,4 +1,4 @@
-"""The permissions and connections of a worker's pod are the minimum for rendering."""
+"""A worker's pod has only the permissions and the network access that rendering needs."""
 
 import ipaddress
 from collections.abc import Callable
@@ -14,17 +14,17 @@ from tests.conformance.manifests import OVERLAYS, container, deployed, environme
 EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
 ON_AWS = sorted(set(OVERLAYS) - {"local"})
 
-# Two of AWS' published addresses, of S3 and SQS in eu-central-1.
+# Of AWS' published addresses: an S3 and an SQS of eu-central-1 would do as well as these.
 PUBLIC = ["52.219.170.1", "3.5.134.10", "2a05:d07a:c000::1"]
 PRIVATE = ["10.64.3.7", "172.20.0.1", "192.168.1.1", "100.64.0.9", "fd12:3456::1"]
 METADATA = ["169.254.169.254", "fd00:ec2::254"]
 POD_IDENTITY = ["169.254.170.23", "fd00:ec2::23"]
-# Link-local addresses near the agent's. The first provides credentials on ECS.
+# Next to the agent; the first is who hands out credentials on ECS.
 NEIGHBOURS = ["169.254.170.2", "169.254.170.22", "fd00:ec2::22"]
 
 
 def reaches(policy: dict[str, Any], address: str, port: int, protocol: str = "TCP") -> bool:
-    """Return whether a NetworkPolicy allows an address: both halves of one rule must match."""
+    """Return whether a NetworkPolicy lets its pods call an address: one rule has to, in both its halves."""
     return any(
         _one_of(rule.get("ports"), lambda each: _is_port(each, port, protocol))
         and _one_of(rule.get("to"), lambda each: _is_in(each["ipBlock"], address))
@@ -33,7 +33,7 @@ def reaches(policy: dict[str, Any], address: str, port: int, protocol: str = "TC
 
 
 def _one_of(choices: list[dict[str, Any]] | None, fits: Callable[[dict[str, Any]], bool]) -> bool:
-    # In Kubernetes a missing half matches everything.
+    # As Kubernetes reads it: a half that is not there holds for everything.
     return not choices or any(fits(each) for each in choices)
 
 
@@ -53,22 +53,22 @@ def policy(name: str) -> dict[str, Any]:
     return the(overlay(name), "NetworkPolicy")
 
 
-class TestConnections:
+class TestWhomItMaySpeakTo:
     @EVERY_OVERLAY
-    def test_the_policy_covers_every_pod_in_both_directions(self, name: str) -> None:
+    def test_the_policy_holds_for_every_pod_both_ways(self, name: str) -> None:
         spec = policy(name)["spec"]
         assert spec["podSelector"] == {}
         assert spec["policyTypes"] == ["Ingress", "Egress"]
 
     @EVERY_OVERLAY
-    def test_a_worker_accepts_no_connections(self, name: str) -> None:
+    def test_nobody_calls_a_worker(self, name: str) -> None:
         assert "Ingress" in policy(name)["spec"]["policyTypes"]
         assert "ingress" not in policy(name)["spec"]
 
     @EVERY_OVERLAY
     @pytest.mark.parametrize("address", [*PUBLIC, "172.20.0.10"])
     @pytest.mark.parametrize("protocol", ["UDP", "TCP"])
-    def test_it_reaches_dns_at_any_address(self, name: str, address: str, protocol: str) -> None:
+    def test_it_asks_dns_wherever_that_is(self, name: str, address: str, protocol: str) -> None:
         assert reaches(policy(name), address, 53, protocol)
 
     @EVERY_OVERLAY
@@ -79,18 +79,18 @@ class TestConnections:
     @EVERY_OVERLAY
     @pytest.mark.parametrize("address", METADATA + NEIGHBOURS)
     @pytest.mark.parametrize("port", [80, 443])
-    def test_it_never_reaches_its_node_s_credentials(self, name: str, address: str, port: int) -> None:
+    def test_it_never_reaches_the_credentials_of_its_node(self, name: str, address: str, port: int) -> None:
         assert not reaches(policy(name), address, port)
 
     @pytest.mark.parametrize("name", ON_AWS)
     @pytest.mark.parametrize("address", POD_IDENTITY)
-    def test_it_reaches_the_agent_for_its_own_credentials(self, name: str, address: str) -> None:
+    def test_it_reaches_the_agent_that_hands_out_its_own(self, name: str, address: str) -> None:
         assert reaches(policy(name), address, 80)
         assert not reaches(policy(name), address, 443)
 
     @pytest.mark.parametrize("name", ON_AWS)
     @pytest.mark.parametrize("address", PRIVATE)
-    def test_it_reaches_no_address_of_a_private_network(self, name: str, address: str) -> None:
+    def test_it_reaches_nothing_of_a_private_network(self, name: str, address: str) -> None:
         assert not reaches(policy(name), address, 443)
         assert not reaches(policy(name), address, 80)
 
@@ -100,28 +100,28 @@ class TestConnections:
         protocol=st.sampled_from(["TCP", "UDP", "SCTP"]),
         name=st.sampled_from(ON_AWS),
     )
-    def test_the_policy_allows_no_other_connection(self, name: str, address: object, port: int, protocol: str) -> None:
+    def test_there_is_no_fourth_whom_it_reaches(self, name: str, address: object, port: int, protocol: str) -> None:
         dns = port == 53 and protocol != "SCTP"
         aws = (port, protocol) == (443, "TCP")
         agent = (port, protocol) == (80, "TCP") and str(address) in POD_IDENTITY
         assert not reaches(policy(name), str(address), port, protocol) or dns or aws or agent
 
-    def test_the_local_overlay_reaches_any_endpoint(self) -> None:
+    def test_a_cluster_elsewhere_reaches_an_endpoint_of_ones_own(self) -> None:
         assert all(reaches(policy("local"), "10.0.0.5", port) for port in (80, 443, 4566, 5000))
         assert not reaches(policy("local"), "10.0.0.5", 5000, "UDP")
         assert not any(reaches(policy("local"), address, 80) for address in POD_IDENTITY)
 
 
-class TestPermissions:
+class TestWhatItMayDo:
     @EVERY_OVERLAY
-    def test_it_runs_as_a_user_without_a_name(self, name: str) -> None:
+    def test_it_is_nobody_with_a_name(self, name: str) -> None:
         security = pod_template(overlay(name))["spec"]["securityContext"]
         assert security["runAsNonRoot"] is True
         assert security["runAsUser"] == security["runAsGroup"] == security["fsGroup"] == 10_001
         assert security["seccompProfile"] == {"type": "RuntimeDefault"}
 
     @EVERY_OVERLAY
-    def test_it_has_no_privileges_and_cannot_gain_any(self, name: str) -> None:
+    def test_it_has_no_privilege_and_can_gain_none(self, name: str) -> None:
         assert container(overlay(name))["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "privileged": False,
@@ -130,7 +130,7 @@ class TestPermissions:
         }
 
     @EVERY_OVERLAY
-    def test_the_pod_has_only_the_worker_and_no_part_of_its_node(self, name: str) -> None:
+    def test_the_pod_holds_nothing_but_the_worker_and_no_part_of_its_node(self, name: str) -> None:
         spec = pod_template(overlay(name))["spec"]
         assert len(spec["containers"]) == 1
         assert {"initContainers", "hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"} & set(spec) == set()
@@ -145,7 +145,7 @@ class TestPermissions:
         assert bound == ([] if name in ("hpa", "local") else [cleanup])
 
     @EVERY_OVERLAY
-    def test_it_writes_only_to_scratch_volumes_of_a_limited_size(self, name: str) -> None:
+    def test_it_writes_to_scratch_volumes_of_a_limited_size_alone(self, name: str) -> None:
         volumes = pod_template(overlay(name))["spec"]["volumes"]
         assert [set(each) for each in volumes] == [{"name", "emptyDir"}] * 2
         assert all("sizeLimit" in each["emptyDir"] for each in volumes)
@@ -154,21 +154,21 @@ class TestPermissions:
         assert set(mounts.values()) == {each["name"] for each in volumes}
 
     @EVERY_OVERLAY
-    def test_it_has_requests_and_limits_with_equal_memory(self, name: str) -> None:
+    def test_it_asks_for_what_it_needs_and_gets_no_more(self, name: str) -> None:
         resources = container(overlay(name))["resources"]
         assert {"cpu", "memory", "ephemeral-storage"} <= set(resources["requests"])
         assert {"cpu", "memory", "ephemeral-storage"} <= set(resources["limits"])
-        # Memory above the request belongs to other pods, and Kubernetes may kill the pod for it.
+        # Memory that was not asked for is another pod's, and who takes it is killed.
         assert resources["requests"]["memory"] == resources["limits"]["memory"]
 
     @EVERY_OVERLAY
-    def test_its_disk_limit_covers_its_scratch_volumes(self, name: str) -> None:
+    def test_the_disk_it_may_fill_holds_its_scratch_volumes(self, name: str) -> None:
         volumes = pod_template(overlay(name))["spec"]["volumes"]
         limit = container(overlay(name))["resources"]["limits"]["ephemeral-storage"]
         assert sum(_gibibytes(each["emptyDir"]["sizeLimit"]) for each in volumes) < _gibibytes(limit)
 
     @EVERY_OVERLAY
-    def test_kubernetes_refuses_a_less_restricted_pod(self, name: str) -> None:
+    def test_kubernetes_itself_refuses_a_pod_that_may_do_more(self, name: str) -> None:
         labels = the(overlay(name), "Namespace")["metadata"]["labels"]
         assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
@@ -183,7 +183,7 @@ def _gibibytes(quantity: str) -> int:
 
 
 class TestTheJobCleanup:
-    """The only pod that calls Kubernetes renders nothing, and may do three things there."""
+    """The one pod that speaks to Kubernetes renders nothing, and may do three things there."""
 
     @pytest.fixture(scope="class")
     def manifests(self, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
@@ -191,14 +191,14 @@ class TestTheJobCleanup:
         found = deployed(folder, overlay="spot", namespace="other")
         return [each for each in found if each["metadata"]["name"] == "job-cleanup"]
 
-    def test_it_may_delete_jobs_and_read_what_that_needs(self, manifests: list[dict[str, Any]]) -> None:
+    def test_it_deletes_jobs_and_reads_what_that_takes(self, manifests: list[dict[str, Any]]) -> None:
         assert of(manifests, "Role")["rules"] == [
             {"apiGroups": ["keda.sh"], "resources": ["scaledjobs"], "resourceNames": ["worker"], "verbs": ["get"]},
             {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "delete"]},
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
         ]
 
-    def test_it_works_in_any_namespace(self, manifests: list[dict[str, Any]]) -> None:
+    def test_it_is_the_namespaces_own_wherever_that_is(self, manifests: list[dict[str, Any]]) -> None:
         assert {each["metadata"]["namespace"] for each in manifests} == {"other"}
         assert of(manifests, "RoleBinding")["subjects"] == [
             {"kind": "ServiceAccount", "name": "job-cleanup", "namespace": "other"}
@@ -206,13 +206,13 @@ class TestTheJobCleanup:
         pod = of(manifests, "CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
         assert pod["serviceAccountName"] == "job-cleanup"
 
-    def test_its_pod_is_as_restricted_as_a_worker_s(self, manifests: list[dict[str, Any]]) -> None:
+    def test_its_pod_is_as_locked_up_as_a_workers(self, manifests: list[dict[str, Any]]) -> None:
         spec = of(manifests, "CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
         (cleanup,) = spec["containers"]
         assert cleanup["securityContext"] == container(overlay("spot"))["securityContext"]
         assert spec["securityContext"].items() <= pod_template(overlay("spot"))["spec"]["securityContext"].items()
         assert not {"initContainers", "hostNetwork", "hostPID", "hostIPC"} & set(spec)
-        # The worker's image may be missing.
+        # The worker's image may be the reason that Jobs do not start.
         assert cleanup["image"] != container(overlay("spot"))["image"]
 
     def test_it_reaches_the_api_server_and_no_credentials_of_its_node(self, manifests: list[dict[str, Any]]) -> None:
@@ -230,5 +230,5 @@ def of(manifests: list[dict[str, Any]], kind: str) -> dict[str, Any]:
 
 
 @EVERY_OVERLAY
-def test_fleet_delete_deletes_every_kind_of_a_fleet(name: str) -> None:
+def test_a_fleet_is_made_of_kinds_that_are_deleted_with_it(name: str) -> None:
     assert {(each["apiVersion"], each["kind"]) for each in overlay(name)} <= set(KINDS)

@@ -1,4 +1,4 @@
-"""No text of a request or a scene reaches a shell, or chooses a program."""
+"""No value of a request or a scene reaches a shell or chooses a program."""
 
 import ast
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ import pytest
 from tests.conformance.toolbox import ROOT
 
 SHIPPED = sorted(path for folder in ("src", "functions", "worker") for path in (ROOT / folder).rglob("*.py"))
-# The command line and the local farm start the user's own programs: workers, an emulator, docker and AWS's tools.
+# The command line and the local farm start their user's own programs: workers, an emulator, docker and AWS's tools.
 STARTS_PROCESSES = {"src/frameloom/local", "src/frameloom/cli", "src/frameloom/kube"}
-# The worker starts one program: Python, with one of our modules and no values of the job on its command line.
+# The worker starts one: Python itself, with a module of ours and nothing of the job on its command line.
 WORKER = "worker/blender.py"
 
 
@@ -22,7 +22,7 @@ def _calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
-def test_our_code_runs_no_shell_and_renderers_and_encoders_start_no_program(path: Path) -> None:
+def test_no_code_of_ours_runs_a_shell_and_what_renders_and_encodes_starts_no_program(path: Path) -> None:
     name = str(path.relative_to(ROOT))
     text = path.read_text(encoding="utf-8")
     for function, call in _calls(ast.parse(text)):

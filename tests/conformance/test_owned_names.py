@@ -1,4 +1,4 @@
-"""Documents and messages contain no name of a package or image that the project does not own."""
+"""Documents and messages name no package or image that the project does not own."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# The `frameloom` of PyPI, npm and Docker Hub is not this project. A checkout has `make env` and `make image`.
+# Neither PyPI's, npm's nor Docker Hub's `frameloom` is this project. A checkout has `make env` and `make image`.
 INSTALLED = re.compile(
     r"\b(?:pip3?|pipx|uv|uvx|poetry|conda|npm|npx|yarn|docker|podman|nerdctl)\b[^\n]*"
     r"(?:\b(?:install|add|i|x|exec|pull|tool)\b|\bx\b)[^\n]*\bframeloom\b"
@@ -35,7 +35,7 @@ def test_a_line_that_installs_an_unowned_name_is_found(line: str) -> None:
     assert problems(line) == [line]
 
 
-def test_no_message_and_no_document_installs_one() -> None:
+def test_no_message_and_no_document_names_one() -> None:
     command = ["git", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = {}

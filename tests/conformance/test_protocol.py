@@ -1,4 +1,4 @@
-"""docs/protocol.md has a test for every failure: each test exists, and each error has its row."""
+"""docs/protocol.md promises a test for every failure: each must be there, and each error must have its row."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Retention, encryption and permissions in the template."""
+"""Retention, encryption and access rules of the template."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ FUNCTIONS = of_type("AWS::Serverless::Function")
 ROLES = of_type("AWS::IAM::Role")
 DAYS = {"Ref": "LogRetentionDays"}
 
-# Statements without a resource, by their Sid: all others are narrowed.
+# Actions without resource-level permissions, by the Sid of the statement; all others are restricted.
 EVERYWHERE = {
     "SendTraces": {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules"}
     | {"xray:GetSamplingTargets"},
@@ -55,13 +55,13 @@ class TestBucketsAndQueues:
     def test_every_queue_is_encrypted(self) -> None:
         assert [name for name, queue in of_type("AWS::SQS::Queue").items() if not queue["SqsManagedSseEnabled"]] == []
 
-    def test_scenes_have_versions_and_old_ones_expire(self) -> None:
+    def test_scenes_keep_their_versions_and_overwritten_ones_go(self) -> None:
         scenes = of_type("AWS::S3::Bucket")["ScenesBucket"]
         assert scenes["VersioningConfiguration"] == {"Status": "Enabled"}
         rules = rules_of("ScenesBucket")
         assert rules["OverwrittenScenes"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": DAYS}
 
-    def test_frames_expire_only_by_parameter_and_outlive_the_stack(self) -> None:
+    def test_frames_go_by_parameter_alone_and_never_with_the_stack(self) -> None:
         frames = resources["FramesBucket"]
         assert (frames["DeletionPolicy"], frames["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
         (choice,) = (rule for rule in frames["Properties"]["LifecycleConfiguration"]["Rules"] if "Fn::If" in rule)
@@ -74,17 +74,17 @@ class TestBucketsAndQueues:
         }
         assert template["Parameters"]["FrameRetentionDays"]["Default"] == 0
 
-    def test_all_data_of_a_job_expires_with_its_logs(self) -> None:
+    def test_all_else_about_a_job_goes_when_its_logs_do(self) -> None:
         assert rules_of("LogBucket")["OldJobs"]["ExpirationInDays"] == DAYS
         assert [group["RetentionInDays"] for group in of_type("AWS::Logs::LogGroup").values()] == [DAYS, DAYS]
 
-    def test_only_the_frames_outlive_the_stack_and_stay_private(self) -> None:
+    def test_only_the_frames_outlive_the_stack_and_stay_guarded(self) -> None:
         staying = {name for name, found in resources.items() if "DeletionPolicy" in found}
         assert staying == {"FramesBucket", "FramesBucketPolicy"}
         assert staying == {name for name, found in resources.items() if "UpdateReplacePolicy" in found}
 
 
-def test_worker_images_are_scanned_immutable_and_limited() -> None:
+def test_the_workers_images_are_scanned_never_change_and_do_not_pile_up() -> None:
     (repository,) = of_type("AWS::ECR::Repository").values()
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
     assert repository["ImageTagMutability"] == "IMMUTABLE"
@@ -95,10 +95,10 @@ def test_worker_images_are_scanned_immutable_and_limited() -> None:
 
 
 class TestNames:
-    def test_no_resource_has_a_fixed_name(self) -> None:
+    def test_nothing_has_a_name_that_a_second_stack_could_not_have(self) -> None:
         fixed = {"BucketName", "QueueName", "FunctionName", "Name", "TopicName", "AlarmName", "RepositoryName"}
         fixed |= {"RoleName", "ManagedPolicyName", "StateMachineName"}
-        # A reference contains another resource's name: the function of a mapping, another stack's role.
+        # A reference to a name from elsewhere: the function of a mapping, another stack's role.
         for name, found in resources.items():
             named = {key: value for key, value in found.get("Properties", {}).items() if key in fixed}
             assert not any(isinstance(value, str) for value in named.values()), name
@@ -113,22 +113,22 @@ class TestNames:
 
 
 class TestRoles:
-    def test_each_function_and_the_machine_has_its_own_role(self) -> None:
+    def test_each_function_and_the_machine_has_one_of_its_own(self) -> None:
         owners = {**FUNCTIONS, "RenderJob": resources["RenderJob"]["Properties"]}
         for name, properties in owners.items():
             assert properties["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
-            # Otherwise SAM would extend a role that does not exist.
+            # Else SAM would add to a role that is not there.
             assert "Policies" not in properties
         assert set(ROLES) == {f"{name}Role" for name in owners} | {"WorkerRole", "KedaRole"}
 
-    def test_only_actions_without_a_resource_are_granted_on_everything(self) -> None:
+    def test_none_holds_a_right_on_everything_but_what_takes_no_resource(self) -> None:
         for statement in every_statement():
             actions = set(listed(statement["Action"]))
             assert not any("*" in action for action in actions), statement["Sid"]
             if "*" in listed(statement["Resource"]):
                 assert actions <= EVERYWHERE[statement["Sid"]], statement["Sid"]
 
-    def test_no_role_has_a_managed_policy_of_aws(self) -> None:
+    def test_no_policy_of_aws_is_attached_to_one(self) -> None:
         for role in ROLES.values():
             assert role.get("ManagedPolicyArns", []) in ([], [{"Ref": "FunctionBasics"}], [{"Ref": "WorkerPolicy"}])
 
@@ -169,7 +169,7 @@ class TestRoles:
     def test_the_worker_reaches_what_its_environment_names(self) -> None:
         reached = set(references([statement["Resource"] for statement in statements("WorkerRole")]))
         reached |= {name for name in resources if f"${{{name}.Arn}}" in json.dumps(resources["WorkerPolicy"])}
-        # The queues and the bucket of results; scenes, frames and tokens come with each message.
+        # The queues, the bucket of results; scenes, frames and tokens come with each message.
         assert reached == {"ChunkQueue", "LogQueue", "LogBucket", "ScenesBucket", "FramesBucket", "RenderJob"}
 
     def test_keda_counts_chunks_and_does_nothing_else_whoever_made_its_role(self) -> None:
@@ -181,13 +181,13 @@ class TestRoles:
 
 
 def rules_of(bucket: str) -> dict[str, dict[str, Any]]:
-    """Return the unconditional rules of a bucket's lifecycle, by their ids."""
+    """Return the rules of a bucket's life cycle that are always there, by their ids."""
     rules = resources[bucket]["Properties"]["LifecycleConfiguration"]["Rules"]
     return {rule["Id"]: rule for rule in rules if "Id" in rule}
 
 
 def every_statement() -> list[dict[str, Any]]:
-    """Return the grants of every role, inline and attached."""
+    """Return the policies of all roles, inline and managed."""
     documents = [
         found["Properties"]["PolicyDocument"]
         for found in resources.values()

@@ -1,4 +1,4 @@
-"""SAM, cfn-lint and checkov find nothing in the templates, except planted faults."""
+"""SAM, cfn-lint and checkov find no fault in the templates, and find planted faults."""
 
 import json
 from collections.abc import Iterable
@@ -12,16 +12,16 @@ from frameloom.local.template import local_template
 from tests.conformance.farm_template import CLUSTER, TEMPLATE
 from tests.conformance.toolbox import ROOT, cfn_lint, checkov, sam_validate
 
-# A validator's finding, with its file.
+# The findings of a validator, by file.
 Findings = dict[Path, list[dict[str, Any]]]
 
-# In characters: a shorter text is not a reason.
+# The minimum length of a reason, in characters.
 SHORTEST_REASON = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A change of one template's text that a rule must find, in the named resource."""
+    """A change of one template's text that a rule must see, in the resource that it names."""
 
     file: Path
     sound: str
@@ -86,7 +86,7 @@ TO_CHECK = {
 
 
 def plant(faults: Iterable[Fault], folder: Path) -> Path:
-    """Write both templates with faults, and links to their files, and return the folder."""
+    """Write both templates with planted faults, and links to their files; return the folder."""
     (folder / "cluster").mkdir()
     for name in ("functions", "src", "statemachine"):
         (folder / name).symlink_to(ROOT / name)
@@ -101,7 +101,7 @@ def plant(faults: Iterable[Fault], folder: Path) -> Path:
 
 
 def by_file(findings: Iterable[dict[str, Any]], field: str) -> Findings:
-    """Return findings by their file."""
+    """Return findings by the file that they are in."""
     found: Findings = {}
     for finding in findings:
         found.setdefault(Path(finding[field]), []).append(finding)
@@ -126,7 +126,7 @@ class TestCfnLint:
 
     @pytest.fixture(scope="class")
     def findings(self, faulty: Path) -> Findings:
-        """One run over everything: its start takes longer than the checks."""
+        """One run over everything: it takes longer to start than to look."""
         files = [path.relative_to(ROOT) for path in (TEMPLATE, CLUSTER)]
         return by_file(cfn_lint([TEMPLATE, CLUSTER, *(faulty / file for file in files)]), "Filename")
 
@@ -144,7 +144,7 @@ class TestCfnLint:
 
 
 class TestCheckov:
-    """It checks the templates, and SAM's output for one, so it also finds faults of SAM's additions."""
+    """It checks the templates, and SAM's output for the main one, which has SAM's own resources."""
 
     @pytest.fixture(scope="class")
     def faulty(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -165,14 +165,16 @@ class TestCheckov:
         outcomes = ("passed_checks", "failed_checks", "skipped_checks")
         return {outcome: by_file(found[outcome], "file_abs_path") for outcome in outcomes}
 
-    def test_every_finding_has_a_reason(self, by_sam: Path, results: dict[str, Findings]) -> None:
+    def test_it_finds_nothing_that_has_no_reason(self, by_sam: Path, results: dict[str, Findings]) -> None:
         for file in (TEMPLATE, CLUSTER, by_sam):
             failed = results["failed_checks"].get(file, [])
             assert [f"{check['resource']}: {check['check_id']} {check['check_name']}" for check in failed] == []
             reasons = [check["check_result"]["suppress_comment"] for check in results["skipped_checks"][file]]
             assert [reason for reason in reasons if len(reason) < SHORTEST_REASON] == []
 
-    def test_it_checks_functions_our_roles_and_sam_s_role(self, by_sam: Path, results: dict[str, Findings]) -> None:
+    def test_it_looked_at_functions_at_roles_of_ours_and_at_one_that_sam_makes(
+        self, by_sam: Path, results: dict[str, Findings]
+    ) -> None:
         ours, made = ({check["resource"] for check in results["passed_checks"][file]} for file in (TEMPLATE, by_sam))
         assert {"AWS::Serverless::Function.SubmitJobFunction", "AWS::IAM::Role.WorkerRole"} <= ours
         assert {"AWS::Lambda::Function.SubmitJobFunction", "AWS::IAM::Role.RenderJobSceneUploadedRole"} <= made

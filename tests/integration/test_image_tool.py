@@ -1,4 +1,4 @@
-"""`make image`, with a container engine that only records its calls, and moto for AWS."""
+"""`make image`, with a container engine that only writes down what it is told, and moto for AWS."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from tools import image
 
-# `docker` writes its arguments to a file, line by line, and its input beside it.
+# What `docker` is told goes to a file, line by line, and what it reads beside it.
 ENGINE = """#!/bin/sh
 echo "$*" >>"$ENGINE_CALLS"
 case "$1" in
@@ -33,7 +33,7 @@ class Engine:
     password: Path
 
     def told(self) -> list[str]:
-        """Return the engine's calls, without its version."""
+        """Return what it was told, less its version."""
         lines = self.calls.read_text(encoding="utf-8").splitlines() if self.calls.exists() else []
         return [line for line in lines if not line.startswith("version")]
 
@@ -61,7 +61,7 @@ def repository() -> Iterator[str]:
 
 
 def make_stack(name: str, **outputs: str) -> None:
-    """Deploy a farm with these outputs, in addition to the usual ones."""
+    """Deploy a farm that says this of itself, beside what every farm says."""
     names = ("ScenesBucketName", "FramesBucketName", "LogBucketName", "ChunkQueueUrl", "ChunkDeadLetterQueueUrl")
     said = dict.fromkeys([*names, "StateMachineArn"], "something") | {"BlenderVersion": "4.5.15"} | outputs
     template: dict[str, Any] = {
@@ -121,14 +121,14 @@ def test_a_stacks_repository_gets_the_image_under_its_tag(
 
 
 @pytest.mark.usefixtures("repository")
-def test_the_password_is_not_an_argument(engine: Engine) -> None:
+def test_the_password_goes_where_no_list_of_processes_shows_it(engine: Engine) -> None:
     image.main(["4.5", "--stack", "farm"])
     password = engine.password.read_text(encoding="utf-8")
     assert password
     assert all(password not in line for line in engine.told())
 
 
-def test_an_existing_image_is_neither_built_nor_pushed_again(
+def test_an_image_that_is_there_is_neither_built_nor_pushed_again(
     engine: Engine, repository: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     tag = image.pick("4.5").tag
@@ -139,7 +139,7 @@ def test_an_existing_image_is_neither_built_nor_pushed_again(
 
 
 @pytest.mark.usefixtures("repository")
-def test_an_image_that_the_stacks_fleet_refuses_is_pushed_with_a_warning(
+def test_an_image_that_the_stacks_fleet_would_not_take_is_pushed_and_said_so(
     engine: Engine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert image.main(["5.0", "--stack", "farm"]) == 0
@@ -151,14 +151,12 @@ def test_an_image_that_the_stacks_fleet_refuses_is_pushed_with_a_warning(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["2.79"], "No image has Blender '2.79': the Blenders are 4.5 (4.5.15), 5.0 (5.0.1).\n"),
+        (["2.79"], "There is no image with Blender '2.79': the Blenders are 4.5 (4.5.15), 5.0 (5.0.1).\n"),
         (["4.5", "--stack", "bare"], "The stack 'bare' has no repository for worker images: it has no output"),
         (["4.5", "--stack", "nothing"], "The stack 'nothing' cannot be read: "),
     ],
 )
-def test_an_impossible_image_is_one_sentence(
-    arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_cannot_be_is_one_sentence(arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert image.main(arguments) == 1
     captured = capfd.readouterr()
     assert captured.out == ""
@@ -166,16 +164,16 @@ def test_an_impossible_image_is_one_sentence(
     assert captured.err.count("\n") == 1
 
 
-def test_a_machine_without_an_engine_gets_an_error(
+def test_a_machine_without_an_engine_says_so(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert image.main(["4.5"]) == 1
-    assert capfd.readouterr().err.startswith("No container engine is installed: install Docker")
+    assert capfd.readouterr().err.startswith("There is no container engine here: install Docker")
 
 
 @pytest.mark.usefixtures("engine")
-def test_the_error_of_an_engine_that_does_not_answer_is_shown(
+def test_an_engine_that_does_not_answer_is_quoted(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ENGINE_FAILS", "version")
@@ -188,7 +186,7 @@ def test_the_error_of_an_engine_that_does_not_answer_is_shown(
 @pytest.mark.parametrize(
     ("step", "said"), [("build", "build frameloom-worker:"), ("push", "push "), ("login", "log in")]
 )
-def test_a_failing_engine_ends_the_command_with_its_step(
+def test_an_engine_that_fails_ends_it_with_what_it_was_doing(
     step: str, said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ENGINE_FAILS", step)

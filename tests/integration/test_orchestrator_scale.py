@@ -1,7 +1,7 @@
-"""A job's requests match frameloom/estimate/aws_requests.py, counted as the emulator receives them.
+"""A job's requests are those of frameloom/estimate/aws_requests.py, counted on the emulator as it stands on the wire.
 
-An instant worker replaces the fleet, so only the orchestrator's requests count. Larger jobs: `python -m
-benchmarks.orchestrator`.
+A worker that answers at once stands for the fleet, so that what is counted is the orchestrator's alone. Larger jobs:
+`python -m benchmarks.orchestrator`.
 """
 
 import sys
@@ -16,10 +16,10 @@ from frameloom.model import rounds
 from frameloom.model.frames import MAX_FRAMES
 from frameloom.services.verify_frames import plan_segments
 
-# Step Functions ends an execution at 25,000 events and refuses a state of 256 KiB. Both counts stay far below.
+# Step Functions ends an execution at 25,000 events and refuses a state of 256 KiB: far below either at any size.
 EVENTS = 100
 STATE = 32 * 1024
-# More than the results that VerifyFrames reads, and more than a page of a listing.
+# More than VerifyFrames reads of the results, and more than a listing has on a page.
 SIZES = (100, 1_001)
 # Films of one segment and of three.
 FILMS = (100, 300)
@@ -65,7 +65,7 @@ def test_neither_state_nor_history_grows_with_the_job(counted: dict[int, tuple[R
     assert large.state_bytes < expected(SIZES[-1]).state_bytes < STATE
 
 
-def test_a_job_of_any_size_with_every_round_and_a_film_has_under_a_hundred_events() -> None:
+def test_a_job_of_any_size_that_has_every_round_and_a_film_stays_below_a_hundred_events() -> None:
     assert parent_events(rounds.LAST - rounds.SCOUTS + 1, films=True) < EVENTS
     segments = len(plan_segments(MAX_FRAMES))
     longest = aws_requests(frames=MAX_FRAMES, chunks=MAX_FRAMES, segments=segments, rounds=2)
@@ -81,18 +81,18 @@ def films() -> Iterator[dict[int, tuple[Run, Asked]]]:
 
 
 @pytest.mark.parametrize("frames", FILMS)
-def test_a_whole_worker_scouts_and_a_film_make_the_formulas_requests(
+def test_a_whole_worker_scouts_and_a_film_ask_what_the_formula_says(
     films: dict[int, tuple[Run, Asked]], frames: int
 ) -> None:
     run, asked = films[frames]
-    # The farm sizes them by the worker's measurements.
+    # The farm sizes them by what the worker measures.
     chunks = asked.others["service", "SendMessage"]
     formula = aws_requests(
         frames=frames,
         chunks=chunks,
         segments=len(plan_segments(frames)),
         rounds=2,
-        # It keeps the first scene.
+        # It keeps the scene that it fetched for the first.
         workers=1 if frames == FILMS[0] else 0,
         scene_bytes=SCENE.stat().st_size,
     )
@@ -104,9 +104,9 @@ def test_a_whole_worker_scouts_and_a_film_make_the_formulas_requests(
     assert asked.s3["service"] == S3Requests(gets=formula.service.gets, puts=formula.service.puts // 2)
     assert asked.s3["workers"] == formula.workers
     found = {name: count for (who, name), count in asked.others.items() if who == "workers"}
-    # It ships its log at most twice a second, and before it answers: frames that take no time share a part.
+    # It ships its log twice a second at most, and before it answers: frames that take no time have no piece each.
     assert chunks <= found.pop("SendMessage") <= formula.sqs["worker: SendMessage"]
-    # It asks again if nothing has arrived for 20 seconds.
+    # And it asks again where nothing has come for 20 seconds.
     assert found.pop("ReceiveMessage") >= chunks
     assert found == {
         "ChangeMessageVisibility": formula.sqs["worker: ChangeMessageVisibility"],

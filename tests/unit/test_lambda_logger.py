@@ -17,7 +17,7 @@ from frameloom.aws.lambda_logger import make_logger
         (None, None, ["info", "warning"]),
     ],
 )
-def test_a_function_logs_at_the_level_of_the_stack_whatever_lambda_s_own_is(
+def test_a_function_logs_at_the_level_of_the_stack_not_of_lambda(
     asked: str | None,
     lambda_s: str | None,
     logged: list[str],

@@ -1,4 +1,4 @@
-"""`frameloom farm delete`: everything of one stack goes, whatever it holds; its frames only where that is asked for."""
+"""`frameloom stack delete`: deletes a stack with its contents, and its frames only with --frames."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,7 +11,8 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.eks.models import eks_backends
 from moto.s3.models import s3_backends
 
-from frameloom.aws import jobs, stack_deletion
+from frameloom.aws import stack_deletion
+from frameloom.aws.executions import JobExecutions
 from frameloom.aws.purge import Contents, contents, empty_bucket
 from frameloom.aws.stack_deletion import Failure
 from tests.fleet_rig import CLUSTER, REGION, STACK, Rig, drop_stack, make_stack, outputs_of, push_image, rig
@@ -25,12 +26,12 @@ def farm(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 
 
 def fill(bucket: str, count: int) -> None:
-    """Put objects into a bucket, past HTTP, where each would take some milliseconds."""
+    """Put objects into a bucket without HTTP, which would take milliseconds for each."""
     for number in range(count):
         s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, f"shot/{number // 2:06d}.png", b"frame")
 
 
-def there(bucket: str) -> bool:
+def exists(bucket: str) -> bool:
     try:
         boto3.client("s3").head_bucket(Bucket=bucket)
     except ClientError:
@@ -38,11 +39,11 @@ def there(bucket: str) -> bool:
     return True
 
 
-def test_all_of_it_goes_and_the_frames_stay(farm: Rig) -> None:
+def test_a_farm_is_deleted_and_its_frames_stay(farm: Rig) -> None:
     assert farm.deploy().code == 0
     outputs = outputs_of(STACK)
     s3 = boto3.client("s3")
-    # The emulator does not read this from a template.
+    # The emulator ignores this setting in templates.
     s3.put_bucket_versioning(Bucket=outputs["ScenesBucketName"], VersioningConfiguration={"Status": "Enabled"})
     fill(outputs["ScenesBucketName"], 2400)
     for number in range(100):
@@ -51,25 +52,25 @@ def test_all_of_it_goes_and_the_frames_stay(farm: Rig) -> None:
     fill(outputs["FramesBucketName"], 24)
     boto3.client("stepfunctions").start_execution(stateMachineArn=outputs["StateMachineArn"], name="shot-1")
     boto3.client("sqs").send_message(QueueUrl=outputs["ChunkQueueUrl"], MessageBody="chunk")
-    ran = farm.run("farm", "delete", "--yes")
+    ran = farm.run("stack", "delete", "--yes")
     assert ran.code == 0, ran.err
     shown = ran.err
     assert "  1 running job, 1 chunk in the queue" in shown
     assert f"  bucket {outputs['ScenesBucketName']} with 2,500 objects, 12.0 kB" in shown
     assert f"  image repository {STACK}-worker with 1 image" in shown
     assert f"  the fleet in the cluster {CLUSTER}, with 0 pods" in shown
-    assert f"  the cluster {CLUSTER}, with all that runs in it" in shown
+    assert f"  the cluster {CLUSTER}, with everything that runs in it" in shown
     assert f"The frames stay: bucket {outputs['FramesBucketName']} with 12 objects, 60 bytes." in shown
     assert stack_deletion.status_of(STACK) is None
-    assert not there(outputs["ScenesBucketName"])
-    assert not there(outputs["LogBucketName"])
-    assert there(outputs["FramesBucketName"])
+    assert not exists(outputs["ScenesBucketName"])
+    assert not exists(outputs["LogBucketName"])
+    assert exists(outputs["FramesBucketName"])
     assert f"kept in s3://{outputs['FramesBucketName']} (12 objects, 60 bytes)" in ran.out
     assert ("Namespace", "frameloom") not in farm.server.names()
 
 
 @pytest.mark.usefixtures("farm")
-def test_an_emptied_bucket_holds_no_version_no_marker_and_no_upload() -> None:
+def test_an_emptied_bucket_has_no_versions_markers_or_uploads() -> None:
     bucket, s3 = outputs_of(STACK)["ScenesBucketName"], boto3.client("s3")
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     fill(bucket, 6)
@@ -87,136 +88,137 @@ def test_an_emptied_bucket_holds_no_version_no_marker_and_no_upload() -> None:
 
 
 @pytest.mark.usefixtures("farm")
-def test_the_jobs_that_run_are_stopped() -> None:
+def test_running_jobs_are_listed_and_stopped() -> None:
     machine = outputs_of(STACK)["StateMachineArn"]
     states = boto3.client("stepfunctions")
     job = states.start_execution(stateMachineArn=machine, name="shot-1")["executionArn"]
-    assert jobs.running_jobs(machine) == [job]
-    jobs.stop_job(job, reason="The farm is being deleted.")
-    assert jobs.running_jobs(machine) == []
+    executions = JobExecutions(machine)
+    assert list(executions.running()) == ["shot-1"]
+    executions.stop("shot-1", reason="The farm is being deleted.")
+    assert list(executions.running()) == []
     assert states.describe_execution(executionArn=job)["status"] == "ABORTED"
 
 
-def test_the_frames_go_where_that_is_asked_for(farm: Rig) -> None:
+def test_frames_are_deleted_with_the_option_frames(farm: Rig) -> None:
     outputs = outputs_of(STACK)
     fill(outputs["FramesBucketName"], 3)
-    ran = farm.run("farm", "delete", "--frames", "--yes", "--json")
+    ran = farm.run("stack", "delete", "--frames", "--yes", "--json")
     assert ran.code == 0, ran.err
-    assert not there(outputs["FramesBucketName"])
+    assert not exists(outputs["FramesBucketName"])
     document = ran.json()
     assert document["frames"] == {"bucket": outputs["FramesBucketName"], "objects": 2, "size": 10, "kept": False}
     assert (document["stack"], document["images"], document["jobs_stopped"]) == (STACK, 1, 0)
 
 
-def test_frames_that_were_kept_can_go_later(farm: Rig) -> None:
+def test_kept_frames_can_be_deleted_later(farm: Rig) -> None:
     outputs = outputs_of(STACK)
     fill(outputs["FramesBucketName"], 4)
-    assert farm.run("farm", "delete", "--yes").code == 0
-    ran = farm.run("farm", "delete", "--yes")
+    assert farm.run("stack", "delete", "--yes").code == 0
+    ran = farm.run("stack", "delete", "--yes")
     assert (ran.code, ran.out) == (2, "")
     assert f"its frames are in s3://{outputs['FramesBucketName']} (2 objects, 10 bytes)" in ran.err
-    assert there(outputs["FramesBucketName"])
-    ran = farm.run("farm", "delete", "--frames", "--yes")
-    assert (ran.code, ran.out) == (0, f"The frames of the farm {STACK} are gone.\n")
-    assert not there(outputs["FramesBucketName"])
-    ran = farm.run("farm", "delete", "--frames", "--yes")
+    assert exists(outputs["FramesBucketName"])
+    ran = farm.run("stack", "delete", "--frames", "--yes")
+    assert (ran.code, ran.out) == (0, f"The frames of the farm {STACK} were deleted.\n")
+    assert not exists(outputs["FramesBucketName"])
+    ran = farm.run("stack", "delete", "--frames", "--yes")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == f"frameloom: --stack: there is no stack '{STACK}', and nothing left of one.\n"
+    assert ran.err == f"frameloom: --stack: there is no stack '{STACK}', and no frames of a deleted one.\n"
 
 
-def test_another_stack_keeps_all_it_has(farm: Rig) -> None:
+def test_another_stack_stays_complete(farm: Rig) -> None:
     make_stack("other", FleetNamespace="others")
     push_image("other-worker", "4.5.15-0a1b2c3d4e5f")
     other = outputs_of("other")
     for output in ("ScenesBucketName", "LogBucketName", "FramesBucketName"):
         fill(other[output], 2)
-    assert farm.run("farm", "delete", "--frames", "--yes").code == 0
+    assert farm.run("stack", "delete", "--frames", "--yes").code == 0
     assert stack_deletion.status_of("other") == "CREATE_COMPLETE"
     for output in ("ScenesBucketName", "LogBucketName", "FramesBucketName"):
         assert boto3.client("s3").list_objects_v2(Bucket=other[output])["KeyCount"] == 1
     assert len(boto3.client("ecr").list_images(repositoryName="other-worker")["imageIds"]) == 1
 
 
-def test_where_nobody_can_be_asked_nothing_goes(farm: Rig) -> None:
-    ran = farm.run("farm", "delete")
+def test_without_a_terminal_nothing_is_deleted(farm: Rig) -> None:
+    ran = farm.run("stack", "delete")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("frameloom: --yes: is needed where nobody can be asked")
+    assert ran.err.startswith("frameloom: --yes: is required without a terminal")
     assert stack_deletion.status_of(STACK) == "CREATE_COMPLETE"
 
 
 @pytest.mark.parametrize(("answer", "code"), [(STACK, 0), ("y", 2), ("", 2)])
-def test_on_a_terminal_the_stacks_name_is_asked_for(
+def test_on_a_terminal_only_the_stacks_name_confirms(
     farm: Rig, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
 ) -> None:
     monkeypatch.setattr("sys.stdin", Answering(answer))
-    ran = farm.run("farm", "delete")
+    ran = farm.run("stack", "delete")
     assert ran.code == code, ran.err
     assert "Type the stack's name to delete this for good:" in ran.err
     assert (stack_deletion.status_of(STACK) is None) == (code == 0)
 
 
-def test_a_cluster_of_the_stacks_own_that_is_out_of_reach_goes_all_the_same(farm: Rig) -> None:
+def test_an_unreachable_cluster_of_the_stack_is_deleted(farm: Rig) -> None:
     eks_backends[DEFAULT_ACCOUNT_ID][REGION].clusters[CLUSTER].endpoint = "http://127.0.0.1:9"
-    ran = farm.run("farm", "delete", "--yes")
+    ran = farm.run("stack", "delete", "--yes")
     assert ran.code == 0, ran.err
     assert f"frameloom: The cluster {CLUSTER} cannot be reached" in ran.err
-    assert "It goes with the stack all the same." in ran.err
+    assert "The fleet will be deleted with the cluster." in ran.err
 
 
-def test_a_cluster_of_others_that_is_out_of_reach_keeps_the_farm(farm: Rig) -> None:
+def test_an_unreachable_shared_cluster_stops_the_deletion(farm: Rig) -> None:
     drop_stack(STACK)
     make_stack(STACK, Cluster="existing")
     eks_backends[DEFAULT_ACCOUNT_ID][REGION].clusters[CLUSTER].endpoint = "http://127.0.0.1:9"
-    ran = farm.run("farm", "delete", "--yes")
+    ran = farm.run("stack", "delete", "--yes")
     assert (ran.code, ran.out) == (1, "")
-    assert "would stay: nothing was deleted." in ran.err
+    assert "would stay in that cluster: nothing was deleted." in ran.err
     assert stack_deletion.status_of(STACK) == "CREATE_COMPLETE"
 
 
-def test_a_deletion_that_was_cut_short_goes_on(farm: Rig) -> None:
+def test_an_interrupted_deletion_continues(farm: Rig) -> None:
     outputs = outputs_of(STACK)
     boto3.client("eks").delete_cluster(name=CLUSTER)
     boto3.client("s3").delete_bucket(Bucket=outputs["LogBucketName"])
     boto3.client("sqs").delete_queue(QueueUrl=outputs["ChunkQueueUrl"])
     fill(outputs["ScenesBucketName"], 2)
-    found = farm.run("farm", "delete", "--yes")
-    # An emulator that deletes what is gone already fails, where CloudFormation goes on; all before that is done.
+    found = farm.run("stack", "delete", "--yes")
+    # The emulator fails to delete a missing resource, where CloudFormation continues. All steps before are done.
     assert "Looking for the fleet" in found.err
     assert f"Emptying {outputs['ScenesBucketName']}" in found.err
     assert "versions" not in json.dumps(found.out)
 
 
-def test_a_stack_that_cannot_be_deleted_says_what_and_why(farm: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_deletion_names_the_resource_and_the_reason(farm: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = Failure(resource="LogQueue", type="AWS::SQS::Queue", reason="It is in use.")
     monkeypatch.setattr(stack_deletion, "delete_stack", lambda *_: [queue])
-    ran = farm.run("farm", "delete", "--yes")
+    ran = farm.run("stack", "delete", "--yes")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.splitlines()[-1] == (
         f"frameloom: The stack {STACK} is not deleted: LogQueue (AWS::SQS::Queue): It is in use. "
-        "The same command tries what is left again."
+        "Run the same command again to retry."
     )
 
 
-def test_a_bucket_that_was_written_to_meanwhile_is_emptied_again(farm: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_that_gets_objects_meanwhile_is_emptied_again(farm: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs, really, rounds = outputs_of(STACK), stack_deletion.delete_stack, []
 
-    def meanwhile(stack: str, tell: Callable[[str], None]) -> list[Failure]:
+    def meanwhile(stack: str, report: Callable[[str], None]) -> list[Failure]:
         rounds.append(stack)
         if len(rounds) == 1:
             fill(outputs["LogBucketName"], 2)
             return [Failure(resource="LogBucket", type=stack_deletion.BUCKET, reason="The bucket is not empty.")]
-        return really(stack, tell)
+        return really(stack, report)
 
     monkeypatch.setattr(stack_deletion, "delete_stack", meanwhile)
-    assert farm.run("farm", "delete", "--yes").code == 0
+    assert farm.run("stack", "delete", "--yes").code == 0
     assert len(rounds) == 2
-    assert not there(outputs["LogBucketName"])
+    assert not exists(outputs["LogBucketName"])
 
 
-def test_a_stack_that_is_no_farm_is_left_alone(farm: Rig) -> None:
+def test_a_foreign_stack_is_not_deleted(farm: Rig) -> None:
     template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
     boto3.client("cloudformation").create_stack(StackName="web", TemplateBody=json.dumps(template))
-    ran = farm.run("farm", "delete", "--yes", stack="web")
+    ran = farm.run("stack", "delete", "--yes", stack="web")
     assert (ran.code, ran.out) == (1, "")
     assert "The stack 'web' is no Frameloom farm" in ran.err
     assert stack_deletion.status_of("web") == "CREATE_COMPLETE"

@@ -1,4 +1,4 @@
-"""A stack's image repository, as ECR tells of it."""
+"""Images in a stack's ECR repository."""
 
 import json
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ URI = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/farm-workers"
 
 @pytest.fixture
 def repository() -> Iterator[str]:
-    """An empty repository's URI."""
+    """The URI of an empty repository."""
     with mock_aws():
         made: str = boto3.client("ecr").create_repository(repositoryName="farm-workers")["repository"]["repositoryUri"]
         yield made
 
 
 def push(repository: str, tag: str) -> None:
-    """Put an image of its own into a repository."""
+    """Push a unique image to a repository."""
     layers = [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip", "size": 1, "digest": f"sha256:{tag}"}]
     manifest = {
         "schemaVersion": 2,
@@ -41,7 +41,7 @@ def push(repository: str, tag: str) -> None:
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *pages: list[dict[str, Any]]) -> Stubber:
-    """Let ECR describe its images in these pages."""
+    """Make ECR return images in these pages."""
     client = boto3.client("ecr")
     stubber = Stubber(client)
     asked: dict[str, Any] = {"repositoryName": "farm-workers", "filter": {"tagStatus": "TAGGED"}}
@@ -55,25 +55,25 @@ def answer(monkeypatch: pytest.MonkeyPatch, *pages: list[dict[str, Any]]) -> Stu
 
 
 def image(*tags: str, age: int) -> dict[str, Any]:
-    """Return an image as ECR describes it, pushed `age` hours ago."""
+    """Return an image in the format of ECR, pushed `age` hours ago."""
     pushed = datetime(2026, 11, 25, tzinfo=UTC) - timedelta(hours=age)
     return {"imageTags": list(tags), "imagePushedAt": pushed, "imageDigest": f"sha256:{age}"}
 
 
 def test_an_empty_repository_has_no_image(repository: str) -> None:
     assert ecr.newest_image(repository, "4.5.15") is None
-    assert not ecr.has_tag(repository, "4.5.15-0a1b2c3d4e5f")
+    assert not ecr.has_image(repository, f"{repository}:4.5.15-0a1b2c3d4e5f")
 
 
-def test_an_image_is_found_by_its_blender_and_known_by_its_tag(repository: str) -> None:
+def test_an_image_is_found_by_its_version_of_blender_and_by_its_tag(repository: str) -> None:
     push(repository, "4.5.15-0a1b2c3d4e5f")
     push(repository, "5.0.1-0a1b2c3d4e5f")
     assert ecr.newest_image(repository, "4.5.15") == f"{repository}:4.5.15-0a1b2c3d4e5f"
-    assert ecr.has_tag(repository, "5.0.1-0a1b2c3d4e5f")
-    assert not ecr.has_tag(repository, "5.0.1")
+    assert ecr.has_image(repository, f"{repository}:5.0.1-0a1b2c3d4e5f")
+    assert not ecr.has_image(repository, f"{repository}:5.0.1")
 
 
-def test_the_newest_image_is_the_one_that_was_pushed_last_on_whichever_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_image_is_the_one_pushed_last_on_any_page(monkeypatch: pytest.MonkeyPatch) -> None:
     old, other = image("4.5.15-ffffffffffff", age=9), image("5.0.1-aaaaaaaaaaaa", age=1)
     new, untagged = image("latest", "4.5.15-000000000000", age=2), image(age=0)
     del untagged["imageTags"]
@@ -82,12 +82,12 @@ def test_the_newest_image_is_the_one_that_was_pushed_last_on_whichever_page(monk
     answers.assert_no_pending_responses()
 
 
-def test_a_longer_version_that_begins_alike_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_longer_version_with_the_same_start_does_not_match(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, [image("5.0.11-000000000000", age=1)])
     assert ecr.newest_image(URI, "5.0.1") is None
 
 
-def test_a_repository_that_is_not_there_is_named(repository: str) -> None:
+def test_a_missing_repository_is_named(repository: str) -> None:
     with pytest.raises(FarmUnavailable, match=r"^The image repository 'other' cannot be read: "):
         ecr.newest_image(repository.replace("farm-workers", "other"), "4.5.15")
 
@@ -112,20 +112,20 @@ def stack(*, repository_uri: str | None) -> Stack:
     )
 
 
-def test_a_stack_names_its_repository() -> None:
+def test_a_stack_has_a_repository() -> None:
     assert ecr.repository_of(stack(repository_uri=URI)) == URI
 
 
-def test_a_stack_without_a_repository_is_told_so() -> None:
+def test_a_stack_without_a_repository_is_refused() -> None:
     with pytest.raises(FarmUnavailable, match="The stack 'farm' has no repository for worker images"):
         ecr.repository_of(stack(repository_uri=None))
 
 
-def test_no_access_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_access_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     client = boto3.client("ecr")
     stubber = Stubber(client)
     stubber.add_client_error("get_authorization_token", "AccessDeniedException", "no")
     stubber.activate()
     monkeypatch.setattr(ecr, "client", lambda _: client)
-    with pytest.raises(FarmUnavailable, match=f"^AWS gives no access to {URI}: "):
+    with pytest.raises(FarmUnavailable, match=f"^AWS refuses access to {URI}: "):
         ecr.log_in(URI)

@@ -1,4 +1,4 @@
-"""The way to a cluster: EKS' token, its certificate, and long lists that come in pages."""
+"""Connections to a cluster: tokens, certificates, and long lists in pages."""
 
 import base64
 import ssl
@@ -6,15 +6,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from moto import mock_aws
 
-from frameloom.aws import eks
 from frameloom.kube import api, connection
 from frameloom.kube.api import Cluster
 from frameloom.model.errors import FarmUnavailable
@@ -23,7 +20,7 @@ from tests.kube.server import ApiServer
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nothing between two tries."""
+    """Retry at once."""
     monkeypatch.setattr(api, "ATTEMPTS", 3)
     monkeypatch.setattr(api, "FIRST_DELAY", 0.01)
 
@@ -34,42 +31,7 @@ def reach(server: ApiServer, *, certificate: str = "") -> Cluster:
     )
 
 
-def test_a_token_is_a_signed_question_about_the_cluster() -> None:
-    """https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster"""
-    with mock_aws():
-        token = eks.token("farm-cluster")
-        other = eks.token("other-cluster")
-    assert token.startswith("k8s-aws-v1.")
-    body = token.removeprefix("k8s-aws-v1.")
-    assert "=" not in body
-    url = urlsplit(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode())
-    query = {name: values[0] for name, values in parse_qs(url.query).items()}
-    assert (url.scheme, url.hostname) == ("https", "sts.eu-central-1.amazonaws.com")
-    assert query["Action"] == "GetCallerIdentity"
-    assert query["X-Amz-SignedHeaders"].split(";") == ["host", "x-k8s-aws-id"]
-    assert query["X-Amz-Expires"] == "60"
-    # The cluster's name is in what is signed, and nowhere else.
-    assert other != token
-
-
-@pytest.mark.parametrize(
-    ("arn", "who"),
-    [
-        ("arn:aws:iam::123456789012:user/me", "arn:aws:iam::123456789012:user/me"),
-        ("arn:aws:sts::123456789012:assumed-role/Admin/me@x", "arn:aws:iam::123456789012:role/Admin"),
-        ("arn:aws-cn:sts::123456789012:assumed-role/Admin/s", "arn:aws-cn:iam::123456789012:role/Admin"),
-    ],
-)
-def test_an_access_entry_takes_the_role_behind_a_session(monkeypatch: pytest.MonkeyPatch, arn: str, who: str) -> None:
-    class Sts:
-        def get_caller_identity(self) -> dict[str, str]:
-            return {"Arn": arn}
-
-    monkeypatch.setattr(eks, "client", lambda _: Sts())
-    assert eks.caller() == who
-
-
-def test_a_token_is_made_anew_before_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_replaced_before_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 
     def make() -> str:
@@ -88,14 +50,14 @@ def test_a_token_is_made_anew_before_it_runs_out(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("believed", [True, False])
-def test_only_the_authority_that_eks_names_is_believed(tmp_path: Path, *, believed: bool) -> None:
+def test_only_the_authority_from_eks_is_trusted(tmp_path: Path, *, believed: bool) -> None:
     authority, context = certified(tmp_path / "one")
     stranger, _ = certified(tmp_path / "other")
     with ApiServer(certificate=context) as server:
         if believed:
             assert reach(server, certificate=authority).find("v1", "Namespace", "a") is None
         else:
-            with pytest.raises(FarmUnavailable, match="does not show that cluster's certificate"):
+            with pytest.raises(FarmUnavailable, match="does not have that cluster's certificate"):
                 reach(server, certificate=stranger)
 
 
@@ -117,15 +79,15 @@ def test_a_long_list_comes_in_pages() -> None:
         ]
 
 
-def test_a_kind_that_is_not_there_has_no_objects() -> None:
+def test_an_unknown_kind_has_no_objects() -> None:
     with ApiServer() as server:
         cluster = reach(server)
         assert list(cluster.list("keda.sh/v1alpha1", "ScaledJob")) == []
         assert cluster.find("keda.sh/v1alpha1", "ScaledJob", "worker", namespace="a") is None
 
 
-def test_nothing_is_deleted_by_a_kind_that_is_not_named() -> None:
-    """To the client an empty kind is any kind."""
+def test_an_empty_kind_deletes_nothing() -> None:
+    """The client treats an empty kind as a wildcard."""
     with ApiServer() as server:
         server.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})
         with pytest.raises(FarmUnavailable, match="has no  of v1"):
@@ -134,7 +96,7 @@ def test_nothing_is_deleted_by_a_kind_that_is_not_named() -> None:
 
 
 def certified(folder: Path) -> tuple[str, ssl.SSLContext]:
-    """Return an authority's certificate as EKS gives it, and a server's side that it vouches for."""
+    """Return an authority's certificate as EKS returns it, and the TLS context of a server with a certificate by it."""
     folder.mkdir()
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])

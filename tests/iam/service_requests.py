@@ -1,6 +1,6 @@
-"""What AWS itself does in the name of a role, with no call that an emulator could see.
+"""The IAM requests that AWS services make with a role; an emulator never sees them.
 
-Each is from the AWS guide that says which permissions a feature needs; a stack has them where it uses the feature.
+The AWS guides list the permissions of each feature; a role needs them if the stack uses the feature.
 """
 
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from tests.iam.intrinsics import ACCOUNT, Stack
 _EVERYTHING = "*"
 
 
-def made_by_aws(stack: Stack) -> list[Request]:
-    """Return the requests that AWS makes for the roles of a stack."""
+def requests_by_aws(stack: Stack) -> list[Request]:
+    """Return the requests that AWS services make with the roles of a stack."""
     return list(
         chain(
             _running_functions(stack),
@@ -30,8 +30,7 @@ def made_by_aws(stack: Stack) -> list[Request]:
 def _running_functions(stack: Stack) -> Iterator[Request]:
     for its in stack.resources("AWS::Lambda::Function").values():
         role = _role(its["Role"])
-        # Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs": a group that is there already
-        # takes these two.
+        # Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs": these two for an existing group.
         group = stack.value(its["LoggingConfig"]["LogGroup"])
         stream = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:log-stream:stream"
         yield from _each(role, "logs", ["CreateLogStream", "PutLogEvents"], stream, why="its log")
@@ -67,13 +66,14 @@ def _running_machines(stack: Stack) -> Iterator[Request]:
         role, machine = _role(its["RoleArn"]), stack.arn(logical)
         name = machine.replace(":stateMachine:", ":execution:")
         # Step Functions guide, "IAM policies for using Distributed Map states": the machine starts itself, and
-        # follows what it started. A child's execution stands below the Map's label; a redrive runs children anew.
+        # describes and stops these executions. The name of a child contains the Map's label. A redrive runs children
+        # again.
         yield from _each(role, "states", ["StartExecution"], machine, why="a Map's children")
         for execution in (f"{name}:child", f"{name}/RenderChunks:child", f"{name}/EncodeSegments:child"):
             yield from _each(role, "states", ["DescribeExecution", "StopExecution"], execution, why="a Map's children")
         for label in ("RenderChunks", "EncodeSegments"):
             yield from _each(role, "states", ["RedriveExecution"], f"{name}/{label}:child", why="a redrive")
-        # As above, for a ResultWriter: what is large goes up in parts.
+        # As above, for a ResultWriter, which uses multipart uploads for large results.
         written = f"{stack.arn('LogBucket')}/jobs/job/map/run/SUCCEEDED_0.json"
         parts = ["PutObject", "GetObject", "ListMultipartUploadParts", "AbortMultipartUpload"]
         yield from _each(role, "s3", parts, written, why="a Map's results")
@@ -88,7 +88,7 @@ def _running_machines(stack: Stack) -> Iterator[Request]:
 
 
 def _scaling_workers(stack: Stack) -> Iterator[Request]:
-    # Not AWS, but neither here: KEDA's documentation, "AWS SQS Queue", which asks how long the queue is.
+    # KEDA's documentation, "AWS SQS Queue": it reads the length of the queue.
     yield from _each("KedaRole", "sqs", ["GetQueueAttributes"], stack.arn("ChunkQueue"), why="KEDA's scaler")
 
 
@@ -111,6 +111,6 @@ def _each(role: str, service: str, actions: list[str], resource: str, *, why: st
 
 
 def _role(arn: Any) -> str:
-    """Return the logical name of a role whose ARN a property takes."""
+    """Return the logical name of the role in a property with its ARN."""
     logical, _ = arn["Fn::GetAtt"]
     return str(logical)

@@ -1,4 +1,4 @@
-"""How the deletion of a stack goes on, and why it failed, by what CloudFormation says; two stacks, one in the other."""
+"""Progress and failures of the deletion of a stack with a nested stack."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,13 @@ OUTER, INNER = "arn:farm", "arn:farm-cluster"
 
 
 class CloudFormation:
-    """A stack with a queue, a bucket and a nested stack, which goes on one step at each look."""
+    """A stack with a queue, a bucket and a nested stack; its deletion advances one step at each poll."""
 
     def __init__(self, steps: list[dict[str, str]], ends: str) -> None:
         self._steps, self._ends = steps, ends
         self.states = {"Queue": "CREATE_COMPLETE", "Bucket": "CREATE_COMPLETE", "Inner": "CREATE_COMPLETE"}
         self.events: dict[str, list[dict[str, Any]]] = {OUTER: [], INNER: []}
-        # An earlier attempt, whose reasons are history.
+        # A failure of an earlier attempt.
         self.say(OUTER, "Queue", "AWS::SQS::Queue", "An old reason")
 
     def say(self, stack: str, name: str, kind: str, reason: str, *, physical: str = "") -> None:
@@ -47,7 +47,7 @@ class CloudFormation:
 
 
 class Pages:
-    """What is listed, one to a page."""
+    """Lists with one item to a page."""
 
     def __init__(self, cloudformation: CloudFormation, verb: str) -> None:
         self._cloudformation, self._verb = cloudformation, verb
@@ -65,11 +65,11 @@ class Pages:
 def delete(cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Failure], list[str]]:
     told: list[str] = []
     monkeypatch.setattr(stack_deletion, "client", lambda _: cloudformation)
-    monkeypatch.setattr(stack_deletion, "LOOK_EVERY", 0)
+    monkeypatch.setattr(stack_deletion, "POLL_EVERY", 0)
     return stack_deletion.delete_stack(OUTER, told.append), told
 
 
-def test_it_is_told_how_a_deletion_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_progress_of_a_deletion_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = [
         {"Queue": "DELETE_IN_PROGRESS", "Bucket": "DELETE_IN_PROGRESS", "Inner": "DELETE_IN_PROGRESS"},
         {"Queue": "DELETE_COMPLETE"},
@@ -78,13 +78,13 @@ def test_it_is_told_how_a_deletion_goes_on(monkeypatch: pytest.MonkeyPatch) -> N
     failures, told = delete(CloudFormation(steps, "DELETE_COMPLETE"), monkeypatch)
     assert failures == []
     assert told == [
-        "0 of 3 resources of the stack are gone; at work on Queue, Bucket, Inner",
-        "1 of 3 resources of the stack are gone; at work on Bucket, Inner",
-        "3 of 3 resources of the stack are gone",
+        "Deleted 0 of 3 resources of the stack; deleting Queue, Bucket, Inner",
+        "Deleted 1 of 3 resources of the stack; deleting Bucket, Inner",
+        "Deleted 3 of 3 resources of the stack",
     ]
 
 
-def test_a_failure_is_that_of_the_resource_and_of_this_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_deletion_returns_the_failed_resources_of_this_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     failures, _ = delete(CloudFormation([{}], "DELETE_FAILED"), monkeypatch)
     assert failures == [
         Failure(resource="Bucket", type=stack_deletion.BUCKET, reason="It is not empty."),
@@ -92,6 +92,6 @@ def test_a_failure_is_that_of_the_resource_and_of_this_time(monkeypatch: pytest.
     ]
 
 
-def test_a_deletion_that_ends_otherwise_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deletion_with_an_unexpected_status_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     failures, _ = delete(CloudFormation([], "UPDATE_COMPLETE"), monkeypatch)
-    assert [failure.reason for failure in failures] == ["CloudFormation says UPDATE_COMPLETE"]
+    assert [failure.reason for failure in failures] == ["the stack's status is UPDATE_COMPLETE"]

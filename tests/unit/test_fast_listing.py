@@ -1,4 +1,4 @@
-"""How a client reads S3's listings: what botocore would say of each key, less what nobody asks for."""
+"""The fast parser of S3 listings returns the same keys, sizes and tags as botocore."""
 
 import io
 from typing import Any
@@ -27,13 +27,13 @@ ERROR = "<?xml version='1.0'?><Error><Code>InternalError</Code><Message>We encou
 TWO = LISTING.format(OBJECT.format("a/%C3%A4+%26amp%3B%3CKey%3E.png", 5) + OBJECT.format("a/b.png", 0))
 
 
-def told(body: str, *, ours: bool) -> dict[str, Any]:
-    """Return what a client tells of an answer with this body."""
+def listed(body: str, *, ours: bool) -> dict[str, Any]:
+    """Return a client's result for a response with this body."""
     once = Config(retries={"total_max_attempts": 1, "mode": "standard"})
     nobody = boto3.Session("nobody", "nothing", region_name="eu-central-1")
     s3: Any = nobody.client("s3", config=once)
     if ours:
-        # As each store on the same client does.
+        # Twice, like two stores with the same client.
         read_listings(s3)
         read_listings(s3)
 
@@ -46,15 +46,15 @@ def told(body: str, *, ours: bool) -> dict[str, Any]:
 
 
 class Raw(io.BytesIO):
-    """A body as urllib3 has it."""
+    """A body like that of urllib3."""
 
     def stream(self, **_: Any) -> Any:
-        """Yield all of it."""
+        """Yield the whole body."""
         yield self.read()
 
 
-def test_keys_sizes_and_tags_are_what_botocore_says() -> None:
-    ours, theirs = (told(TWO, ours=ours) for ours in (True, False))
+def test_keys_sizes_and_tags_equal_those_of_botocore() -> None:
+    ours, theirs = (listed(TWO, ours=ours) for ours in (True, False))
     needed = [{name: found[name] for name in ("Key", "Size", "ETag")} for found in theirs["Contents"]]
     assert ours["Contents"] == needed
     assert [found["Key"] for found in needed] == ["a/ä &amp;<Key>.png", "a/b.png"]
@@ -72,13 +72,13 @@ def test_keys_sizes_and_tags_are_what_botocore_says() -> None:
     ],
     ids=["nothing there", "no size", "an attribute", "a comment"],
 )
-def test_what_looks_otherwise_is_read_by_botocore(body: str) -> None:
-    ours, theirs = (told(body, ours=ours) for ours in (True, False))
+def test_an_unexpected_format_is_parsed_by_botocore(body: str) -> None:
+    ours, theirs = (listed(body, ours=ours) for ours in (True, False))
     ours.pop("ResponseMetadata")
     theirs.pop("ResponseMetadata")
     assert ours == theirs
 
 
-def test_an_error_that_comes_as_an_answer_is_still_one() -> None:
+def test_an_error_in_a_successful_response_is_raised() -> None:
     with pytest.raises(ClientError, match="InternalError"):
-        told(ERROR, ours=True)
+        listed(ERROR, ours=True)
