@@ -14,6 +14,7 @@ import typer.main
 
 from frameloom.cli.app import app
 from frameloom.client import Farm, Job, JobInfo
+from frameloom.model.log_event import LogEvent
 
 ROOT = Path(__file__).parents[2]
 GIT_LS_FILES = ["git", "ls-files", "*.md"]
@@ -121,6 +122,11 @@ def test_the_python_api_has_the_documented_methods() -> None:
     known = {(name, member) for name, kind in classes.items() for member in {*dir(kind), *attributes(kind)}}
     assert len(used) > 10
     assert used - known == set()
+
+
+def test_every_log_event_is_documented() -> None:
+    section = (ROOT / "docs/td.md").read_text(encoding="utf-8").partition("## Logs\n")[2].partition("\n## ")[0]
+    assert {event for event in LogEvent if f"`{event}`" not in section} == set()
 
 
 def attributes(kind: type) -> set[str]:
