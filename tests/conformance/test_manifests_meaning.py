@@ -91,7 +91,7 @@ class TestTheLease:
     def test_a_stopped_worker_exits_before_its_chunk_goes_to_another(self, name: str) -> None:
         config = asked_of(name)[1]
         grace = timedelta(seconds=pod_template(overlay(name))["spec"]["terminationGracePeriodSeconds"])
-        assert config.beat < grace <= config.lease - config.beat
+        assert config.heartbeat_interval < grace <= config.lease - config.heartbeat_interval
 
     @pytest.mark.parametrize("name", KEDA)
     def test_an_idle_worker_waits_until_a_dead_worker_s_chunk_appears(self, name: str) -> None:
@@ -167,7 +167,7 @@ class TestTheLivenessProbe:
         assert self.ended(probe, tmp_path / "none") != 0
 
     def test_a_worker_touches_its_file_often_enough(self, probe: dict[str, Any]) -> None:
-        assert max(LONGEST_POLL, asked_of("keda")[1].beat) * 2 < LONGEST_SILENCE
+        assert max(LONGEST_POLL, asked_of("keda")[1].heartbeat_interval) * 2 < LONGEST_SILENCE
         # Nothing is there to be touched until Blender has started to load.
         assert probe["periodSeconds"] * probe["failureThreshold"] >= 60
 

@@ -223,7 +223,7 @@ def take(rig: Rig, job_id: str) -> dict[str, Any] | None:
     return None
 
 
-def test_a_canceled_job_stops_its_worker_within_one_beat(rig: Rig, slow: Path, tiny: Path) -> None:
+def test_a_canceled_job_stops_its_worker_within_one_heartbeat(rig: Rig, slow: Path, tiny: Path) -> None:
     rig.upload_quietly(slow, "canceled.blend")
     rig.upload_quietly(tiny, "after.blend")
     job_id = rig.start(file="canceled.blend", frames="1-4", chunk_size=1, output="frames")
