@@ -10,7 +10,7 @@ import pytest
 
 from tests.conformance.toolbox import ROOT, lint_imports
 
-# What a Lambda's handler may know: the wiring, the use cases and their vocabulary.
+# The allowed imports of a handler: the environment's clients, the services and the model.
 HANDLERS_KNOW = (
     *("frameloom.aws.lambda_env", "frameloom.aws.lambda_logger"),
     *("frameloom.model", "frameloom.services", "aws_lambda_powertools"),
@@ -21,6 +21,8 @@ PLANTED = {
     "a use case knows boto3": ("src/frameloom/services/plan_chunks.py", "import boto3"),
     "a use case knows where it runs": ("src/frameloom/services/plan_chunks.py", "from frameloom.local import farm"),
     "the supervisor loads Blender": ("worker/supervisor.py", "import bpy"),
+    "a new module of the worker loads Blender": ("worker/new_module.py", "import bpy"),
+    "the supervisor imports Blender's process": ("worker/supervisor.py", "from worker.blender_process import sandbox"),
     "the command line knows Kubernetes": ("src/frameloom/cli/fleet/select_cluster.py", "import kubernetes"),
     "a cluster knows AWS": ("src/frameloom/kube/api.py", "from frameloom.aws import stack"),
     "the definition reads the world": ("statemachine/definition.py", "from frameloom.aws import stack"),

@@ -27,12 +27,13 @@ from frameloom.model.job import Job
 from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkMessage, LogBatch, LogRecord
 from frameloom.model.settings import FrameFormat, RenderSettings, VideoSettings
-from frameloom.services import verify_frames, video
+from frameloom.services import verify_frames
 from frameloom.services.storage import job_documents
 from tests.jobs import S3_BUCKETS as BUCKETS
 from tests.jobs import STARTED, make_job, put_frames, put_result
 from tests.scenes import make_scene
 from tests.unit.exr_images import exr
+from tests.video_probe import probe
 
 # Powertools says so of a function that failed: it has nothing to count, and Lambda counts its errors.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
@@ -318,7 +319,7 @@ def test_frames_become_a_film_of_as_many_frames(
     assert metrics_of(capsys)["FilmsStitched"] == 1
     assert (film["bucket"], film["key"], film["frames"]) == (BUCKETS.scenes, "film/shot.mp4", 17)
     store.download(film["bucket"], film["key"], tmp_path / "film.mp4")
-    facts = video.probe(tmp_path / "film.mp4")
+    facts = probe(tmp_path / "film.mp4")
     assert (facts.frames, facts.fps, facts.size) == (17, Fraction(30000, 1001), (64, 36))
     assert greys(tmp_path / "film.mp4") == list(range(3, 20))
     assert film["bytes"] == (tmp_path / "film.mp4").stat().st_size

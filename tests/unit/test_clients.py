@@ -23,7 +23,7 @@ def test_an_unanswered_renewal_and_heartbeat_together_take_less_than_a_heartbeat
     needed = {"CHUNK_QUEUE_URL": "chunks", "LOG_QUEUE_URL": "logs", "LOG_BUCKET": "logs"}
     config = WorkerConfig.from_environment(needed)
     assert HASTY.retries["mode"] == "standard"  # type: ignore[attr-defined]
-    assert timedelta(seconds=2 * silence(HASTY)) < config.beat
+    assert timedelta(seconds=2 * silence(HASTY)) < config.heartbeat_interval
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 3, 7])

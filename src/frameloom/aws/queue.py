@@ -9,18 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from frameloom.aws.clients import client
 from frameloom.model.errors import FarmUnavailable
+from frameloom.services.storage.ports import Received
 
 # The longest poll of SQS: an idle worker sends three requests a minute, and gets a new message at once.
 LONGEST_POLL = timedelta(seconds=20)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A leased message; `receives` counts all its receives, this one included."""
-
-    body: str
-    receipt: str
-    receives: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,14 @@ VideoCodec = Literal["h264", "h265", "av1", "prores"]
 # What a film's file is: libav's name for it, and the end of its name.
 Container = Literal["mp4", "mov"]
 CONTAINERS: dict[VideoCodec, Container] = {"h264": "mp4", "h265": "mp4", "av1": "mp4", "prores": "mov"}
-CONTENT_TYPES: dict[Container, str] = {"mp4": "video/mp4", "mov": "video/quicktime"}
+# How S3 serves frames and films.
+CONTENT_TYPES: dict[FrameFormat | Container, str] = {
+    "PNG": "image/png",
+    "OPEN_EXR": "image/x-exr",
+    "JPEG": "image/jpeg",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+}
 
 # Blender's limit of a data-block's name is 63 bytes (MAX_ID_NAME less its type and end).
 Name = Annotated[str, Field(min_length=1, max_length=63)]

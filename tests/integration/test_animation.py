@@ -1,4 +1,4 @@
-"""Frames that follow each other are rendered as one animation of Blender's, and can be had alone all the same."""
+"""Consecutive frames are rendered as one animation, and each has the pixels that it has alone."""
 
 import subprocess
 import sys
@@ -10,19 +10,19 @@ from PIL import Image
 
 from frameloom.model.errors import RenderCrashed
 from frameloom.model.settings import RenderSettings
-from tests.integration.test_worker import Farm
 from tests.scenes import make_scene
+from tests.worker_farm import WorkerFarm
 from worker.blender import Blender
 
 TRUSTED = RenderSettings(trust_scripts=True)
-# Says each time that the scene is evaluated for a frame, and what is on the screen.
+# Writes the window's scene and the frame each time that a scene is evaluated for a frame.
 EVALUATIONS = """
 import bpy
 def speak(scene, *_):
     open({path!r}, "a").write(f"{{bpy.context.scene.name}}:{{scene.frame_current}} ")
 bpy.app.handlers.frame_change_post.append(speak)
 """
-# A child of the worker, but for its pipes: says what is evaluated while it renders a scene that is not trusted.
+# Blender's process without its pipes: prints the scenes that are evaluated while an untrusted scene is rendered.
 LISTENING = """
 import os, sys
 from pathlib import Path
@@ -42,7 +42,7 @@ assert len(answers) == 4, answers
 print("evaluated", *(name for name in evaluated if name != "nothing"), file=sys.stderr, flush=True)
 os._exit(0)
 """
-# The cube is where it would be without, as long as the scene ends where it did.
+# The driver leaves the cube in place as long as the scene keeps its own last frame.
 DRIVEN = """
 driver = bpy.data.objects["Cube"].driver_add("location", 0).driver
 end = driver.variables.new()
@@ -61,7 +61,7 @@ bpy.app.handlers.render_pre.append(cut)
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scene whose own frames are none of those that a job asks for."""
+    """A scene whose own frame range has no frame of the jobs."""
     return make_scene(tmp_path_factory.mktemp("scene") / "shot.blend", frames=(100, 110), step=3)
 
 
@@ -69,9 +69,7 @@ def pixels(path: Path) -> bytes:
     return Image.open(path).tobytes()
 
 
-def test_the_scene_is_evaluated_once_for_each_frame_and_is_where_its_scripts_look_for_it(
-    blender: Blender, tmp_path: Path
-) -> None:
+def test_scripts_see_their_scene_in_the_window_evaluated_once_for_each_frame(blender: Blender, tmp_path: Path) -> None:
     said, path = tmp_path / "said", tmp_path / "frame.png"
     blender.open(make_scene(tmp_path / "shot.blend", script=EVALUATIONS.format(path=str(said))), TRUSTED, name="shot")
     said.write_text("")
@@ -80,13 +78,13 @@ def test_the_scene_is_evaluated_once_for_each_frame_and_is_where_its_scripts_loo
     assert said.read_text().split() == ["Scene:2", "Scene:4", "Scene:6"]
 
 
-def test_no_screen_is_kept_up_to_date(scene: Path, tmp_path: Path) -> None:
+def test_the_window_does_not_evaluate_the_scene(scene: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", LISTENING, str(scene), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert "evaluated Scene Scene Scene\n" in done.stderr
 
 
-def test_a_frame_is_the_same_in_an_animation_and_alone(blender: Blender, scene: Path, tmp_path: Path) -> None:
+def test_a_frame_has_the_same_pixels_in_an_animation_and_alone(blender: Blender, scene: Path, tmp_path: Path) -> None:
     blender.open(scene, RenderSettings(), name="shot")
     for frame in (0, 1, 2):
         blender.render(frame, tmp_path / f"run-{frame}.png", run=range(3))
@@ -97,18 +95,18 @@ def test_a_frame_is_the_same_in_an_animation_and_alone(blender: Blender, scene: 
     assert len(set(together)) == 3
 
 
-def test_frames_come_when_they_are_asked_for_and_no_sooner(blender: Blender, scene: Path, tmp_path: Path) -> None:
+def test_a_frame_is_rendered_only_after_its_command(blender: Blender, scene: Path, tmp_path: Path) -> None:
     heard: list[str] = []
-    blender.tell = lambda line, _: heard.append(line)
+    blender.on_output = lambda line, _: heard.append(line)
     blender.open(scene, RenderSettings(), name="shot")
     blender.render(1, tmp_path / "1.png", run=range(1, 3))
-    # Long enough for one more, of which Blender would say that it is saved.
+    # Long enough for another frame, for which Blender would print "Saved".
     time.sleep(0.5)
     assert sum(line.startswith("Saved: ") for line in heard) == 1
     assert blender.render(2, tmp_path / "2.png", run=range(1, 3)).frame == 2
 
 
-def test_whoever_stops_in_the_middle_gets_another_blender(blender: Blender, scene: Path, tmp_path: Path) -> None:
+def test_blender_is_replaced_after_an_incomplete_animation(blender: Blender, scene: Path, tmp_path: Path) -> None:
     blender.open(scene, RenderSettings(), name="shot")
     first = blender.pid
     blender.render(1, tmp_path / "1.png", run=range(1, 4))
@@ -120,9 +118,7 @@ def test_whoever_stops_in_the_middle_gets_another_blender(blender: Blender, scen
     assert blender.pid == second
 
 
-def test_a_frame_that_fails_in_an_animation_is_named_and_blender_can_be_asked_again(
-    blender: Blender, tmp_path: Path
-) -> None:
+def test_a_frame_that_fails_in_an_animation_is_named_and_blender_goes_on(blender: Blender, tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "shot.blend", script=NO_CAMERA_AT_3)
     blender.open(scene, TRUSTED, name="shot")
     run, pid = range(2, 6), blender.pid
@@ -137,8 +133,8 @@ def test_a_frame_that_fails_in_an_animation_is_named_and_blender_can_be_asked_ag
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "OPEN_EXR"])
-def test_a_chunk_of_any_frames_is_rendered_whole(tmp_path: Path, scene: Path, file_format: str) -> None:
-    farm = Farm(tmp_path)
+def test_all_frames_of_a_chunk_are_rendered_in_each_format(tmp_path: Path, scene: Path, file_format: str) -> None:
+    farm = WorkerFarm(tmp_path)
     ending = {"PNG": "png", "JPEG": "jpg", "OPEN_EXR": "exr"}[file_format]
     farm.work(farm.message(scene, "-2-1,5-9:2,20", format=file_format))
     assert farm.answers.succeeded["token"]["rendered"] == 8
@@ -146,15 +142,15 @@ def test_a_chunk_of_any_frames_is_rendered_whole(tmp_path: Path, scene: Path, fi
     assert farm.frames() == [f"{name}.{ending}" for name in names]
 
 
-def test_frames_on_both_sides_of_one_that_is_there_are_rendered_and_it_is_not(tmp_path: Path, scene: Path) -> None:
-    farm = Farm(tmp_path)
+def test_a_stored_frame_in_the_middle_of_a_chunk_is_not_rendered_again(tmp_path: Path, scene: Path) -> None:
+    farm = WorkerFarm(tmp_path)
     farm.work(farm.message(scene, "3", token="earlier"), farm.message(scene, "1-6", token="whole"))
     answer = farm.answers.succeeded["whole"]
     assert (answer["rendered"], answer["reused"]) == (5, 1)
     assert len({farm.pixels(name) for name in farm.frames()}) == 6
 
 
-def test_the_scene_keeps_its_own_range_which_drivers_may_go_by(blender: Blender, scene: Path, tmp_path: Path) -> None:
+def test_drivers_see_the_frame_range_of_the_scene(blender: Blender, scene: Path, tmp_path: Path) -> None:
     driven = make_scene(tmp_path / "driven.blend", frames=(100, 110), step=3, also=DRIVEN)
     for name, file in (("free", scene), ("driven", driven)):
         blender.open(file, RenderSettings(), name=name)

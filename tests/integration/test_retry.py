@@ -1,4 +1,4 @@
-"""Services of AWS that are away for a while: the worker holds on to its chunk, and renders nothing twice."""
+"""Outages of AWS services: the worker keeps its chunk and renders no frame twice."""
 
 import itertools
 import os
@@ -13,12 +13,10 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from frameloom.aws.transient import is_transient
 from frameloom.model.log_event import LogEvent
 from frameloom.services.storage.ports import StoredObject
-from tests.fakes import MemoryQueue
-from tests.integration.test_worker import Farm, farm, scene, slow_scene
+from frameloom.testing import MemoryQueue
+from tests.worker_farm import WorkerFarm
 from worker import retry
 from worker.supervisor import Supervisor
-
-__all__ = ["farm", "scene", "slow_scene"]
 
 
 def refused(code: str, status: int) -> ClientError:
@@ -52,20 +50,21 @@ class Away:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_FIRST", 0.05)
-    monkeypatch.setattr(retry, "_LAST", 0.1)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 0.1)
     init = Supervisor.__init__
 
     def with_aws(self: Supervisor, **parts: Any) -> None:
-        init(self, passes=is_transient, **parts)
+        init(self, is_transient=is_transient, **parts)
 
     monkeypatch.setattr(Supervisor, "__init__", with_aws)
 
 
-@pytest.mark.parametrize("fault", FAILS)
-@pytest.mark.parametrize("method", ["put", "list", "download"])
-def test_a_chunk_outlasts_an_outage_of_s3_without_a_frame_twice(
-    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch, method: str, fault: str
+@pytest.mark.parametrize(
+    ("method", "fault"), [("put", "500"), ("put", "silent"), ("list", "throttled"), ("download", "expired")]
+)
+def test_a_chunk_survives_an_outage_of_s3_and_renders_no_frame_twice(
+    farm: WorkerFarm, scene: Path, monkeypatch: pytest.MonkeyPatch, method: str, fault: str
 ) -> None:
     body = farm.message(scene, "1-3")
     away = Away(5, FAILS[fault])
@@ -81,7 +80,7 @@ def test_a_chunk_outlasts_an_outage_of_s3_without_a_frame_twice(
     assert LogEvent.AWS_CALL_RECOVERED in told
 
 
-def test_a_listing_that_breaks_off_goes_on_where_it_was(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_that_fails_continues_after_its_last_key(farm: WorkerFarm, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["a", "b", "c", "d"]
     for name in names:
         farm.store.put("frames", name, b"-")
@@ -95,15 +94,15 @@ def test_a_listing_that_breaks_off_goes_on_where_it_was(farm: Farm, monkeypatch:
             raise FAILS["silent"]
 
     monkeypatch.setattr(farm.store, "list", breaks_off_after_two)
-    outlasting = retry.Outages(passes=is_transient)
-    outlasting.waited_for = lambda: True
-    found = [stored.key for stored in retry.LastingStore(farm.store, outlasting).list("frames", "")]
+    outlasting = retry.Retry(is_transient=is_transient)
+    outlasting.is_wanted = lambda: True
+    found = [stored.key for stored in retry.RetryingStore(farm.store, outlasting).list("frames", "")]
     assert found == names
     assert begun == ["", "b", "d"]
 
 
-def test_an_answer_outlasts_an_outage_of_step_functions(
-    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_answer_survives_an_outage_of_step_functions(
+    farm: WorkerFarm, scene: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = Away(5, FAILS["silent"])
     monkeypatch.setattr(farm.answers, "succeed", away.wrap(farm.answers.succeed))
@@ -114,8 +113,8 @@ def test_an_answer_outlasts_an_outage_of_step_functions(
     assert farm.queue.deleted == [body]
 
 
-def test_what_does_not_pass_by_itself_fails_the_attempt_at_once(
-    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_permanent_error_fails_the_attempt_at_once(
+    farm: WorkerFarm, scene: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     denied = refused("AccessDenied", 403)
     body = farm.message(scene, "1")
@@ -132,11 +131,11 @@ def test_what_does_not_pass_by_itself_fails_the_attempt_at_once(
 
 
 @pytest.mark.parametrize("end", ["canceled", "told to go"])
-def test_an_outage_holds_nobody_up_who_is_not_waited_for(
-    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch, end: str
+def test_an_outage_does_not_delay_a_canceled_job_or_a_stopping_worker(
+    farm: WorkerFarm, scene: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr(retry, "_LAST", 60.0)
-    monkeypatch.setattr(retry, "_FIRST", 60.0)
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 60.0)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 60.0)
     body = farm.message(scene, "1-2")
     original = farm.store.put
 
@@ -156,14 +155,14 @@ def test_an_outage_holds_nobody_up_who_is_not_waited_for(
 
     farm.work(body, lease=1, beside=stop)
     assert not farm.answers.succeeded
-    # Told to go, it has sent its chunk anew before it deleted it.
+    # A stopping worker has sent its chunk again before it deleted it.
     assert farm.queue.sent == ([] if end == "canceled" else [body])
     assert farm.queue.deleted == [body]
 
 
 @pytest.mark.parametrize(("away", "kept"), [("beat", "renewed"), ("renew", "beats")])
-def test_one_service_away_costs_nothing_of_what_the_other_keeps(
-    farm: Farm, slow_scene: Path, monkeypatch: pytest.MonkeyPatch, away: str, kept: str
+def test_an_outage_of_one_service_does_not_stop_the_calls_to_the_other(
+    farm: WorkerFarm, slow_scene: Path, monkeypatch: pytest.MonkeyPatch, away: str, kept: str
 ) -> None:
     counted: list[Any] = []
 
@@ -183,10 +182,10 @@ def test_one_service_away_costs_nothing_of_what_the_other_keeps(
     assert len(after) > before
 
 
-def test_what_keeps_a_worker_from_its_work_is_told_once_and_when_it_is_over(
-    farm: Farm, scene: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_failed_polls_are_logged_once_and_once_when_they_are_over(
+    farm: WorkerFarm, scene: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("worker.supervisor.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("worker.supervisor.FIRST_DELAY", 0.01)
     away = Away(6, FAILS["expired"])
     monkeypatch.setattr(MemoryQueue, "receive", away.wrap(MemoryQueue.receive))
     farm.work(farm.message(scene, "1"))

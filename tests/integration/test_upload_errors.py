@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from frameloom.model.log_event import LogEvent
 from frameloom.services.images.integrity import check_image
 from frameloom.testing import MemoryStore
-from tests.integration.test_worker import PREFIX, Farm
 from tests.scenes import make_scene
+from tests.worker_farm import PREFIX, WorkerFarm
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +21,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_scene(tmp_path_factory.mktemp("scene") / "shot.blend", frames=(1, 10), size=(480, 270), samples=1)
 
 
-def test_a_worker_that_s3_refuses_says_that_it_is_no_fault_of_blender(
+def test_a_refusal_by_s3_is_not_reported_as_a_fault_of_blender(
     tmp_path: Path, scene: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    farm = Farm(tmp_path)
+    farm = WorkerFarm(tmp_path)
     put = MemoryStore.put
 
     def refuse(store: MemoryStore, bucket: str, key: str, data: bytes, *, content_type: str = "") -> None:
@@ -54,8 +54,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)  # noqa: S607  wherever the system has it
 
 
-def test_a_disk_that_fills_up_is_named_and_no_half_frame_is_stored(small_disk: Path, scene: Path) -> None:
-    farm = Farm(small_disk)
+def test_a_full_disk_is_named_and_no_truncated_frame_is_stored(small_disk: Path, scene: Path) -> None:
+    farm = WorkerFarm(small_disk)
 
     def fill() -> None:
         farm.wait_for(LogEvent.FRAME_RENDERED)

@@ -1,6 +1,6 @@
-"""Frames of any chunks on a worker's Blender that goes from file to file equal those of one plain animation.
+"""The worker's frames equal those of one plain animation, for random files and chunks.
 
-What Blender takes from its window and not from the scene that it renders shows here: the layer, the scene, the frame.
+The layer, the scene and the frame that Blender takes from its window rather than from the rendered scene would differ.
 """
 
 import json
@@ -21,7 +21,7 @@ from frameloom.model.settings import RenderSettings
 from tests.scenes import make_scene
 from worker.blender import Blender
 
-# What `blender -b FILE -S SCENE -a` does: the whole file is loaded, and Blender's command line renders every layer.
+# Renders as `blender -b FILE -S SCENE -a` does: the command line renders all layers.
 PLAIN = """
 import json, os, sys
 import bpy
@@ -94,7 +94,7 @@ NAMES = "Scene", "Shot 2", "Other one"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A scene of a file: its layers with the object that each leaves out, and what it takes from others."""
+    """A scene of a file: its layers with the object that each leaves out, and the scenes that it shows."""
 
     name: str
     layers: tuple[tuple[str, int], ...] = (("ViewLayer", 2),)
@@ -124,7 +124,7 @@ class Shot:
 
 @st.composite
 def parts(draw: st.DrawFn, names: tuple[str, ...]) -> tuple[Part, ...]:
-    """Scenes of these names, the first of which may show what the others render: none shows itself through another."""
+    """Scenes of these names; the first one may show the others, so no scene shows itself."""
     layers = {
         name: draw(
             st.lists(
@@ -215,7 +215,7 @@ def pixels(path: Path) -> bytes:
     )
 )  # fmt: skip
 @given(shot=shots())
-def test_chunks_of_a_random_file_on_a_warm_blender_equal_one_plain_animation(
+def test_chunks_of_a_random_file_on_a_used_blender_equal_one_plain_animation(
     warm: Blender, tmp_path_factory: pytest.TempPathFactory, shot: Shot
 ) -> None:
     folder = tmp_path_factory.mktemp("shot")
@@ -246,7 +246,7 @@ def test_frames_below_0_are_those_of_the_scene_that_the_job_names(
     assert found[0] != found[1]
 
 
-def test_a_linked_scene_is_rendered_though_one_of_the_file_has_its_name(
+def test_a_linked_scene_is_rendered_if_a_local_scene_has_the_same_name(
     blender: Blender, two: Path, tmp_path: Path
 ) -> None:
     link = f"""
@@ -265,7 +265,7 @@ bpy.data.libraries[0].filepath = "//two.blend"
     assert found[0] == found[1]
 
 
-def test_a_file_is_rendered_as_if_no_other_had_been_before_it(blender: Blender, tmp_path: Path) -> None:
+def test_a_file_is_rendered_as_if_no_other_file_came_before(blender: Blender, tmp_path: Path) -> None:
     """Blender keeps the camera of a scene strip, by the scene's name, and would look through it in the next file."""
     other = Part(name="Shot 2", layers=(("Fore", 2),))
     strip = Shot(scenes=(Part(name="Scene", strip="Shot 2"), other), active="Scene", frames=range(3, 5))
@@ -291,7 +291,7 @@ strips.new_effect("card", "COLOR", 1, 4, frame_end=6).color = (0, 1, 0)
     assert chunked(file, shot, blender, tmp_path) == plain(file, shot, tmp_path)
 
 
-def test_a_scene_with_cameras_by_marker_alone_is_rendered_as_blender_does(blender: Blender, tmp_path: Path) -> None:
+def test_a_scene_whose_markers_bind_its_cameras_is_rendered_as_blender_does(blender: Blender, tmp_path: Path) -> None:
     markers = """
 for frame, name in ((2, "Camera"), (5, "Side")):
     scene.timeline_markers.new(name, frame=frame).camera = bpy.data.objects[name]
@@ -304,7 +304,7 @@ scene.camera = None
     assert found[4] != found[5]
 
 
-def test_strips_that_are_not_seen_are_no_reason_to_render_without_a_camera(blender: Blender, tmp_path: Path) -> None:
+def test_a_scene_with_only_muted_strips_needs_a_camera(blender: Blender, tmp_path: Path) -> None:
     muted = "scene.sequence_editor_create().strips.new_effect('card', 'COLOR', 1, 1, frame_end=6).mute = True"
     file = make_scene(tmp_path / "muted.blend", camera=False, also=muted)
     with pytest.raises(NoCamera, match="has no camera to render from"):
@@ -331,8 +331,8 @@ os._exit(0)
 """
 
 
-def test_openexr_frames_are_written_in_the_colour_space_that_the_scene_names(blender: Blender, tmp_path: Path) -> None:
-    """Blender forgets it where anything sets the format, be it to what it was."""
+def test_openexr_frames_have_the_colour_space_that_the_scene_names(blender: Blender, tmp_path: Path) -> None:
+    """Blender resets it when the format is set, even to the same format."""
     scene = make_scene(tmp_path / "shot.blend", format="OPEN_EXR", also=LINEAR)
     plain, farms = tmp_path / "plain.exr", tmp_path / "farm.exr"
     blender.open(scene, RenderSettings(format="OPEN_EXR"), name="shot.blend")

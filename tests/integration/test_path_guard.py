@@ -25,7 +25,7 @@ from worker.blender import Blender
 
 @contextmanager
 def opened(folder: Path) -> Iterator[set[str]]:
-    """Collect the names of the files in `folder` that anybody opens meanwhile."""
+    """Collect the names of the files in `folder` that any process opens in the block."""
     libc = ctypes.CDLL(None, use_errno=True)
     watch = libc.inotify_init1(os.O_NONBLOCK)
     assert libc.inotify_add_watch(watch, bytes(folder), 0x20) >= 0, "IN_OPEN"
@@ -57,14 +57,14 @@ def pixels(blender: Blender, scene: Path, *, complete: bool = False, trusted: bo
 
 @pytest.fixture
 def host(tmp_path: Path) -> Path:
-    """A folder of the machine's own."""
+    """A folder of the machine, outside the scene's."""
     folder = tmp_path / "host"
     folder.mkdir()
     (folder / "secret.txt").write_text("WWWWWWWW")
     return folder
 
 
-def test_a_text_of_the_machine_shows_in_no_pixel(blender: Blender, tmp_path: Path, host: Path) -> None:
+def test_no_text_file_of_the_machine_shows_in_a_pixel(blender: Blender, tmp_path: Path, host: Path) -> None:
     (tmp_path / "job").mkdir()
     shot, absent = (
         make_scene(tmp_path / "job" / f"{name}.blend", also=letters(SOCKET, str(host / f"{name}.txt")))
@@ -74,13 +74,13 @@ def test_a_text_of_the_machine_shows_in_no_pixel(blender: Blender, tmp_path: Pat
     with opened(host) as names:
         assert pixels(blender, shot) == without
     assert names == set()
-    # It was kept out for a reason.
+    # A trusted scene does show it.
     with opened(host) as names:
         assert pixels(blender, shot, trusted=True) != without
     assert names == {"secret.txt"}
 
 
-# How a scene comes to each path that a render may read, with `{path}` in it, and where that stands then.
+# For each path that a render may read: code that sets it to `{path}`, and the property that holds it.
 PLACES: dict[str, tuple[str, str]] = {
     "Image.filepath": (
         ("image = bpy.data.images.new('image', 8, 8)\nimage.source, image.filepath = 'FILE', {path}\n"
@@ -195,7 +195,7 @@ PLACES: dict[str, tuple[str, str]] = {
         "strips.new_sound('sound', {path}, 4, 1)\nbpy.data.sounds[0].name = 'sound'", "sounds['sound'].filepath",
     ),
 }  # fmt: skip
-# What has no example: it is another name of one that has.
+# Has no example: another name of a path that has one.
 ALIKE = {"PointCacheItem.filepath"}
 OPEN = """
 import json, os, sys
@@ -211,7 +211,7 @@ os._exit(0)
 """
 
 
-def test_each_path_that_blender_may_read_is_kept_in_the_folder_of_its_scene(tmp_path: Path, host: Path) -> None:
+def test_each_path_that_blender_may_read_is_confined_to_the_scenes_folder(tmp_path: Path, host: Path) -> None:
     assert PLACES.keys() | ALIKE == {name for name, use in PATHS.items() if use in CONFINED}
     (tmp_path / "job").mkdir()
     lines = [
@@ -232,20 +232,20 @@ def test_each_path_that_blender_may_read_is_kept_in_the_folder_of_its_scene(tmp_
     assert {name: path for name, path in found.items() if ".outside" not in path} == {}
 
 
-def test_a_scene_reaches_no_other_scene_of_its_worker(blender: Blender, tmp_path: Path, host: Path) -> None:
+def test_a_scene_opens_no_file_of_another_scene_of_its_worker(blender: Blender, tmp_path: Path, host: Path) -> None:
     scene = tmp_path / "job" / "film" / "shot.blend"
     scene.parent.mkdir(parents=True)
     make_scene(scene, also=letters(SOCKET, "//../../host/secret.txt"))
     with opened(host) as names:
         blender.open(scene, RenderSettings(), name="shot.blend", complete=False, root=tmp_path / "job")
     assert names == set()
-    # Beside its own folder, within what was fetched for it, lie its own files.
+    # The folder that was downloaded for the scene has its own files.
     with opened(host) as names:
         blender.open(scene, RenderSettings(), name="shot.blend", root=tmp_path)
     assert names == {"secret.txt"}
 
 
-def test_what_the_worker_cannot_keep_blender_from_is_refused(blender: Blender, tmp_path: Path) -> None:
+def test_a_scene_that_cannot_be_confined_is_refused(blender: Blender, tmp_path: Path) -> None:
     library = make_scene(tmp_path / "set.blend")
     (tmp_path / "job").mkdir()
     linking = make_scene(tmp_path / "job" / "linking.blend", camera=False, library=library, library_path=str(library))
@@ -258,13 +258,13 @@ def test_what_the_worker_cannot_keep_blender_from_is_refused(blender: Blender, t
             blender.open(scene, RenderSettings(), name=scene.name, complete=False)
         with pytest.raises(RenderCrashed, match="no scene is open"):
             blender.render(1, tmp_path / "1.png")
-    # A name is what the scene says, wherever the worker had it lead.
+    # The error shows the path of the scene, not its replacement.
     absolute = make_scene(tmp_path / "job" / "absolute.blend", missing_image="/host/wood.png")
     with pytest.raises(MissingAssets, match=r"not there: \S*/host/wood\.png\. "):
         blender.open(absolute, RenderSettings(), name="absolute.blend")
 
 
-# What is packed keeps the path that it came from, often an absolute one.
+# A packed file keeps its original path, often an absolute path.
 PACKED = """
 import os, shutil
 folder = {folder!r}
@@ -280,7 +280,7 @@ sound.use_fake_user = True
 """
 
 
-def test_what_is_packed_shows_whatever_its_path(blender: Blender, tmp_path: Path, host: Path) -> None:
+def test_packed_files_are_rendered_whatever_their_path(blender: Blender, tmp_path: Path, host: Path) -> None:
     Image.new("RGB", (8, 8), (40, 120, 200)).save(host / "wood.png")
     (tmp_path / "job").mkdir()
     also = PACKED.format(folder=str(host))
@@ -291,4 +291,4 @@ def test_what_is_packed_shows_whatever_its_path(blender: Blender, tmp_path: Path
     assert names == set()
     other = also.replace("text.data.font, ", "_, ")
     builtin = make_scene(tmp_path / "job" / "builtin.blend", packed_image=host / "wood.png", also=other)
-    assert pixels(blender, builtin) != trusted, "the letters tell one font from another"
+    assert pixels(blender, builtin) != trusted, "the two fonts have different letters"

@@ -1,4 +1,4 @@
-"""Ways out of a scene's folder that are not in a path's text: Blender opens no file there, and writes none."""
+"""Ways out of a scene's folder that a path's text does not show: Blender neither opens nor writes files outside."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from PIL import Image
 from frameloom.model.errors import InvalidRequest, RenderCrashed
 from frameloom.model.settings import RenderSettings
 from tests.import_scenes import SOCKET, STRING, letters
-from tests.integration.test_worker_paths import opened, pixels
+from tests.integration.test_path_guard import opened, pixels
 from tests.scenes import make_scene
 from worker.blender import Blender
 
-# A muted group passes on what it is given, not its output.
+# A muted group passes on its input, not its output.
 MUTED_GROUP = """
 passing = bpy.data.node_groups.new("Passing", "GeometryNodeTree")
 for way in ("INPUT", "OUTPUT"):
@@ -23,7 +23,7 @@ user.node_tree, user.mute = passing, True
 user.inputs["File"].default_value = path_of_text
 group.links.new(user.outputs["File"], text.inputs[0])
 """
-# Muted in the file, and not muted from frame 2 on; the other way round with its values exchanged.
+# Muted in the file and not muted from frame 2 on, or the other way round.
 ANIMATED_LINK = """
 link = text.inputs[0].links[0]
 action = bpy.data.actions.new("links")
@@ -106,7 +106,7 @@ bpy.ops.file.pack_libraries()
 
 @pytest.fixture
 def job(tmp_path: Path) -> Path:
-    """A scene's own folder, beside one of the machine's own."""
+    """A scene's folder, beside a folder of the machine."""
     (tmp_path / "host").mkdir()
     (tmp_path / "host" / "secret.txt").write_text("WWWWWWWW")
     (tmp_path / "job" / "wood").mkdir(parents=True)
@@ -120,7 +120,7 @@ def job(tmp_path: Path) -> Path:
 
 
 def _opens(blender: Blender, scene: Path, *, trusted: bool = False) -> set[str]:
-    """Return which files of the machine's own a scene's second frame makes Blender open."""
+    """Return the files of the machine that Blender opens for a scene's second frame."""
     with opened(scene.parent.parent / "host") as names:
         settings = RenderSettings(trust_scripts=trusted)
         blender.open(scene, settings, name=scene.name, complete=False)
@@ -139,28 +139,26 @@ def _opens(blender: Blender, scene: Path, *, trusted: bool = False) -> set[str]:
     ],
     ids=["backslashes", "backslashes and slashes", "an unmuted link", "a muted link", "a playlist"],
 )
-def test_no_detour_leads_blender_out_of_the_folder_of_its_scene(
-    blender: Blender, job: Path, also: str, file: str
-) -> None:
+def test_no_detour_leads_blender_out_of_its_scenes_folder(blender: Blender, job: Path, also: str, file: str) -> None:
     scene = make_scene(job / "shot.blend", also=also)
     assert _opens(blender, scene) == set()
-    # It is one for a scene that is trusted.
+    # For a trusted scene it does lead out.
     assert _opens(blender, scene, trusted=True) == {file}
 
 
-def test_what_leads_out_of_the_folder_as_the_scene_renders_is_refused(blender: Blender, job: Path) -> None:
+def test_paths_that_leave_the_folder_only_at_render_time_are_refused(blender: Blender, job: Path) -> None:
     muted = make_scene(job / "muted.blend", also=letters(MUTED_GROUP, "//../host/secret.txt"))
     with pytest.raises(InvalidRequest, match="not a constant: node 'Import Text' of node group 'Letters'"):
         blender.open(muted, RenderSettings(), name="muted.blend", complete=False)
-    # Blender lets nobody type such a name.
+    # Blender's interface does not accept such a name.
     cache = make_scene(job / "cache.blend", also=CACHE.replace("NAME", ".._host_secret"))
     assert b".._host_secret" in cache.read_bytes()
     cache.write_bytes(cache.read_bytes().replace(b".._host_secret", b"../host/secret"))
-    with pytest.raises(InvalidRequest, match=r"file: 'cache.blend' has a cache of a false name, '../host/secret'"):
+    with pytest.raises(InvalidRequest, match=r"file: 'cache.blend' has a cache with an invalid name, '../host/secret'"):
         blender.open(cache, RenderSettings(), name="cache.blend", complete=False)
 
 
-def test_a_bake_takes_its_data_from_its_own_folder(blender: Blender, job: Path) -> None:
+def test_a_bake_reads_data_only_from_its_own_folder(blender: Blender, job: Path) -> None:
     scene = make_scene(job / "shot.blend", also=BAKE.replace("//bake", str(job / "bake")) + BAKED)
     blender.open(scene, RenderSettings(), name="shot.blend")
     (meta,) = job.rglob("meta/*.json")
@@ -172,7 +170,7 @@ def test_a_bake_takes_its_data_from_its_own_folder(blender: Blender, job: Path) 
             blender.open(scene, RenderSettings(), name="shot.blend", complete=False)
 
 
-def test_a_stereo_image_shows_what_its_own_path_names(blender: Blender, job: Path) -> None:
+def test_a_stereo_image_shows_the_file_of_its_own_path(blender: Blender, job: Path) -> None:
     scene = make_scene(job / "shot.blend", also=STEREO)
     shown = pixels(blender, scene)
     assert pixels(blender, scene, trusted=True) != shown
@@ -180,7 +178,7 @@ def test_a_stereo_image_shows_what_its_own_path_names(blender: Blender, job: Pat
     assert pixels(blender, scene) == shown
 
 
-def test_a_view_writes_no_frame_out_of_the_folder(blender: Blender, job: Path) -> None:
+def test_a_view_writes_no_frame_outside_the_folder(blender: Blender, job: Path) -> None:
     scene = make_scene(job / "shot.blend", also=VIEWS.replace("/../../host/secret", "/.." * 4 + "/host/written"))
     blender.open(scene, RenderSettings(), name="shot.blend")
     with pytest.raises(RenderCrashed):
@@ -188,7 +186,7 @@ def test_a_view_writes_no_frame_out_of_the_folder(blender: Blender, job: Path) -
     assert {path.stem for path in (job.parent / "host").iterdir()} == {"secret"}
 
 
-def test_a_packed_library_s_simulation_has_its_cache_in_the_folder(blender: Blender, job: Path) -> None:
+def test_the_simulation_of_a_packed_library_caches_in_the_folder(blender: Blender, job: Path) -> None:
     library = make_scene(job.parent / "host" / "set.blend", also=CACHE.replace('"NAME"', '""'))
     scene = make_scene(job / "shot.blend", also=PACKED_LIBRARY.format(library=str(library)))
     for trusted in (False, True):

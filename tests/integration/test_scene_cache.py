@@ -1,4 +1,4 @@
-"""Scenes on a worker's disk, with what they render with."""
+"""Scenes on a worker's disk, with their assets."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ def disk(tmp_path: Path) -> Disk:
     return Disk(tmp_path)
 
 
-def test_what_a_scene_refers_to_lies_on_the_disk_as_in_the_bucket(disk: Disk) -> None:
+def test_a_scene_and_its_assets_have_the_same_paths_as_in_the_bucket(disk: Disk) -> None:
     disk.store.put("scenes", "film/textures/wood.png", b"wood")
     disk.store.put("scenes", "sets/set.blend", b"set")
     path = disk.cache.fetch(disk.scene("film/textures/wood.png", "sets/set.blend"))
@@ -50,7 +50,7 @@ def test_what_a_scene_refers_to_lies_on_the_disk_as_in_the_bucket(disk: Disk) ->
     assert (path.parent / "../sets/set.blend").read_bytes() == b"set"
 
 
-def test_the_version_that_the_job_was_settled_on_is_fetched_though_there_is_a_newer_one(disk: Disk) -> None:
+def test_the_version_that_the_job_was_prepared_with_is_downloaded_even_if_it_is_not_the_newest(disk: Disk) -> None:
     disk.store.put("scenes", "film/wood.png", b"wood")
     disk.store.put("scenes", "film/wood.png", b"newer")
     assert (disk.cache.fetch(disk.scene("film/wood.png")).parent / "wood.png").read_bytes() == b"wood"
@@ -58,7 +58,7 @@ def test_the_version_that_the_job_was_settled_on_is_fetched_though_there_is_a_ne
     assert (newer.parent / "wood.png").read_bytes() == b"newer"
 
 
-def test_a_scene_is_fetched_once_by_all_jobs_that_render_it_with_the_same_files(disk: Disk) -> None:
+def test_jobs_with_the_same_scene_and_assets_share_one_download(disk: Disk) -> None:
     disk.store.put("scenes", "film/wood.png", b"wood")
     path = disk.cache.fetch(disk.scene("film/wood.png"))
     disk.store.delete("scenes", KEY)
@@ -67,13 +67,13 @@ def test_a_scene_is_fetched_once_by_all_jobs_that_render_it_with_the_same_files(
         disk.cache.fetch(disk.scene())
 
 
-def test_a_file_that_went_away_is_named_and_nothing_is_left(disk: Disk) -> None:
+def test_a_deleted_asset_is_named_and_nothing_stays_on_the_disk(disk: Disk) -> None:
     with pytest.raises(MissingAssets, match=r"film/wood\.png"):
         disk.cache.fetch(disk.scene("film/wood.png"))
     assert disk.is_clean()
 
 
-def test_a_list_that_went_away_is_named(disk: Disk) -> None:
+def test_a_deleted_list_of_assets_is_named(disk: Disk) -> None:
     scene = disk.scene("film/wood.png")
     disk.store.delete("logs", "jobs/shot-1/assets.json")
     with pytest.raises(MissingAssets, match=r"jobs/shot-1/assets\.json"):
@@ -90,13 +90,13 @@ def test_a_key_that_leads_out_of_the_bucket_is_never_written(disk: Disk, tmp_pat
     assert not Path("/outside.png").exists()
 
 
-def test_a_scene_that_is_not_the_jobs_leaves_nothing(disk: Disk) -> None:
+def test_a_scene_with_another_digest_stays_not_on_the_disk(disk: Disk) -> None:
     with pytest.raises(SceneUnreadable):
         disk.cache.fetch(SceneRef(bucket="scenes", key=KEY, digest="0" * 64))
     assert disk.is_clean()
 
 
-def test_the_last_few_scenes_are_kept_whole_and_older_ones_go_whole(disk: Disk) -> None:
+def test_the_newest_scenes_are_kept_and_older_ones_are_removed(disk: Disk) -> None:
     paths = []
     for number in range(KEPT + 2):
         disk.store.put("scenes", f"film/{number}.png", b"wood")

@@ -1,4 +1,4 @@
-"""A child that neither answers nor dies, and one that is slow and talks: processes of their own, without Blender."""
+"""The silence timeout, tested with a script in place of Blender."""
 
 import sys
 import time
@@ -11,13 +11,13 @@ import pytest
 from frameloom.model.errors import RenderHung
 from frameloom.model.settings import RenderSettings
 from worker.blender import Blender
-from worker.notices import OPENED
+from worker.substitutions import OPENED
 
-# What stands in for Python: it answers the first command and then does what a test wants done.
+# Replaces Python: it answers the first command and then runs the body of the test.
 CHILD = """#!{python}
 import json, sys, time
 ANSWER = {{"size": None, "depth": 8, "seconds": 0, "network": None, "flat": None, "problem": None,
-          "left": False, "scenes": ["Scene"], "only": True}}
+          "scenes": ["Scene"], "only": True}}
 sys.stdin.readline()
 print({opened!r}, file=sys.stderr, flush=True)
 print(json.dumps(ANSWER), flush=True)
@@ -32,7 +32,7 @@ sys.stdin.readline()
 @pytest.fixture
 def blender(tmp_path: Path) -> Iterator[Blender]:
     blender = Blender(scratch=tmp_path)
-    blender.patience = timedelta(seconds=1)
+    blender.silence_timeout = timedelta(seconds=1)
     yield blender
     blender.close()
 
@@ -45,7 +45,7 @@ def open_with(blender: Blender, folder: Path, body: str, monkeypatch: pytest.Mon
     blender.open(folder / "shot.blend", RenderSettings(), name="shot.blend")
 
 
-def test_a_child_that_spins_is_killed_with_its_last_words(
+def test_a_child_that_prints_nothing_is_killed_and_its_last_output_is_shown(
     blender: Blender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_with(blender, tmp_path, "while True: pass", monkeypatch)
@@ -58,7 +58,7 @@ def test_a_child_that_spins_is_killed_with_its_last_words(
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_a_child_that_makes_progress_may_take_longer_than_its_time_out(
+def test_a_child_that_prints_may_take_longer_than_the_timeout(
     blender: Blender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = "for sample in range(12): time.sleep(0.25); print('Sample', sample, file=sys.stderr, flush=True)"

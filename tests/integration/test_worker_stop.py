@@ -16,7 +16,7 @@ from tests.scenes import make_scene
 QUICK = 3.0
 
 
-def test_a_chunk_that_is_given_back_as_an_idle_worker_goes_costs_neither_a_lease_nor_a_receive(tmp_path: Path) -> None:
+def test_a_chunk_given_back_while_an_idle_worker_stops_costs_neither_a_lease_nor_a_receive(tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "slow.blend", frames=(1, 1), size=(1920, 1080), samples=4096)
     with LocalFarm(workers=2, work_dir=tmp_path / "farm") as farm:
         rig = Rig(farm, tmp_path / "calls")
@@ -37,7 +37,7 @@ def test_a_chunk_that_is_given_back_as_an_idle_worker_goes_costs_neither_a_lease
             time.sleep(0.5)
             begun = time.monotonic()
             farm.close()
-            # Answered, as those of idle workers are: nobody waits for their ends, and none is killed.
+            # The poll was answered, as those of idle workers are, so no worker waits for its end and is killed.
             assert "Messages" not in poll.result()
     assert [record["facts"]["receives"] for record in twice] == [1, 1]
     assert time.monotonic() - begun < QUICK

@@ -1,4 +1,4 @@
-"""A Blender whose memory runs out, by the limit of its container and by its own: the worker is there to say so."""
+"""Blender runs out of memory, by its container's limit or its own: the worker survives and reports it."""
 
 import json
 import os
@@ -17,12 +17,12 @@ from frameloom.model.errors import RenderCrashed
 from frameloom.model.log_event import LogEvent
 from frameloom.model.settings import RenderSettings
 from frameloom.services.system.memory import Memory
-from tests.integration.test_worker import Farm
 from tests.scenes import make_scene
+from tests.worker_farm import WorkerFarm
 from worker import blender
-from worker.blender import Blender, ChildGone
+from worker.blender import Blender, BlenderKilled
 
-# Holds on to 256 MiB more with every frame, and says which frame was rendered by which process.
+# Leaks 256 MiB with each frame, and writes the frame and the process id.
 LEAK = """
 import bpy, os
 leaked = []
@@ -33,11 +33,11 @@ bpy.app.handlers.render_pre.append(leak)
 """
 CHECKOUT = Path(__file__).parents[2]
 CGROUPS = Path("/sys/fs/cgroup")
-# A worker and Blender with a small scene take 400 MiB. Where the worker is to be quicker than the kernel it takes its
-# container for half as large as that does: on a busy machine neither can be counted on.
+# A worker and Blender with a small scene use 400 MiB. To be quicker than the kernel, the worker sees half of the
+# container's limit: on a busy machine either could be first.
 LIMIT, SEEN = 1600 * 2**20, 800 * 2**20
 
-# Renders a frame of each scene with one Blender after the other, as a worker does, and says how each ended.
+# Renders a frame of each scene with one Blender after the other, as a worker does, and prints the results.
 WORKER = """
 import json, os, resource, sys
 from dataclasses import replace
@@ -49,7 +49,7 @@ from worker import blender
 scratch, seen, rlimit, read, *scenes = sys.argv[1:]
 real = blender.container_memory
 blender.container_memory = lambda: replace(real(), limit=int(seen)) if int(seen) else None
-# Its own container's count: pages read more than once are what the kernel drops last of a file's.
+# Counted for its own container. The kernel drops pages that were read more than once last.
 for _ in range(3 if read else 0):
     with open(read, "rb") as file:
         while file.read(2**20):
@@ -72,7 +72,7 @@ child.close()
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """A scene that wants gigabytes, and one that wants none."""
+    """A scene that needs gigabytes, and a small scene."""
     folder = tmp_path_factory.mktemp("memory")
     return [make_scene(folder / "hungry.blend", subdivisions=11), make_scene(folder / "modest.blend")]
 
@@ -97,11 +97,11 @@ def container() -> Iterator[Path]:
 def run(
     scenes: list[Path], scratch: Path, *, container: Path | None, seen: int = 0, rlimit: int = 0, read: str = ""
 ) -> list[list[str]]:
-    """Render the scenes in turn; return how each ended.
+    """Render the scenes in turn; return the result of each.
 
     Args:
-        seen: the bytes that the worker takes for its container's.
-        read: a file that it has read several times before.
+        seen: the limit of the container that the worker sees, in bytes.
+        read: a file that the worker reads several times first.
     """
     command = [sys.executable, "-c", WORKER, str(scratch), str(seen), str(rlimit), read, *map(str, scenes)]
 
@@ -122,7 +122,7 @@ def run(
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
-def test_a_blender_that_would_use_up_its_container_is_ended_first_and_the_worker_goes_on(
+def test_a_blender_that_would_use_up_its_container_is_killed_and_the_worker_goes_on(
     scenes: list[Path], container: Path, tmp_path: Path
 ) -> None:
     (ended, cause), then = run(scenes, tmp_path, container=container, seen=SEEN)
@@ -132,11 +132,9 @@ def test_a_blender_that_would_use_up_its_container_is_ended_first_and_the_worker
     assert then == ["rendered", ""]
 
 
-def test_files_that_were_read_are_no_memory_that_blender_takes(
-    scenes: list[Path], container: Path, tmp_path: Path
-) -> None:
+def test_page_cache_does_not_count_as_blenders_memory(scenes: list[Path], container: Path, tmp_path: Path) -> None:
     read = tmp_path / "textures"
-    # Their pages count for whoever brings them in first, so not for this process.
+    # Pages count for the process that reads them first, so the worker reads them, not this process.
     with read.open("wb") as file:
         file.truncate(LIMIT * 9 // 10)
     os.sync()
@@ -144,7 +142,7 @@ def test_files_that_were_read_are_no_memory_that_blender_takes(
     assert ended == [["rendered", ""]]
 
 
-def test_where_the_kernel_is_quicker_it_takes_blender_and_not_the_worker(
+def test_the_kernel_kills_blender_and_not_the_worker_when_memory_runs_out(
     scenes: list[Path], container: Path, tmp_path: Path
 ) -> None:
     (ended, cause), then = run(scenes, tmp_path, container=container)
@@ -153,14 +151,16 @@ def test_where_the_kernel_is_quicker_it_takes_blender_and_not_the_worker(
     assert then == ["rendered", ""]
 
 
-def test_a_blender_that_is_refused_memory_says_so_and_the_worker_goes_on(scenes: list[Path], tmp_path: Path) -> None:
-    # Of addresses: libraries and threads alone reserve gigabytes that nobody uses.
+def test_a_blender_whose_allocation_fails_is_out_of_memory_and_the_worker_goes_on(
+    scenes: list[Path], tmp_path: Path
+) -> None:
+    # A limit of address space: libraries and threads alone reserve gigabytes that they do not use.
     (ended, cause), then = run(scenes, tmp_path, container=None, rlimit=4 * 2**30)
     assert ended == "OutOfMemory", cause
     assert then == ["rendered", ""]
 
 
-def test_blender_is_what_the_kernel_would_end_first(scenes: list[Path], tmp_path: Path) -> None:
+def test_the_kernel_would_kill_blender_first(scenes: list[Path], tmp_path: Path) -> None:
     child = Blender(scratch=tmp_path)
     try:
         child.start()
@@ -173,7 +173,7 @@ def test_blender_is_what_the_kernel_would_end_first(scenes: list[Path], tmp_path
         child.close()
 
 
-def test_what_a_blender_that_was_killed_left_on_the_disk_goes_before_the_next_one(
+def test_temporary_files_of_a_killed_blender_are_removed_before_the_next_start(
     scenes: list[Path], tmp_path: Path
 ) -> None:
     child = Blender(scratch=tmp_path)
@@ -186,17 +186,17 @@ def test_what_a_blender_that_was_killed_left_on_the_disk_goes_before_the_next_on
             child.close()
     finally:
         child.close()
-    # A folder of its own for each, which it did not live to remove; never those of the ones before it.
+    # Each process has a folder, which it could not remove; the folders of earlier processes are gone.
     assert [len(names) for names in left] == [1, 1, 1]
     assert len({name for names in left for name in names}) == 3
     assert not (tmp_path / "tmp").exists()
 
 
-def test_of_a_frame_that_blender_was_ended_in_nothing_stays(scenes: list[Path], tmp_path: Path) -> None:
+def test_the_file_of_a_frame_that_blender_did_not_finish_is_removed(scenes: list[Path], tmp_path: Path) -> None:
     child, path = Blender(scratch=tmp_path), tmp_path / "frame.png"
     try:
         child.open(scenes[1], RenderSettings(format="PNG"), name="modest.blend")
-        # As it would be in the middle of writing: the file is there and not whole.
+        # As in the middle of writing: the file exists and is incomplete.
         path.write_bytes(b"half a fra")
         assert child.pid is not None
         os.kill(child.pid, signal.SIGSEGV)
@@ -208,49 +208,41 @@ def test_of_a_frame_that_blender_was_ended_in_nothing_stays(scenes: list[Path], 
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
-def test_a_blender_that_is_killed_as_memory_runs_out_was_killed(
+def test_a_kill_at_the_moment_when_memory_runs_out_counts_as_a_kill(
     scenes: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     child = Blender(scratch=tmp_path)
-    # None of what this is about; without the guard it fails and does not hang.
-    child.patience = timedelta(seconds=20)
-    forget = child._forget
+    # Makes a failing test fail rather than hang.
+    child.silence_timeout = timedelta(seconds=20)
+    reset = child._reset
 
     def ended_meanwhile() -> None:
         child.kill()
-        forget()
+        reset()
 
     def short() -> Memory:
         if when == "before":
             child.kill()
         else:
-            # The lease ends while the guard waits for Blender's end.
-            monkeypatch.setattr(child, "_forget", ended_meanwhile)
+            # The lease ends while the worker waits for Blender's exit.
+            monkeypatch.setattr(child, "_reset", ended_meanwhile)
         return Memory(limit=1, used=1)
 
     try:
         child.open(scenes[1], RenderSettings(format="PNG"), name="modest.blend")
         monkeypatch.setattr(blender, "container_memory", short)
-        # Held, so that it cannot have answered before the first look.
+        # Stopped, so that it cannot answer before the first check.
         assert child.pid is not None
         os.kill(child.pid, signal.SIGSTOP)
-        with pytest.raises(ChildGone):
+        with pytest.raises(BlenderKilled):
             child.render(1, tmp_path / "frame.png")
     finally:
         monkeypatch.undo()
         child.close()
 
 
-@pytest.fixture
-def farm(tmp_path: Path) -> Iterator[Farm]:
-    """A farm whose worker leaves nothing behind."""
-    farm = Farm(tmp_path)
-    yield farm
-    assert list(farm.scratch.iterdir()) == []
-
-
-def test_a_blender_that_leaks_is_started_anew_between_two_chunks_and_no_frame_is_rendered_twice(
-    farm: Farm, tmp_path: Path
+def test_a_leaking_blender_is_restarted_between_chunks_and_no_frame_is_rendered_twice(
+    farm: WorkerFarm, tmp_path: Path
 ) -> None:
     said = tmp_path / "said"
     scene = make_scene(tmp_path / "leak.blend", frames=(1, 3), script=LEAK.format(path=str(said)))
@@ -261,7 +253,7 @@ def test_a_blender_that_leaks_is_started_anew_between_two_chunks_and_no_frame_is
     assert (farm.answers.failed, farm.queue.sent) == ({}, [])
     rendered = [line.split() for line in said.read_text().splitlines()]
     assert [frame for _, frame, _, _ in rendered] == ["1", "2", "3"]
-    # What the first chunk took is the scene's; what the second took on top is too much.
+    # The memory after the first chunk is the scene's own; the growth after the second chunk is too much.
     assert list(Counter(pid for *_, pid in rendered).values()) == [2, 1]
     [line] = [record for record in farm.records if record.get("event") == LogEvent.BLENDER_RESTARTED]
     assert line["chunk_id"] == "1-2"

@@ -1,4 +1,4 @@
-"""Frames of one colour: who is believed, and when."""
+"""Flat frames: which process confirms them."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from frameloom.model.job import OutputRef, SceneRef
 from frameloom.model.messages import ChunkMessage
 from frameloom.model.settings import RenderSettings
 from frameloom.testing import MemoryStore
-from worker.flat_frames import Doubts
+from worker.flat_frames import FlatFrames
 
 
 def chunk(*, attempt: int = 0, chunk_id: str = "1-000000", job_id: str = "job") -> ChunkMessage:
@@ -25,9 +25,9 @@ def chunk(*, attempt: int = 0, chunk_id: str = "1-000000", job_id: str = "job") 
     )
 
 
-def doubts(store: MemoryStore, worker: str = "one") -> Doubts:
-    """Return what a worker has found, in a bucket that all of them share."""
-    return Doubts(store=store, bucket="logs", worker=worker)
+def doubts(store: MemoryStore, worker: str = "one") -> FlatFrames:
+    """Return the flat frames of a worker, in a bucket that all workers share."""
+    return FlatFrames(store=store, bucket="logs", worker=worker)
 
 
 @pytest.fixture
@@ -35,16 +35,16 @@ def store() -> MemoryStore:
     """A store in which process a of worker one has found frame 2 black."""
     store = MemoryStore()
     with pytest.raises(FrameInvalid, match="Frame 2 is not fit to be stored: all pixels have one colour"):
-        doubts(store).settle(chunk(), 2, "0_0_0", process="a")
+        doubts(store).confirm(chunk(), 2, "0_0_0", process="a")
     return store
 
 
 @pytest.mark.parametrize("worker", ["one", "other"])
-def test_two_processes_that_agree_are_believed_whatever_the_attempt_and_the_worker(
+def test_a_flat_frame_is_confirmed_by_another_process_of_any_attempt_and_worker(
     store: MemoryStore, worker: str
 ) -> None:
-    doubts(store, worker).settle(chunk(), 2, "0_0_0", process="b")
-    doubts(store, worker).settle(chunk(attempt=1, chunk_id="2-000000"), 2, "0_0_0", process="b")
+    doubts(store, worker).confirm(chunk(), 2, "0_0_0", process="b")
+    doubts(store, worker).confirm(chunk(attempt=1, chunk_id="2-000000"), 2, "0_0_0", process="b")
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_two_processes_that_agree_are_believed_whatever_the_attempt_and_the_work
     ids=["the same process again", "its next attempt", "its next round", "another colour", "another frame",
          "a frame that begins alike", "a colour that begins alike", "another job"],
 )  # fmt: skip
-def test_nothing_else_is_a_second_opinion(
+def test_nothing_else_confirms_a_flat_frame(
     store: MemoryStore, message: ChunkMessage, frame: int, colour: str, process: str
 ) -> None:
     with pytest.raises(FrameInvalid):
-        doubts(store).settle(message, frame, colour, process=process)
+        doubts(store).confirm(message, frame, colour, process=process)
 
 
-def test_a_finding_stays_one_however_often_it_is_found(store: MemoryStore) -> None:
+def test_a_process_records_the_same_flat_frame_once(store: MemoryStore) -> None:
     with pytest.raises(FrameInvalid):
-        doubts(store).settle(chunk(attempt=1), 2, "0_0_0", process="a")
+        doubts(store).confirm(chunk(attempt=1), 2, "0_0_0", process="a")
     assert [found.key for found in store.list("logs", "")] == ["jobs/job/flat/2/0_0_0/one-a.json"]

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from frameloom.model.errors import InvalidRequest
 
 # The child prints this marker after all lines that Blender prints while it opens a scene.
-OPENED = "frameloom: all of the opening is printed"
+OPENED = "frameloom: Blender has printed all lines about the opened scene"
 _WAIT_SECONDS = 10
 _ENGINE = re.compile(r"Engine '(?P<engine>[^']*)' not available for scene '(?P<scene>.*)' \(")
 _COLOURS = re.compile(r"(?:Color management: |color_management *\| WARNING )(?P<words>.*not (?:found|compatible).*)")
@@ -30,23 +30,23 @@ def mark_opened() -> None:
     os.write(2, f"{OPENED}\n".encode())
 
 
-class Notices:
-    """Collects such lines per opened scene; one thread adds lines, another checks them."""
+class Substitutions:
+    """Collects such lines for the open scene; one thread adds lines, another checks them."""
 
     def __init__(self) -> None:
         self._engines: list[tuple[str, str]] = []
         self._colours: list[str] = []
-        self._all_heard = threading.Event()
+        self._complete = threading.Event()
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Discard earlier lines, before a scene is opened."""
         self._engines, self._colours = [], []
-        self._all_heard.clear()
+        self._complete.clear()
 
-    def hear(self, line: str) -> bool:
+    def add(self, line: str) -> bool:
         """Add a line of the child's output; return whether it was the marker rather than Blender's output."""
         if line == OPENED:
-            self._all_heard.set()
+            self._complete.set()
             return True
         if match := _ENGINE.search(line):
             self._engines.append((match["scene"], match["engine"]))
@@ -65,7 +65,7 @@ class Notices:
         Raises:
             InvalidRequest: Blender replaces one; the message names it.
         """
-        self._all_heard.wait(_WAIT_SECONDS)
+        self._complete.wait(_WAIT_SECONDS)
         own = next(iter(rendered))
         for scene, engine in self._engines:
             if scene in rendered and engine not in _EEVEE and not (engine_named and scene == own):

@@ -1,4 +1,4 @@
-"""The file that a worker touches as it goes, and what its check says of it."""
+"""The health file that a worker touches, and its check."""
 
 import os
 import signal
@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.aws.queue import Received
-from frameloom.testing import MemoryStore
-from tests.fakes import MemoryAnswers, MemoryQueue
+from frameloom.services.storage.ports import Received
+from frameloom.testing import MemoryQueue, MemoryStore, MemoryTokens
 from worker import health
 from worker.blender import Blender
 from worker.config import WorkerConfig
@@ -36,7 +35,7 @@ def shipper(tmp_path: Path) -> LogShipper:
 
 
 def check(path: Path | None) -> subprocess.CompletedProcess[str]:
-    """Ask as a container's health check does."""
+    """Run the check as a container does."""
     environment = {"PATH": os.environ["PATH"]} | ({} if path is None else {"HEALTH_FILE": str(path)})
     return subprocess.run(
         [sys.executable, "-m", "worker.health"],
@@ -48,7 +47,7 @@ def check(path: Path | None) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_worker_tells_at_every_poll(alive: Path, shipper: LogShipper, tmp_path: Path) -> None:
+def test_the_file_is_touched_at_every_poll(alive: Path, shipper: LogShipper, tmp_path: Path) -> None:
     config = WorkerConfig.from_environment({**FARM, "HEALTH_FILE": str(alive), "SCRATCH_DIR": str(tmp_path)})
     told: list[bool] = []
 
@@ -62,7 +61,7 @@ def test_a_worker_tells_at_every_poll(alive: Path, shipper: LogShipper, tmp_path
         config=config,
         queue=MemoryQueue(on_empty=empty),
         store=MemoryStore(),
-        tokens=MemoryAnswers(),
+        tokens=MemoryTokens(),
         shipper=shipper,
         blender=Blender(scratch=tmp_path),
         folder=tmp_path,
@@ -71,13 +70,13 @@ def test_a_worker_tells_at_every_poll(alive: Path, shipper: LogShipper, tmp_path
 
 
 @pytest.mark.parametrize("dead", [False, True])
-def test_a_worker_tells_at_every_beat_of_its_lease_while_a_frame_takes_its_time(
+def test_the_file_is_touched_at_every_heartbeat_of_a_lease(
     alive: Path,
     dead: bool,  # noqa: FBT001
 ) -> None:
-    """Also when the network is down: what is asked is whether the worker goes round."""
+    """Also while the network is down: the check is about the worker alone."""
 
-    class Tokens(MemoryAnswers):
+    class Tokens(MemoryTokens):
         def beat(self, token: str) -> bool:
             super().beat(token)
             if dead:
@@ -91,22 +90,22 @@ def test_a_worker_tells_at_every_beat_of_its_lease_while_a_frame_takes_its_time(
         queue=MemoryQueue(),
         tokens=tokens,
         length=timedelta(seconds=1),
-        beat=timedelta(seconds=0.05),
-        on_beat=Health(alive).touch,
-        on_end=lambda: None,
+        interval=timedelta(seconds=0.05),
+        on_heartbeat=Health(alive).touch,
+        on_release=lambda: None,
     )
     with lease:
         assert alive.exists()
         alive.unlink()
         deadline = time.monotonic() + 10
         while not alive.exists():
-            assert time.monotonic() < deadline, "the lease beat and did not tell"
+            assert time.monotonic() < deadline, "the lease sent a heartbeat and did not touch the file"
             time.sleep(0.01)
     assert len(tokens.beats) >= 2
 
 
-def test_the_supervisor_has_its_leases_tell(alive: Path, shipper: LogShipper, tmp_path: Path) -> None:
-    """A message that nobody waits for is dropped on its first beat: no Blender is needed."""
+def test_the_supervisors_leases_touch_the_file(alive: Path, shipper: LogShipper, tmp_path: Path) -> None:
+    """The message of a dead job is dropped after its first heartbeat, so no Blender is needed."""
     config = WorkerConfig.from_environment({**FARM, "HEALTH_FILE": str(alive), "SCRATCH_DIR": str(tmp_path)})
     told: list[bool] = []
 
@@ -115,7 +114,7 @@ def test_the_supervisor_has_its_leases_tell(alive: Path, shipper: LogShipper, tm
             alive.unlink(missing_ok=True)
             return super().receive(lease=lease, wait=wait)
 
-    class Tokens(MemoryAnswers):
+    class Tokens(MemoryTokens):
         def beat(self, token: str) -> bool:
             told.append(alive.exists())
             super().beat(token)
@@ -141,12 +140,12 @@ MESSAGE = (
 )
 
 
-def test_nobody_needs_to_ask() -> None:
+def test_without_a_health_file_nothing_is_touched() -> None:
     assert WorkerConfig.from_environment(FARM).health_file is None
     Health(None).touch()
 
 
-def test_a_disk_that_takes_no_file_ends_no_chunk(tmp_path: Path) -> None:
+def test_a_full_disk_does_not_raise(tmp_path: Path) -> None:
     Health(tmp_path / "nowhere" / "alive").touch()
 
 
@@ -154,18 +153,18 @@ def test_a_disk_that_takes_no_file_ends_no_chunk(tmp_path: Path) -> None:
     ("age", "wrong"),
     [(0, None), (LONGEST_SILENCE.total_seconds(), None), (600, "the worker has been silent for 0:10:00")],
 )
-def test_a_worker_lives_until_it_has_been_silent_for_too_long(alive: Path, age: float, wrong: str | None) -> None:
+def test_a_worker_is_alive_until_the_longest_silence(alive: Path, age: float, wrong: str | None) -> None:
     alive.touch()
     os.utime(alive, (NOW - age, NOW - age))
     assert health.problem(alive, now=NOW) == wrong
 
 
-def test_a_silence_outlasts_polls_and_beats_that_fail() -> None:
-    beat = WorkerConfig.from_environment(FARM).beat
+def test_the_longest_silence_exceeds_four_heartbeats() -> None:
+    beat = WorkerConfig.from_environment(FARM).heartbeat_interval
     assert 4 * beat < LONGEST_SILENCE
 
 
-def test_the_check_of_a_container_tells_a_worker_that_lives_from_one_that_does_not(alive: Path) -> None:
+def test_the_exit_code_of_the_check_is_0_only_while_the_worker_is_alive(alive: Path) -> None:
     gone = check(alive)
     assert (gone.returncode, gone.stderr) == (1, f"{alive} cannot be read: No such file or directory\n")
     alive.touch()

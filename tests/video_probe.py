@@ -1,16 +1,23 @@
-"""What a video file holds."""
+"""The contents of a video file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video.atomic_write import is_whole, open_video
+from frameloom.services.video.av_io import is_whole, url, video_in
+from frameloom.services.video.refusals import refusals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
-    """An mp4 or mov: `frames` that really decode, `size` (width, height) in pixels, `duration` in seconds.
+    """An mp4 or mov: `frames` that decode, `size` (width, height) in pixels, `duration` in seconds.
 
     `pixel_aspect` is the ratio of a pixel's displayed width to its height.
     """
@@ -25,12 +32,12 @@ class VideoFacts:
 
 
 def probe(path: Path) -> VideoFacts:
-    """Decode the whole video and return what it holds.
+    """Decode the whole video and return its facts.
 
     Raises:
-        EncodeFailed: it is neither with a video, or not all of it decodes.
+        EncodeFailed: it is not an mp4 or mov with a video, or a frame does not decode.
     """
-    with open_video(path) as (container, stream):
+    with _opened(path) as (container, stream):
         rate, clock, pixels = stream.average_rate, stream.time_base, stream.pix_fmt
         if rate is None or clock is None or pixels is None:
             raise EncodeFailed(problem=f"{path.name}: its video has no frame in it")
@@ -46,10 +53,16 @@ def probe(path: Path) -> VideoFacts:
 
 
 def count_packets(path: Path) -> int:
-    """Return how many whole frames are stored in the video, without decoding one.
+    """Return the number of complete frames in the video, without decoding one.
 
     Raises:
-        EncodeFailed: it is neither with a video.
+        EncodeFailed: it is not an mp4 or mov with a video.
     """
-    with open_video(path) as (container, stream):
+    with _opened(path) as (container, stream):
         return sum(1 for packet in container.demux(stream) if is_whole(packet))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    with refusals(path.name), av.open(url(path), format="mp4") as container:
+        yield container, video_in(container, path.name)
