@@ -1,4 +1,4 @@
-"""fail_lost_chunk: fed by the dead-letter queue, tell the state machine of chunks that nobody finished."""
+"""fail_lost_chunk: fails the tasks of the chunks in the dead-letter queue, which no worker finished."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def _fail(record: SQSRecord) -> None:
     lost = "ChunksLost" if message else "StrangeMessages"
     metrics.add_metric(name=lost, unit=MetricUnit.Count, value=1)
     if message is None:
-        logger.error("A message in the dead-letter queue is no chunk", extra={"body": record.body[:1000]})
+        logger.error("A message in the dead-letter queue is not a chunk", extra={"body": record.body[:1000]})
     else:
         logger.warning("Chunk lost", extra={"job": message.job_id, "chunk": message.chunk_id})
 
@@ -33,5 +33,5 @@ def _fail(record: SQSRecord) -> None:
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Take a batch of the dead-letter queue; return the messages to be tried again."""
+    """Process a batch of the dead-letter queue; return the messages to retry."""
     return process_partial_response(event=event, record_handler=_fail, processor=processor, context=context)

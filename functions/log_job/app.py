@@ -1,6 +1,6 @@
-"""The states LogJob and LogFailure, and the rule JobStopped: write the job's report, whichever way it ended.
+"""The states LogJob and LogFailure, and the rule JobStopped: writes the report of a job that has ended.
 
-LogSegmentFailure too, which keeps for that report why a segment of the film could not be encoded.
+The state LogSegmentFailure calls it too, to store the error of a segment for that report.
 """
 
 from datetime import UTC, datetime
@@ -24,14 +24,14 @@ logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take how a job ended and return its summary; or keep how a segment of its film did, and return nothing.
+    """Write the report of a job and return its summary, or store the error of a segment and return `{}`.
 
-    A state sends `{"job_id", "started"}`, with `error` on the failed way, where the answer also holds `Error` and
-    `Cause`, which the Fail state shows. Of a job that was stopped from outside, the rule sends what EventBridge tells.
-    Of a segment a state sends `{"job_id", "segment", "error"}`.
+    LogJob sends `{"job_id", "started"}`. LogFailure adds `error`; the summary then also has `Error` and `Cause` for the
+    Fail state. For a job that was stopped from outside, the rule sends the detail of the event. LogSegmentFailure sends
+    `{"job_id", "segment", "error"}`.
     """
     if "segment" in event:
-        _keep_segment_failure(event)
+        _store_segment_failure(event)
         return {}
     summary = _of_stopped(event) if "executionArn" in event else _of_state(event)
     metrics.add_metric(name=f"Jobs{summary['status'].capitalize()}", unit=MetricUnit.Count, value=1)
@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return summary
 
 
-def _keep_segment_failure(event: dict[str, Any]) -> None:
+def _store_segment_failure(event: dict[str, Any]) -> None:
     logger.append_keys(job=event["job_id"])
     segment, error = Segment.model_validate(event["segment"]), event["error"]
     job_documents.write_segment_failure(lambda_env.store(), lambda_env.buckets(), event["job_id"], segment, error)

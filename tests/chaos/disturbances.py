@@ -173,5 +173,5 @@ def strange_messages(log: str) -> int:
     for line in log.splitlines():
         with contextlib.suppress(ValueError):
             record: Any = json.loads(line[line.index("{") :])
-            found += record.get("message") == "A message in the dead-letter queue is no chunk"
+            found += record.get("message") == "A message in the dead-letter queue is not a chunk"
     return found

@@ -42,7 +42,7 @@ def test_names_are_accepted_at_their_limit_and_refused_past_it(field: str) -> No
 
 
 def test_frames_are_accepted_at_their_limits_and_refused_past_them() -> None:
-    """A million in a job, 10,000 characters, and Blender's own first and last."""
+    """The limits: a million frames per job, 10,000 characters, and Blender's first and last frame."""
     for frames in (
         f"{FIRST_FRAME}",
         f"{LAST_FRAME}",
@@ -66,7 +66,7 @@ json_values = st.recursive(
 )
 
 
-# Whole requests with a few wrong values, which get further than noise does.
+# Requests with some wrong values, which reach more code than random values.
 likely = st.fixed_dictionaries(
     {"file": st.sampled_from(["a.blend", "b/c.blend"]) | st.text()},
     optional={
