@@ -57,7 +57,9 @@ def test_the_reader_and_blender_agree_on_drivers_that_need_trust() -> None:
     )
     blender = json.loads(done.stdout.splitlines()[-1])
     ours = [
-        needs_trust(one, {"var", "_v", "var_001"}, itself=itself) for one in expressions for itself in (False, True)
+        needs_trust(one, {"var", "_v", "var_001"}, uses_self=uses_self)
+        for one in expressions
+        for uses_self in (False, True)
     ]
     assert [(expressions[at // 2], at % 2) for at in range(len(ours)) if ours[at] != blender[at]] == []
     assert len(set(ours)) == 2
