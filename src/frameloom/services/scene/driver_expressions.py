@@ -2,8 +2,8 @@
 
 Two evaluators handle a driver's expression. Blender's calculator (BLI_expr_pylike_eval) evaluates numbers, variables,
 arithmetic and some functions. Python evaluates all other expressions. If scripts may not run, Python evaluates only
-bytecode with allowed operations and names (BPY_driver_secure_bytecode_test_ex in bpy_driver.cc); for other bytecode, the
-result is 0.
+bytecode with allowed operations and names (BPY_driver_secure_bytecode_test_ex in bpy_driver.cc). The result of other
+bytecode is 0.
 
 This module checks the syntax tree. Bytecode differs between Python versions, and Lambda's version is not Blender's.
 """
