@@ -239,16 +239,16 @@ def test_blender_asset_tracer_names_the_scene_and_logs_nothing(
     monkeypatch.setattr("frameloom.services.scene.reader.condense", condense_and_cut)
     path = tmp_path / "shot.blend"
     path.write_bytes(small())
-    said: list[str] = []
+    messages: list[str] = []
 
-    def references(blend: Any, _: str) -> tuple[()]:
-        said.append(f"{blend} {blend.filepath}")
+    def find_references(blend: Any, _: str) -> tuple[()]:
+        messages.append(f"{blend} {blend.filepath}")
         return ()
 
-    monkeypatch.setattr("frameloom.services.scene.reader.references", references)
+    monkeypatch.setattr("frameloom.services.scene.reader.find_references", find_references)
     read_scene(path)
     assert not caplog.records
-    assert said == ["<BlendFile 'shot.blend'> shot.blend"]
+    assert messages == ["<BlendFile 'shot.blend'> shot.blend"]
 
 
 @pytest.mark.parametrize("saved_by", ["2.83", "3.0", "4.4", "4.5"])

@@ -40,7 +40,7 @@ class _Driver:
     variables: set[str] = field(default_factory=set)
 
 
-def scripts(blend: "BlendFile") -> tuple[str, ...]:
+def find_scripts(blend: "BlendFile") -> tuple[str, ...]:
     """Return descriptions of the code that needs trust: drivers, texts that run on opening, Freestyle styles."""
     found = chain(_texts(blend), _styles(blend), _drivers(blend))
     return tuple(islice(dict.fromkeys(found), _MAX_SCRIPTS))
