@@ -1,11 +1,15 @@
 # Frameloom on one machine. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo env env-demo image test check lint types format definition bench fuzz chaos clean
+.PHONY: help demo env env-demo image test check lint types format definition bench fuzz chaos dist release clean
 SHELL := /bin/sh
 
 UV = $$(sh tools/bootstrap.sh)
+# Makes the environment; announces a download and its size first.
+SYNC = uv=$(UV) && $$uv run --quiet --no-project --python 3.11 tools/sync_environment.py $$uv --locked
 RUN = .venv/bin
 OUT ?= out
+BELOW = Coverage is below the floor, fail_under in pyproject.toml. Add unit tests for the lines that the change adds: \
+	.venv/bin/coverage report --show-missing
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,20 +18,21 @@ demo: env-demo  ## Render frames 1-17 of the example to out/rolling_ball.mp4, th
 	@$(RUN)/frameloom render examples/rolling_ball.blend --frames 1-17 --out $(OUT)
 
 env-demo:
-	@uv=$(UV) && $$uv sync --quiet --locked --inexact --no-default-groups --extra lambda --extra cli --extra worker --extra local
+	@$(SYNC) --inexact --no-default-groups --extra lambda --extra cli --extra worker --extra local
 	@$(RUN)/python tools/system_libraries.py
 
 env:  ## Make the whole environment: Blender, the farm, and the tools of its developers.
 	@# Compiled at once: the tests start hundreds of processes, and where no bytecode may be written each would compile.
-	@uv=$(UV) && UV_COMPILE_BYTECODE=1 $$uv sync --quiet --locked --all-extras --all-groups
+	@export UV_COMPILE_BYTECODE=1; $(SYNC) --all-extras --all-groups
 	@$(RUN)/python tools/system_libraries.py
 
 image:  ## Build the worker's image: BLENDER_VERSION=4.5; with STACK=NAME push it to that stack's repository.
-	@uv=$(UV) && $$uv sync --quiet --locked --inexact --no-default-groups
+	@$(SYNC) --inexact --no-default-groups
 	@$(RUN)/python -m tools.image $(or $(BLENDER_VERSION),4.5) $(if $(STACK),--stack $(STACK)) $(if $(BASE_IMAGE),--base $(BASE_IMAGE))
 
-test: env  ## Run the whole test suite.
-	$(RUN)/pytest
+test: env  ## Run the whole test suite, and fail below the floor of coverage.
+	$(RUN)/coverage run -m pytest
+	@$(RUN)/coverage report --format=total >/dev/null || { $(RUN)/coverage report; echo "$(BELOW)" >&2; exit 1; }
 
 check: lint types test  ## What CI runs: lint, types, tests.
 
@@ -51,7 +56,7 @@ bench: env  ## Time the farm against plain Blender, others and plain moto, its w
 	$(RUN)/python -m benchmarks.worker
 	$(RUN)/python -m benchmarks.others
 	$(RUN)/python -m benchmarks.plan_million --present most
-	$(RUN)/python -m frameloom.estimate.fleet_comparison
+	$(RUN)/python -m benchmarks.fleet
 	$(RUN)/python -m benchmarks.film
 	$(RUN)/python -m benchmarks.orchestrator
 
@@ -62,5 +67,12 @@ fuzz: env  ## Feed damaged requests, messages and scenes to what reads them: EXA
 chaos: env  ## Disturb a local farm for MINUTES=3 as SEED=n decides, and see that nothing is lost.
 	$(RUN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),3)
 
-clean:  ## Remove what was built and rendered here.
-	rm -rf .venv .uv $(OUT) .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
+dist:  ## Build the wheel and the source archive in dist/.
+	@uv=$(UV) && $$uv build --out-dir dist
+
+release: env  ## Check, build and tag VERSION=0.1.0 of a clean checkout of main. Pushes nothing.
+	@$(RUN)/python tools/release.py $(if $(SKIP_CHECK),--skip-check) $(VERSION)
+
+clean:  ## Remove environments and caches. Rendered files in out/ stay.
+	rm -rf .venv .uv tools/*/.venv tools/*/node_modules .aws-sam
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz .coverage

@@ -1,1 +1,1 @@
-"""What the farm costs beside plain Blender: `make bench` prints the table."""
+"""Benchmarks of the farm against plain Blender and against other farms; `make bench` runs them."""

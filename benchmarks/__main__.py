@@ -1,6 +1,6 @@
-"""Times the local farm against plain Blender on the same frames: whole processes, wall time, in turn.
+"""Times the local farm against plain Blender on the same frames: wall time of whole processes, in alternation.
 
-The farm is started by the command and ends with it, or is up already; both make the film, which plain Blender does not.
+The farm is either started by the command or already up. Both also make a film; plain Blender does not.
 
 python -m benchmarks [--pairs N] [--row NAME]
 python -m benchmarks --scene SHOT.blend --frames 1-8 [--resolution 25 --samples 8] [--workers N] [--pairs N]
@@ -28,9 +28,15 @@ FRAMELOOM = str(Path(sys.executable).with_name("frameloom"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A comparison: a scene and its frames, from `first` to `last`.
+    """A comparison on one scene.
 
-    `settings`: resolution in percent, and samples; `workers`: of the farm, None for as many as that likes.
+    Attributes:
+        name: the row's label.
+        scene: the .blend file.
+        first: the first frame.
+        last: the last frame.
+        settings: resolution in percent, and samples; None keeps the scene's.
+        workers: workers of the farm; None for the farm's default.
     """
 
     name: str
@@ -42,7 +48,7 @@ class Row:
 
     @property
     def frames(self) -> int:
-        """How many frames each side renders."""
+        """The number of frames that each side renders."""
         return self.last - self.first + 1
 
     def own(self, out: Path) -> list[str]:
@@ -72,7 +78,7 @@ class Round:
 
 
 def seconds(command: list[str], home: Path | None = None) -> float:
-    """Run a command to its end and return the wall time it took; `home` is where it looks for a farm that is up."""
+    """Run a command and return its wall time; `home` is the folder where it finds a running farm."""
     begun = time.monotonic()
     done = subprocess.run(
         command, cwd=ROOT, env=_environment(home), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
@@ -85,7 +91,7 @@ def seconds(command: list[str], home: Path | None = None) -> float:
 
 @contextmanager
 def farm_up(home: Path, workers: int | None) -> Iterator[None]:
-    """Keep a farm up that commands find in `home`, and that has rendered nothing yet."""
+    """Keep a fresh farm up that commands find in `home`."""
     farm = subprocess.Popen(
         [FRAMELOOM, "farm", "up", *_workers(workers)],
         env=_environment(home),
@@ -95,8 +101,8 @@ def farm_up(home: Path, workers: int | None) -> Iterator[None]:
     )
     try:
         if farm.stdout is None or not farm.stdout.readline().startswith("The farm is up"):
-            raise SystemExit("no farm came up")
-        # Its worker and Blender start after it says so; who keeps a farm up has them ready.
+            raise SystemExit("The farm did not start.")
+        # Its worker and Blender start after that line; on a farm in daily use they are ready.
         time.sleep(3)
         yield
     finally:
@@ -105,7 +111,7 @@ def farm_up(home: Path, workers: int | None) -> Iterator[None]:
 
 
 def measure(row: Row, rounds: int, home: Path) -> list[Round]:
-    """Return the seconds of each round; one more of each goes first and warms the disk's cache."""
+    """Return the seconds of each round, after one uncounted round that warms the disk cache."""
     taken = []
     for number in range(rounds + 1):
         with tempfile.TemporaryDirectory() as folder:
@@ -122,8 +128,8 @@ def measure(row: Row, rounds: int, home: Path) -> list[Round]:
 
 
 def table(results: dict[Row, list[Round]]) -> Table:
-    """Return medians with their spread, and ratios round by round."""
-    shown = Table(title="Whole-process wall time, seconds: median (least to most)")
+    """Return a table of medians with minimum and maximum, and of the ratios within each round."""
+    shown = Table(title="Whole-process wall time, seconds: median (minimum to maximum)")
     for column in ("frames", "own farm", "farm that is up", "plain Blender", "own / plain", "up / plain"):
         shown.add_column(column, justify="left" if column == "frames" else "right")
     for row, rounds in results.items():
@@ -139,7 +145,7 @@ def table(results: dict[Row, list[Round]]) -> Table:
 
 
 def _environment(home: Path | None) -> dict[str, str]:
-    # A user's Python keeps what it has compiled; where this variable is set, each process would compile all it imports.
+    # Users' Pythons cache bytecode; with this variable set, each process would compile all its imports.
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return inherited | ({} if home is None else {"FRAMELOOM_HOME": str(home)})
 
@@ -149,16 +155,16 @@ def _spread(values: list[float]) -> str:
 
 
 def _given_row(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Row:
-    """Return the row of a scene that the command line names."""
+    """Return the row for the scene on the command line."""
     first, dash, last = (arguments.frames or "").partition("-")
     if not (dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
-        parser.error("--scene takes --frames FIRST-LAST with it, such as 1-8")
+        parser.error("--scene needs --frames FIRST-LAST, such as 1-8")
     if (arguments.resolution is None) != (arguments.samples is None):
-        parser.error("--resolution and --samples go together")
+        parser.error("--resolution and --samples must be given together")
     settings = None if arguments.resolution is None else (arguments.resolution, arguments.samples)
-    said = "" if settings is None else f", {settings[0]} % of its size, {settings[1]} samples"
+    label = "" if settings is None else f", {settings[0]} % of its size, {settings[1]} samples"
     return Row(
-        name=f"{arguments.scene.stem} {arguments.frames}{said}{_of(arguments.workers)}",
+        name=f"{arguments.scene.stem} {arguments.frames}{label}{_of(arguments.workers)}",
         scene=arguments.scene.resolve(),
         first=int(first),
         last=int(last),
@@ -180,13 +186,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pairs", type=int, default=3, help="counted runs of each side, after one to warm up (3)")
+    parser.add_argument("--pairs", type=int, default=3, help="counted rounds, after one to warm up (default 3)")
     parser.add_argument("--row", choices=["example", "tiny", "idle"], help="only this row")
-    parser.add_argument("--scene", type=Path, help="a scene of yours, in the place of these rows")
-    parser.add_argument("--frames", help="its frames, FIRST-LAST")
-    parser.add_argument("--workers", type=int, help="of the farm that renders it (what the farm takes)")
-    parser.add_argument("--resolution", type=int, help="in percent of its own; with --samples")
-    parser.add_argument("--samples", type=int, help="of Cycles, for each pixel")
+    parser.add_argument("--scene", type=Path, help="your own scene, instead of these rows")
+    parser.add_argument("--frames", help="frames of --scene, FIRST-LAST")
+    parser.add_argument("--workers", type=int, help="workers of the farm (default: the farm's own)")
+    parser.add_argument("--resolution", type=int, help="percent of the scene's resolution; needs --samples")
+    parser.add_argument("--samples", type=int, help="samples per pixel")
     arguments = parser.parse_args()
     console = Console(width=150)
     with tempfile.TemporaryDirectory() as folder:
@@ -198,8 +204,8 @@ def main() -> None:
                 seconds([sys.executable, "-m", "benchmarks.scenes", scene.stem, str(scene)])
             rows = {
                 "example": Row(name="17 of the example", scene=ROOT / "examples/rolling_ball.blend", first=1, last=17),
-                "tiny": Row(name="100 tiny ones (64x36, one sample)", scene=tiny, first=1, last=100),
-                "idle": Row(name="50 that keep one core busy", scene=idle, first=1, last=50),
+                "tiny": Row(name="100 tiny frames (64x36, one sample)", scene=tiny, first=1, last=100),
+                "idle": Row(name="50 frames that use one core", scene=idle, first=1, last=50),
             }
             chosen = [row for name, row in rows.items() if arguments.row in (None, name)]
         results = {row: measure(row, arguments.pairs, Path(folder, "home")) for row in chosen}

@@ -1,6 +1,6 @@
-"""Plain moto with nothing in it but the distributed Map of a render job: what the local farm is held to.
+"""Plain moto that runs only the distributed Map of a render job: the baseline of the local farm.
 
-Its definition is the Map as it stands in statemachine/render_job.asl.json, and its worker is the same one.
+The definition is the Map of statemachine/render_job.asl.json, and the worker is the same instant worker.
 """
 
 import json
@@ -24,23 +24,23 @@ from frameloom.model.rounds import FIRST
 from frameloom.model.settings import RenderSettings
 
 DEFINITION = ROOT / "statemachine/render_job.asl.json"
-# Nobody looks at it, here.
+# moto does not check it.
 ROLE = "arn:aws:iam::123456789012:role/map"
 FRAMES, LOGS, QUEUE = "frames", "logs", "chunks"
 
 
 class BareMoto:
-    """Such a moto, and a worker; a context manager."""
+    """A moto server with the Map, and an instant worker; a context manager."""
 
     def __init__(self) -> None:
         self._parts = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start both."""
+        """Start the server and the worker."""
         with ExitStack() as parts:
             port = _free_port()
             environment = farm_environment(f"http://127.0.0.1:{port}", secret="none")  # noqa: S106  moto takes any
-            # Tasks of state machines call other services on the port that this names.
+            # Tasks of state machines call other services on this port.
             server = {**without_aws(os.environ), **environment, "MOTO_PORT": str(port)}
             del server["AWS_ENDPOINT_URL"]
             command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
@@ -61,11 +61,11 @@ class BareMoto:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End both."""
+        """End the server and the worker."""
         self._parts.close()
 
     def run(self, chunks: int) -> Run:
-        """Run the Map over so many chunks of a frame each."""
+        """Run the Map over `chunks` chunks of one frame each."""
         job = f"bare-{uuid4()}"
         specs = [ChunkSpec(chunk_id=keys.chunk_id(FIRST, index), frames=str(index + 1)) for index in range(chunks)]
         key = keys.chunks_key(job, FIRST)
@@ -74,7 +74,7 @@ class BareMoto:
 
 
 def definition(queue: str) -> str:
-    """Return the machine that is the Map alone."""
+    """Return a state machine of the Map alone."""
     text = DEFINITION.read_text(encoding="utf-8").replace("${ChunkQueueUrl}", queue).replace("${LogBucketName}", LOGS)
     render = json.loads(text)["States"]["RenderChunks"]
     alone = {name: value for name, value in render.items() if name not in ("Next", "Catch")}
@@ -82,7 +82,7 @@ def definition(queue: str) -> str:
 
 
 def state(job_id: str, key: str) -> dict[str, Any]:
-    """Return what the Map finds in a job."""
+    """Return the Map's input."""
     limits = Limits(max_workers=WORKERS, queue_timeout=14_400, chunk_timeout=43_200)
     return {
         "job_id": job_id,
@@ -95,7 +95,7 @@ def state(job_id: str, key: str) -> dict[str, Any]:
 
 
 def _configured(port: int) -> bool:
-    """Have moto execute state machines, once it answers."""
+    """Configure moto to execute state machines; return whether it answers."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/moto-api/config",
         data=json.dumps({"stepfunctions": {"execute_state_machine": True}}).encode(),

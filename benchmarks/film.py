@@ -1,12 +1,12 @@
-"""Times a film that is encoded at once against one in segments: whole processes, wall time and memory, in pairs.
+"""Times a film of one segment against one of many: wall time and memory of whole processes, in pairs.
 
-Segments are encoded from files, each in a process of its own, and stitched out of S3 and into it, which moto is here.
-'longer by' is what the stitch adds to the slowest segment: the film's time where each segment has a machine of its own.
+Each segment is encoded from files in a process of its own, and StitchVideo reads from and writes to S3 (moto). 'longer
+by' is the share of the stitch over the slowest segment: the film's time where each segment has a machine of its own.
 
 python -m benchmarks.film [--frames N] [--pairs N] [--codec CODEC] [--size WxH]
 
-300 frames of 1080p take two minutes, 3,000 (--frames 3000 --pairs 1) six on two cores. An encoder of 4K has
-shown its peak after 48 frames: --size 3840x2160 --frames 48 --pairs 1.
+300 frames of 1080p take two minutes on two cores, and 3,000 (--frames 3000 --pairs 1) six. An encoder of 4K
+reaches its peak within 48 frames: --size 3840x2160 --frames 48 --pairs 1.
 """
 
 import argparse
@@ -41,13 +41,13 @@ from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Buckets
 from frameloom.services.verify_frames import plan_segments
 
-# Different images; a longer film shows them again and again.
+# Different images; a longer film repeats them.
 IMAGES = 24
 BUCKETS, JOB = Buckets(scenes="scenes", frames="frames", logs="logs"), "film"
 
 
 def images(size: tuple[int, int]) -> list[bytes]:
-    """Return images of soft structures that move, as PNG."""
+    """Return images of moving soft structures, as PNG."""
     waves = Image.effect_mandelbrot((size[0] * 2, size[1]), (-2.2, -1.2, 1.2, 1.2), 90)
     made = []
     for number in range(IMAGES):
@@ -60,7 +60,7 @@ def images(size: tuple[int, int]) -> list[bytes]:
 
 
 def encode(folder: Path, segment: Segment, options: video.VideoOptions) -> tuple[Path, float, int]:
-    """Encode one segment; return where it is, the seconds that took, and the process's peak in MiB."""
+    """Encode one segment; return its path, the seconds, and the process's peak memory in MiB."""
     begun = time.monotonic()
 
     def frames() -> Iterator[tuple[int, bytes]]:
@@ -74,11 +74,12 @@ def encode(folder: Path, segment: Segment, options: video.VideoOptions) -> tuple
 
 
 def film(folder: Path, segments: list[Segment], options: video.VideoOptions, encoders: int) -> tuple[float, ...]:
-    """Make the film; return the seconds of its slowest segment and of the stitch, and by how many percent that is more.
+    """Make the film; return five figures.
 
-    And the most MiB that an encoder took, and those of the stitch.
+    They are the seconds of the slowest segment and of the stitch, the stitch's share of the segment in percent, and the
+    peak memory of an encoder and of the stitch in MiB.
     """
-    # A process for each segment, as each has a Lambda of its own.
+    # One process a segment, as Lambda runs one environment a segment.
     with ProcessPoolExecutor(encoders, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         done = list(pool.map(encode, [folder] * len(segments), segments, [options] * len(segments)))
     slowest = max(took for _, took, _ in done)
@@ -98,7 +99,7 @@ def film(folder: Path, segments: list[Segment], options: video.VideoOptions, enc
 def stitched(
     endpoint: str, paths: list[Path], segments: list[Segment], options: video.VideoOptions
 ) -> tuple[float, int]:
-    """Stitch segments; return the seconds that took, and the process's peak in MiB."""
+    """Stitch segments; return the seconds, and the process's peak memory in MiB."""
     os.environ |= {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
     os.environ |= {"AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark"}
     store, frames = S3Store(), f"1-{sum(segment.count for segment in segments)}"
@@ -108,7 +109,7 @@ def stitched(
     job_documents.write(store, BUCKETS.logs, keys.manifest_key(JOB), _job(frames, options).to_json())
     for path, segment in zip(paths, segments, strict=True):
         store.upload(path, BUCKETS.logs, keys.segment_key(JOB, segment.segment, options.container))
-    # One segment is what no film of so many frames is cut into.
+    # The planner would cut a film of so many frames into more than one segment.
     setattr(stitch_video, "plan_segments", lambda _: segments)  # noqa: B010
     begun = time.monotonic()
     stitch_video.stitch(JOB, store=store, buckets=BUCKETS)
@@ -154,7 +155,7 @@ def main() -> None:
         for _ in range(arguments.pairs):
             for side, segments in sides.items():
                 taken[side].append(film(folder, segments, options, encoders))
-    title = f"{arguments.frames} frames of {arguments.size}, {arguments.codec}: median (least to most)"
+    title = f"{arguments.frames} frames of {arguments.size}, {arguments.codec}: median (minimum to maximum)"
     shown = Table(title=title)
     for column in (
         "film of",

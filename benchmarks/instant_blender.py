@@ -1,6 +1,6 @@
-"""A whole worker whose Blender renders at once: `python -m benchmarks.instant_blender`, what the farm asks of a worker.
+"""`python -m benchmarks.instant_blender`: a worker whose Blender renders in no time.
 
-All but Blender is the product's own, so what it asks of AWS is what a worker asks.
+Everything but Blender is the real worker, so it makes the AWS requests of a worker.
 """
 
 import struct
@@ -10,36 +10,36 @@ from pathlib import Path
 
 from frameloom.model.settings import RenderSettings
 from worker import __main__ as worker
-from worker.blender import Blender, Rendered
+from worker.blender import Blender, RenderedFrame
 
 SECONDS = 0.001
 SIZE = 64
 
 
 class InstantBlender(Blender):
-    """Has any scene open, and the same image for each of its frames."""
+    """Opens any scene, and writes the same image for each frame."""
 
     def start(self) -> None:
-        """Start nothing."""
+        """Do nothing: no process is needed."""
 
     def open(
         self, scene: Path, settings: RenderSettings, *, name: str, complete: bool = True, root: Path | None = None
     ) -> str | None:
-        """Open nothing; nothing has a network."""
+        """Accept any scene; return None, since no process has a network."""
         del scene, settings, name, complete, root
         return None
 
-    def render(self, frame: int, path: Path, *, run: range | None = None) -> Rendered:
-        """Write an image."""
+    def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
+        """Write the image of a frame."""
         del run
         path.write_bytes(image())
-        return Rendered(frame=frame, path=path, process="instant", size=None, depth=8, seconds=SECONDS)
+        return RenderedFrame(frame=frame, path=path, process="instant", size=None, depth=8, seconds=SECONDS)
 
 
-def image() -> bytes:
-    """Return a small grey PNG, eight bits a channel."""
+def image(shade: int = 0x80) -> bytes:
+    """Return a small PNG of one grey, eight bits a channel."""
     header = struct.pack(">IIBBBBB", SIZE, SIZE, 8, 2, 0, 0, 0)
-    row = b"\0" + b"\x80" * 3 * SIZE
+    row = b"\0" + bytes([shade]) * 3 * SIZE
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * SIZE)), (b"IEND", b""))
     packed = (struct.pack(">I", len(data)) + kind + data + _sum_of(kind + data) for kind, data in chunks)
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
@@ -50,5 +50,5 @@ def _sum_of(data: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    setattr(worker, "Blender", InstantBlender)  # noqa: B010  mypy takes a class for no variable
+    setattr(worker, "Blender", InstantBlender)  # noqa: B010  mypy allows no assignment to a class
     sys.exit(worker.main())

@@ -1,4 +1,4 @@
-"""A local farm whose worker answers at once, and what a job on it asks of AWS, counted as it stands on the wire."""
+"""A local farm with an instant worker, and the AWS requests of a job on it, counted on the wire."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from uuid import uuid4
 import boto3
 import psutil
 
-from frameloom.estimate.operations import Requests
+from frameloom.estimate.aws_requests import S3Requests
 from frameloom.local.environment import SOMEBODY
 from frameloom.local.local_farm import WORKER_KEY, LocalFarm
 from frameloom.model.request import START, START_NO
@@ -24,17 +24,17 @@ from frameloom.model.request import START, START_NO
 ROOT = Path(__file__).parent.parent
 SCENE = ROOT / "examples/rolling_ball.blend"
 COMMAND = (sys.executable, "-m", "benchmarks.instant_worker")
-# The most chunks at once, here and on bare moto.
+# Concurrent chunks, here and on bare moto.
 WORKERS = 40
-# Seconds between two looks at an execution, and those that one may take.
-LOOK, PATIENCE = 0.05, 1800.0
+# Seconds between two polls of an execution, and the timeout of one.
+POLL, TIMEOUT = 0.05, 1800.0
 
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One execution: how it ended, what it took, and what is in its history."""
+    """One execution: its final status, its seconds, and its history."""
 
     status: str
     seconds: float
@@ -42,7 +42,7 @@ class Run:
 
     @property
     def transitions(self) -> int:
-        """How many states it entered."""
+        """The number of states that it entered."""
         return sum(event["type"].endswith("StateEntered") for event in self.events)
 
     @property
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def map_seconds(self) -> float:
-        """What its distributed Map took."""
+        """The seconds of its distributed Map."""
         at = {event["type"]: event["timestamp"] for event in self.events}
         taken: float = (at["MapRunSucceeded"] - at["MapRunStarted"]).total_seconds()
         return taken
@@ -61,15 +61,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What was asked of AWS meanwhile, by who asked: the functions, the workers, and Step Functions itself."""
+    """The AWS requests of a run, by caller: functions, log collector, workers, and Step Functions itself."""
 
-    s3: Mapping[str, Requests]
+    s3: Mapping[str, S3Requests]
     others: Mapping[tuple[str, str], int]
 
     @classmethod
     def of(cls, lines: list[str]) -> Self:
-        """Return what lines of the emulator's record come to."""
-        s3: dict[str, Requests] = {who: Requests() for who in ("functions", "logs", "workers", "service")}
+        """Return the requests in lines of the emulator's record."""
+        s3: dict[str, S3Requests] = {who: S3Requests() for who in ("functions", "logs", "workers", "service")}
         others: Counter[tuple[str, str]] = Counter()
         for call in map(json.loads, lines):
             who = _who(call["principal"])
@@ -87,11 +87,11 @@ class Asked:
 
 
 class InstantFarm:
-    """Such a farm, with a scene in it; a context manager.
+    """A local farm with an instant worker and an uploaded scene; a context manager.
 
     Args:
-        counts: whether every call is written down, which costs the emulator a little.
-        worker: what answers.
+        counts: whether the emulator records each call, which slows it a little.
+        worker: the command of the worker.
     """
 
     def __init__(self, *, counts: bool, worker: tuple[str, ...] = COMMAND) -> None:
@@ -99,7 +99,7 @@ class InstantFarm:
         self._counts, self._worker, self._renders = counts, worker, 0
 
     def __enter__(self) -> Self:
-        """Start it, and upload a scene."""
+        """Start the farm, and upload a scene."""
         with ExitStack() as parts:
             folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
             self._calls = folder / "calls"
@@ -116,24 +116,24 @@ class InstantFarm:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the farm."""
         self._parts.close()
 
     def run(self, frames: int, *, of: int | None = 1, workers: int = WORKERS, output: str = "frames") -> Run:
-        """Run a job of so many frames, none of which is there yet, in chunks `of` so many or as the farm sizes them."""
+        """Run a job of new frames, in chunks of `of` frames, or of the planner's sizes with None."""
         self._renders += 1
         request = {
             "file": SCENE.name,
             "frames": f"1-{frames}",
             "output": output,
             "max_workers": workers,
-            # Another render of the same scene, so that no job finds an earlier one's frames.
+            # A new render key, so that no job reuses an earlier job's frames.
             "samples": self._renders,
         }
         return run(self._states, self.machine, request if of is None else request | {"chunk_size": of})
 
     def count(self, frames: int, **request: Any) -> tuple[Run, Asked]:
-        """Run such a job; return what it asked of AWS, too."""
+        """Run a job; return its run and its AWS requests."""
         begin = self._calls.stat().st_size
         done = self.run(frames, **request)
 
@@ -141,14 +141,14 @@ class InstantFarm:
             with self._calls.open("rb") as file:
                 file.seek(begin)
                 found = Asked.of(file.read().decode().splitlines())
-            # A worker's last act is not waited for by anybody.
+            # The job ends before its worker deletes the last message.
             sent, deleted = (found.others[of] for of in (("service", "SendMessage"), ("workers", "DeleteMessage")))
             return found if deleted >= sent else None
 
         return done, until(asked, "the worker to have deleted its last message")
 
     def memory(self) -> int:
-        """Return what the emulator holds, in MiB."""
+        """Return the resident memory of the emulator, in MiB."""
         (emulator,) = (part for part in psutil.Process().children() if "frameloom.local.emulator" in part.cmdline())
         held: int = emulator.memory_info().rss // 2**20
         return held
@@ -159,7 +159,7 @@ class InstantFarm:
 
 
 def client(environment: Mapping[str, str], service: Any) -> Any:
-    """Return a client of the AWS that an environment leads to."""
+    """Return a client of the AWS endpoint in an environment."""
     return boto3.client(
         service,
         endpoint_url=environment["AWS_ENDPOINT_URL"],
@@ -188,17 +188,21 @@ def run(states: Any, machine: str, state: Mapping[str, Any], *, name: str | None
 
 
 def until(look: Callable[[], Found | None], what: str) -> Found:
-    """Return what `look` finds, once it finds something."""
-    deadline = time.monotonic() + PATIENCE
+    """Poll `look` until it returns something; return that.
+
+    Raises:
+        TimeoutError: after TIMEOUT seconds.
+    """
+    deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(LOOK)
-    raise TimeoutError(f"waited {PATIENCE:.0f} s in vain for {what}")
+        time.sleep(POLL)
+    raise TimeoutError(f"Waited {TIMEOUT:.0f} s for {what}.")
 
 
 def _who(principal: str) -> str | None:
-    """Return who signed a call; None of what is no part of a job: whoever looks on."""
+    """Return the caller that signed a call; None for a caller outside of the job, such as this benchmark."""
     if principal == WORKER_KEY:
         return "workers"
     if "FunctionRole-" in principal:
@@ -206,7 +210,7 @@ def _who(principal: str) -> str | None:
     return None if principal == SOMEBODY else "service"
 
 
-def _request(call: Mapping[str, Any]) -> Requests:
+def _request(call: Mapping[str, Any]) -> S3Requests:
     if call["method"] in ("PUT", "POST"):
-        return Requests(puts=1)
-    return Requests(lists=1) if "list-type=2" in call["uri"] else Requests(gets=1)
+        return S3Requests(puts=1)
+    return S3Requests(lists=1) if "list-type=2" in call["uri"] else S3Requests(gets=1)

@@ -1,7 +1,7 @@
-"""A worker that answers at once, so that what a job takes is its orchestrator's: `python -m benchmarks.instant_worker`.
+"""`python -m benchmarks.instant_worker`: a worker that renders nothing, so that a job's time is its orchestrator's.
 
-It takes chunks from the queue, stores for each frame what passes for one, and the chunk's result, and answers the
-token: what a job needs to succeed, and nothing else. It is told of the farm as a worker is (worker/config.py).
+It receives chunks, stores a placeholder for each frame and the chunk's result, and answers the task token: as much as
+a job needs to succeed. It reads the environment of a worker (worker/config.py).
 """
 
 import os
@@ -16,7 +16,7 @@ from frameloom.model import keys
 from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
 from frameloom.services.storage import job_documents
 
-# Enough that the emulator always has something to answer.
+# Enough to keep the emulator busy.
 AT_ONCE = 4
 NAME = "instant"
 LEASE = timedelta(minutes=5)
@@ -24,7 +24,7 @@ SECONDS = 0.001
 
 
 def main() -> None:
-    """Answer chunks until this process is ended."""
+    """Answer chunks until the process is killed."""
     threads = [threading.Thread(target=_work) for _ in range(AT_ONCE)]
     for thread in threads:
         thread.start()

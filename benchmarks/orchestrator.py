@@ -1,8 +1,8 @@
-"""What jobs cost their orchestrator as they grow, on a local farm whose worker answers at once.
+"""Measures the orchestrator by job size, on a local farm with an instant worker.
 
 python -m benchmarks.orchestrator [--chunks N ...] [--pairs N] [--of N]
 
-First, jobs of each size: seconds, and what they asked of AWS beside what src/frameloom/estimate/operations.py says.
+First, jobs of each size: seconds, and AWS requests beside the formula of frameloom/estimate/aws_requests.py.
 Then pairs of
 runs of one size: a whole job on the farm, and its Map alone on plain moto, each warmed up by a small one.
 """
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.bare_moto import BareMoto
 from benchmarks.instant_farm import Asked, InstantFarm, Run
-from frameloom.estimate.operations import Operations, Requests, operations
+from frameloom.estimate.aws_requests import AwsRequests, S3Requests, aws_requests
 
 SIZES = (100, 1_000, 5_000, 10_000)
 WARM_UP = 20
@@ -26,7 +26,7 @@ WARM_UP = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """A job of a size, and what the emulator holds after it, in MiB."""
+    """A job of a size, and the emulator's resident memory after it, in MiB."""
 
     chunks: int
     run: Run
@@ -34,7 +34,7 @@ class Counted:
     mib: int
 
     def found(self) -> dict[str, int]:
-        """Return what was counted, by the names that the formula has for it."""
+        """Return the counted requests, by the formula's names."""
         return {
             "transitions": self.run.transitions,
             "events": len(self.run.events),
@@ -43,7 +43,7 @@ class Counted:
         }
 
     def expected(self) -> dict[str, int]:
-        """Return the same by the formula."""
+        """Return the formula's requests, by the same names."""
         formula = expected(self.chunks)
         return {
             "transitions": formula.transitions,
@@ -53,17 +53,17 @@ class Counted:
         }
 
 
-def expected(chunks: int) -> Operations:
-    """Return what a job of the instant farm should ask of AWS."""
-    return operations(frames=chunks, chunks=chunks, fixed_size=True)
+def expected(chunks: int) -> AwsRequests:
+    """Return the formula's requests of a job on the instant farm."""
+    return aws_requests(frames=chunks, chunks=chunks, fixed_size=True)
 
 
-def _by_kind(who: str, requests: Requests) -> dict[str, int]:
+def _by_kind(who: str, requests: S3Requests) -> dict[str, int]:
     return {f"{who}' S3 {kind}": getattr(requests, kind) for kind in ("puts", "gets", "lists")}
 
 
 def count(sizes: list[int]) -> list[Counted]:
-    """Run jobs of these sizes, one after another on one farm."""
+    """Run jobs of these sizes, one after another, on one farm."""
     counted = []
     with InstantFarm(counts=True) as farm:
         farm.run(WARM_UP)
@@ -75,7 +75,7 @@ def count(sizes: list[int]) -> list[Counted]:
 
 
 def pair(chunks: int) -> tuple[Run, Run]:
-    """Return a job on a farm of its own, and its Map on a moto of its own."""
+    """Return a job on a fresh farm, and its Map on a fresh moto."""
     runs = []
     for side in (InstantFarm(counts=False), BareMoto()):
         with side:
@@ -86,8 +86,8 @@ def pair(chunks: int) -> tuple[Run, Run]:
 
 
 def sizes_table(counted: list[Counted]) -> Table:
-    """Return a column for each size; where the formula says otherwise, both."""
-    shown = Table("", *(f"{row.chunks:,} chunks" for row in counted), title="A job, whose worker answers at once")
+    """Return a table with a column for each size; where count and formula differ, it shows both."""
+    shown = Table("", *(f"{row.chunks:,} chunks" for row in counted), title="A job with an instant worker")
     for column in shown.columns[1:]:
         column.justify = "right"
     shown.add_row("seconds", *(f"{row.run.seconds:.1f}" for row in counted))
@@ -101,8 +101,8 @@ def sizes_table(counted: list[Counted]) -> Table:
 
 
 def pairs_table(chunks: int, pairs: list[tuple[Run, Run]]) -> Table:
-    """Return medians and the ratio pair by pair."""
-    shown = Table("", "seconds: median (least to most)", title=f"{chunks:,} chunks answered at once")
+    """Return a table of medians, and of the ratio within each pair."""
+    shown = Table("", "seconds: median (minimum to maximum)", title=f"{chunks:,} chunks with an instant worker")
     ratios = [farm.seconds / bare.seconds for farm, bare in pairs]
     shown.add_row("local farm, the whole job", _spread([farm.seconds for farm, _ in pairs]))
     shown.add_row("of it, the Map", _spread([farm.map_seconds for farm, _ in pairs]))
@@ -127,9 +127,9 @@ def _spread(values: list[float]) -> str:
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.orchestrator", description=__doc__)
-    parser.add_argument("--chunks", type=int, nargs="*", default=SIZES, help="sizes to count; none counts nothing")
-    parser.add_argument("--pairs", type=int, default=3, help="runs beside plain moto (default 3; 0: none)")
-    parser.add_argument("--of", type=int, default=1_000, help="chunks in each of them (default 1000)")
+    parser.add_argument("--chunks", type=int, nargs="*", default=SIZES, help="job sizes (none skips this part)")
+    parser.add_argument("--pairs", type=int, default=3, help="pairs of runs with plain moto (default 3; 0 skips them)")
+    parser.add_argument("--of", type=int, default=1_000, help="chunks of each run (default 1000)")
     arguments = parser.parse_args()
     console = Console(width=130)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"

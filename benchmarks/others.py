@@ -1,4 +1,4 @@
-"""What others cost on the same machine: Open Job Description with AWS's Blender adaptor, and a process for each frame.
+"""Times alternatives on the same machine: Open Job Description with AWS' Blender adaptor, and a process for each frame.
 
 python -m benchmarks.others [--frames N] [--pairs N]
 
@@ -23,7 +23,7 @@ from rich.table import Table
 from benchmarks.__main__ import ROOT, Row, seconds
 
 PACKAGES = ["openjd-cli==0.8.0", "deadline-cloud-for-blender==0.6.9", "openjd-adaptor-runtime==0.9.6"]
-# The adaptor gives what Blender would be given: --background ... --python SCRIPT --python-use-system-env.
+# The adaptor passes Blender's own options: --background ... --python SCRIPT --python-use-system-env.
 BLENDER = """#!/bin/sh
 while [ "$1" != --python ]; do shift; done
 exec {python} -u "$2"
@@ -35,8 +35,8 @@ ONE_FRAME = "benchmarks.plain_blender"
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.others", description=__doc__)
-    parser.add_argument("--frames", type=int, default=20, help="frames of each side (20)")
-    parser.add_argument("--pairs", type=int, default=3, help="counted rounds, after one to warm up (3)")
+    parser.add_argument("--frames", type=int, default=20, help="frames of each side (default 20)")
+    parser.add_argument("--pairs", type=int, default=3, help="counted rounds, after one to warm up (default 3)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, openjd(Path(folder)) as open_job:
         scene = Path(folder, "tiny.blend")
@@ -64,8 +64,8 @@ def main() -> None:
 
 
 def table(times: dict[str, list[float]], frames: int) -> Table:
-    """Return medians with their spread, and what each side adds to plain Blender's time for a frame."""
-    shown = Table(title="Whole-process wall time, seconds: median (least to most)")
+    """Return a table of medians with minimum and maximum, and of each side's overhead a frame over plain Blender."""
+    shown = Table(title="Whole-process wall time, seconds: median (minimum to maximum)")
     for column in ("side", "seconds", "own ms a frame"):
         shown.add_column(column, justify="left" if column == "side" else "right")
     plain = next(iter(times.values()))
@@ -77,7 +77,7 @@ def table(times: dict[str, list[float]], frames: int) -> Table:
 
 
 def one_by_one(row: Row, out: Path) -> float:
-    """Return the seconds of a process for each frame, one after the other."""
+    """Return the seconds of one process a frame, one after the other."""
     return sum(
         seconds([sys.executable, "-m", ONE_FRAME, str(row.scene), str(frame), str(frame), str(out)])
         for frame in range(row.first, row.last + 1)
@@ -86,7 +86,7 @@ def one_by_one(row: Row, out: Path) -> float:
 
 @contextmanager
 def openjd(folder: Path) -> Iterator[Callable[[Row, Path], float]]:
-    """Make an environment with openjd and the adaptor, and yield what runs a row in it."""
+    """Make an environment with openjd and the adaptor; return a function that runs a row in it."""
     environment = folder / "openjd"
     uv = subprocess.run(
         ["/bin/sh", "tools/bootstrap.sh"], cwd=ROOT, capture_output=True, text=True, check=True

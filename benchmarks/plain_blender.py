@@ -1,4 +1,4 @@
-"""The fastest known way without a farm: one process, the file opened once, every frame in turn.
+"""Renders frames without a farm, in the fastest known way: one process that opens the file once.
 
 python -m benchmarks.plain_blender SCENE.blend FIRST LAST OUT [RESOLUTION SAMPLES]
 """

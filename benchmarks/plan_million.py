@@ -1,9 +1,9 @@
-"""Plans a million frames as PlanChunks does, in a process of its own: what it takes of time and of memory.
+"""Measures the time and the memory of planning a million frames, in a process of its own.
 
 python -m benchmarks.plan_million [--present none|tenth|half|most] [--latency MS] [--chunk-size N] [--workers N]
 
-What is there boto3 lists over HTTP, a thousand frames a call, from a process that answers each call after --latency.
-That is not S3, of which 60 ms are assumed.
+boto3 lists the rendered frames over HTTP, a thousand a call, from a server process that answers after --latency. The
+default of 60 ms is an assumption about S3.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import boto3
 
 from frameloom.aws.clients import CONFIG
 from frameloom.aws.store import S3Store
-from frameloom.estimate.fleet_comparison import Row
+from frameloom.estimate.fleet_simulation import simulated_job
 from frameloom.model import keys
 from frameloom.model.frames import MAX_FRAMES
 from frameloom.model.rounds import FIRST
@@ -32,40 +32,40 @@ from frameloom.testing import MemoryStore
 BUCKETS = Buckets(scenes="scenes", frames="frames", logs="logs")
 
 
-# What part of all frames is there; of most, one in a thousand is missing.
+# The rendered part of the frames; `most` lacks one in a thousand.
 PARTS = {"none": 0.0, "tenth": 0.1, "half": 0.5, "most": 0.999}
 
 
 class ListedStore(MemoryStore):
-    """A store that lists frames over HTTP, and has all else in memory."""
+    """A store that lists frames over HTTP, and holds everything else in memory."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
-        nobody = boto3.Session("nobody", "nothing", region_name="eu-central-1")
-        self._listed = S3Store(nobody.client("s3", config=CONFIG, endpoint_url=f"http://127.0.0.1:{port}"))
+        session = boto3.Session("key", "secret", region_name="eu-central-1")
+        self._listed = S3Store(session.client("s3", config=CONFIG, endpoint_url=f"http://127.0.0.1:{port}"))
 
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
-        """Yield the frames that are there."""
+        """Yield the rendered frames."""
         return self._listed.list(bucket, prefix, after=after)
 
 
 @contextmanager
 def listed_store(prefix: str, part: float, latency: float) -> Iterator[ListedStore]:
-    """Yield a store in which `part` of a million frames lie below `prefix`, and a call takes `latency` seconds."""
+    """Yield a store with `part` of a million frames below `prefix`, where a call takes `latency` seconds."""
     command = [sys.executable, "-m", "benchmarks.slow_s3", prefix, str(part), str(latency)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             if server.stdout is None:
-                raise SystemExit("nobody says where to list")
+                raise SystemExit("The server of the listing printed no port.")
             yield ListedStore(int(server.stdout.readline()))
         finally:
             server.kill()
 
 
 def most_memory() -> float:
-    """Return the most MiB that this process has held.
+    """Return the peak memory of this process, in MiB.
 
-    Linux counts into `ru_maxrss` what the process held that this one was forked from, which `VmHWM` does not.
+    On Linux, `ru_maxrss` includes the memory of the process that this one was forked from; `VmHWM` does not.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -76,14 +76,14 @@ def most_memory() -> float:
 
 
 def main() -> None:
-    """Print what the plan took, as JSON."""
+    """Print the figures of a plan, as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plan_million", description=__doc__)
-    parser.add_argument("--present", choices=PARTS, default="none", help="frames that are rendered already")
-    parser.add_argument("--latency", type=float, default=60, help="milliseconds that a call to list takes (60)")
-    parser.add_argument("--chunk-size", type=int, help="as the request may ask for")
-    parser.add_argument("--workers", type=int, default=10_000, help="the job's max_workers")
+    parser.add_argument("--present", choices=PARTS, default="none", help="rendered part of the frames (default none)")
+    parser.add_argument("--latency", type=float, default=60, help="milliseconds of a LIST request (default 60)")
+    parser.add_argument("--chunk-size", type=int, help="the request's chunk_size")
+    parser.add_argument("--workers", type=int, default=10_000, help="the job's max_workers (default 10000)")
     arguments = parser.parse_args()
-    job = Row(frames=MAX_FRAMES, workers=arguments.workers).job()
+    job = simulated_job(MAX_FRAMES, arguments.workers)
     job = job.model_copy(update={"chunk_size": arguments.chunk_size})
     known = Timings(start=2.0, frames={str(frame): 60.0 for frame in range(0, MAX_FRAMES, 10_000)})
     with listed_store(job.outputs.prefix, PARTS[arguments.present], arguments.latency / 1000) as store:

@@ -33,7 +33,7 @@ def _turn(cube: bpy.types.Object) -> None:
 
 
 def _reshape(cube: bpy.types.Object) -> None:
-    """Give it a hundred thousand faces, and leave fewer and fewer of them: Blender does that on one core."""
+    """Give the cube 100,000 faces and decimate them more each frame, which Blender does on one core."""
     finer = cube.modifiers.new("finer", "SUBSURF")
     finer.levels = finer.render_levels = 7
     coarser = cube.modifiers.new("coarser", "DECIMATE")

@@ -1,8 +1,8 @@
-"""Lists a million frames as S3 does and answers as late: a stand-in for the service, of which only its latency matters.
+"""Answers LIST requests for a million frames after a delay: a stand-in for S3's latency.
 
 python -m benchmarks.slow_s3 PREFIX PRESENT SECONDS
 
-The part PRESENT of the frames, at random, is there; each answer takes SECONDS. Prints the port that it listens on.
+A random part PRESENT of the frames exists; each response takes SECONDS. Prints its port.
 """
 
 import bisect
@@ -17,7 +17,7 @@ from frameloom.model.frames import MAX_FRAMES
 from frameloom.services.storage.parallel_listing import PAGE
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-# What S3 tells of each object.
+# S3's fields of an object.
 _KEY = (
     "<Contents><Key>{}</Key><LastModified>2026-11-25T09:00:00.000Z</LastModified>"
     "<ETag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</ETag><ChecksumAlgorithm>CRC32</ChecksumAlgorithm>"
@@ -26,19 +26,19 @@ _KEY = (
 
 
 def frames_there(prefix: str, part: float) -> list[str]:
-    """Return the keys of the frames that are there, in order."""
-    source = random.Random(1)  # noqa: S311  nothing here is secret
+    """Return the keys of the existing frames, in order."""
+    source = random.Random(1)  # noqa: S311  not for secrets
     return [keys.frame_key(prefix, frame, "PNG") for frame in range(MAX_FRAMES) if source.random() < part]
 
 
 def handler(there: list[str], seconds: float) -> type[http.server.BaseHTTPRequestHandler]:
-    """Return what answers a call."""
+    """Return the request handler."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            """Tell a page of keys, from the first after the one that is asked for."""
+            """Answer with a page of keys after the requested one."""
             time.sleep(seconds)
             asked = parse_qs(urlsplit(self.path).query)
             after = asked.get("continuation-token", asked.get("start-after", [""]))[0]
@@ -49,7 +49,7 @@ def handler(there: list[str], seconds: float) -> type[http.server.BaseHTTPReques
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler
 
@@ -63,7 +63,7 @@ def _page(there: list[str], first: int) -> str:
 
 
 def main() -> None:
-    """Answer until killed."""
+    """Serve until killed."""
     prefix, part, seconds = sys.argv[1:]
     there = frames_there(prefix, float(part))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(there, float(seconds)))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from frameloom.estimate.job_scale import CALL, ENCODE_FRAME
+from frameloom.estimate.job_estimate import CALL, ENCODE_FRAME
 from frameloom.services.verify_frames import plan_segments
 
 THROTTLED = "Lambda.TooManyRequestsException"
@@ -42,7 +42,7 @@ def encode(
     """
     chance = random.Random(seed)  # noqa: S311
     segments = [CALL + frame * segment.count for segment in plan_segments(frames)]
-    # Times of the children's calls, each with its segment and its number of throttled tries; and times when calls end.
+    # Calls: time, segment, throttled attempts. Running: the times when calls end.
     calls = [(chance.random(), number, 0) for number in range(min(at_once, len(segments)))]
     heapq.heapify(calls)
     running: list[float] = []

@@ -1,4 +1,4 @@
-"""What one worker costs: while it waits, between two chunks, and over hundreds of frames.
+"""Measures one worker: while it waits, between two chunks, and over hundreds of frames.
 
 python -m benchmarks.worker [--frames N] [--idle SECONDS]
 """
@@ -26,6 +26,7 @@ from frameloom.aws.executions import JobExecutions
 from frameloom.aws.stack import Stack, stack_of
 from frameloom.aws.store import S3Store
 from frameloom.local.local_farm import LocalFarm
+from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import LogRecord
 from frameloom.services.read_log import JobLog
 from frameloom.services.storage.ports import Buckets
@@ -45,13 +46,13 @@ class Bench:
         (self.worker,) = farm.workers
 
     def run(self, job_id: str, **request: Any) -> list[LogRecord]:
-        """Run a job to its end and return what its worker logged."""
+        """Run a job and return the log records of its worker."""
         self.jobs.start(job_id, {"file": "tiny.blend", "output": "frames", **request})
         while (execution := self.jobs.describe(job_id)) is None or not execution.status.ended:
             time.sleep(0.05)
         if execution.error:
             raise SystemExit(f"{execution.error}: {execution.cause}")
-        # The last piece of the log is on its way.
+        # The last log batch arrives after the end of the job.
         time.sleep(2)
         buckets = Buckets(
             scenes=self.stack.buckets.scenes, frames=self.stack.buckets.frames, logs=self.stack.buckets.logs
@@ -60,7 +61,7 @@ class Bench:
 
 
 def idle(bench: Bench, seconds: float) -> tuple[float, float]:
-    """Return the share of a core, in percent, and the MiB of a worker that waits, Blender not counted."""
+    """Return the percentage of a core and the MiB of a waiting worker, without Blender."""
     process = psutil.Process(bench.worker)
     before, begun = sum(process.cpu_times()[:2]), time.monotonic()
     time.sleep(seconds)
@@ -68,13 +69,13 @@ def idle(bench: Bench, seconds: float) -> tuple[float, float]:
     return 100 * spent / (time.monotonic() - begun), process.memory_info().rss / MEBIBYTE
 
 
-def gaps(records: Sequence[LogRecord], first: str, then: str) -> list[float]:
-    """Return the milliseconds from each line `first` to the next line `then`."""
+def gaps(records: Sequence[LogRecord], first: LogEvent, then: LogEvent) -> list[float]:
+    """Return the milliseconds from each event `first` to the next event `then`."""
     found, since = [], None
     for record in records:
-        if record.message == first:
+        if record.event is first:
             since = datetime.fromisoformat(record.time)
-        elif record.message == then and since is not None:
+        elif record.event is then and since is not None:
             found.append((datetime.fromisoformat(record.time) - since).total_seconds() * 1000)
             since = None
     return found
@@ -82,7 +83,7 @@ def gaps(records: Sequence[LogRecord], first: str, then: str) -> list[float]:
 
 @contextmanager
 def memory_of_blender(worker: int) -> Iterator[list[float]]:
-    """Yield the MiB that a worker's Blender holds, ten times a second."""
+    """Collect the MiB of a worker's Blender, ten times a second."""
     sizes: list[float] = []
     ended = threading.Event()
 
@@ -102,11 +103,11 @@ def memory_of_blender(worker: int) -> Iterator[list[float]]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worker", description=__doc__)
-    parser.add_argument("--frames", type=int, default=500, help="frames over which memory is watched (500)")
-    parser.add_argument("--idle", type=float, default=30, help="seconds for which the worker waits (30)")
+    parser.add_argument("--frames", type=int, default=500, help="frames during which memory is measured (default 500)")
+    parser.add_argument("--idle", type=float, default=30, help="seconds that the worker waits (default 30)")
     arguments = parser.parse_args()
     shown = Table(title="One worker")
-    for column in ("what", "figure"):
+    for column in ("quantity", "figure"):
         shown.add_column(column)
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "tiny.blend")
@@ -119,9 +120,12 @@ def main() -> None:
             shown.add_row("waiting: share of a core", f"{share:.2f} %")
             shown.add_row("waiting: memory without Blender", f"{size:.0f} MiB")
             records = bench.run("turns", frames="1-100", chunk_size=1, run=2)
-            shown.add_row("answer to next message, ms", spread(gaps(records, "Chunk finished", "Chunk received")))
             shown.add_row(
-                "message to render, scene open, ms", spread(gaps(records, "Chunk received", "Frame rendering"))
+                "result to next message, ms", spread(gaps(records, LogEvent.CHUNK_SUCCEEDED, LogEvent.CHUNK_RECEIVED))
+            )
+            shown.add_row(
+                "message to render, scene open, ms",
+                spread(gaps(records, LogEvent.CHUNK_RECEIVED, LogEvent.FRAME_STARTED)),
             )
             with memory_of_blender(bench.worker) as sizes:
                 bench.run("memory", frames=f"1-{arguments.frames}", run=3)
@@ -136,7 +140,7 @@ def main() -> None:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Return a median and, in brackets, least and most."""
+    """Return a median and, in parentheses, minimum and maximum."""
     return f"{statistics.median(values):.0f} ({min(values):.0f} to {max(values):.0f}), {len(values)} times"
 
 

@@ -11,14 +11,15 @@ from __future__ import annotations
 import os
 import sys
 from itertools import pairwise
-from math import atan2, cos, pi, sin
+from math import atan2, pi, sin
 from pathlib import Path
 from typing import Any
 
-import bpy  # isort: skip  # first: it brings bmesh and mathutils along
+import bpy  # isort: skip  # first: it makes bmesh and mathutils importable
 import bmesh
 from mathutils import Quaternion, Vector
 from shading import Colour, Shader, bare, finish, rgba
+from shapes import arch, box, cone, show, solid, sphere
 
 FIRST, LAST, FPS = 1, 48, 24
 RADIUS = 0.70  # of the ball
@@ -37,8 +38,6 @@ MINT = (0.22, 0.50, 0.42)
 PLASTER = (0.72, 0.40, 0.30)
 STONE = (0.74, 0.62, 0.50)
 WHITE = (0.90, 0.86, 0.80)
-
-Point = tuple[float, float, float]
 
 
 def painted(name: str, colour: Colour) -> Any:
@@ -87,90 +86,6 @@ def terrazzo() -> Any:
     return material
 
 
-# --- shapes -------------------------------------------------------------------------------------------
-
-
-def show(name: str, data: Any, at: Vector | Point, turn: float = 0) -> Any:
-    """Return a new object in the scene, turned about the vertical."""
-    thing = bpy.data.objects.new(name, data)
-    bpy.context.scene.collection.objects.link(thing)
-    thing.location, thing.rotation_euler.z = at, turn
-    return thing
-
-
-def solid(name: str, mesh: Any, material: Any, at: Vector | Point, turn: float = 0, *, rounded: bool = True) -> Any:
-    """Return a new object made of the bmesh, which is freed; its edges are rounded as sanded wood is."""
-    bmesh.ops.recalc_face_normals(mesh, faces=mesh.faces)
-    data = bpy.data.meshes.new(name)
-    mesh.to_mesh(data)
-    mesh.free()
-    data.materials.append(material)
-    data.shade_smooth()
-    thing = show(name, data, at, turn)
-    if rounded:
-        bevel = thing.modifiers.new("Rounded", "BEVEL")
-        bevel.width, bevel.segments, bevel.limit_method, bevel.harden_normals = 0.03, 2, "ANGLE", True
-        data.set_sharp_from_angle(angle=0.6)
-    return thing
-
-
-def skin(rings: list[list[Point]]) -> Any:
-    """Return a bmesh that joins each ring of points to the next and closes the two ends.
-
-    Blender's own sphere and extrusion number their points by where they lie in memory: no two runs
-    would save the same mesh, nor render quite the same pixels.
-    """
-    mesh = bmesh.new()
-    loops = [[mesh.verts.new(point) for point in ring] for ring in rings]
-    for near, far in pairwise(loops):
-        for n in range(len(near)):
-            mesh.faces.new((near[n - 1], near[n], far[n], far[n - 1]))
-    for end in (loops[0], loops[-1]):
-        mesh.faces.new(end)
-    return mesh
-
-
-def box(name: str, size: Point, material: Any, at: Point, turn: float = 0) -> Any:
-    """Return a block that stands on `at`."""
-    mesh = bmesh.new()
-    bmesh.ops.create_cube(mesh, size=1)
-    bmesh.ops.scale(mesh, vec=size, verts=mesh.verts)
-    bmesh.ops.translate(mesh, vec=(0, 0, size[2] / 2), verts=mesh.verts)
-    return solid(name, mesh, material, at, turn)
-
-
-def cone(name: str, radii: tuple[float, float], height: float, material: Any, at: Point) -> Any:
-    """Return a cone, or a column where both radii are equal, that stands on `at`."""
-    mesh = bmesh.new()
-    base, top = radii
-    bmesh.ops.create_cone(mesh, cap_ends=True, segments=48, radius1=base, radius2=top, depth=height)
-    bmesh.ops.translate(mesh, vec=(0, 0, height / 2), verts=mesh.verts)
-    return solid(name, mesh, material, at)
-
-
-def sphere(name: str, radius: float, material: Any, at: Point) -> Any:
-    """Return a ball around `at`."""
-    rings: list[list[Point]] = []
-    for n in range(33):
-        tilt = min(max(pi * n / 32, 1e-3), pi - 1e-3)  # a ring at each pole, too small to see
-        wide, z = radius * sin(tilt), radius * cos(tilt)
-        rings.append([(wide * cos(pi * m / 32), wide * sin(pi * m / 32), z) for m in range(64)])
-    return solid(name, skin(rings), material, at, rounded=False)
-
-
-def arch(
-    name: str, radii: tuple[float, float], material: Any, at: Vector | Point, turn: float, *, legs: float, depth: float
-) -> Any:
-    """Return a round arch that stands on `at` and is walked through along its own x axis."""
-    inner, outer = radii
-    bow = [(-cos(pi * n / 28), sin(pi * n / 28), legs) for n in range(29)]
-    rings: list[list[Point]] = []
-    for y, z, lift in [(-1.0, 0.0, 0.0), *bow, (1.0, 0.0, 0.0)]:
-        corners = ((-depth / 2, inner), (depth / 2, inner), (depth / 2, outer), (-depth / 2, outer))
-        rings.append([(x, radius * y, radius * z + lift) for x, radius in corners])
-    return solid(name, skin(rings), material, at, turn)
-
-
 # --- motion -------------------------------------------------------------------------------------------
 
 
@@ -201,8 +116,8 @@ def roll(ball: Any, points: list[Vector]) -> None:
     that the point where it touches the floor is at rest.
     """
     ball.rotation_mode = "QUATERNION"
-    turned = Quaternion((0.74, -0.30, 0.45, 0.40)).normalized()  # a star looks at the camera
-    # Motion blur looks at the frames before the first and after the last.
+    turned = Quaternion((0.74, -0.30, 0.45, 0.40)).normalized()  # a star faces the camera
+    # Motion blur samples the frames before the first and after the last.
     frames = range(FIRST - 1, LAST + 2)
     done = round(travelled(frames[0]) / STEP)
     for frame in frames:
@@ -221,7 +136,7 @@ def roll(ball: Any, points: list[Vector]) -> None:
 
 
 def go_evenly(thing: Any) -> None:
-    """Take the ease out of every key."""
+    """Make the interpolation of every key linear."""
     for curve in thing.animation_data.action.fcurves:
         for key in curve.keyframe_points:
             key.interpolation = "LINEAR"
@@ -279,7 +194,7 @@ def build_toys(points: list[Vector]) -> None:
 
 
 def build_room() -> None:
-    """Lay the floor and put up the wall behind."""
+    """Add the floor and the wall behind."""
     floor = bmesh.new()
     bmesh.ops.create_grid(floor, x_segments=1, y_segments=1, size=40)
     solid("Floor", floor, terrazzo(), (0, 0, 0), rounded=False)
@@ -290,9 +205,9 @@ def build_room() -> None:
 
 
 def build_sunlight() -> None:
-    """Light the scene by a low sun through a window: a far lamp that throws the panes as a slide does.
+    """Light the scene by a low sun through a window: a far lamp that projects the panes.
 
-    A window of real bars doubles the render time: their shadows fall on everything.
+    A window of real bars would double the render time, since their shadows fall on everything.
     """
     far, beam = 40, Vector((0.62, 0.72, -0.50)).normalized()
     data = bpy.data.lights.new("Sun", "POINT")
@@ -310,7 +225,7 @@ def build_sunlight() -> None:
 
 
 def build_sky() -> None:
-    """Fill the shadows with blue, and hang four bright panes that only mirrors see."""
+    """Fill the shadows with blue, and add four bright panes that only reflections show."""
     world = bpy.data.worlds.new("Sky")
     world.use_nodes = True
     world.cycles.sampling_method = "NONE"
@@ -329,7 +244,7 @@ def build_sky() -> None:
 
 
 def build_camera(ball: Any) -> None:
-    """Let the camera drift along with the ball, a little slower, and keep it sharp."""
+    """Move the camera along with the ball, a little slower, and focus on the ball."""
     camera = show("Camera", bpy.data.cameras.new("Camera"), (0, 0, 0))
     aim = show("Aim", None, (0, 0, 0))
     for frame, spot, look in (
@@ -350,7 +265,7 @@ def build_camera(ball: Any) -> None:
 
 
 def set_up_render() -> None:
-    """Ask for 640x360 PNG by Cycles, as quick as looks good: eight samples and a denoiser."""
+    """Set 640x360 PNG by Cycles, with eight samples and a denoiser, for short render times."""
     scene = bpy.context.scene
     scene.name = "Rolling ball"
     scene.frame_start, scene.frame_end, scene.frame_current = FIRST, LAST, FIRST
@@ -359,13 +274,13 @@ def set_up_render() -> None:
     render.engine, render.filepath = "CYCLES", "//"
     render.fps, render.resolution_x, render.resolution_y, render.resolution_percentage = FPS, 640, 360, 100
     image.file_format, image.color_mode, image.color_depth = "PNG", "RGB", "8"
-    # A stamp tells of the day, the machine and its folders: not in a picture that is shared.
+    # No stamp: it would store the date, the machine's name and its folders in the images.
     for name in dir(render):
         if name.startswith("use_stamp"):
             setattr(render, name, False)
     render.use_persistent_data = True
     render.use_motion_blur, render.motion_blur_shutter = True, 0.25
-    # One noise pattern for all frames: what the denoiser leaves of it stands still.
+    # One noise pattern for all frames, so that the remaining noise does not flicker.
     cycles.device, cycles.samples, cycles.seed, cycles.use_animated_seed = "CPU", 8, 1, False
     cycles.use_adaptive_sampling = cycles.use_light_tree = False
     cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
@@ -377,7 +292,7 @@ def set_up_render() -> None:
 
 def main() -> None:
     """Build the scene and save it beside this script."""
-    # Blender saves the user's home with its windows.
+    # Blender saves the user's home folder with its windows.
     os.environ["HOME"] = "/"
     bpy.ops.wm.read_factory_settings(use_empty=True)
     points = track()

@@ -1,4 +1,4 @@
-"""Blender's shader nodes as arithmetic: `colour = a + b * 0.5` makes and links the nodes that say so."""
+"""Blender's shader nodes as arithmetic: `colour = a + b * 0.5` adds the nodes and links of that formula."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Shader:
         return Term(self, self.node(kind, inputs, **settings).outputs[output])
 
     def math(self, operation: str, *operands: Any) -> Term:
-        """Return what one of Blender's math operations makes of numbers and terms."""
+        """Return the result of one of Blender's math operations on numbers and terms."""
         return self.term("Math", dict(enumerate(operands)), operation=operation)
 
     def mix(self, factor: Term, below: Any, above: Any) -> Term:

@@ -1,1 +1,1 @@
-"""The state machine of a render job: `python -m statemachine` emits it from `definition.py`."""
+"""The state machine of a render job: `python -m statemachine` writes it from `definition.py`."""

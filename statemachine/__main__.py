@@ -1,4 +1,4 @@
-"""`python -m statemachine` writes all that is made from the definition; `--check` only says what is stale."""
+"""`python -m statemachine` writes the files that are generated from the definition; `--check` lists stale files."""
 
 import argparse
 import sys
@@ -9,20 +9,20 @@ from statemachine.emit import document, machine
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFINITION = Path("statemachine/render_job.asl.json")
-PAGES = [Path("README.md"), Path("docs/architecture.md")]
+PAGES = [Path("docs/architecture.md")]
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    """Write the definition and its pictures below `root`; return 1 where `--check` finds one stale."""
+    """Write the definition and its charts under `root`; return 1 if `--check` finds a stale file."""
     parser = argparse.ArgumentParser(prog="python -m statemachine", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, fail where a file is stale")
+    parser.add_argument("--check", action="store_true", help="write no file; fail if a file is stale")
     check = parser.parse_args(arguments).check
 
     stale = {path: text for path, text in made(root).items() if _read(root / path) != text}
     for path, text in stale.items():
         if check:
             print(
-                f"{path} is not what statemachine/definition.py says: run `python -m statemachine`",
+                f"{path} differs from statemachine/definition.py: run `python -m statemachine`",
                 file=sys.stderr,
             )
         else:
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 
 
 def made(root: Path) -> dict[Path, str]:
-    """Return every file that is made from the definition, by its path below `root`, with its whole text."""
+    """Return the text of every generated file, keyed by its path under `root`."""
     files = {DEFINITION: document()}
     for page in PAGES:
         text = _read(root / page)

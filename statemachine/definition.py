@@ -1,10 +1,10 @@
 """The state machine of a render job, from request to film.
 
-Read `render_job` from top to bottom: it names the states in the order in which a job meets them, then says
-how they follow each other. The error names are the classes of `frameloom.model.errors`.
+`render_job` lists the states in the order of a job, then their transitions. The error names are the classes of
+`frameloom.model.errors`.
 
-The machine has no TimeoutSeconds of its own. Every state that waits has one, so no job hangs for ever; and an
-execution that times out ends there and then: a rule has its report written, but no frame of it becomes a film.
+The machine has no TimeoutSeconds. Every state that waits has one, so no job runs for ever. An execution that times out
+would end immediately: a rule would write its report, but no film would be made.
 """
 
 from typing import Any
@@ -28,8 +28,8 @@ from statemachine.steps import (
 )
 
 ATTEMPT_FAILED = names(AttemptFailed)
-# AWS tells a missed heartbeat from a chunk that took too long; either way nobody answered.
-NOBODY_ANSWERED = [ChunkLost.__name__, "States.Timeout", "States.HeartbeatTimeout"]
+# AWS distinguishes a missed heartbeat from a chunk that took too long. In both cases no worker answered.
+NO_ANSWER = [ChunkLost.__name__, "States.Timeout", "States.HeartbeatTimeout"]
 # Source: "Handle Lambda service exceptions" in the Step Functions developer guide.
 LAMBDA_FAULTS = [
     "Lambda.ServiceException",
@@ -42,18 +42,18 @@ LAMBDA_FAULTS = [
 # the longest film that is encoded four segments at a time.
 LAMBDA_THROTTLED = ["Lambda.TooManyRequestsException"]
 THROTTLE_ATTEMPTS = 720
-# Its process died: of its memory, or with its machine. What it does it may do twice. A function that ran out of time
-# would again.
+# The process of the function died, of its memory or with its machine. Every function may run twice. A function that
+# timed out is not retried, since it would time out again.
 LAMBDA_DIED = ["Lambda.Unknown", "Runtime.ExitError"]
-# While a stack is updated, a function's new code runs on its earlier layer for up to a minute, and may import what is
-# not there yet. Eight retries last two minutes on average.
+# During a stack update, a function's new code runs on its earlier layer for up to a minute, and may import a missing
+# module. Eight retries last two minutes on average.
 LAMBDA_UPDATED = ["Runtime.ImportModuleError"]
 UPDATE_ATTEMPTS = 8
 
-# Seconds that a state waits for its Lambda: the function's own Timeout in template.yaml and a minute more, so
-# that the function's error, which says what happened, is there before States.Timeout, which does not.
+# Seconds that a state waits for its Lambda: the function's Timeout in template.yaml plus a minute, so that the
+# function's own error, which has a cause, comes before States.Timeout, which has no cause.
 SHORT, LONG = 360, 960
-# Seconds that a job waits for the bus to take its announcement.
+# Seconds that a job waits for the event bus to accept its announcement.
 BUS = 60
 
 JOB_ID = {"job_id.$": "$$.Execution.Name"}
@@ -61,18 +61,18 @@ STARTED = {"started.$": "$$.Execution.StartTime"}
 
 
 def render_job() -> Graph:
-    """Return the whole machine."""
+    """Return the whole state machine."""
     prepare = _lambda(
         "PrepareJob",
-        "Read the request and the scene, settle every setting, and write the job's manifest.",
+        "Read the request and the scene, decide every setting, and write the job's manifest.",
         payload={**JOB_ID, **STARTED, "input.$": "$"},
         output_path="$.Payload",
     )
-    any_job = Choice("AnyJob", comment="Whoever uploads a scene may start its job too; the upload then starts none.")
+    any_job = Choice("AnyJob", comment="If the uploader starts the job, the upload itself does not.")
     skipped = Succeed("Skipped", comment="The scene's uploader starts its job.")
     plan = _lambda(
         "PlanChunks",
-        "List the frames that are missing in S3, in chunks: the list is an object in S3. Scouts first, where they pay.",
+        "List the missing frames in chunks, as an object in S3. Scouts come first if they are worth their cost.",
         payload={**JOB_ID, "round.$": "$.round"},
         result_selector={
             "bucket.$": "$.Payload.bucket",
@@ -82,12 +82,12 @@ def render_job() -> Graph:
         },
         result_path="$.plan",
     )
-    any_chunks = Choice("AnyChunks", comment="A job that ran before may have nothing left to render.")
+    any_chunks = Choice("AnyChunks", comment="All frames may exist from an earlier job.")
     render = _render_chunks()
     verify = _lambda(
         "VerifyFrames",
-        "Look at what is in S3, not at what was reported, and say what comes next.",
-        # Not the round that PlanChunks was asked for: it may have gone on to the next.
+        "Count the frames in S3, not the reported ones, and return the next step.",
+        # Not the round of the input: PlanChunks may have skipped the scouts.
         payload={**JOB_ID, "round.$": "$.plan.round"},
         result_selector={
             "next.$": "$.Payload.next",
@@ -100,7 +100,7 @@ def render_job() -> Graph:
     next_step = Choice("NextStep", comment="The next round after scouts or for missing frames, a film, or neither.")
     next_round = Pass(
         "NextRound",
-        comment="Count the round, so that its chunks have names of their own.",
+        comment="Set the round, so that its chunks have unique names.",
         input_path="$.verified.round",
         result_path="$.round",
     )
@@ -110,7 +110,7 @@ def render_job() -> Graph:
         "Join the segments by stream copy and put the film beside the scene.",
         payload=JOB_ID,
         timeout=LONG,
-        # Nothing reads it later: it is what the console shows of the film.
+        # For the console only: no later state reads it.
         result_selector={
             "bucket.$": "$.Payload.bucket",
             "key.$": "$.Payload.key",
@@ -126,24 +126,20 @@ def render_job() -> Graph:
         timeout=LONG,
         output_path="$.Payload",
     )
-    announce_success = _announcement(
-        "AnnounceSuccess", "Tell whoever listens that the job succeeded, and where its report is."
-    )
-    done = Succeed("Done", comment="The frames, the film and the report are there.")
+    announce_success = _announcement("AnnounceSuccess", "Announce the job's success and its report on the event bus.")
+    done = Succeed("Done", comment="The frames, the film and the report exist.")
     log_failure = _lambda(
         "LogFailure",
-        "Write the report of a job that failed, and settle the error that the job ends with.",
+        "Write the report of a failed job, and return the error that the job ends with.",
         function="LogJobFunction",
         payload={**JOB_ID, **STARTED, "error.$": "$"},
         timeout=LONG,
         output_path="$.Payload",
     )
-    announce_failure = _announcement(
-        "AnnounceFailure", "Tell whoever listens that the job failed, and where its report is."
-    )
+    announce_failure = _announcement("AnnounceFailure", "Announce the job's failure and its report on the event bus.")
     failed = ErrorFrom(
         "Failed",
-        comment="The job failed, with the error that made it fail.",
+        comment="The job failed with its original error.",
         error_path="$.Error",
         cause_path="$.Cause",
     )
@@ -155,7 +151,7 @@ def render_job() -> Graph:
     any_chunks.add_choice(ChoiceRule.NumericGreaterThan("$.plan.count", 0), render)
     any_chunks.default_choice(verify)
     render.next(verify).next(next_step)
-    # No default: an answer that nobody knows must fail the job, not end it as done.
+    # No default: an unknown answer must fail the job instead of ending it as succeeded.
     for answer, state in (("PlanChunks", next_round), ("EncodeSegments", encode), ("LogJob", log_job)):
         next_step.add_choice(ChoiceRule.StringEquals("$.verified.next", answer), state)
     next_round.next(plan)
@@ -165,9 +161,9 @@ def render_job() -> Graph:
     for state in (prepare, plan, render, verify, encode, stitch):
         state.add_catch(Catch(log_failure, error_equals=["States.ALL"]))
     log_job.add_catch(Catch(failed, error_equals=["States.ALL"]))
-    # Beside the job's own error, not in its place: why the job failed is worth more than why its report did.
+    # The report's error does not replace the job's own error.
     log_failure.add_catch(Catch(failed, error_equals=["States.ALL"], result_path="$.report_failure"))
-    # A job ends as it ended, heard of or not.
+    # A failed announcement does not change the result of a job.
     for state, end in ((announce_success, done), (announce_failure, failed)):
         state.add_catch(Catch(end, error_equals=["States.ALL"], result_path=None))
 
@@ -178,7 +174,7 @@ def _render_chunks() -> ItemMap:
     """Return the distributed Map: one message, one token and one child execution for each chunk."""
     chunk_failed = Pass(
         "ChunkFailed",
-        comment="Every attempt failed: the chunk counts as done, and VerifyFrames will miss its frames.",
+        comment="Every attempt failed: the chunk counts as done, and VerifyFrames finds its frames missing.",
     )
     chunk = TokenTask(
         "RenderChunk",
@@ -196,21 +192,21 @@ def _render_chunks() -> ItemMap:
             "settings.$": "$.settings",
             "frame_timeout.$": "$.limits.frame_timeout",
         },
-        # The heartbeat's clock starts when the message is sent, so it bounds the wait in the queue.
+        # The heartbeat's clock starts when the message is sent, so it limits the wait in the queue.
         heartbeat_seconds_path="$.limits.queue_timeout",
         timeout_seconds_path="$.limits.chunk_timeout",
         retry=[
             Retrier(names(JobImpossible), attempts=0),
             Retrier(ATTEMPT_FAILED, attempts=2, interval=5),
-            Retrier(NOBODY_ANSWERED, attempts=1),
-            # Whatever else: a fault of SQS, or an error that no worker of this version knows.
+            Retrier(NO_ANSWER, attempts=1),
+            # Other errors: a failure of SQS, or an error of another version's worker.
             Retrier(["States.TaskFailed"], attempts=2, interval=2),
         ],
-        catch=[Catch(chunk_failed, error_equals=[*ATTEMPT_FAILED, *NOBODY_ANSWERED])],
+        catch=[Catch(chunk_failed, error_equals=[*ATTEMPT_FAILED, *NO_ANSWER])],
     )
     return ItemMap(
         "RenderChunks",
-        comment="Render the chunks side by side, as many at once as the job allows.",
+        comment="Render the chunks in parallel, up to the job's max_workers.",
         first=chunk,
         # STANDARD: an EXPRESS child cannot wait for a task token, nor for longer than five minutes.
         processor={"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
@@ -234,18 +230,19 @@ def _render_chunks() -> ItemMap:
 def _encode_segments() -> ItemMap:
     """Return the distributed Map: one Lambda and one child execution for each segment of the film.
 
-    The first segment that fails ends it, and AWS's own words then hide why; so the child leaves that in S3 before.
+    The first segment that fails ends it, and AWS's error then hides the cause. So the child first stores the error in
+    S3.
     """
     segment_failed = ErrorFrom(
         "SegmentFailed",
-        comment="The film cannot be made: no other segment is waited for.",
+        comment="The film cannot be made, so the Map ends without the other segments.",
         error_path="$.error.Error",
         cause_path="$.error.Cause",
     )
-    # Not by EncodeSegment itself: it cannot say that it died, or ran out of time.
+    # EncodeSegment cannot store it if it dies or runs out of time.
     log_failure = _lambda(
         "LogSegmentFailure",
-        "Keep why the segment failed, for the job's report.",
+        "Store the segment's error for the job's report.",
         function="LogJobFunction",
         payload={"job_id.$": "$.job_id", "segment.$": "$.segment", "error.$": "$.error"},
         timeout=LONG,
@@ -263,14 +260,14 @@ def _encode_segments() -> ItemMap:
     log_failure.next(segment_failed)
     return ItemMap(
         "EncodeSegments",
-        comment="Encode the film's segments side by side.",
+        comment="Encode the film's segments in parallel.",
         first=segment,
         # STANDARD: an EXPRESS child ends after five minutes, and a segment of 4K takes longer.
         processor={"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
         item_selector={"job_id.$": "$.job_id", "segment.$": "$$.Map.Item.Value"},
         asl={
             "Label": "EncodeSegments",
-            # The stack's parameter EncodersAtOnce, which VerifyFrames passes on.
+            # The stack's parameter EncodersAtOnce, which VerifyFrames returns.
             "MaxConcurrencyPath": "$.verified.segments.at_once",
             **_stored("$.verified.segments"),
         },
@@ -279,9 +276,9 @@ def _encode_segments() -> ItemMap:
 
 
 def _stored(items: str) -> dict[str, Any]:
-    """Return where a distributed Map's items are, and where what becomes of them goes: S3 in place of the state.
+    """Return the fields that read a distributed Map's items from S3 and write its results to S3.
 
-    Thousands of either would not fit into its 256 KiB.
+    Thousands of either would exceed the 256 KiB of a state.
     """
     return {
         "ItemReader": {
@@ -300,7 +297,7 @@ def _stored(items: str) -> dict[str, Any]:
 
 
 def _announcement(state: str, comment: str) -> EventTask:
-    """Return a state that puts the summary it is given on the account's bus, where template.yaml's rules find it."""
+    """Return a state that puts its input, a job's summary, on the account's bus, for the rules of template.yaml."""
     return EventTask(
         state,
         comment=comment,
@@ -320,7 +317,7 @@ def _lambda(
     timeout: int = SHORT,
     **fields: Any,
 ) -> LambdaTask:
-    """Return a state that calls its Lambda, named as the state itself, and sits out Lambda's own faults."""
+    """Return a state that calls the Lambda of its own name, and retries Lambda's own failures."""
     return LambdaTask(
         state,
         comment=comment,

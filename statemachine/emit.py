@@ -1,4 +1,4 @@
-"""The machine as Amazon States Language, always in the same order."""
+"""The machine as Amazon States Language, in a fixed order."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 from statemachine.definition import render_job
 
-# What a reader asks first: what kind of state, why, what it calls with what, what can fail, where it goes.
+# In the order of a reader's questions: the state's type and purpose, its call, its errors, its next state.
 _FIELDS = (
     "Comment",
     "ProcessorConfig",
@@ -42,7 +42,7 @@ _FIELDS = (
 
 
 def machine() -> dict[str, Any]:
-    """Return the state machine as its JSON object, states in the order in which a job meets them."""
+    """Return the state machine as its JSON object, with the states in the order of a job."""
     return _ordered_machine(render_job().to_dict())
 
 
@@ -52,7 +52,7 @@ def document() -> str:
 
 
 def _ordered_machine(graph: dict[str, Any]) -> dict[str, Any]:
-    states = {name: _ordered_state(graph["States"][name]) for name in _as_a_job_meets_them(graph)}
+    states = {name: _ordered_state(graph["States"][name]) for name in _in_job_order(graph)}
     return _by_field({**graph, "States": states})
 
 
@@ -62,10 +62,10 @@ def _ordered_state(state: dict[str, Any]) -> dict[str, Any]:
     return _by_field(state)
 
 
-def _as_a_job_meets_them(graph: dict[str, Any]) -> Iterator[str]:
-    """Yield the states' names: the way of a job that goes well first, then where errors lead."""
+def _in_job_order(graph: dict[str, Any]) -> Iterator[str]:
+    """Yield the states' names: first the states of a successful job, then the targets of errors."""
     seen: set[str] = set()
-    errors_lead_to: list[str] = []
+    error_targets: list[str] = []
 
     def walk(name: str) -> Iterator[str]:
         if name in seen:
@@ -73,7 +73,7 @@ def _as_a_job_meets_them(graph: dict[str, Any]) -> Iterator[str]:
         seen.add(name)
         yield name
         state = graph["States"][name]
-        errors_lead_to.extend(catch["Next"] for catch in state.get("Catch", []))
+        error_targets.extend(catch["Next"] for catch in state.get("Catch", []))
         for choice in state.get("Choices", []):
             yield from walk(choice["Next"])
         for field in ("Default", "Next"):
@@ -81,10 +81,14 @@ def _as_a_job_meets_them(graph: dict[str, Any]) -> Iterator[str]:
                 yield from walk(state[field])
 
     yield from walk(graph["StartAt"])
-    for name in errors_lead_to:  # grows as the walk meets more states
+    for name in error_targets:  # the walk appends to it
         yield from walk(name)
 
 
 def _by_field(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields in this file's order; one that it does not list is a KeyError of `index`'s making."""
+    """Return the fields in the order of `_FIELDS`.
+
+    Raises:
+        ValueError: `_FIELDS` lacks a field.
+    """
     return {name: fields[name] for name in sorted(fields, key=_FIELDS.index)}

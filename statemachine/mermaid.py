@@ -1,4 +1,4 @@
-"""The machine as a picture that a Markdown page can hold."""
+"""The machine as a Mermaid chart for a Markdown page."""
 
 import re
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ _SHAPES = {"Choice": "{{{name}}}", "Succeed": "([{name}])", "Fail": "([{name}])"
 
 
 def picture(machine: dict[str, Any]) -> str:
-    """Return a Mermaid flowchart of a state machine: solid is the way of a job, dotted that of an error."""
+    """Return a Mermaid flowchart of a state machine: solid arrows are transitions, dotted arrows are errors."""
     return "\n".join(["flowchart TD", *_inside(machine)]) + "\n"
 
 
 def embed(page: str, machine: dict[str, Any]) -> str:
-    """Return the page with the picture between its two markers; a page without them comes back as it is."""
+    """Return the page with the chart between its two markers; a page without markers stays the same."""
     fenced = f"{BEGIN}\n```mermaid\n{picture(machine)}```\n{END}"
     return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: fenced, page, flags=re.DOTALL)
 
 
 def _inside(machine: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of a machine, or of what a Map runs for each item.
+    """Yield the lines of a machine or of a Map's item processor.
 
-    Mermaid ranks what it reads first highest, so each state comes with its own arrows, and errors come last.
+    Mermaid places earlier lines higher, so each state is followed by its arrows, and errors come last.
     """
     states: dict[str, dict[str, Any]] = machine["States"]
     for name, state in states.items():
@@ -48,7 +48,7 @@ def _node(name: str, state: dict[str, Any]) -> Iterator[str]:
 
 
 def _entry(name: str, state: dict[str, Any]) -> str:
-    """Return where an arrow into a state points: into a Map, at the state that its items start in."""
+    """Return the target of an arrow into a state: for a Map, the first state of its items."""
     return str(state["ItemProcessor"]["StartAt"]) if state["Type"] == "Map" else name
 
 
@@ -65,7 +65,7 @@ def _arrows(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _errors(states: dict[str, dict[str, Any]]) -> dict[tuple[str, str], list[str]]:
-    """Return the states that each pair of errors and the state they lead to belongs to."""
+    """Return the source states for each pair of errors and target state."""
     sources: dict[tuple[str, str], list[str]] = {}
     for name, state in states.items():
         for catch in state.get("Catch", []):

@@ -23,7 +23,10 @@ def test_the_protocol_names_tests() -> None:
     assert len(TESTS) > 20
 
 
-# FarmUnavailable is the command line's own: it ends no job.
-@pytest.mark.parametrize("name", sorted(set(errors.names(errors.FarmError)) - {errors.FarmUnavailable.__name__}))
+# Only the client raises these; they end no job.
+CLIENT_ERRORS = {errors.FarmUnavailable.__name__, *errors.names(errors.NoResult)}
+
+
+@pytest.mark.parametrize("name", sorted(set(errors.names(errors.FarmError)) - CLIENT_ERRORS))
 def test_every_error_has_its_row(name: str) -> None:
     assert f"`{name}`" in PAGE

@@ -1,4 +1,4 @@
-"""The committed definition is what its source says, and both are sound."""
+"""The committed definition is up to date with its source, and both are sound."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from frameloom.model.errors import AttemptFailed, ChunkLost, FarmError, FarmUnavailable, JobImpossible, names
+from frameloom.model.errors import AttemptFailed, ChunkLost, FarmError, FarmUnavailable, JobImpossible, NoResult, names
 from frameloom.services.verify_frames import AT_ONCE
 from statemachine import mermaid
 from statemachine.__main__ import DEFINITION, ROOT, main
@@ -48,7 +48,8 @@ class TestTheFileIsMadeFromItsSource:
 
     def test_a_page_with_markers_holds_the_picture_and_keeps_its_own_words(self, tmp_path: Path) -> None:
         (tmp_path / DEFINITION.parent).mkdir()
-        page = tmp_path / "README.md"
+        page = tmp_path / "docs/architecture.md"
+        page.parent.mkdir()
         page.write_text(f"before\n{mermaid.BEGIN}\nold\n{mermaid.END}\nafter\n")
         assert main([], root=tmp_path) == 0
         text = page.read_text()
@@ -154,8 +155,8 @@ class TestWhatBecomesOfErrors:
         assert strangers == set()
 
     def test_every_error_that_reaches_the_machine_is_named(self, machine: Machine) -> None:
-        # Only the command line meets this one.
-        elsewhere = {FarmUnavailable.__name__}
+        # Only the client raises these.
+        elsewhere = {FarmUnavailable.__name__, *names(NoResult)}
         assert set(names(FarmError)) - elsewhere - _named(machine) == set()
 
     def test_an_impossible_job_is_neither_retried_nor_caught_in_the_map(self, machine: Machine) -> None:
@@ -208,9 +209,15 @@ class TestWhatBecomesOfErrors:
             assert 5 * 3600 < sum(waits) < 24 * 3600
             # A place that comes free is not left empty for long.
             assert retrier["MaxDelaySeconds"] <= 60
-            assert retrier["JitterStrategy"] == "FULL"
             # Three events a try, in an execution that has room for 25,000.
             assert 3 * retrier["MaxAttempts"] < 25_000 / 8
+
+    def test_every_retry_has_full_jitter_and_a_longest_delay(self, machine: Machine) -> None:
+        retriers = [each for state in all_states(machine).values() for each in state.get("Retry", [])]
+        retrying = [each for each in retriers if each["MaxAttempts"]]
+        assert len(retrying) > 20
+        for retrier in retrying:
+            assert (retrier["JitterStrategy"], retrier["MaxDelaySeconds"]) == ("FULL", 60)
 
     def test_a_lambda_whose_process_died_is_called_again_and_one_that_ran_out_of_time_is_not(
         self, machine: Machine
@@ -240,7 +247,7 @@ class TestAnnouncements:
         announcement = machine["States"][state]
         (catch,) = announcement["Catch"]
         assert announcement["Next"] == catch["Next"] == end
-        # The end shows the summary, or fails with the error in it: neither may be replaced by what the bus says.
+        # The last states use the summary and its error, so the bus's response must not replace them.
         assert announcement["ResultPath"] is None
         assert catch["ResultPath"] is None
         assert _retries(announcement, "EventBridge.FailedEntry") == 3
@@ -268,7 +275,7 @@ def test_whatever_ends_a_segment_is_kept_before_it_ends_the_film(machine: Machin
 
 
 def test_the_first_segment_that_fails_ends_the_film(machine: Machine) -> None:
-    """So StitchVideo joins what this job has encoded, and nothing that an earlier one of its name left."""
+    """So StitchVideo joins the segments of this job only, none of an earlier job of the same name."""
     tolerated = {"ToleratedFailureCount", "ToleratedFailurePercentage"}
     tolerated |= {f"{name}Path" for name in tolerated}
     assert not tolerated & machine["States"]["EncodeSegments"].keys()
@@ -289,7 +296,7 @@ def test_as_many_segments_are_encoded_at_once_as_the_stack_says(machine: Machine
     assert machine["States"]["VerifyFrames"]["ResultSelector"]["segments.$"] == "$.Payload.segments"
     variables = resources["VerifyFramesFunction"]["Properties"]["Environment"]["Variables"]
     assert variables == {"ENCODERS_AT_ONCE": {"Ref": "EncodersAtOnce"}}
-    # A film is cut for as many as there are where nobody says otherwise.
+    # The planner's default number of segments equals the parameter's default.
     assert template["Parameters"]["EncodersAtOnce"]["Default"] == AT_ONCE
 
 

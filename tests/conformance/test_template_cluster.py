@@ -49,7 +49,7 @@ def there(values: dict[str, str]) -> set[str]:
 
 
 def complaints(values: dict[str, str]) -> list[str]:
-    """Return what CloudFormation says against these values."""
+    """Return CloudFormation's rule violations for these values."""
     return [
         assertion["AssertDescription"]
         for rule in template["Rules"].values()
@@ -88,9 +88,9 @@ class TestParameters:
         [
             ({"Cluster": "existing"}, "Cluster=existing needs ClusterName"),
             ({"Cluster": "create", "Zones": ""}, "Cluster=create needs Zones. Use the output of"),
-            ({"Cluster": "create", "ClusterName": "ours"}, "ClusterName has a meaning with Cluster=existing"),
-            ({"Cluster": "none", "ClusterAdminArn": "arn:aws:iam::1:role/a"}, "ClusterAdminArn has a meaning with"),
-            ({"Cluster": "create", "KedaRoleName": "keda"}, "KedaRoleName has a meaning with Cluster=existing"),
+            ({"Cluster": "create", "ClusterName": "ours"}, "ClusterName is only allowed with Cluster=existing"),
+            ({"Cluster": "none", "ClusterAdminArn": "arn:aws:iam::1:role/a"}, "ClusterAdminArn is only allowed with"),
+            ({"Cluster": "create", "KedaRoleName": "keda"}, "KedaRoleName is only allowed with Cluster=existing"),
         ],
     )
     def test_what_makes_no_sense_together_is_refused_in_a_sentence(
@@ -123,9 +123,9 @@ class TestSamconfig:
 
 
 class TestTheDeployPage:
-    """What somebody reads before the first deployment in an account."""
+    """The documentation of the first deployment in an account."""
 
-    PAGE: ClassVar[str] = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    PAGE: ClassVar[str] = (ROOT / "docs/operator.md").read_text(encoding="utf-8")
     # The first that finds wheels for Python 3.13 on arm64, which are manylinux_2_28 and later.
     SAM: ClassVar[tuple[int, int]] = (1, 140)
 

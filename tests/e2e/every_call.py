@@ -13,6 +13,7 @@ import psutil
 
 from frameloom.model import keys
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkMessage
 from frameloom.model.settings import CONTAINERS, VideoCodec
 from frameloom.services.storage import job_documents
@@ -24,7 +25,7 @@ FOLDER = "every-call/"
 
 
 def make_every_call(rig: Rig, tiny: Path, slow: Path) -> None:
-    """Run the jobs; each function says which calls it is there for."""
+    """Run jobs that make every kind of call; each function names its own."""
     _a_film(rig, tiny)
     _a_frame_of_one_colour(rig)
     _a_scene_and_its_texture(rig)
@@ -54,7 +55,7 @@ def _a_frame_of_one_colour(rig: Rig) -> None:
 
 
 def _a_scene_and_its_texture(rig: Rig) -> None:
-    """Have a worker fetch what a scene refers to."""
+    """Let a worker fetch the files of a scene."""
     with tempfile.TemporaryDirectory() as folder:
         rig.upload(render_image(Path(folder, "wood.png"), format="PNG"), f"{FOLDER}wood.png")
         rig.upload_quietly(make_scene(Path(folder, "bare.blend"), missing_image="//wood.png"), f"{FOLDER}bare.blend")
@@ -86,7 +87,7 @@ def _taken(rig: Rig, job_id: str) -> str | None:
 
 
 def _submitted_jobs(rig: Rig) -> None:
-    """Start a job by function, and ask how it stands before and after it ends."""
+    """Start a job by `submit_job`, and call it again before and after the job's end."""
     request = {"file": f"{FOLDER}film.blend", "frames": "1-2", "output": "frames"}
     first, second = _submit(rig, **request), _submit(rig, **request)
     assert (first["started"], second["started"]) == (True, False)
@@ -142,10 +143,10 @@ def _a_scene_that_went_away(rig: Rig, tiny: Path) -> None:
 
 
 def _a_chunk_that_came_back(rig: Rig, slow: Path) -> None:
-    """Have a worker receive a chunk that another died of, and tell of that chunk as lost."""
+    """Let a worker receive a chunk that killed another worker, and report the chunk as lost."""
     rig.upload_quietly(slow, f"{FOLDER}poison.blend")
     job_id = rig.start(file=f"{FOLDER}poison.blend", frames="1", output="frames")
-    chunk = rig.wait_for_log(job_id, "Frame rendering")["chunk_id"]
+    chunk = rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)["chunk_id"]
     [worker] = rig.farm.workers
     os.kill(worker, signal.SIGKILL)
     wait(lambda: _times_begun(rig, job_id) == 2, "another worker to render")
@@ -170,14 +171,14 @@ def _a_chunk_that_came_back(rig: Rig, slow: Path) -> None:
 
 
 def _a_worker_in_trouble(rig: Rig, slow: Path) -> None:
-    """Have a worker give back its chunk because it is told to go, and the next one lose its Blender.
+    """Let a worker return its chunk on SIGTERM, and kill the next worker's Blender.
 
     Meanwhile a chunk is lost, which is rendered in its next attempt.
     """
     rig.upload_quietly(slow, f"{FOLDER}slow.blend")
     [first] = wait(lambda: rig.farm.workers, "a worker")
     job_id = rig.start(file=f"{FOLDER}slow.blend", frames="1", output="frames")
-    rig.wait_for_log(job_id, "Frame rendering")
+    rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)
     lost = _lose_a_chunk(rig)
     os.kill(first, signal.SIGTERM)
     wait(lambda: _times_begun(rig, job_id) == 2, "another worker to render")
@@ -192,7 +193,7 @@ def _a_worker_in_trouble(rig: Rig, slow: Path) -> None:
 
 
 def _times_begun(rig: Rig, job_id: str) -> int:
-    return sum(record["message"] == "Frame rendering" for record in rig.log(job_id))
+    return sum(record.get("event") == LogEvent.FRAME_STARTED for record in rig.log(job_id))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Jobs that are canceled, in each way that there is: their workers stop, other jobs go on, what is finished stays."""
+"""Canceled jobs, in every way to cancel: their workers stop, other jobs continue, finished frames stay."""
 
 import json
 import os
@@ -12,6 +12,7 @@ import pytest
 
 from frameloom.local.farm_state import FarmState, held
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from tests.e2e.rig import Rig, wait
 
 FRAMELOOM = str(Path(sys.executable).with_name("frameloom"))
@@ -55,11 +56,11 @@ def test_a_job_that_is_canceled_stops_and_another_one_goes_on_untouched(
     rig.upload_quietly(slow, f"{stem}.blend")
     rig.upload_quietly(steady, f"{stem}-other.blend")
     job_id = rig.start(file=f"{stem}.blend", frames="1-3", chunk_size=1, output="frames")
-    rig.wait_for_log(job_id, "Frame rendering")
+    rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)
     other = rig.start(file=f"{stem}-other.blend", frames="1-4", chunk_size=2, output="frames")
     cancel(rig, job_id)
     assert rig.end_of(job_id).status is JobStatus.CANCELED
-    rig.wait_for_log(job_id, "Chunk given up")
+    rig.wait_for_log(job_id, LogEvent.CHUNK_RELEASED)
     assert rig.end_of(other).status is JobStatus.SUCCEEDED
     assert rig.frames(stem) == []
     counts = rig.report(other)["summary"]["frames"]
@@ -78,13 +79,13 @@ def test_ctrl_c_cancels_the_job_on_a_farm_that_runs_on(rig: Rig, home: Path, slo
             lambda: next((job.job_id for job in rig.jobs.list(limit=1000) if job.job_id.startswith("slow-")), None),
             "a job",
         )
-        rig.wait_for_log(job_id, "Frame rendering")
+        rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     execution = rig.end_of(job_id)
     assert (execution.status, execution.cause) == (JobStatus.CANCELED, "Interrupted at the command line.")
-    rig.wait_for_log(job_id, "Chunk given up")
+    rig.wait_for_log(job_id, LogEvent.CHUNK_RELEASED)
     assert wait(rig.queue_is_empty, "an empty queue")
 
 
@@ -96,12 +97,12 @@ def test_a_canceled_job_that_starts_again_renders_only_what_is_missing(rig: Rig,
     wait(lambda: len(rig.frames("redriven")) >= 3, "some frames")
     by_the_command_line(rig, job_id)
     assert rig.end_of(job_id).status is JobStatus.CANCELED
-    rig.wait_for_log(job_id, "Chunk given up")
+    rig.wait_for_log(job_id, LogEvent.CHUNK_RELEASED)
     kept = rig.frame_writes("redriven")
     assert 3 <= len(kept) < 8
     summary = rig.wait_for_report(job_id)["summary"]
     assert (summary["status"], summary["error"], summary["cause"]) == ("canceled", "Canceled", "wrong camera")
-    # Of those that were there when it was stopped: a frame that a worker had just rendered came in afterwards.
+    # The report counts the frames at the time of the cancel; a worker may have stored one more afterwards.
     assert 3 <= summary["frames"]["rendered"] <= len(kept)
     assert summary["frames"]["reused"] == 0
     told = json.loads(subprocess.run([FRAMELOOM, "status", job_id, "--json"], capture_output=True, check=True).stdout)

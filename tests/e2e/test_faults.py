@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
 
@@ -77,7 +78,7 @@ def test_a_chunk_that_kills_three_workers_is_reported_with_its_frames_and_its_la
         return [
             record
             for record in rig.log(job_id)
-            if record.get("chunk_id") == "1-000000" and record["message"] == "Frame rendering"
+            if record.get("chunk_id") == "1-000000" and record.get("event") == LogEvent.FRAME_STARTED
         ]
 
     for times in (1, 2, 3):
@@ -106,7 +107,7 @@ def test_a_message_of_another_version_ends_its_task_with_that_for_a_reason(rig: 
     changed: list[str] = []
 
     def change() -> bool:
-        """Put what comes for this job back as another farm's version would have written it, three times received."""
+        """Replace this job's message by one of another version, received three times."""
         answer = rig.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1, VisibilityTimeout=0)
         for message in answer.get("Messages", []):
             body = json.loads(message["Body"])

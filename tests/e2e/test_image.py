@@ -1,4 +1,4 @@
-"""The worker's image, really built, renders as nobody in particular on a root file system that nobody can write.
+"""The built worker image renders as an unprivileged user on a read-only root file system.
 
 It needs a container engine. FRAMELOOM_TEST_BASE_IMAGE names the image to build on where the Dockerfile's own base
 cannot be fetched.
@@ -20,6 +20,7 @@ import pytest
 
 from frameloom.local.local_farm import WORKER_VARIABLES, LocalFarm
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
 from tools import image
@@ -33,7 +34,7 @@ SCRATCH = ["--tmpfs", "/scratch:rw,noexec,nosuid,nodev,uid=10001,gid=10001,mode=
 
 
 def docker(*words: str) -> str:
-    """Ask the engine; return what it prints."""
+    """Run a command of the container engine; return its output."""
     ended = subprocess.run([str(DOCKER), *words], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout.strip()
@@ -90,7 +91,7 @@ def worker(built: str, rig: Rig) -> Iterator[str]:
 
 
 def logs(name: str) -> str:
-    """Return what a container has said, which a worker does on standard error."""
+    """Return the standard error of a container, where a worker logs."""
     return subprocess.run([str(DOCKER), "logs", name], capture_output=True, text=True, check=False).stderr
 
 
@@ -143,10 +144,10 @@ def test_it_gives_a_chunk_back_in_mid_frame_well_within_the_grace(built: str, ri
     rig.upload_quietly(make_scene(tmp_path / "slow.blend", size=(1920, 1080), samples=4096), "slow.blend")
     job_id = rig.start(file="slow.blend", frames="1", output="frames")
     with worker(built, rig) as name:
-        rig.wait_for_log(job_id, "Frame rendering")
+        rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)
         assert stop(name) < 20
         assert inspect(name)["State"]["ExitCode"] == 0
-        given_up = rig.wait_for_log(job_id, "Chunk given up")
+        given_up = rig.wait_for_log(job_id, LogEvent.CHUNK_RELEASED)
         assert given_up["facts"]["reason"] == "the worker is going"
     received = wait(lambda: rig.sqs.receive_message(QueueUrl=rig.stack.chunk_queue).get("Messages"), "the chunk")
     assert job_id in received[0]["Body"]
@@ -168,7 +169,7 @@ except DeviceMissing as error:
 sys.stdout.flush()
 os._exit(0)
 """
-    # Blender 5.0 says first that it has found no driver.
+    # Blender 5.0 first prints a warning about a missing driver.
     *_, last = run(built, "python3.11", "-c", script).splitlines()
     assert last == f"The job needs the device {device}, which this worker does not have."
 
@@ -193,7 +194,7 @@ def test_everything_in_it_can_be_read_by_its_user_and_starts_from_bytecode(built
 
 
 def test_it_can_be_written_nowhere_but_in_the_scratch_folder(built: str) -> None:
-    # Less what the user may not even look into, of which find complains.
+    # `find` cannot enter some folders; the user cannot write there either.
     assert run(built, "sh", "-c", "find / -xdev -writable ! -type l 2>/dev/null; true") == "/scratch"
 
 

@@ -20,8 +20,8 @@ _RANGES = [
     "\u0663-9".encode(),
 ]
 _RECORD = {
-    "time": "2026-11-23T06:00:00Z", "level": "info", "message": "Frame rendered", "worker": "w", "frame": 1,
-    "job_id": "j", "facts": {"seconds": 1.5},
+    "time": "2026-11-23T06:00:00Z", "level": "info", "event": "frame_rendered", "message": "Frame rendered",
+    "worker": "w", "frame": 1, "job_id": "j", "facts": {"seconds": 1.5},
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A job's requests are those of frameloom/estimate/operations.py, counted on the emulator as it stands on the wire.
+"""A job's requests are those of frameloom/estimate/aws_requests.py, counted on the emulator as it stands on the wire.
 
 A worker that answers at once stands for the fleet, so that what is counted is the orchestrator's alone. Larger jobs:
 `python -m benchmarks.orchestrator`.
@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.instant_farm import SCENE, Asked, InstantFarm, Run
 from benchmarks.orchestrator import expected
-from frameloom.estimate.operations import Requests, operations, parent_events
+from frameloom.estimate.aws_requests import S3Requests, aws_requests, parent_events
 from frameloom.model import rounds
 from frameloom.model.frames import MAX_FRAMES
 from frameloom.services.verify_frames import plan_segments
@@ -50,7 +50,7 @@ class TestAJobOfAnySizeAsksWhatTheFormulaSays:
         _, asked = counted[size]
         assert asked.s3["functions"] == expected(size).functions
         # The emulator writes a Map's manifest and no results.
-        assert asked.s3["service"] == Requests(gets=expected(size).service.gets, puts=1)
+        assert asked.s3["service"] == S3Requests(gets=expected(size).service.gets, puts=1)
 
     def test_of_messages(self, counted: dict[int, tuple[Run, Asked]], size: int) -> None:
         _, asked = counted[size]
@@ -68,7 +68,7 @@ def test_neither_state_nor_history_grows_with_the_job(counted: dict[int, tuple[R
 def test_a_job_of_any_size_that_has_every_round_and_a_film_stays_below_a_hundred_events() -> None:
     assert parent_events(rounds.LAST - rounds.SCOUTS + 1, films=True) < EVENTS
     segments = len(plan_segments(MAX_FRAMES))
-    longest = operations(frames=MAX_FRAMES, chunks=MAX_FRAMES, segments=segments, rounds=2)
+    longest = aws_requests(frames=MAX_FRAMES, chunks=MAX_FRAMES, segments=segments, rounds=2)
     assert longest.parent_events < EVENTS
     assert longest.state_bytes < STATE
 
@@ -87,7 +87,7 @@ def test_a_whole_worker_scouts_and_a_film_ask_what_the_formula_says(
     run, asked = films[frames]
     # The farm sizes them by what the worker measures.
     chunks = asked.others["service", "SendMessage"]
-    formula = operations(
+    formula = aws_requests(
         frames=frames,
         chunks=chunks,
         segments=len(plan_segments(frames)),
@@ -101,7 +101,7 @@ def test_a_whole_worker_scouts_and_a_film_ask_what_the_formula_says(
     assert asked.others["service", "EncodeSegmentFunction"] == formula.lambda_calls["EncodeSegmentFunction"]
     assert asked.s3["functions"] == formula.functions
     # The emulator writes each Map's manifest and no results.
-    assert asked.s3["service"] == Requests(gets=formula.service.gets, puts=formula.service.puts // 2)
+    assert asked.s3["service"] == S3Requests(gets=formula.service.gets, puts=formula.service.puts // 2)
     assert asked.s3["workers"] == formula.workers
     found = {name: count for (who, name), count in asked.others.items() if who == "workers"}
     # It ships its log twice a second at most, and before it answers: frames that take no time have no piece each.

@@ -1,4 +1,4 @@
-"""How many cores a worker uses in a container that has a share of its machine's."""
+"""The number of render threads in a container with a CPU quota."""
 
 import os
 import subprocess
@@ -33,22 +33,31 @@ def cgroups(folder: Path, files: dict[str, str]) -> Path:
         ({"cpu.max": ""}, ALL),
         ({}, ALL),
     ],
-    ids=["v2", "part of one", "more than there are", "v2 without limit", "v1", "v1 without limit", "empty", "none"],
+    ids=[
+        "v2",
+        "part of a core",
+        "more than all",
+        "v2 without limit",
+        "v1",
+        "v1 without limit",
+        "empty",
+        "none",
+    ],
 )
-def test_a_containers_quota_is_what_it_may_use(files: dict[str, str], cores: int, tmp_path: Path) -> None:
+def test_the_cores_are_those_of_the_containers_quota(files: dict[str, str], cores: int, tmp_path: Path) -> None:
     assert usable_cores(cgroups(tmp_path, files)) == cores
 
 
-def test_a_share_of_a_core_counts_as_a_whole_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_share_of_a_core_counts_as_a_whole_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(32)))
     assert usable_cores(cgroups(tmp_path, {"cpu.max": "350000 100000"})) == 4
 
 
-# In a process of its own: Blender does not let go of the one that it is imported into.
+# In its own process, since bpy cannot be unloaded.
 _OPENED = """
 import os, sys, bpy
 from frameloom.model.settings import RenderSettings
-from worker import scene_setup
+from worker.blender_process import scene_setup
 scene_setup.usable_cores = lambda: 3
 bpy.ops.wm.open_mainfile(filepath=sys.argv[1], use_scripts=False)
 scene = scene_setup.set_up(RenderSettings(), file="shot.blend")
@@ -57,7 +66,7 @@ os._exit(0)
 """
 
 
-def test_blender_renders_with_as_many_threads_whatever_the_scene_says(tmp_path: Path) -> None:
+def test_blender_uses_as_many_threads_as_cores_even_if_the_scene_sets_another_number(tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "shot.blend")
     ended = subprocess.run(
         [sys.executable, "-c", _OPENED, str(scene)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60

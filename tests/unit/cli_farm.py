@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from frameloom.cli import main
-from frameloom.client.connect import Farm
+from frameloom.client import Farm, QueueDepth
+from frameloom.client.connect import Connection
 from frameloom.model import keys
 from frameloom.model.errors import FarmError
 from frameloom.model.job import Job
@@ -41,6 +42,7 @@ class MemoryFarm:
     breaks: FarmError | None = None
     on_look: Callable[[int], None] = lambda _: None
     store: MemoryStore = field(default_factory=MemoryStore)
+    depth: QueueDepth = field(default_factory=lambda: QueueDepth(waiting=0, in_flight=0, dead_letters=0))
     opened: int = 0
     closed: int = 0
 
@@ -53,17 +55,16 @@ class MemoryFarm:
     def device(self) -> Device:
         return "CPU"
 
-    def open(self, tell: Callable[[str], None]) -> None:
-        del tell
+    def open(self, notify: Callable[[str], None], *, trust_scripts: bool) -> None:
+        del notify, trust_scripts
         self.opened += 1
 
-    def farm(self) -> Farm:
-        return Farm(
+    def connection(self) -> Connection:
+        return Connection(
             store=self.store,
             executions=self.executions,
             buckets=BUCKETS,
-            chunk_queue="chunks",
-            dead_letter_queue="lost",
+            queue_depth=lambda: self.depth,
         )
 
     def close(self) -> None:
@@ -156,11 +157,16 @@ class Ran:
 
 
 class Terminal:
-    """Runs commands in this process, against a farm in memory."""
+    """Runs commands in this process, against a farm in memory: `farm`, which may be replaced."""
 
-    def __init__(self, capture: pytest.CaptureFixture[str], farm: MemoryFarm) -> None:
+    def __init__(self, capture: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, farm: MemoryFarm) -> None:
         self._capture = capture
         self.farm = farm
+        monkeypatch.setattr(Farm, "local", lambda **_: Farm(self.farm))
+        monkeypatch.setattr(Farm, "running", lambda: Farm(self.farm))
+        monkeypatch.setattr(Farm, "of_stack", lambda _: Farm(self.farm))
+        # A farm in memory takes a step at each look, and need not be waited for.
+        monkeypatch.setattr("frameloom.services.follow_job.QUICKEST", 0.001)
 
     def run(self, *words: object) -> Ran:
         """Run `frameloom` with these words."""

@@ -15,11 +15,10 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     farm = MemoryFarm(image=b"")
     # Jobs that stand still, whoever looks.
     farm.executions = MemoryExecutions()  # type: ignore[assignment]
-    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: farm.farm())
     for job in ("shot-1", "shot-2", "shot-3"):
         farm.executions.start(job, {})
     farm.executions.end("shot-3", JobStatus.SUCCEEDED)
-    return Terminal(capsys, farm)
+    return Terminal(capsys, monkeypatch, farm)
 
 
 def canceled(job: str) -> str:

@@ -1,4 +1,4 @@
-"""What is shown while a job runs."""
+"""The display of a running job."""
 
 import io
 import re
@@ -9,6 +9,7 @@ from rich.console import Console
 
 from frameloom.cli.display import LineDisplay, LiveDisplay, activity, duration, facts_of, make_display, step_of
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import LogRecord
 from frameloom.services.follow_job import Snapshot
 from frameloom.services.storage.ports import Execution
@@ -43,11 +44,11 @@ def ended(status: JobStatus) -> Execution:
         ({"execution": ended(JobStatus.CANCELED)}, "Canceled"),
     ],
 )
-def test_the_step_is_what_the_job_is_at(facts: dict[str, Any], step: str) -> None:
+def test_the_step_follows_the_state_of_the_job(facts: dict[str, Any], step: str) -> None:
     assert step_of(snapshot(**facts)) == step
 
 
-def test_the_figures_are_those_that_are_known() -> None:
+def test_only_known_figures_are_shown() -> None:
     assert facts_of(snapshot()) == ["7 of 17 frames", "2 reused", "1.9 frames/s", "1:05 left"]
     assert facts_of(snapshot(reused=0, rate=None, left=None)) == ["7 of 17 frames"]
     assert facts_of(snapshot(done=17, left=0.0)) == ["17 of 17 frames", "2 reused"]
@@ -62,29 +63,37 @@ def test_durations_read_as_a_clock(seconds: float, text: str) -> None:
 
 
 def record(
-    message: str, *, worker: str = "worker-1", time: str = "1", frame: int | None = None, **facts: Any
+    event: LogEvent | None,
+    *,
+    message: str = "A sentence",
+    worker: str = "worker-1",
+    time: str = "1",
+    frame: int | None = None,
+    **facts: Any,
 ) -> LogRecord:
-    return LogRecord(time=time, level="info", message=message, worker=worker, frame=frame, facts=facts)
+    return LogRecord(time=time, level="info", event=event, message=message, worker=worker, frame=frame, facts=facts)
 
 
 @pytest.mark.parametrize(
     ("latest", "text"),
     [
-        (record("Chunk received", frames="4-6"), "opens the scene for frames 4-6"),
-        (record("Frame rendering", frame=4), "renders frame 4"),
-        (record("Frame rendered", frame=4, seconds=1.23), "has rendered frame 4 in 1.2 s"),
-        (record("Frame rendered", frame=4), "has rendered frame 4"),
-        (record("Chunk finished"), "waits for a chunk"),
-        (record("Chunk failed", error="RenderCrashed", cause="It fell over."), "failed: It fell over."),
-        (record("Blender was stopped"), "Blender was stopped"),
+        (record(LogEvent.CHUNK_RECEIVED, frames="4-6"), "opens the scene for frames 4-6"),
+        (record(LogEvent.FRAME_STARTED, frame=4), "renders frame 4"),
+        (record(LogEvent.FRAME_RENDERED, frame=4, seconds=1.23), "has rendered frame 4 in 1.2 s"),
+        (record(LogEvent.FRAME_RENDERED, frame=4), "has rendered frame 4"),
+        (record(LogEvent.CHUNK_SUCCEEDED), "waits for a chunk"),
+        (record(LogEvent.CHUNK_FAILED, error="RenderCrashed", cause="It fell over."), "failed: It fell over."),
+        (record(LogEvent.BLENDER_KILLED, message="Blender killed"), "Blender killed"),
+        (record(None, message="Frame rendered", frame=4), "Frame rendered"),
     ],
 )
-def test_a_workers_line_says_what_it_does(latest: LogRecord, text: str) -> None:
+def test_a_workers_line_shows_its_latest_event_whatever_the_sentence(latest: LogRecord, text: str) -> None:
+    """A record without an event, as an older version writes them, shows its sentence."""
     assert activity(latest) == text
 
 
 class Screen:
-    """A console in memory, and the clock of what writes to it."""
+    """A console in memory, with a clock."""
 
     def __init__(self, *, terminal: bool) -> None:
         self.console = Console(file=io.StringIO(), force_terminal=terminal, width=100, color_system=None)
@@ -95,7 +104,7 @@ class Screen:
         return self.console.file.getvalue()
 
 
-def test_a_pipe_gets_a_line_for_each_step_and_one_now_and_then() -> None:
+def test_a_pipe_gets_a_line_for_each_step_and_every_few_seconds() -> None:
     screen = Screen(terminal=False)
     with LineDisplay(screen.console, clock=lambda: screen.now) as display:
         display.say("Uploading")
@@ -124,7 +133,7 @@ def test_a_pipe_gets_a_line_for_each_step_and_one_now_and_then() -> None:
 
 def test_a_terminal_shows_a_bar_with_its_figures_and_a_line_for_each_worker() -> None:
     screen = Screen(terminal=True)
-    workers = (record("Frame rendering", frame=7), record("Chunk finished", worker="worker-2"))
+    workers = (record(LogEvent.FRAME_STARTED, frame=7), record(LogEvent.CHUNK_SUCCEEDED, worker="worker-2"))
     with LiveDisplay(screen.console) as display:
         display.show(snapshot(workers=workers))
         display.note("Worker 3 ended with code -9")
@@ -135,9 +144,9 @@ def test_a_terminal_shows_a_bar_with_its_figures_and_a_line_for_each_worker() ->
     assert "worker-2  waits for a chunk" in text
 
 
-def test_of_many_workers_the_latest_are_shown_and_the_rest_counted() -> None:
+def test_the_latest_of_many_workers_are_shown_and_the_others_counted() -> None:
     screen = Screen(terminal=True)
-    workers = tuple(record("Frame rendering", worker=f"w{i:02}", time=f"{i:02}", frame=i) for i in range(20))
+    workers = tuple(record(LogEvent.FRAME_STARTED, worker=f"w{i:02}", time=f"{i:02}", frame=i) for i in range(20))
     with LiveDisplay(screen.console) as display:
         display.show(snapshot(workers=workers))
     text = screen.text()
@@ -157,7 +166,7 @@ def test_of_many_workers_the_latest_are_shown_and_the_rest_counted() -> None:
         (("quiet", "json"), False, "Silence"),
     ],
 )
-def test_the_display_suits_what_stderr_is(
+def test_the_display_depends_on_whether_stderr_is_a_terminal(
     words: tuple[str, ...], *, terminal: bool, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")

@@ -33,12 +33,8 @@ def png(colour: int = 0) -> bytes:
 
 
 @pytest.fixture
-def farm(monkeypatch: pytest.MonkeyPatch) -> MemoryFarm:
-    farm = MemoryFarm(image=png())
-    # A farm in memory takes a step at each look, and need not be waited for.
-    monkeypatch.setattr("frameloom.services.follow_job.QUICKEST", 0.001)
-    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: farm)
-    return farm
+def farm() -> MemoryFarm:
+    return MemoryFarm(image=png())
 
 
 @pytest.fixture
@@ -48,7 +44,7 @@ def terminal(
     """A terminal in a folder that holds shot.blend, of frames 1 to 5."""
     make_scene(tmp_path / "shot.blend")
     monkeypatch.chdir(tmp_path)
-    return Terminal(capsys, farm)
+    return Terminal(capsys, monkeypatch, farm)
 
 
 def frames_folder() -> Path:
@@ -263,15 +259,13 @@ def test_a_scene_that_is_there_is_not_uploaded_again_and_an_edited_one_is(termin
     assert terminal.farm.job().scene.version == "v2"
 
 
-def test_a_second_run_on_a_new_farm_renders_only_what_is_missing(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_run_on_a_new_farm_renders_only_what_is_missing(terminal: Terminal) -> None:
     terminal.run("render", "shot.blend", "--out", "out", "--frames", "1-5")
     folder = frames_folder()
     (folder / "000002.png").write_bytes(png()[:-10])
     (folder / "000004.png").unlink()
     again = MemoryFarm(image=png(200))
-    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: again)
+    terminal.farm = again
     ran = terminal.run("render", "shot.blend", "--out", "out", "--json")
     assert json.loads(ran.out)["frames"]["total"] == 5
     assert again.rendered() == {"000002.png", "000004.png"}
@@ -283,10 +277,10 @@ def test_a_second_run_on_a_new_farm_renders_only_what_is_missing(
     }
 
 
-def test_a_farm_that_keeps_its_frames_is_given_none(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_farm_that_keeps_its_frames_is_given_none(terminal: Terminal) -> None:
     terminal.run("render", "shot.blend", "--out", "out", "--frames", "1-3")
     deployed = MemoryFarm(image=png(200), keeps_frames=True)
-    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: deployed)
+    terminal.farm = deployed
     terminal.run("render", "shot.blend", "--out", "out")
     assert deployed.rendered() == {f"00000{frame}.png" for frame in range(1, 6)}
     # What lies whole in the folder is the same frame: it is not fetched over itself.
@@ -296,10 +290,9 @@ def test_a_farm_that_keeps_its_frames_is_given_none(terminal: Terminal, monkeypa
 
 @pytest.mark.parametrize(("words", "at_once"), [((), 4), (("--max-workers", "9"), 9)], ids=["nothing said", "said"])
 def test_a_farm_of_so_many_workers_is_given_chunks_for_them(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], at_once: int
+    terminal: Terminal, words: tuple[str, ...], at_once: int
 ) -> None:
-    farm = MemoryFarm(image=png(), chunks_at_once=4)
-    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: farm)
+    farm = terminal.farm = MemoryFarm(image=png(), chunks_at_once=4)
     assert terminal.run("render", "shot.blend", "--out", "out", *words).code == 0
     assert farm.job().limits.max_workers == at_once
 
@@ -366,16 +359,16 @@ def test_a_farm_that_cannot_be_had_is_one_sentence(terminal: Terminal, monkeypat
     def unavailable() -> None:
         raise FarmUnavailable(problem="The emulator did not start.")
 
-    monkeypatch.setattr(terminal.farm, "farm", unavailable)
+    monkeypatch.setattr(terminal.farm, "connection", unavailable)
     ran = terminal.run("render", "shot.blend", "--out", "out", "--quiet")
     assert (ran.code, ran.err) == (1, "frameloom: The emulator did not start.\n")
     assert terminal.farm.closed == 1
 
 
-def test_a_sequence_makes_the_video_of_frames_that_exist(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sequence_makes_the_video_of_frames_that_exist(terminal: Terminal) -> None:
     terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
     again = MemoryFarm(image=png(200))
-    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: again)
+    terminal.farm = again
     ran = terminal.run("sequence", "shot.blend", "--out", "out", "--fps", "12")
     assert ran.code == 0
     assert Path("out/shot.mp4").read_bytes() == VIDEO
@@ -417,11 +410,9 @@ def test_an_interrupt_cancels_the_job_keeps_what_is_whole_and_closes_the_farm(
 
 
 @pytest.fixture
-def outlasting(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def outlasting(terminal: Terminal) -> Terminal:
     """The terminal, whose farm goes on after a command and is found by its name."""
     terminal.farm.stays = True
-    monkeypatch.setattr("frameloom.client.fetch_results.find_farm", lambda **_: terminal.farm.farm())
-    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: terminal.farm.farm())
     return terminal
 
 
@@ -571,7 +562,7 @@ def test_an_interrupt_while_the_farm_closes_is_not_heard(terminal: Terminal, mon
 def test_an_interrupt_before_the_job_starts_closes_the_farm(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal.farm, "farm", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(terminal.farm, "connection", lambda: os.kill(os.getpid(), signal.SIGTERM))
     ran = terminal.run("render", "shot.blend", "--out", "out", "--json")
     assert (ran.code, json.loads(ran.out)["error"]) == (130, "Canceled")
     assert terminal.farm.closed >= 1

@@ -16,14 +16,12 @@ from tests.unit.test_cli_job import png
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
     """A terminal in a folder with shot.blend, which links sets/set.blend, whose texture is sets/textures/wood.png."""
     farm = MemoryFarm(image=png())
-    monkeypatch.setattr("frameloom.services.follow_job.QUICKEST", 0.001)
-    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: farm)
     monkeypatch.chdir(tmp_path)
     Path("sets/textures").mkdir(parents=True)
     library = make_scene(tmp_path / "sets/set.blend", missing_image="//textures/wood.png")
     make_scene(tmp_path / "shot.blend", camera=False, library=library, library_path="//sets/set.blend")
     Path("sets/textures/wood.png").write_bytes(b"wood")
-    return Terminal(capsys, farm)
+    return Terminal(capsys, monkeypatch, farm)
 
 
 def stored(terminal: Terminal) -> dict[str, str | None]:

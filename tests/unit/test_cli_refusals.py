@@ -26,8 +26,7 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
     farm = MemoryFarm(image=b"")
-    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: farm)
-    return Terminal(capsys, farm)
+    return Terminal(capsys, monkeypatch, farm)
 
 
 BAD_SCENES = {

@@ -17,7 +17,6 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     farm = MemoryFarm(image=b"")
     # Jobs that stand still, whoever looks.
     farm.executions = MemoryExecutions()  # type: ignore[assignment]
-    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: farm.farm())
     for job in ("failed", "canceled", "succeeded", "running"):
         farm.executions.start(job, REQUEST)
     farm.executions.start("impossible", {"file": "film/shot.blend", "frames": "8-1"})
@@ -25,7 +24,7 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
         farm.executions.end(job, JobStatus.FAILED)
     farm.executions.end("canceled", JobStatus.CANCELED)
     farm.executions.end("succeeded", JobStatus.SUCCEEDED)
-    return Terminal(capsys, farm)
+    return Terminal(capsys, monkeypatch, farm)
 
 
 def jobs(terminal: Terminal) -> set[str]:

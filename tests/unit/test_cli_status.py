@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from frameloom.aws.queue import Depth
-from frameloom.cli import status_view
+from frameloom.client import QueueDepth
 from frameloom.model.job import SceneRef
 from frameloom.model.job_status import JobStatus
 from frameloom.model.request import START, START_NO
@@ -13,25 +12,11 @@ from frameloom.testing import MemoryExecutions
 from tests.jobs import BUCKETS, make_job, put_frames
 from tests.unit.cli_farm import MemoryFarm, Terminal
 
-DEPTHS = {"chunks": Depth(waiting=12, in_flight=3), "lost": Depth(waiting=1, in_flight=1)}
-
-
-class MemoryQueue:
-    """A queue that holds as much as its URL says."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def depth(self) -> Depth:
-        return DEPTHS[self._url]
-
 
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal whose farm has three jobs: one that failed, one that is done, one that has begun."""
-    farm = MemoryFarm(image=b"")
-    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: farm.farm())
-    monkeypatch.setattr(status_view, "Queue", MemoryQueue)
+    farm = MemoryFarm(image=b"", depth=QueueDepth(waiting=12, in_flight=3, dead_letters=2))
     for name in ("old", "done", "now"):
         farm.executions.start(f"shot-{name}", {})
     put_frames(farm.store, make_job(farm.store, "1-17", job_id="shot-done"), range(1, 18))
@@ -40,7 +25,7 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     place = {"bucket": "scenes", "key": "film/shot.mp4"}
     report = {"bucket": "logs", "key": "jobs/shot-done/report.json"}
     farm.executions.end("shot-done", JobStatus.SUCCEEDED, output={"video": place, "report": report})
-    return Terminal(capsys, farm)
+    return Terminal(capsys, monkeypatch, farm)
 
 
 def test_the_queue_and_the_newest_jobs_are_shown(terminal: Terminal) -> None:
@@ -86,8 +71,8 @@ def test_the_farm_is_shown_as_json(terminal: Terminal) -> None:
     assert (now["status"], now["frames"]) == ("running", {"done": 0, "total": 1600})
 
 
-def test_a_farm_without_jobs_says_so(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: MemoryFarm(image=b"").farm())
+def test_a_farm_without_jobs_says_so(terminal: Terminal) -> None:
+    terminal.farm = MemoryFarm(image=b"")
     assert terminal.run("status").out.splitlines()[1] == "Jobs: none yet"
 
 

@@ -3,15 +3,18 @@
 import importlib.metadata
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import pytest
 
 from frameloom.aws import clients
-from frameloom.client import connect
-from frameloom.client.connect import OwnTarget, RunningTarget, StackTarget, find_farm, find_target
+from frameloom.aws.store import S3Store
+from frameloom.cli.select_farm import farm_for_job
+from frameloom.client import Farm
+from frameloom.client.connect import OwnTarget, RunningTarget, local_target
 from frameloom.local import local_farm
+from frameloom.local.environment import farm_environment
 from frameloom.local.farm_state import FarmState
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
@@ -27,7 +30,7 @@ OUTPUTS = {
     "BlenderVersion": "4.5.15",
     "CyclesDevice": "OPTIX",
 }
-ENVIRONMENT = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_DEFAULT_REGION": "us-east-1"}
+ENVIRONMENT = farm_environment("http://127.0.0.1:1", secret="0123456789" * 4)
 
 
 class MemoryLocalFarm:
@@ -61,15 +64,6 @@ class MemoryLocalFarm:
         self.events.append("closed")
 
 
-@pytest.fixture(autouse=True)
-def own_environment() -> Iterator[None]:
-    """Give back the variables that a local farm takes."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-
-
 @pytest.fixture
 def farms(monkeypatch: pytest.MonkeyPatch) -> list[MemoryLocalFarm]:
     monkeypatch.setattr(MemoryLocalFarm, "made", [], raising=False)
@@ -94,65 +88,56 @@ def running(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FarmState, "answers", lambda _: True)
 
 
-def found(**options: Any) -> connect.Target:
-    return find_target(**({"stack": None, "local": False, "workers": None} | options))
-
-
 def test_without_a_running_farm_a_command_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("frameloom.client.connect.most_workers", lambda: 4)
-    assert isinstance(found(), OwnTarget)
-    assert isinstance(found(local=True, workers=3), OwnTarget)
+    assert isinstance(local_target(), OwnTarget)
+    assert isinstance(local_target(workers=3), OwnTarget)
     # One chunk in each worker's hands, one that waits for it; of no workers, none is said. Where their number is left
     # to the farm, of all that it may come to have.
-    assert [found(local=True, workers=workers).chunks_at_once for workers in (3, None, 0)] == [6, 8, None]
+    assert [local_target(workers=workers).chunks_at_once for workers in (3, None, 0)] == [6, 8, None]
 
 
 @pytest.mark.usefixtures("running")
 def test_a_running_farm_is_used() -> None:
-    chosen = found()
+    chosen = local_target()
     assert isinstance(chosen, RunningTarget)
     assert (chosen.blender(), chosen.device(), chosen.chunks_at_once) == ("4.5.15", "OPTIX", 4)
-    assert chosen.farm().buckets.frames == "frames"
+    assert chosen.connection().buckets.frames == "frames"
 
 
 @pytest.mark.usefixtures("running")
 def test_a_running_farm_that_does_not_answer_is_named_with_its_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FarmState, "answers", lambda _: False)
     with pytest.raises(FarmUnavailable, match=r"at http://127\.0\.0\.1:1 .* does not answer: .*`frameloom farm down`"):
-        found()
+        local_target()
 
 
 @pytest.mark.parametrize(("trusted", "scripts"), [(False, "refuse"), (True, "allow")])
 def test_a_farm_of_ones_own_runs_the_code_in_a_scene_where_that_very_command_says_so(
     farms: list[MemoryLocalFarm], *, trusted: bool, scripts: str
 ) -> None:
-    own = found(trust_scripts=trusted)
-    own.open(print)
-    own.farm()
+    own = local_target(trust_scripts=trusted)
+    own.open(print, trust_scripts=False)
+    own.connection()
     own.close()
     assert farms[0].parameters["TrustedScripts"] == scripts
 
 
 @pytest.mark.usefixtures("running")
 def test_a_running_farm_has_the_workers_it_has() -> None:
-    with pytest.raises(InvalidRequest, match="--workers: a local farm is running"):
-        found(workers=2)
+    with pytest.raises(InvalidRequest, match="workers: a local farm is running"):
+        local_target(workers=2)
 
 
 @pytest.mark.parametrize("options", [{"local": True}, {"workers": 2}])
 def test_a_stack_is_not_this_machine(options: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequest, match="has no meaning together with --stack"):
-        found(stack="farm", **options)
-
-
-@pytest.mark.usefixtures("running")
-def test_a_named_stack_is_used_even_where_a_local_farm_runs() -> None:
-    assert isinstance(found(stack="farm"), StackTarget)
+    with pytest.raises(InvalidRequest, match="cannot be combined with --stack"):
+        farm_for_job(stack="farm", local=options.get("local", False), workers=options.get("workers"))
 
 
 def test_there_is_nothing_to_ask_of_a_farm_that_does_not_run(farms: list[MemoryLocalFarm]) -> None:
     with pytest.raises(FarmUnavailable, match="No local farm is running"):
-        find_farm(stack=None, local=True)
+        Farm.running()
     assert farms == []
 
 
@@ -161,8 +146,8 @@ def test_a_farm_of_ones_own_starts_when_it_is_opened_and_ends_when_it_is_closed(
 ) -> None:
     own = OwnTarget(3)
     assert farms == []
-    own.open(print)
-    assert own.farm().buckets.scenes == "scenes"
+    own.open(print, trust_scripts=False)
+    assert own.connection().buckets.scenes == "scenes"
     (farm,) = farms
     assert (farm.workers, farm.most) == (3, 3)
     own.close()
@@ -174,8 +159,8 @@ def test_a_farm_that_is_left_to_itself_begins_with_one_worker_and_may_take_more(
 ) -> None:
     monkeypatch.setattr("frameloom.client.connect.most_workers", lambda: 4)
     own = OwnTarget(None)
-    own.open(print)
-    own.farm()
+    own.open(print, trust_scripts=False)
+    own.connection()
     own.close()
     (farm,) = farms
     assert (farm.workers, farm.most) == (1, 4)
@@ -187,7 +172,7 @@ def test_opening_a_farm_waits_for_nothing_and_closing_it_for_its_start(
     go = threading.Event()
     monkeypatch.setattr(MemoryLocalFarm, "starting", staticmethod(lambda: go.wait(10)))
     own = OwnTarget(None)
-    own.open(print)
+    own.open(print, trust_scripts=False)
     threading.Timer(0.1, go.set).start()
     own.close()
     assert farms[0].events == ["started", "closed"]
@@ -204,9 +189,9 @@ def test_a_farm_that_does_not_start_says_why(farms: list[MemoryLocalFarm], monke
 
     monkeypatch.setattr(MemoryLocalFarm, "starting", staticmethod(fail))
     own = OwnTarget(None)
-    own.open(print)
+    own.open(print, trust_scripts=False)
     with pytest.raises(FarmUnavailable, match="No port is free"):
-        own.farm()
+        own.connection()
     own.close()
     assert len(farms) == 1
 
@@ -219,9 +204,9 @@ def test_a_farm_that_fails_before_it_has_an_address_says_why(
 
     monkeypatch.setattr(MemoryLocalFarm, "__enter__", fail)
     own = OwnTarget(None)
-    own.open(print)
+    own.open(print, trust_scripts=False)
     with pytest.raises(FarmUnavailable, match="There is no template"):
-        own.farm()
+        own.connection()
     own.close()
     assert len(farms) == 1
 
@@ -231,24 +216,39 @@ def test_its_clients_are_made_while_a_farm_starts(
 ) -> None:
     made = threading.Event()
     monkeypatch.setattr(MemoryLocalFarm, "starting", staticmethod(lambda: made.wait(10) or pytest.fail("no client")))
-    monkeypatch.setattr(clients, "client", lambda service: made.set() if service == "stepfunctions" else None)
+    real = clients.clients_for
+
+    def clients_for(environment: Mapping[str, str]) -> Callable[[str], Any]:
+        made.set()
+        return real(environment)
+
+    monkeypatch.setattr(clients, "clients_for", clients_for)
     own = OwnTarget(None)
-    own.open(print)
-    own.farm()
+    own.open(print, trust_scripts=False)
+    own.connection()
     own.close()
     assert len(farms) == 1
 
 
-def test_nothing_of_an_account_is_left_when_a_local_farm_is_used(
+def test_a_local_farm_is_reached_with_its_own_key_and_this_process_keeps_its_account(
     farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example.com")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.com")
+    before = dict(os.environ)
     own = OwnTarget(None)
-    own.open(print)
-    own.farm()
+    own.open(print, trust_scripts=False)
+    store = own.connection().store
     own.close()
-    assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == ENVIRONMENT
+    assert isinstance(store, S3Store)
+    s3 = store._s3
+    assert (s3.meta.endpoint_url, s3.meta.config.proxies) == (ENVIRONMENT["AWS_ENDPOINT_URL"], {})
+    signed = s3.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+    assert ENVIRONMENT["AWS_ACCESS_KEY_ID"] in signed
+    assert "security-token" not in signed.lower()
+    assert os.environ == before
     assert len(farms) == 1
 
 
@@ -258,7 +258,7 @@ def test_blender_is_the_one_that_is_installed_here(
     monkeypatch.setattr(importlib.metadata, "version", {"bpy": "4.5.99"}.__getitem__)
     own = OwnTarget(None)
     assert own.blender() == "4.5.99"
-    own.open(print)
+    own.open(print, trust_scripts=False)
     own.running()
     own.close()
     assert farms[0].parameters == {

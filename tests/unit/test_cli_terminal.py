@@ -14,8 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import frameloom.cli
-from frameloom.aws.queue import Depth
-from frameloom.cli import confirm, status_view
+from frameloom.cli import confirm
 from frameloom.cli.console import PlainConsole
 from frameloom.cli.display import LineDisplay, LiveDisplay
 from frameloom.cli.fleet.watch_sample import Sample
@@ -23,6 +22,7 @@ from frameloom.cli.fleet.watch_view import LineView, TableView
 from frameloom.cli.terminal import plain, say_json
 from frameloom.model import keys
 from frameloom.model.job_status import JobStatus
+from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import LogRecord
 from frameloom.services.follow_job import Snapshot
 from frameloom.services.storage.ports import Execution
@@ -117,23 +117,10 @@ def test_every_output_of_a_command_goes_through_one_module() -> None:
     assert found == []
 
 
-class MemoryQueue:
-    """An empty queue."""
-
-    def __init__(self, url: str) -> None:
-        del url
-
-    def depth(self) -> Depth:
-        return Depth(waiting=0, in_flight=0)
-
-
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
     """A terminal in the folder of a hostile scene, whose farm has jobs, logs and causes like it."""
     farm = MemoryFarm(image=b"")
-    monkeypatch.setattr("frameloom.client.connect.find_farm", lambda **_: farm.farm())
-    monkeypatch.setattr("frameloom.client.run_job.find_target", lambda **_: farm)
-    monkeypatch.setattr(status_view, "Queue", MemoryQueue)
     job = make_job(farm.store, "1-3", job_id="shot-1")
     # A key of a request is checked; the manifest of a job may be of any version, and was written by its functions.
     hostile = job.to_json() | {"scene": job.scene.to_json() | {"key": f"{HOSTILE}.blend"}}
@@ -149,7 +136,7 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     make_scene(Path("shot.blend"), scenes=("Scene", NAME), active=NAME, cameras=(NAME,))
     make_scene(Path("lost.blend"), missing_image=f"//{NAME}.png")
-    return Terminal(capsys, farm)
+    return Terminal(capsys, monkeypatch, farm)
 
 
 COMMANDS = {
@@ -193,7 +180,10 @@ def test_a_hostile_name_does_nothing_to_a_terminal_in_any_command(
 
 
 def test_a_display_shows_a_hostile_message_and_a_workers_record() -> None:
-    worker = LogRecord(time="1", level="error", worker=HOSTILE, message="Chunk failed", facts={"cause": HOSTILE})
+    facts = {"cause": HOSTILE}
+    worker = LogRecord(
+        time="1", level="error", event=LogEvent.CHUNK_FAILED, worker=HOSTILE, message=HOSTILE, facts=facts
+    )
     running = Execution(job_id="shot-1", status=JobStatus.RUNNING, started="2026-11-23T06:00:00Z")
     snapshot = Snapshot(execution=running, workers=(worker,))
     for terminal, make in ((False, LineDisplay), (True, LiveDisplay)):

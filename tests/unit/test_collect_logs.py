@@ -4,16 +4,22 @@ import json
 
 import pytest
 
-from frameloom.model.messages import FRAME_RENDERED, LogBatch, LogRecord
+from frameloom.model.log_event import LogEvent
+from frameloom.model.messages import LogBatch, LogRecord
 from frameloom.services.collect_logs import collect
 from frameloom.testing import MemoryStore
 from tests.jobs import BUCKETS
 
 
-def batch(part: str = "1", *messages: str) -> str:
+def batch(part: str = "1", *messages: str, event: LogEvent | None = None) -> str:
     records = [
         LogRecord(
-            time="2026-11-23T06:00:00.000+00:00", level="info", message=message, worker="worker-1", job_id="shot-1"
+            time="2026-11-23T06:00:00.000+00:00",
+            level="info",
+            event=event,
+            message=message,
+            worker="worker-1",
+            job_id="shot-1",
         )
         for message in messages
     ]
@@ -44,9 +50,12 @@ def test_the_same_part_twice_is_stored_once() -> None:
     assert len(list(store.list(BUCKETS.logs, ""))) == 1
 
 
-def test_the_rendered_frames_in_a_part_are_counted() -> None:
-    piece = collect(batch("1", FRAME_RENDERED, "Frame rendering", FRAME_RENDERED), store=MemoryStore(), buckets=BUCKETS)
-    assert piece.frames == 2
+def test_rendered_frames_are_counted_by_their_events() -> None:
+    frames = [
+        collect(batch("1", "a", "Frame rendered", event=event), store=MemoryStore(), buckets=BUCKETS).frames
+        for event in (LogEvent.FRAME_RENDERED, LogEvent.FRAME_STARTED, None)
+    ]
+    assert frames == [2, 0, 0]
 
 
 def test_the_keys_of_a_workers_parts_sort_in_their_order() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from frameloom.model import errors
-from frameloom.model.errors import AttemptFailed, FarmError, JobImpossible, by_name, leaves, names
+from frameloom.model.errors import AttemptFailed, FarmError, JobImpossible, NoResult, by_name, leaves, names
 
 LEAVES = leaves(FarmError)
 
@@ -30,13 +30,14 @@ def test_error_names_do_not_change() -> None:
     assert set(names(FarmError)) == {
         *names(JobImpossible),
         *names(AttemptFailed),
+        *("JobFailed", "JobCanceled", "JobUnfinished"),
         *("ChunkLost", "FarmUnavailable"),
     }
 
 
 def test_the_tree_in_the_docstring_matches_the_classes() -> None:
     drawn = errors.__doc__ or ""
-    assert all(kind.__name__ in drawn for kind in [*LEAVES, JobImpossible, AttemptFailed])
+    assert all(kind.__name__ in drawn for kind in [*LEAVES, JobImpossible, AttemptFailed, NoResult])
 
 
 def test_a_class_without_subclasses_is_its_own_leaf() -> None:

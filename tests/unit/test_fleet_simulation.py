@@ -1,8 +1,8 @@
-"""Our sizes against fixed ones, on simulated fleets: a small run of `python -m frameloom.estimate.fleet_comparison`."""
+"""Our sizes against fixed ones, on simulated fleets: a small run of `python -m benchmarks.fleet`."""
 
 import pytest
 
-from frameloom.estimate.fleet_comparison import FIRST_TIME, FIXED, KNOWN, Row, outcomes, table
+from benchmarks.fleet import FIRST_TIME, FIXED, KNOWN, Row, outcomes, table
 from frameloom.estimate.fleet_simulation import Costs, Outcome, frame_times, simulate
 
 SEEDS = (1, 2, 3)
@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_figures() -> None:
 
 # ── The simulation itself ──
 
-FREE = Costs(node=10.0, rate=1.0, start=2.0, turn=0.5, between=1.0, patience=4.0)
+FREE = Costs(node=10.0, rate=1.0, start=2.0, turn=0.5, between=1.0, idle_timeout=4.0)
 
 
 def test_one_worker_takes_one_chunk_after_the_other_and_pays_its_start_once() -> None:

@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 import worker.lease
-from frameloom.aws.queue import Received
+from frameloom.model.log_event import LogEvent
+from frameloom.services.storage.ports import Received
 from worker.lease import Lease
-from worker.log import LogShipper
 
 
 class Clock:
@@ -28,19 +28,11 @@ class Clock:
         """Let the thread go on to its end: the number of waits decides when that is."""
 
 
-class Said:
-    """A log that keeps its warnings."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warning(self, message: str, **facts: Any) -> None:
-        self.warnings.append(f"{message}: {facts['problem']}")
-
-
-def keep(monkeypatch: pytest.MonkeyPatch, *, renew: Callable[[Clock], bool], beat: Callable[[Clock], bool]) -> Any:
-    """Keep a lease of two minutes for three beats; return when it was renewed, and what was logged."""
-    clock, said, renewed = Clock(3), Said(), list[float]()
+def keep(
+    monkeypatch: pytest.MonkeyPatch, *, renew: Callable[[Clock], bool], beat: Callable[[Clock], bool]
+) -> list[float]:
+    """Keep a lease of two minutes for three heartbeats; return when it was renewed."""
+    clock, renewed = Clock(3), list[float]()
     monkeypatch.setattr(worker.lease, "time", SimpleNamespace(monotonic=lambda: clock.now))
 
     def renew_at(*_: Any) -> bool:
@@ -53,16 +45,15 @@ def keep(monkeypatch: pytest.MonkeyPatch, *, renew: Callable[[Clock], bool], bea
         queue=cast("Any", SimpleNamespace(renew=renew_at)),
         tokens=cast("Any", SimpleNamespace(beat=lambda _: beat(clock))),
         length=timedelta(seconds=120),
-        beat=timedelta(seconds=30),
-        on_beat=lambda: None,
-        on_end=lambda: None,
-        log=cast("LogShipper", said),
+        interval=timedelta(seconds=30),
+        on_heartbeat=lambda: None,
+        on_release=lambda: None,
     )
-    monkeypatch.setattr(lease, "_released", clock)
+    monkeypatch.setattr(lease, "_exited", clock)
     with lease:
         pass
-    assert lease.ended is None
-    return renewed, said.warnings
+    assert lease.released is None
+    return renewed
 
 
 def silent(seconds: float) -> Callable[[Clock], bool]:
@@ -73,23 +64,28 @@ def silent(seconds: float) -> Callable[[Clock], bool]:
     return call
 
 
-def test_three_more_renewals_come_before_a_lease_ends_however_silent_step_functions_is(
+def test_three_more_renewals_come_before_a_lease_ends_while_step_functions_is_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    renewed, _ = keep(monkeypatch, renew=lambda _: True, beat=silent(11))
+    renewed = keep(monkeypatch, renew=lambda _: True, beat=silent(11))
     assert renewed == [0, 30, 60, 90]
 
 
-def test_three_more_renewals_come_before_a_lease_ends_however_silent_both_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    renewed, _ = keep(monkeypatch, renew=silent(11), beat=silent(11))
+def test_three_more_renewals_come_before_a_lease_ends_while_both_services_are_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    renewed = keep(monkeypatch, renew=silent(11), beat=silent(11))
     assert renewed == [0, 30, 60, 90]
 
 
-def test_a_beat_that_takes_longer_than_a_beat_is_not_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    renewed, _ = keep(monkeypatch, renew=lambda _: True, beat=silent(75))
+def test_heartbeats_that_a_slow_answer_delays_are_not_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    renewed = keep(monkeypatch, renew=lambda _: True, beat=silent(75))
     assert renewed == [0, 75, 150, 225]
 
 
-def test_an_outage_is_told_when_it_comes_and_not_at_each_beat(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, told = keep(monkeypatch, renew=lambda _: True, beat=silent(1))
-    assert told == ["Beat missed: no answer"]
+def test_an_outage_is_logged_once_and_not_at_each_heartbeat(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep(monkeypatch, renew=lambda _: True, beat=silent(1))
+    assert [record.__dict__["event"] for record in caplog.records] == [LogEvent.HEARTBEAT_FAILED]
+    assert caplog.records[0].__dict__["facts"] == {"problem": "no answer"}

@@ -16,7 +16,7 @@ from tests.unit.cli_farm import MemoryFarm
     ],
 )
 def test_what_a_farm_holds_is_counted_by_kind(scenes: list[str], frames: list[str], words: str) -> None:
-    farm = MemoryFarm(image=b"").farm()
+    farm = MemoryFarm(image=b"").connection()
     for bucket, keys in ((farm.buckets.scenes, scenes), (farm.buckets.frames, frames)):
         for key in keys:
             farm.store.put(bucket, key, b"-")
@@ -25,7 +25,7 @@ def test_what_a_farm_holds_is_counted_by_kind(scenes: list[str], frames: list[st
 
 def test_more_than_anybody_waits_for_is_not_counted_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("frameloom.client.unsaved_objects._COUNTED", 2)
-    farm = MemoryFarm(image=b"").farm()
+    farm = MemoryFarm(image=b"").connection()
     for number in range(3):
         farm.store.put(farm.buckets.frames, f"a/{number}.png", b"-")
     assert losses(farm) == "2 or more frames"

@@ -19,9 +19,9 @@ from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.services.scene.blend_format import Header
 from frameloom.services.scene.condense import condense
 from frameloom.services.scene.reader import check_version, read_scene
-from frameloom.services.video import probe
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, SEEK_TABLE, as_blender_5_writes, packed, read, small
+from tests.video_probe import probe
 
 POTTERY = Path(__file__).resolve().parents[3] / "shared" / "scenes" / "pottery.blend"
 

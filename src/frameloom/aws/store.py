@@ -1,7 +1,9 @@
-"""S3 as the farm's store."""
+"""The farm's store in S3."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,15 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 from frameloom.aws.clients import client
 from frameloom.aws.fast_listing import read_listings
 from frameloom.aws.multipart import in_parts
+from frameloom.model.backoff import delays
 from frameloom.services.storage.ports import Parts, StoredObject
 
-# What S3 calls an object that is not there: HEAD has no body to name it in.
+# Error codes for a missing object; a response to HEAD has only the HTTP status.
 _ABSENT = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
 _CHANGED = frozenset({"PreconditionFailed", "412"})
-# How often an answer is asked for that breaks off.
+# Attempts to read a body that breaks off, and limits of the delays between them, in seconds.
 ATTEMPTS = 3
+_FIRST_DELAY, _LONGEST_DELAY = 0.2, 2.0
 _CUT_OFF = (HTTPClientError, IncompleteReadError)
 
 
@@ -28,7 +32,7 @@ class S3Store:
         read_listings(self._s3)
 
     def get(self, bucket: str, key: str) -> bytes | None:
-        """Return an object's bytes, None where there is no such key."""
+        """Return an object's bytes; None if the key does not exist."""
         try:
             return self._body(Bucket=bucket, Key=key)
         except ClientError as error:
@@ -36,30 +40,34 @@ class S3Store:
             return None
 
     def read(self, bucket: str, key: str, *, start: int, length: int, etag: str) -> bytes:
-        """Return bytes out of an object, all of them, of the version with this entity tag.
+        """Return a range of an object's bytes, from the version with this entity tag.
 
         Raises:
-            LookupError: there is no such object any more, or it is another one now.
+            LookupError: the object does not exist, or has changed.
         """
         try:
             return self._body(Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}", IfMatch=etag)
         except ClientError as error:
             _raise_unless_absent(error, _ABSENT | _CHANGED)
-            raise LookupError(f"{key!r} in bucket {bucket!r} is not there any more, or another one") from error
+            raise LookupError(f"{key!r} in bucket {bucket!r} was deleted or has changed") from error
 
-    def _body(self, attempts: int = ATTEMPTS, **request: str) -> bytes:
-        answer = self._s3.get_object(**request)
-        try:
-            data: bytes = answer["Body"].read()
-        except _CUT_OFF:
-            # What comes after the headers is not asked for again by boto3 itself.
-            if attempts == 1:
-                raise
-            return self._body(attempts - 1, **request)
-        return data
+    def _body(self, **request: str) -> bytes:
+        pauses = islice(delays(first=_FIRST_DELAY, longest=_LONGEST_DELAY), ATTEMPTS - 1)
+        while True:
+            answer = self._s3.get_object(**request)
+            try:
+                data: bytes = answer["Body"].read()
+            except _CUT_OFF:
+                # boto3 itself retries a request only until it has the headers.
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+                time.sleep(pause)
+            else:
+                return data
 
     def put(self, bucket: str, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
-        """Store an object, whole, over what was there."""
+        """Store an object, and replace an existing one."""
         self._s3.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
 
     def in_parts(
@@ -79,7 +87,7 @@ class S3Store:
         return in_parts(self._s3, bucket, key, content_type=content_type, metadata=metadata or {}, replaces=replaces)
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
-        """Return an object without its bytes, None where there is no such key."""
+        """Return an object's properties; None if the key does not exist."""
         try:
             found = self._s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
@@ -94,17 +102,17 @@ class S3Store:
         )
 
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
-        """Yield what lies below `prefix` in the order of keys, from the first key after `after`."""
+        """Yield the objects below `prefix` in the order of keys, starting after the key `after`."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=after)
         for page in pages:
             for found in page.get("Contents", []):
                 yield StoredObject(key=found["Key"], size=found["Size"], etag=found["ETag"].strip('"'))
 
     def download(self, bucket: str, key: str, path: Path, *, version: str | None = None) -> None:
-        """Write an object to `path`, in parallel parts where it is large.
+        """Download an object to `path`, a large one in parallel parts.
 
         Raises:
-            LookupError: there is no such object, or no such version of it.
+            LookupError: the object or the version does not exist.
         """
         extra = {} if version is None else {"VersionId": version}
         try:
@@ -122,7 +130,7 @@ class S3Store:
         content_type: str = "application/octet-stream",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Store a file's bytes, in parallel parts where it is large; it is there whole or not at all."""
+        """Upload a file, a large one in parallel parts; the object appears only when it is complete."""
         extra = {"ContentType": content_type, "Metadata": dict(metadata or {})}
         self._s3.upload_file(str(path), bucket, key, ExtraArgs=extra)
 

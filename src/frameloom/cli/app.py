@@ -9,10 +9,11 @@ import typer
 from typer.exceptions import TyperException
 
 from frameloom import __version__
-from frameloom.cli import cancel, check, farm, fetch, logs, render, retry, sequence, status
+from frameloom.cli import cancel, check, estimate, farm, fetch, logs, render, retry, sequence, status
 from frameloom.cli.fleet import fleet_commands
 from frameloom.cli.help_format import SectionedCommand, examples
 from frameloom.cli.output import REFUSED, tell_error
+from frameloom.cli.stack import stack_commands
 from frameloom.cli.terminal import say
 
 NAME = "frameloom"
@@ -49,12 +50,14 @@ def root(
 app.command(cls=SectionedCommand, epilog=render.EXAMPLES)(render.render)
 app.command(cls=SectionedCommand, epilog=sequence.EXAMPLES)(sequence.sequence)
 app.command(cls=SectionedCommand, epilog=check.EXAMPLES)(check.check)
+app.command(cls=SectionedCommand, epilog=estimate.EXAMPLES)(estimate.estimate)
 app.command(cls=SectionedCommand, epilog=status.EXAMPLES)(status.status)
 app.command(cls=SectionedCommand, epilog=logs.EXAMPLES)(logs.logs)
 app.command(cls=SectionedCommand, epilog=fetch.EXAMPLES)(fetch.fetch)
 app.command(cls=SectionedCommand, epilog=cancel.EXAMPLES)(cancel.cancel)
 app.command(cls=SectionedCommand, epilog=retry.EXAMPLES)(retry.retry)
 app.add_typer(farm.app, name="farm")
+app.add_typer(stack_commands.app, name="stack")
 app.add_typer(fleet_commands.app, name="fleet")
 
 

@@ -1,6 +1,6 @@
 """`frameloom cancel`: stop jobs."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -8,9 +8,6 @@ from frameloom.cli import options
 from frameloom.cli.help_format import examples
 from frameloom.cli.output import FAILED, answering, tell_error, tell_json
 from frameloom.cli.terminal import say
-from frameloom.client.find_job import known_job
-from frameloom.model import keys
-from frameloom.model.job_status import JobStatus
 
 EXAMPLES = examples(
     "frameloom cancel shot-20261123-101500-a1b2c3",
@@ -36,27 +33,21 @@ def cancel(
     canceled any more.
     """
     with answering(json=json):
-        from frameloom.client.connect import find_farm  # noqa: PLC0415
+        from frameloom.cli.select_farm import running_farm  # noqa: PLC0415
+        from frameloom.model.job_status import JobStatus  # noqa: PLC0415
 
-        farm = find_farm(stack=stack, local=local)
-        executions = farm.executions
-        # Find all jobs before stopping the first.
-        found = [known_job(executions, name).job_id for name in jobs]
-        ended = {}
-        for job in dict.fromkeys(found):
-            executions.stop(job, reason=reason)
-            after = executions.describe(job)
-            ended[job] = JobStatus.CANCELED if after is None else after.status
+        farm = running_farm(stack=stack, local=local)
+        # Find all jobs before canceling the first.
+        found = {job.id: job for job in map(farm.job, jobs)}
+        ended = [(job, job.cancel(reason)) for job in found.values()]
         if json:
-            tell_json([_as_json(job, status, farm.buckets.logs) for job, status in ended.items()])
-        for job, status in ended.items():
+            tell_json(
+                [{"job_id": job.id, "status": str(status), "report": job.report.to_json()} for job, status in ended]
+            )
+        for job, status in ended:
             if status is not JobStatus.CANCELED:
-                tell_error("Ended", f"Job {job} has ended before: it {status}.", json=False)
+                tell_error("Ended", f"Job {job.id} has ended before: it {status}.", json=False)
             elif not json:
-                say(f"Job {job} is canceled. Its report: s3://{farm.buckets.logs}/{keys.report_key(job)}")
-        if any(status is not JobStatus.CANCELED for status in ended.values()):
+                say(f"Job {job.id} is canceled. Its report: s3://{job.report.bucket}/{job.report.key}")
+        if any(status is not JobStatus.CANCELED for _, status in ended):
             raise typer.Exit(FAILED)
-
-
-def _as_json(job: str, status: JobStatus, bucket: str) -> dict[str, Any]:
-    return {"job_id": job, "status": str(status), "report": {"bucket": bucket, "key": keys.report_key(job)}}

@@ -37,6 +37,7 @@ def check(
     --without-scripts.
     """
     with answering(json=json):
-        from frameloom.client.check_scene import run  # noqa: PLC0415
+        from frameloom.cli import check_view  # noqa: PLC0415
+        from frameloom.client import check_scene  # noqa: PLC0415
 
-        run(scene, blender=blender, json=json)
+        check_view.show(check_scene(scene, blender=blender), json=json)

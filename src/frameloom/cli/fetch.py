@@ -28,6 +28,6 @@ def fetch(
     have ended already. Ctrl-C does not stop the job.
     """
     with answering(json=json):
-        from frameloom.client import fetch_results  # noqa: PLC0415
+        from frameloom.cli import fetch_job  # noqa: PLC0415
 
-        fetch_results.run(fetch_results.Order(job=job, out=out, local=local, stack=stack), json=json, quiet=quiet)
+        fetch_job.run(job, out=out, local=local, stack=stack, json=json, quiet=quiet)

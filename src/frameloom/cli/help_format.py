@@ -9,7 +9,6 @@ from typer.core import TyperCommand
 from frameloom.cli.option_names import typing
 
 OTHER = "Options"
-_NONE = object()
 
 
 def examples(*lines: str) -> str:
@@ -34,12 +33,9 @@ class SectionedCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; its errors name options instead of the request's fields."""
-        settings = ctx.params.get("settings", _NONE)
-        if settings is _NONE:
-            return super().invoke(ctx)
+        """Run the command; its errors name options instead of fields and arguments."""
         options = {name: not getattr(each, "is_flag", False) for each in self.get_params(ctx) for name in each.opts}
-        with typing(options, settings or ()):
+        with typing(options, ctx.params.get("settings") or ()):
             return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -1,4 +1,4 @@
-"""What `frameloom logs` shows: a line for each record, coloured by its level on a terminal."""
+"""The output of `frameloom logs`: a line per record, coloured by its level on a terminal."""
 
 from collections.abc import Iterable
 
@@ -8,11 +8,8 @@ from rich.text import Text
 from frameloom.cli.console import make_console
 from frameloom.cli.signals import Left
 from frameloom.cli.terminal import plain, say_json
-from frameloom.client.connect import Farm
-from frameloom.client.find_job import find_job
-from frameloom.model.errors import InvalidRequest
+from frameloom.client import Farm
 from frameloom.model.messages import LogRecord
-from frameloom.services.read_log import JobLog
 
 STYLES = {"debug": "dim", "info": "", "warning": "yellow", "error": "red"}
 
@@ -22,23 +19,17 @@ def show(farm: Farm, name: str, *, follow: bool, frame: int | None, worker: str 
 
     Raises:
         InvalidRequest: the farm has no such job, or several.
+        Left: the command was interrupted; the job continues.
     """
-    job = find_job(farm.executions, name)
-    job_id = name if job is None else job.job_id
-    log = JobLog(job_id, store=farm.store, buckets=farm.buckets, worker=worker, frame=frame)
     console = make_console()
-    if follow and job is not None:
-        try:
-            for records in log.follow(job_id, farm.executions):
-                _print(records, console, json=json)
-        except KeyboardInterrupt:
-            raise Left(f"Job {job_id} continues.") from None
+    job = farm.find_job(name) if follow else None
+    if job is None:
+        _print(farm.logs(name, frame=frame, worker=worker), console, json=json)
         return
-    records = log.read()
-    # Step Functions forgets a job after some months; its log is kept for as long as the bucket keeps it.
-    if job is None and not records:
-        raise InvalidRequest(field="JOB", problem=f"the farm knows of no job {name!r}")
-    _print(records, console, json=json)
+    try:
+        _print(job.logs(follow=True, frame=frame, worker=worker), console, json=json)
+    except KeyboardInterrupt:
+        raise Left(f"Job {job.id} continues.") from None
 
 
 def _print(records: Iterable[LogRecord], console: Console, *, json: bool) -> None:

@@ -38,7 +38,7 @@ def logs(
     """
     with answering(json=json):
         from frameloom.cli import log_view  # noqa: PLC0415
-        from frameloom.client.connect import find_farm  # noqa: PLC0415
+        from frameloom.cli.select_farm import running_farm  # noqa: PLC0415
 
-        farm = find_farm(stack=stack, local=local)
+        farm = running_farm(stack=stack, local=local)
         log_view.show(farm, job, follow=follow, frame=frame, worker=worker, json=json)

@@ -1,7 +1,7 @@
-"""Translates errors for the command line: fields of a request become the options as they were typed.
+"""Translates errors for the command line: a request's fields become the options that were typed.
 
-Model and services name a request's fields, which all other clients send. A command that builds a request from options
-registers them here.
+Model, services and client name the fields of a request and the arguments of the client. A command that builds a request
+from options registers them here.
 """
 
 import re
@@ -17,6 +17,8 @@ _OPTIONS = {
     "video.codec": "--codec",
     "video.quality": "--quality",
 }
+# Arguments of the client that are no fields of a request, with the options or arguments that they come from.
+_ARGUMENTS = {"path": "SCENE.blend", "out": "--out", "workers": "--workers", "job": "JOB"}
 # A field in a sentence, with or without a value: `camera`, `missing_assets=render`.
 _QUOTED = re.compile(r"`([a-z_]+(?:\.[a-z_]+)?)(?:=([^`]*))?`")
 
@@ -29,10 +31,14 @@ class _Typed:
     settings: frozenset[str]
 
     def option(self, field: str, value: str | None = None) -> str:
-        """Return a field as it is written on the command line."""
+        """Return a field or an argument as it is written on the command line."""
+        if field in _ARGUMENTS:
+            argument = _ARGUMENTS[field]
+            return argument if value is None else f"{argument} {value}"
         option = _OPTIONS.get(field, f"--{field.replace('_', '-')}")
         if field in self.settings or option not in self.options:
-            return f"--set {field}" if value is None else f"--set {field}={value}"
+            option = f"--set {field}" if "--set" in self.options else field
+            return option if value is None else f"{option}={value}"
         return option if value is None or not self.options[option] else f"{option} {value}"
 
 
@@ -50,18 +56,18 @@ def typing(options: Mapping[str, bool], settings: Iterable[str]) -> Iterator[Non
 
 
 def as_typed(error: str, cause: str) -> str:
-    """Return the cause of an error with options in place of fields; unchanged outside a `typing` block."""
+    """Return the cause of an error with options in place of fields and arguments; unchanged outside `typing`."""
     typed = _typed.get()
     if typed is None:
         return cause
     from frameloom.model.request import JobRequest  # noqa: PLC0415  pydantic is slow to import
 
-    def is_field(name: str) -> bool:
-        return name.partition(".")[0] in JobRequest.model_fields
+    def is_known(name: str) -> bool:
+        return name in _ARGUMENTS or name.partition(".")[0] in JobRequest.model_fields
 
     if error == "InvalidRequest":
         field, colon, problem = cause.partition(": ")
         # An unknown name comes from --set.
-        if colon and (is_field(field) or field in typed.settings):
+        if colon and (is_known(field) or field in typed.settings):
             cause = f"{typed.option(field)}: {problem}"
-    return _QUOTED.sub(lambda found: f"`{typed.option(found[1], found[2])}`" if is_field(found[1]) else found[0], cause)
+    return _QUOTED.sub(lambda found: f"`{typed.option(found[1], found[2])}`" if is_known(found[1]) else found[0], cause)

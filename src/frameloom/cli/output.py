@@ -13,7 +13,7 @@ from frameloom.model.errors import FarmError, JobImpossible
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 
-# The packages whose errors are AWS' words; they are told apart by name, since importing them takes half a second.
+# The packages whose errors are those of AWS. They are recognized by name, since importing them takes half a second.
 _AWS = {"boto3", "botocore", "s3transfer"}
 
 

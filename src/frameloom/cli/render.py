@@ -57,10 +57,10 @@ def render(
     the terminal is closed: `frameloom fetch` follows it and fetches its results.
     """
     with answering(json=json):
-        from frameloom.client.run_job import Order, run  # noqa: PLC0415
+        from frameloom.cli.run_job import JobOptions, run  # noqa: PLC0415
 
         run(
-            Order(
+            JobOptions(
                 scene=scene,
                 fields={
                     "frames": frames,

@@ -45,10 +45,10 @@ def sequence(
     The options that say how frames look name the frames too: give those that they were rendered with.
     """
     with answering(json=json):
-        from frameloom.client.run_job import Order, run  # noqa: PLC0415
+        from frameloom.cli.run_job import JobOptions, run  # noqa: PLC0415
 
         run(
-            Order(
+            JobOptions(
                 scene=scene,
                 fields={
                     "frames": frames,

@@ -35,10 +35,10 @@ def status(
     """
     with answering(json=json):
         from frameloom.cli import status_view  # noqa: PLC0415
-        from frameloom.client.connect import find_farm  # noqa: PLC0415
+        from frameloom.cli.select_farm import running_farm  # noqa: PLC0415
 
-        farm = find_farm(stack=stack, local=local)
+        farm = running_farm(stack=stack, local=local)
         if job is None:
             status_view.show_farm(farm, limit=limit, json=json, stack=stack)
         else:
-            status_view.show_job(farm, job, json=json)
+            status_view.show_job(farm.job(job).status(), json=json)

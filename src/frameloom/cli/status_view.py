@@ -1,22 +1,18 @@
-"""What `frameloom status` shows of a farm and of a job."""
+"""The output of `frameloom status`, for a farm and for one job."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from frameloom.aws.queue import Queue
 from frameloom.cli.console import make_console
 from frameloom.cli.fleet.pending_workers import fleet_waits
 from frameloom.cli.output import tell_json
 from frameloom.cli.terminal import plain, warn
-from frameloom.client.connect import Farm
-from frameloom.client.find_job import NEWEST, known_job
+from frameloom.client import Farm, JobInfo
 from frameloom.model.errors import FarmUnavailable
-from frameloom.services.skipped_executions import is_skipped
-from frameloom.services.submit_job import describe
+from frameloom.model.report import ObjectRef
 
 if TYPE_CHECKING:
     from frameloom.kube.pending_reasons import Wait
@@ -26,16 +22,15 @@ STYLES = {"succeeded": "green", "failed": "red", "canceled": "yellow", "running"
 
 def show_farm(farm: Farm, *, limit: int, json: bool, stack: str | None = None) -> None:
     """Print the queue's depth, why the workers of a stack do not start, and the newest jobs."""
-    chunks, lost = Queue(farm.chunk_queue).depth(), Queue(farm.dead_letter_queue).depth()
-    queue = {"waiting": chunks.waiting, "in_flight": chunks.in_flight, "dead_letters": lost.waiting + lost.in_flight}
-    jobs = list(islice(_jobs(farm), limit))
-    waits = _waits(stack) if stack is not None and chunks.waiting else []
+    queue, jobs = farm.queue(), farm.jobs(limit)
+    waits = _waits(stack) if stack is not None and queue.waiting else []
     if json:
-        tell_json({"queue": queue, "waits": [asdict(each) for each in waits], "jobs": jobs})
+        documents = [_as_json(job) for job in jobs]
+        tell_json({"queue": asdict(queue), "waits": [asdict(each) for each in waits], "jobs": documents})
         return
     console = make_console()
     console.print(
-        f"Chunks: {queue['waiting']} waiting, {queue['in_flight']} with workers, {queue['dead_letters']} given up",
+        f"Chunks: {queue.waiting} waiting, {queue.in_flight} with workers, {queue.dead_letters} given up",
         soft_wrap=True,
     )
     for each in waits:
@@ -46,17 +41,17 @@ def show_farm(farm: Farm, *, limit: int, json: bool, stack: str | None = None) -
     rows = [("JOB", "STATUS", "FRAMES", "STARTED", "SCENE")]
     rows += [
         (
-            plain(job["job_id"]),
-            job["status"],
+            plain(job.job_id),
+            str(job.status),
             _frames(job),
-            _when(job["started"]),
-            plain(_short(job.get("scene", ""))),
+            _when(job.started),
+            plain(_short(job.scene or "")),
         )
         for job in jobs
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        # By hand, since a table that is too wide for its terminal cuts a job's id, which is to be copied.
+        # Not a rich table: one that is too wide for its terminal cuts a job's id, which users copy.
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         line = Text("  ".join(cells).rstrip())
         line.stylize(STYLES.get(row[1], "bold"), *_span(cells, 1) if row[1] in STYLES else (0,))
@@ -72,41 +67,22 @@ def _waits(stack: str) -> "Sequence[Wait]":
         return []
 
 
-def _jobs(farm: Farm) -> Iterator[dict[str, Any]]:
-    """Yield the newest jobs, without the executions that the command line's own uploads start."""
-    for execution in farm.executions.list(limit=NEWEST):
-        facts = describe(execution, store=farm.store, buckets=farm.buckets)
-        # An execution with a manifest is a job.
-        if "scene" in facts or not is_skipped(
-            execution, executions=farm.executions, store=farm.store, buckets=farm.buckets
-        ):
-            yield facts | {"started": execution.started}
-
-
-def show_job(farm: Farm, job: str, *, json: bool) -> None:
-    """Print how one job stands and where its results are.
-
-    Raises:
-        InvalidRequest: the farm has no such job, or several.
-    """
-    execution = known_job(farm.executions, job)
-    facts = describe(execution, store=farm.store, buckets=farm.buckets) | {"started": execution.started}
-    if execution.ended is not None:
-        facts["ended"] = execution.ended
+def show_job(job: JobInfo, *, json: bool) -> None:
+    """Print how one job stands and where its results are."""
     if json:
-        tell_json(facts)
+        tell_json(_as_json(job))
         return
     console = make_console()
     lines = {
-        "job": execution.job_id,
-        "status": facts["status"],
-        "scene": facts.get("scene"),
-        "frames": _frames(facts) or None,
-        "started": _when(execution.started),
-        "ended": _when(execution.ended) if execution.ended else None,
-        "error": ": ".join(filter(None, [execution.error, execution.cause])) or None,
-        "video": _place(facts.get("video")),
-        "report": _place(facts.get("report")),
+        "job": job.job_id,
+        "status": str(job.status),
+        "scene": job.scene,
+        "frames": _frames(job) or None,
+        "started": _when(job.started),
+        "ended": _when(job.ended) if job.ended else None,
+        "error": ": ".join(filter(None, [job.error, job.cause])) or None,
+        "video": _place(job.video),
+        "report": _place(job.report),
     }
     for name, value in lines.items():
         if value is not None:
@@ -114,9 +90,21 @@ def show_job(farm: Farm, job: str, *, json: bool) -> None:
             console.print(Text(f"{name:<8} ").append(plain(value), style=style), soft_wrap=True)
 
 
-def _frames(job: Mapping[str, Any]) -> str:
-    frames = job.get("frames")
-    return "" if frames is None else f"{frames['done']:,} of {frames['total']:,}"
+def _as_json(job: JobInfo) -> dict[str, Any]:
+    """Return the document that `--json` prints; an unknown fact is left out."""
+    facts: dict[str, Any] = {"job_id": job.job_id, "status": str(job.status), "error": job.error, "cause": job.cause}
+    facts |= {name: None if ref is None else ref.to_json() for name, ref in _places(job).items()}
+    frames = None if job.total is None else {"done": job.done, "total": job.total}
+    facts |= {"scene": job.scene, "frames": frames, "started": job.started, "ended": job.ended}
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _places(job: JobInfo) -> dict[str, ObjectRef | None]:
+    return {"video": job.video, "report": job.report}
+
+
+def _frames(job: JobInfo) -> str:
+    return "" if job.total is None else f"{job.done:,} of {job.total:,}"
 
 
 def _short(scene: str) -> str:
@@ -125,16 +113,16 @@ def _short(scene: str) -> str:
     return f".../{folder}/{name}" if len(above) > 1 else scene
 
 
-def _place(place: Mapping[str, str] | None) -> str | None:
-    return None if place is None else f"s3://{place['bucket']}/{place['key']}"
+def _place(place: ObjectRef | None) -> str | None:
+    return None if place is None else f"s3://{place.bucket}/{place.key}"
 
 
 def _when(time: str) -> str:
-    """Return an ISO 8601 time to the second, as the farm tells it."""
+    """Return an ISO 8601 time to the second."""
     return time[:19].replace("T", " ")
 
 
 def _span(cells: list[str], index: int) -> tuple[int, int]:
-    """Return where a cell begins and ends in a line of cells that stand two spaces apart."""
+    """Return the first and last column of a cell in a line of cells with two spaces between them."""
     first = sum(len(cell) + 2 for cell in cells[:index])
     return first, first + len(cells[index])

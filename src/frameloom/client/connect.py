@@ -1,12 +1,12 @@
-"""The farm that a command works with: a deployed stack, one that runs on this machine, or one of its own."""
+"""The farm that the client works with: a deployed stack, a farm that runs on this machine, or one of its own."""
 
 import importlib.metadata
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from frameloom.client.job_result import QueueDepth
 from frameloom.local.idle_capacity import most_workers
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 from frameloom.model.settings import Device, read_device
@@ -16,69 +16,66 @@ if TYPE_CHECKING:
     from frameloom.aws.stack import Stack
     from frameloom.local.local_farm import LocalFarm
 
-# Of a farm of one's own, to begin with: each renders with every core that Blender can use.
+# Workers that a farm of the client's own starts with. Each renders with all cores that Blender can use.
 WORKERS = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Farm:
-    """A farm that answers; `chunk_queue` and `dead_letter_queue` are URLs."""
+class Connection:
+    """A farm that answers; `queue_depth` asks for the chunks that it has."""
 
     store: Store
     executions: Executions
     buckets: Buckets
-    chunk_queue: str
-    dead_letter_queue: str
+    queue_depth: Callable[[], QueueDepth]
 
 
 class Target(Protocol):
-    """A farm that is to be had: nothing is started or asked before `open`, or before `blender` and `device`."""
+    """A farm that can be connected to; nothing is started or called before `open`, `blender` or `device`."""
 
-    # Whether the farm and its jobs continue after the command.
+    # Whether the farm and its jobs continue after `close`.
     stays: bool
-    # Whether its frames bucket outlives the farm's processes; one that does not is given what a folder holds.
+    # Whether its frames bucket outlives the farm's processes. If not, frames in the output folder are uploaded to it.
     keeps_frames: bool
-    # How many chunks suit its workers at once, where they are so many and never more.
+    # How many chunks its workers can take at once; None if the number of workers is not limited.
     chunks_at_once: int | None
 
     def blender(self) -> str:
         """Return the version of Blender that the farm renders with."""
 
     def device(self) -> Device:
-        """Return what the farm renders on where a request names nothing else."""
+        """Return the device that the farm renders on by default."""
 
-    def open(self, tell: Callable[[str], None]) -> None:
-        """Begin to reach the farm, and come back at once; `tell` is given a sentence when something happens to it."""
+    def open(self, notify: Callable[[str], None], *, trust_scripts: bool) -> None:
+        """Begin to start the farm and return at once; do nothing if it was opened before.
 
-    def farm(self) -> Farm:
-        """Return the farm, once it answers."""
+        Args:
+            notify: called with a sentence when a process of the farm starts or ends, from any thread.
+            trust_scripts: whether a farm that is started here may run the Python in a scene.
+        """
+
+    def connection(self) -> Connection:
+        """Return the connection; wait until the farm answers."""
 
     def close(self) -> None:
-        """End what was started for this command alone; harmless when repeated."""
+        """End the farm if `open` started it; harmless when repeated."""
 
 
-def find_target(*, stack: str | None, local: bool, workers: int | None, trust_scripts: bool = False) -> Target:
-    """Return the target that a command's options name.
-
-    Args:
-        stack, local, workers: the options.
-        trust_scripts: whether a farm that the command starts may run the code in a scene.
+def local_target(*, workers: int | None = None, trust_scripts: bool = False) -> Target:
+    """Return the farm that runs on this machine, or one of the client's own that is not started yet.
 
     Raises:
-        InvalidRequest: they name two.
+        InvalidRequest: `workers` is given, but a farm is running.
+        FarmUnavailable: a farm is running and does not answer.
     """
-    if stack is not None:
-        for option, given in (("--local", local), ("--workers", workers is not None)):
-            if given:
-                raise InvalidRequest(field=option, problem="has no meaning together with --stack")
-        return StackTarget(stack)
     running = find_running()
     if running is None:
         return OwnTarget(workers, trust_scripts=trust_scripts)
     if workers is not None:
         raise InvalidRequest(
-            field="--workers",
-            problem="a local farm is running with workers of its own: leave --workers out, or take the farm down",
+            field="workers",
+            problem="a local farm is running with workers of its own: leave `workers` out, or end that farm with "
+            "`frameloom farm down`",
         )
     return running
 
@@ -102,19 +99,6 @@ def find_running() -> "RunningTarget | None":
     return RunningTarget(environment=state.environment, outputs=state.outputs, workers=state.workers)
 
 
-def find_farm(*, stack: str | None, local: bool) -> Farm:
-    """Return a farm that runs.
-
-    Raises:
-        InvalidRequest: the options name two.
-        FarmUnavailable: it does not run.
-    """
-    target = find_target(stack=stack, local=local, workers=None)
-    if isinstance(target, OwnTarget):
-        raise FarmUnavailable(problem="No local farm is running: start one with `frameloom farm up`.")
-    return target.farm()
-
-
 class StackTarget:
     """The farm of a CloudFormation stack."""
 
@@ -131,18 +115,20 @@ class StackTarget:
         return self._found().blender
 
     def device(self) -> Device:
-        """Return what the stack was deployed to render on."""
+        """Return the device that the stack was deployed to render on."""
         return self._found().device
 
-    def open(self, tell: Callable[[str], None]) -> None:
-        """Do nothing: it runs."""
+    def open(self, notify: Callable[[str], None], *, trust_scripts: bool) -> None:
+        """Do nothing: the stack runs."""
 
-    def farm(self) -> Farm:
-        """Return the farm that the stack's outputs describe."""
-        return _farm(self._found())
+    def connection(self) -> Connection:
+        """Return the connection that the stack's outputs describe."""
+        from frameloom.aws.clients import client  # noqa: PLC0415
+
+        return _connection(self._found(), client)
 
     def close(self) -> None:
-        """Do nothing: it goes on."""
+        """Do nothing: the stack continues."""
 
     def _found(self) -> "Stack":
         from frameloom.aws.stack import find_stack  # noqa: PLC0415
@@ -153,10 +139,10 @@ class StackTarget:
 
 
 class RunningTarget:
-    """A farm that runs on this machine already, and goes on after the command."""
+    """A farm that another process runs on this machine."""
 
     stays = True
-    # Its buckets are gone with it: a folder of frames may hold what it does not.
+    # Its buckets are lost with it, so frames in the output folder may be missing there.
     keeps_frames = False
 
     def __init__(self, *, environment: Mapping[str, str], outputs: Mapping[str, str], workers: int | None) -> None:
@@ -168,42 +154,45 @@ class RunningTarget:
         return self._outputs["BlenderVersion"]
 
     def device(self) -> Device:
-        """Return what it was started to render on."""
+        """Return the device that it was started to render on."""
         return read_device(self._outputs["CyclesDevice"])
 
-    def open(self, tell: Callable[[str], None]) -> None:
+    def open(self, notify: Callable[[str], None], *, trust_scripts: bool) -> None:
         """Do nothing: it runs."""
 
-    def farm(self) -> Farm:
-        """Return the farm; from here on this process's AWS is that farm's."""
-        _turn_to(self._environment)
-        return _local_farm(self._outputs)
+    def connection(self) -> Connection:
+        """Return the connection."""
+        return _local_connection(self._outputs, _local_clients(self._environment))
 
     def close(self) -> None:
-        """Do nothing: it goes on."""
+        """Do nothing: it continues."""
 
 
 class OwnTarget:
-    """A farm on this machine that lives as long as the command."""
+    """A farm on this machine that lives from `open` to `close`."""
 
     stays = False
     keeps_frames = False
 
     def __init__(self, workers: int | None, *, trust_scripts: bool = False) -> None:
         self._workers = WORKERS if workers is None else workers
-        self._trusted_scripts = "allow" if trust_scripts else "refuse"
-        # How many there may be, where the first leaves cores idle; a number that was asked for stays.
+        self._trust_scripts = trust_scripts
+        # The largest number of workers, which it reaches if the first leave cores idle; a given number is fixed.
         self.most = most_workers() if workers is None else workers
         self.chunks_at_once = _chunks_at_once(self.most)
-        # One thread starts the farm and ends it, in the order asked for: an interrupt finds it started or not
-        # started, never in between, and the main thread is free meanwhile.
+        # One thread starts the farm and ends it, in this order: an interrupt finds it started or not started, never
+        # in between, and the main thread is free meanwhile.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="farm")
         self._starting: Future[LocalFarm] | None = None
         self._addressed: Future[Mapping[str, str]] = Future()
         self._running: LocalFarm | None = None
 
     def blender(self) -> str:
-        """Return the version of Blender that is installed here."""
+        """Return the version of Blender that is installed here.
+
+        Raises:
+            FarmUnavailable: Blender is not installed here.
+        """
         try:
             return importlib.metadata.version("bpy")
         except importlib.metadata.PackageNotFoundError:
@@ -213,24 +202,28 @@ class OwnTarget:
             ) from None
 
     def device(self) -> Device:
-        """Return the CPU, which every machine has; a request may name a card."""
+        """Return the CPU, which every machine has; a request may name a GPU."""
         return "CPU"
 
-    def open(self, tell: Callable[[str], None]) -> None:
-        """Begin to start the farm, and come back at once."""
-        self._starting = self._thread.submit(self._start, tell)
+    def open(self, notify: Callable[[str], None], *, trust_scripts: bool = False) -> None:
+        """Begin to start the farm and return at once; do nothing if it was opened before."""
+        if self._starting is None:
+            self._trust_scripts |= trust_scripts
+            self._starting = self._thread.submit(self._start, notify)
 
-    def farm(self) -> Farm:
-        """Return the farm once it answers; from here on this process's AWS is that farm's."""
+    def connection(self) -> Connection:
+        """Return the connection; wait until the farm answers."""
         either: list[Future[Any]] = [self._addressed, self._begun()]
         wait(either, return_when=FIRST_COMPLETED)
-        if self._addressed.done():
-            # The clients, while the farm starts.
-            _turn_to(self._addressed.result())
-        return _local_farm(self.running().outputs)
+        if not self._addressed.done():
+            # The start failed before the farm had an address: raise its error.
+            self.running()
+        # Make the clients while the farm starts.
+        clients = _local_clients(self._addressed.result())
+        return _local_connection(self.running().outputs, clients)
 
     def running(self) -> "LocalFarm":
-        """Return the farm's processes once it answers."""
+        """Return the farm's processes; wait until the farm answers."""
         return self._begun().result()
 
     def _begun(self) -> "Future[LocalFarm]":
@@ -239,10 +232,10 @@ class OwnTarget:
         return self._starting
 
     def close(self) -> None:
-        """Take the farm down and wait until nothing of it is left."""
+        """End the farm and wait until its processes and files are gone."""
         self._thread.submit(self._end).result()
 
-    def _start(self, tell: Callable[[str], None]) -> "LocalFarm":
+    def _start(self, notify: Callable[[str], None]) -> "LocalFarm":
         from frameloom.local.local_farm import LocalFarm  # noqa: PLC0415
 
         self._running = LocalFarm(
@@ -252,10 +245,10 @@ class OwnTarget:
                 # The farm's workers use the Blender that is installed here, not the template's default version.
                 "BlenderVersion": self.blender(),
                 "CyclesDevice": self.device(),
-                "TrustedScripts": self._trusted_scripts,
+                "TrustedScripts": "allow" if self._trust_scripts else "refuse",
             },
             addressed=self._addressed.set_result,
-            log=tell,
+            log=notify,
         )
         return self._running.__enter__()
 
@@ -265,37 +258,36 @@ class OwnTarget:
 
 
 def _chunks_at_once(workers: int | None) -> int | None:
-    """Return one chunk in each worker's hands and one that waits for it; None of workers who are to come yet."""
+    """Return one chunk for each worker and one that waits for it; None if the number of workers is unknown or zero."""
     return 2 * workers if workers else None
 
 
-def _local_farm(outputs: Mapping[str, str]) -> Farm:
+def _local_clients(environment: Mapping[str, str]) -> Callable[[str], Any]:
+    from frameloom.aws.clients import clients_for  # noqa: PLC0415
+
+    clients = clients_for(environment)
+    for service in ("s3", "stepfunctions"):
+        clients(service)
+    return clients
+
+
+def _local_connection(outputs: Mapping[str, str], clients: Callable[[str], Any]) -> Connection:
     from frameloom.aws.stack import stack_of  # noqa: PLC0415
 
-    return _farm(stack_of(dict(outputs), name="local"))
+    return _connection(stack_of(dict(outputs), name="local"), clients)
 
 
-def _turn_to(environment: Mapping[str, str]) -> None:
-    """Make a local farm this process's AWS, and its clients."""
-    from frameloom.aws.clients import client  # noqa: PLC0415
-
-    # Before the first client is made, which reads them. Nothing of an account may be left: a session token, a
-    # profile or another service's endpoint would lead to AWS.
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ.update(environment)
-    for service in ("s3", "stepfunctions"):
-        client(service)
-
-
-def _farm(stack: "Stack") -> Farm:
+def _connection(stack: "Stack", clients: Callable[[str], Any]) -> Connection:
     from frameloom.aws.executions import JobExecutions  # noqa: PLC0415
+    from frameloom.aws.queue import read_depths  # noqa: PLC0415
     from frameloom.aws.store import S3Store  # noqa: PLC0415
 
-    return Farm(
-        store=S3Store(),
-        executions=JobExecutions(stack.machine),
+    def queue_depth() -> QueueDepth:
+        return QueueDepth(**asdict(read_depths(stack.chunk_queue, stack.dead_letter_queue, clients("sqs"))))
+
+    return Connection(
+        store=S3Store(clients("s3")),
+        executions=JobExecutions(stack.machine, clients("stepfunctions")),
         buckets=stack.buckets,
-        chunk_queue=stack.chunk_queue,
-        dead_letter_queue=stack.dead_letter_queue,
+        queue_depth=queue_depth,
     )

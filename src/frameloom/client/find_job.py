@@ -22,17 +22,5 @@ def find_job(executions: Executions, name: str) -> Execution | None:
     if len(ids) > 1:
         more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
         problem = f"{name!r} fits {', '.join(ids[:_NAMED])}{more}: type more characters"
-        raise InvalidRequest(field="JOB", problem=problem)
+        raise InvalidRequest(field="job", problem=problem)
     return executions.describe(ids[0]) if ids else None
-
-
-def known_job(executions: Executions, name: str) -> Execution:
-    """Return the job that `find_job` finds.
-
-    Raises:
-        InvalidRequest: no job has this name, or several do.
-    """
-    found = find_job(executions, name)
-    if found is None:
-        raise InvalidRequest(field="JOB", problem=f"the farm knows of no job {name!r}")
-    return found

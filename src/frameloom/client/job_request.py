@@ -1,10 +1,10 @@
-"""From a command's options to the request of a job."""
+"""The request of a job for a scene on this disk, and the key of that scene in the scenes bucket."""
 
 import getpass
 import itertools
 import os
 import platform
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ from frameloom.services.storage.local_files import Disk
 
 
 def find_scene(path: Path) -> Path:
-    """Return `path` where it can be a scene.
+    """Return `path` if it can be a scene.
 
     Raises:
         InvalidRequest: there is no such file.
-        SceneUnreadable: it is no file that a farm takes.
+        SceneUnreadable: it is a folder, or its name does not end in .blend.
     """
     if not path.exists():
-        raise InvalidRequest(field="SCENE.blend", problem=f"there is no file {str(path)!r}")
+        raise InvalidRequest(field="path", problem=f"there is no file {str(path)!r}")
     if path.is_dir():
         raise SceneUnreadable(file=str(path), problem="it is a folder")
     if path.suffix != ".blend":
@@ -30,25 +30,17 @@ def find_scene(path: Path) -> Path:
     return path
 
 
-def build_request(scene: Path, fields: Mapping[str, str | None], settings: Iterable[str] = ()) -> JobRequest:
-    """Return the request for `scene`, whose key is `file` if given, else that of `place_of`.
+def build_request(scene: Path, fields: Mapping[str, Any]) -> JobRequest:
+    """Return the request for a scene; its key is `file` if given, else that of `place_of`.
 
     Args:
-        fields: by the request's names, with a dot before what is nested; None stands for 'not given'.
-        settings: `NAME=VALUE`, for the same names.
+        fields: the request's fields by name; None stands for the default.
 
     Raises:
-        InvalidRequest: naming the field that is wrong, unknown or given twice.
+        InvalidRequest: naming the field that is wrong or unknown.
     """
     given = {name: value for name, value in fields.items() if value is not None}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals or not name:
-            raise InvalidRequest(field="--set", problem=f"takes NAME=VALUE, not {setting!r}")
-        if name in given:
-            raise InvalidRequest(field=name, problem="is given twice")
-        given[name] = value
-    return JobRequest.read(_nested({"file": given.get("file") or place_of(scene)} | given))
+    return JobRequest.read({"file": given.get("file") or place_of(scene)} | given)
 
 
 def place_of(scene: Path) -> str:
@@ -64,15 +56,15 @@ def place_of(scene: Path) -> str:
     except ValueError as error:
         problem = (
             f"the path of {str(scene)!r} cannot be a key in the scenes bucket, since a key {error}; choose another "
-            "key with --set file=film/shot.blend"
+            "key with `file=film/shot.blend`"
         )
-        raise InvalidRequest(field="SCENE.blend", problem=problem) from None
+        raise InvalidRequest(field="path", problem=problem) from None
 
 
 def apart_from(request: JobRequest, assets: Collection[str]) -> JobRequest:
     """Return the request; rename the film in the bucket if the scene reads a file with the film's key.
 
-    In the bucket a film lies beside its scene. On the disk it goes to another folder and keeps its name.
+    In the bucket a film is beside its scene. On the disk it is in the output folder and keeps its name.
     """
     if request.film is not None or _film_key(request, None) not in assets:
         return request
@@ -90,22 +82,5 @@ def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
-        # A container's user may have no name.
+        # The user of a container may have no name.
         return f"uid-{os.getuid()}"
-
-
-def _nested(fields: Mapping[str, str]) -> dict[str, Any]:
-    """Return `{"a.b": c}` as `{"a": {"b": c}}`."""
-    nested: dict[str, Any] = {}
-    for name, value in fields.items():
-        folder, _, leaf = name.rpartition(".")
-        target = nested
-        for part in filter(None, folder.split(".")):
-            inner = target.setdefault(part, {})
-            if not isinstance(inner, dict):
-                raise InvalidRequest(field=name, problem=f"is inside of {part}, which is given a value of its own")
-            target = inner
-        if isinstance(target.get(leaf), dict):
-            raise InvalidRequest(field=name, problem="is given a value of its own, and fields inside of it")
-        target[leaf] = value
-    return nested

@@ -3,7 +3,7 @@
 from itertools import islice
 from pathlib import PurePosixPath
 
-from frameloom.client.connect import Farm
+from frameloom.client.connect import Connection
 from frameloom.model.counts import counted
 from frameloom.model.settings import CONTAINERS
 
@@ -12,7 +12,7 @@ _COUNTED = 10_000
 _FILMS = frozenset(f".{container}" for container in CONTAINERS.values())
 
 
-def losses(farm: Farm) -> str:
+def losses(farm: Connection) -> str:
     """Return the numbers of a farm's scenes, frames and films, in words; empty if it has none."""
     kept = [stored.key for stored in islice(farm.store.list(farm.buckets.scenes, ""), _COUNTED)]
     suffixes = [PurePosixPath(key).suffix.lower() for key in kept]

@@ -4,34 +4,28 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from frameloom.local.environment import REGION, SOMEBODY
+from frameloom.aws.clients import clients_for
+from frameloom.local.environment import farm_environment
 from frameloom.model.errors import FarmUnavailable
 
 STACK = "frameloom"
 
-# In seconds; the emulator creates the whole stack in one answer.
-_PATIENCE = 60
+# Timeout of a call in seconds. The emulator creates the whole stack in one call.
+_TIMEOUT = 60
 
 
 def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], *, endpoint: str, secret: str) -> dict[str, str]:
-    """Create the stack `STACK` from a template, with calls signed by `secret`, and return its outputs.
+    """Create the stack `STACK` from a template with calls signed by `secret`, and return its outputs.
 
     Raises:
         FarmUnavailable: CloudFormation refused it; the message has the reason.
     """
-    cloudformation = boto3.Session().client(
-        "cloudformation",
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id=SOMEBODY,
-        aws_secret_access_key=secret,
-        config=Config(read_timeout=_PATIENCE, retries={"total_max_attempts": 1}, proxies={}),
-    )
+    config = Config(read_timeout=_TIMEOUT, retries={"total_max_attempts": 1})
+    cloudformation = clients_for(farm_environment(endpoint, secret=secret), config=config)("cloudformation")
     try:
         cloudformation.create_stack(
             StackName=STACK,
@@ -43,5 +37,5 @@ def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], *, endpoi
     except (BotoCoreError, ClientError, ResponseParserError) as error:
         raise FarmUnavailable(problem=f"The stack could not be created: {error}") from None
     if stack["StackStatus"] != "CREATE_COMPLETE":
-        raise FarmUnavailable(problem=f"The stack could not be created: it is {stack['StackStatus']}")
+        raise FarmUnavailable(problem=f"The stack could not be created: its status is {stack['StackStatus']}")
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

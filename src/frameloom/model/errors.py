@@ -8,7 +8,9 @@
     │   ├── RenderCrashed   RenderHung  OutOfMemory  FrameInvalid
     │   ├── WorkerFailed    BlenderMismatch  DeviceMissing
     ├── ChunkLost           no worker finished the chunk, so the dead-letter queue has it: retried, then recorded
-    └── FarmUnavailable     the farm cannot be reached or used (command line only)
+    ├── NoResult            `Job.wait` has no result to return (client only)
+    │   ├── JobFailed  JobCanceled  JobUnfinished
+    └── FarmUnavailable     the farm cannot be reached or used (client only)
 
 The names of the classes are interface: the state machine's Retry and Catch list them, and task failures carry them.
 The docstring of a class is the template of its message; the arguments of the constructor fill it.
@@ -110,6 +112,22 @@ class ChunkLost(FarmError):
 
 class FarmUnavailable(FarmError):
     """{problem}"""
+
+
+class NoResult(FarmError):
+    """The job has no result."""
+
+
+class JobFailed(NoResult):
+    """Job {job_id} failed with {error}: {cause}"""
+
+
+class JobCanceled(NoResult):
+    """Job {job_id} was canceled: {cause}"""
+
+
+class JobUnfinished(NoResult):
+    """Job {job_id} has not ended yet; waited {seconds} s for it."""
 
 
 def leaves(kind: type[FarmError]) -> list[type[FarmError]]:

@@ -7,12 +7,10 @@ from pydantic import BaseModel, Field
 from frameloom.model.base import Value
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import OutputRef, SceneRef
+from frameloom.model.log_event import KnownLogEvent
 from frameloom.model.settings import RenderSettings
 
 VERSION = 1
-
-# The log message for a rendered frame; collect_logs counts these records.
-FRAME_RENDERED = "Frame rendered"
 
 
 class ChunkSpec(Value):
@@ -86,10 +84,14 @@ class ChunkResult(Value):
 
 
 class LogRecord(Value):
-    """One line of a worker's log."""
+    """One line of a worker's log; `message` is for people, `event` for programs.
+
+    Lines of libraries have no event, nor have those of workers of an older version.
+    """
 
     time: str
     level: Literal["debug", "info", "warning", "error"]
+    event: KnownLogEvent = None
     message: str
     worker: str
     job_id: str | None = None

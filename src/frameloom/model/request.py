@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.frames import FIRST_FRAME, LAST_FRAME, FrameRange
-from frameloom.model.settings import CONTENT_TYPES, Rate, RenderSettings, VideoSettings, Whole
+from frameloom.model.settings import CONTAINERS, Rate, RenderSettings, VideoSettings, Whole
 
 # In bytes. S3 allows 1,024 for a key, and frames' keys are longer than their scene's.
 MAX_FILE_LENGTH = 900
@@ -100,7 +100,7 @@ def _frames_text(frames: str) -> str:
 def _film_name(name: str) -> str:
     if len(name.encode()) > MAX_FILM_LENGTH:
         raise ValueError(f"takes at most {MAX_FILM_LENGTH} bytes")
-    if "/" in _plain(name) or name.lower().endswith(tuple(f".{container}" for container in CONTENT_TYPES)):
+    if "/" in _plain(name) or name.lower().endswith(tuple(f".{container}" for container in CONTAINERS.values())):
         raise ValueError("takes a file name without folder and extension, such as shot_film")
     try:
         scene_file(f"{name}.blend")

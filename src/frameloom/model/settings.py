@@ -17,7 +17,14 @@ VideoCodec = Literal["h264", "h265", "av1", "prores"]
 # The container of a film: its name in libav, and its file extension.
 Container = Literal["mp4", "mov"]
 CONTAINERS: dict[VideoCodec, Container] = {"h264": "mp4", "h265": "mp4", "av1": "mp4", "prores": "mov"}
-CONTENT_TYPES: dict[Container, str] = {"mp4": "video/mp4", "mov": "video/quicktime"}
+# How S3 serves frames and films.
+CONTENT_TYPES: dict[FrameFormat | Container, str] = {
+    "PNG": "image/png",
+    "OPEN_EXR": "image/x-exr",
+    "JPEG": "image/jpeg",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+}
 
 # Blender limits the names of data-blocks to 63 bytes (MAX_ID_NAME minus type and terminator).
 Name = Annotated[str, Field(min_length=1, max_length=63)]

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from frameloom.model import keys
-from frameloom.model.messages import FRAME_RENDERED, LogBatch
+from frameloom.model.log_event import LogEvent
+from frameloom.model.messages import LogBatch
 from frameloom.services.storage.ports import Buckets, Store
 
 
@@ -28,4 +29,4 @@ def collect(body: str, *, store: Store, buckets: Buckets) -> StoredPart:
     key = keys.log_part_key(batch.job_id, batch.worker, batch.part)
     lines = "".join(record.model_dump_json(exclude_none=True) + "\n" for record in batch.records)
     store.put(buckets.logs, key, lines.encode(), content_type="application/x-ndjson")
-    return StoredPart(key=key, frames=sum(record.message == FRAME_RENDERED for record in batch.records))
+    return StoredPart(key=key, frames=sum(record.event is LogEvent.FRAME_RENDERED for record in batch.records))

@@ -15,7 +15,7 @@ from frameloom.model import keys
 from frameloom.model.errors import EncodeFailed, FrameInvalid
 from frameloom.model.job import Job
 from frameloom.model.settings import FrameFormat, RenderSettings, VideoSettings
-from frameloom.services import verify_frames, video
+from frameloom.services import verify_frames
 from frameloom.services.storage import job_documents
 from tests.integration.handlers.calls import (
     SCENE,
@@ -25,6 +25,7 @@ from tests.integration.handlers.calls import (
 from tests.jobs import S3_BUCKETS as BUCKETS
 from tests.jobs import STARTED, make_job, put_frames
 from tests.unit.exr_images import exr
+from tests.video_probe import probe
 
 # Powertools warns if a function failed before it counted anything. Lambda itself counts errors.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
@@ -102,7 +103,7 @@ def test_a_film_has_as_many_frames_as_were_rendered(
     assert metrics_of(capsys)["FilmsStitched"] == 1
     assert (film["bucket"], film["key"], film["frames"]) == (BUCKETS.scenes, "film/shot.mp4", 17)
     store.download(film["bucket"], film["key"], tmp_path / "film.mp4")
-    facts = video.probe(tmp_path / "film.mp4")
+    facts = probe(tmp_path / "film.mp4")
     assert (facts.frames, facts.fps, facts.size) == (17, Fraction(30000, 1001), (64, 36))
     assert greys(tmp_path / "film.mp4") == list(range(3, 20))
     assert film["bytes"] == (tmp_path / "film.mp4").stat().st_size

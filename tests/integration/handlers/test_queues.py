@@ -11,7 +11,8 @@ from moto import mock_aws
 from frameloom.aws.store import S3Store
 from frameloom.model import keys
 from frameloom.model.job import Job
-from frameloom.model.messages import FRAME_RENDERED, ChunkMessage, LogBatch, LogRecord
+from frameloom.model.log_event import LogEvent
+from frameloom.model.messages import ChunkMessage, LogBatch, LogRecord
 from frameloom.services.storage import job_documents
 from tests.integration.handlers.calls import ENVIRONMENT, load, metrics_of, sqs_event
 from tests.jobs import S3_BUCKETS as BUCKETS
@@ -22,7 +23,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publis
 
 
 def log_batch(part: str) -> str:
-    record = LogRecord(time=STARTED, level="info", message=FRAME_RENDERED, worker="worker-1", job_id="shot-1")
+    record = LogRecord(
+        time=STARTED,
+        level="info",
+        message="Rendered.",
+        event=LogEvent.FRAME_RENDERED,
+        worker="worker-1",
+        job_id="shot-1",
+    )
     return LogBatch(worker="worker-1", job_id="shot-1", part=part, records=[record]).model_dump_json()
 
 
@@ -33,7 +41,7 @@ def test_collect_logs_stores_the_rest_of_a_batch_with_a_broken_record(
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}, {"itemIdentifier": "message-3"}]}
     stored = [stored.key for stored in store.list(BUCKETS.logs, "jobs/shot-1/logs/")]
     assert stored == [keys.log_part_key("shot-1", "worker-1", part) for part in ("1", "2")]
-    assert json.loads(store.get(BUCKETS.logs, stored[0]) or b"")["message"] == FRAME_RENDERED
+    assert json.loads(store.get(BUCKETS.logs, stored[0]) or b"")["event"] == LogEvent.FRAME_RENDERED
     assert metrics_of(capsys) == {"LogPiecesStored": 2, "FramesRendered": 2}
 
 

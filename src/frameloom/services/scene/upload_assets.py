@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from frameloom.model.assets import Reference, key_beside
-from frameloom.model.counts import counted
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.request import START, START_NO
 from frameloom.services.scene.find_assets import find_assets
@@ -20,13 +19,15 @@ DIGEST = "frameloom-digest"
 _PARALLEL = 8
 
 
-def upload_assets(assets: Mapping[str, Path], *, store: Store, bucket: str, tell: Callable[[str], None]) -> int:
+def upload_assets(
+    assets: Mapping[str, Path], *, store: Store, bucket: str, progress: Callable[[int, int], None]
+) -> int:
     """Upload local files, given by key; return the number of uploaded files.
 
     Files that exist in the bucket with the same content are skipped, so an interrupted run can be repeated.
 
     Args:
-        tell: receives progress messages.
+        progress: called after each file with the number of files that are in the bucket, and the number of all.
     """
     with ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="upload") as pool:
         uploads = [pool.submit(_upload, path, key, store, bucket) for key, path in assets.items()]
@@ -34,7 +35,7 @@ def upload_assets(assets: Mapping[str, Path], *, store: Store, bucket: str, tell
             uploaded = 0
             for done, upload in enumerate(as_completed(uploads), start=1):
                 uploaded += upload.result()
-                tell(f"Uploading the scene's assets: {done:,} of {counted(len(uploads), 'file')}")
+                progress(done, len(uploads))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -65,7 +66,7 @@ def local_assets(scene: Path, file: str, references: Iterable[Reference]) -> dic
             raise InvalidRequest(
                 field="file",
                 problem=f"the scene refers to {steps!r}, which would be outside the bucket if the scene is {file!r}: "
-                f"choose a key in a deeper folder, such as `--set file=film/{file}`",
+                f"choose a key in a deeper folder, such as by `file=film/{file}`",
             )
         found[key] = path
     return found

@@ -1,16 +1,16 @@
-"""How many cores a process may use: of a large machine, a container has a share, and Blender does not look for it."""
+"""The processor cores of this process: a container may have a share of its machine's, which Blender does not check."""
 
 import math
 import os
 from pathlib import Path
 
-CGROUPS = Path("/sys/fs/cgroup")
+from frameloom.services.system.memory import CGROUPS
 
 
 def usable_cores(cgroups: Path = CGROUPS) -> int:
-    """Return how many cores this process may use: those it may run on, or as many as its container's quota pays for.
+    """Return how many cores this process may use: its CPU affinity or its container's quota, rounded up, if less.
 
-    More threads than that only wait for each other. Sources: cgroup v2's cpu.max, v1's cpu.cfs_quota_us (-1: no limit).
+    More threads would only wait for each other. Sources: cgroup v2's cpu.max, v1's cpu.cfs_quota_us (-1: no limit).
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota, period = _quota(cgroups)
@@ -18,7 +18,7 @@ def usable_cores(cgroups: Path = CGROUPS) -> int:
 
 
 def _quota(cgroups: Path) -> tuple[int | None, int]:
-    """Return the microseconds of processor time in each period, None where there is no limit."""
+    """Return the quota, None if there is none, and the period that it is for, both in microseconds."""
     try:
         quota, period = (cgroups / "cpu.max").read_text(encoding="ascii").split()
     except (OSError, ValueError):

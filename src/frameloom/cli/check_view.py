@@ -1,0 +1,86 @@
+"""The output of `frameloom check`: a scene's contents in a few lines or as JSON, and the reason for a refusal."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from frameloom.cli.output import REFUSED, tell_error, tell_json, tell_warning
+from frameloom.cli.terminal import say
+from frameloom.client.scene_check import SceneCheck
+from frameloom.model.scene import SceneEntry
+
+# A sequence may have thousands of frames.
+_LISTED = 20
+
+
+def show(check: SceneCheck, *, json: bool) -> None:
+    """Print what a scene holds and what it lacks.
+
+    Raises:
+        typer.Exit: a farm would refuse the scene; the reason was printed.
+    """
+    if json:
+        tell_json(as_json(check))
+    else:
+        say(*_lines(check))
+    for warning in check.warnings:
+        tell_warning(warning)
+    if check.refusal is not None:
+        tell_error(type(check.refusal).__name__, str(check.refusal), json=False)
+        raise typer.Exit(REFUSED)
+
+
+def as_json(check: SceneCheck) -> dict[str, Any]:
+    """Return the document that `--json` prints."""
+    document = {
+        "file": check.facts.file,
+        "blender": check.blender,
+        "active": check.facts.active,
+        "scenes": [_scene(entry) for entry in check.facts.scenes],
+        "cameras": list(check.facts.cameras),
+        "assets": [{"path": path, "bytes": size} for path, size in check.assets.items()],
+        "missing": list(check.missing),
+        "scripts": list(check.scripts),
+        "warnings": check.warnings,
+    }
+    refusal = check.refusal
+    return document | ({} if refusal is None else {"error": type(refusal).__name__, "cause": str(refusal)})
+
+
+def _scene(entry: SceneEntry) -> dict[str, Any]:
+    width, height = entry.size
+    return {
+        "name": entry.name,
+        "frames": _frames(entry),
+        "fps": str(entry.fps),
+        "size": [width * entry.percentage // 100, height * entry.percentage // 100],
+        "engine": entry.engine,
+        "camera": entry.camera,
+        "colours": entry.colours.to_json(),
+    }
+
+
+def _frames(entry: SceneEntry) -> str:
+    if entry.frame_end < entry.frame_start:
+        return "none"
+    step = f":{entry.frame_step}" if entry.frame_step > 1 else ""
+    return f"{entry.frame_start}-{entry.frame_end}{step}"
+
+
+def _lines(check: SceneCheck) -> Iterator[str]:
+    facts = check.facts
+    yield f"{facts.file}, saved by Blender {check.blender}"
+    for entry in facts.scenes:
+        mark = "*" if entry.name == facts.active and len(facts.scenes) > 1 else " "
+        width, height = _scene(entry)["size"]
+        camera = f"camera {entry.camera}" if entry.camera else "no camera"
+        yield (
+            f"{mark} {entry.name}: frames {_frames(entry)}, {float(entry.fps):g} fps, {width} x {height}, "
+            f"{entry.engine}, {camera}, {entry.colours}"
+        )
+    for state, paths in (("there", list(check.assets)), ("missing", list(check.missing))):
+        for path in paths[:_LISTED]:
+            yield f"  {state:<7} {path}"
+        if len(paths) > _LISTED:
+            yield f"  {state:<7} and {len(paths) - _LISTED:,} more"

@@ -1,0 +1,76 @@
+"""Values that the client returns: how a job stands on the farm, and what an ended job left on this machine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from frameloom.model.job_status import JobStatus
+from frameloom.model.report import FrameCounts, ObjectRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobInfo:
+    """How a job stands on the farm.
+
+    Attributes:
+        job_id: the job's id.
+        status: queued, running, succeeded, failed or canceled.
+        started, ended: ISO 8601 in UTC; `ended` is None while the job runs.
+        scene: the scene's key in the scenes bucket; None before PrepareJob has run.
+        done, total: frames in the frames bucket, and frames of the job; None before PrepareJob has run.
+        error, cause: the name of the error and its message, for a job that failed or was canceled.
+        video, report: places in S3; None before they exist.
+    """
+
+    job_id: str
+    status: JobStatus
+    started: str
+    ended: str | None = None
+    scene: str | None = None
+    done: int | None = None
+    total: int | None = None
+    error: str | None = None
+    cause: str | None = None
+    video: ObjectRef | None = None
+    report: ObjectRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """How a job ended, and its results on this machine.
+
+    Attributes:
+        job_id: the job's id.
+        status: succeeded, failed or canceled.
+        counts: how many frames the job has, rendered, reused and misses.
+        seconds: wall time from the check of the request, or from the first look at the job, to the end of the download.
+        video: the downloaded film; None if the job made none or nothing was downloaded.
+        frames: the job's frames in the output folder, in order; empty if nothing was downloaded.
+        folder: the folder of these frames; None if it does not exist.
+        report: the downloaded report, a JSON document; None if there is none.
+        error, cause: the name of the error and its message, for a job that failed or was canceled.
+    """
+
+    job_id: str
+    status: JobStatus
+    counts: FrameCounts
+    seconds: float
+    video: Path | None = None
+    frames: tuple[Path, ...] = ()
+    folder: Path | None = None
+    report: Path | None = None
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the job succeeded."""
+        return self.status is JobStatus.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDepth:
+    """How many chunks the farm has: waiting, with workers, and in the dead-letter queue; SQS counts approximately."""
+
+    waiting: int
+    in_flight: int
+    dead_letters: int

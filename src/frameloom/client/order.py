@@ -1,0 +1,101 @@
+"""A checked order for a job: the request, the scene with its files, and the folder for the results."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from frameloom.client.colour_config import refuse_own_configuration
+from frameloom.client.connect import Connection, Target
+from frameloom.client.job_request import apart_from, build_request, find_scene
+from frameloom.client.output_folder import OutputFolder
+from frameloom.model import keys
+from frameloom.model.request import START, START_NO, JobRequest
+from frameloom.services.resolve_request import ResolvedRequest, resolve_request, with_assets
+from frameloom.services.scene.upload_assets import DIGEST, local_assets, upload_assets
+from frameloom.services.storage.frame_transfer import offer_frames
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a job needs from this machine.
+
+    Attributes:
+        scene: the .blend on this disk.
+        settled: what the request comes to on this scene.
+        assets: the files that the scene refers to, by their keys in the scenes bucket.
+        output: where the results go; None if nothing is downloaded.
+    """
+
+    scene: Path
+    request: JobRequest
+    settled: ResolvedRequest
+    assets: Mapping[str, Path]
+    output: OutputFolder | None
+
+    def upload_assets(self, farm: Connection, progress: Callable[[int, int], None]) -> "Order":
+        """Upload the files that the scene refers to; return the order with the render key that these files give it.
+
+        Raises:
+            MissingAssets: files are neither on this disk nor in the bucket.
+        """
+        upload_assets(self.assets, store=farm.store, bucket=farm.buckets.scenes, progress=progress)
+        return replace(self, settled=with_assets(self.settled, self.request, store=farm.store, buckets=farm.buckets))
+
+    def upload_scene(self, farm: Connection) -> None:
+        """Upload the scene, unless the bucket has it."""
+        key, bucket = self.request.file, farm.buckets.scenes
+        stored = farm.store.head(bucket, key)
+        if stored is None or stored.metadata.get(DIGEST) != self.settled.digest:
+            metadata = {START: START_NO, DIGEST: self.settled.digest}
+            farm.store.upload(self.scene, bucket, key, content_type="application/x-blender", metadata=metadata)
+
+    def upload_frames(self, farm: Connection, frames: set[int], folder: Path) -> None:
+        """Upload frames of an earlier job from a folder, so that the farm does not render them again."""
+        offer_frames(
+            sorted(frames),
+            folder,
+            store=farm.store,
+            bucket=farm.buckets.frames,
+            prefix=keys.frames_prefix(self.request.file, self.settled.render_key),
+            file_format=self.settled.settings.format,
+        )
+
+    def film_identity(self) -> str:
+        """Return the identity of the film or frames, as the job's manifest would give it."""
+        request, settled = self.request, self.settled
+        return keys.film_identity(
+            scene=request.file,
+            render=settled.render_key,
+            frames=str(settled.frames),
+            fps=settled.fps,
+            video=None if request.output == "frames" else request.video,
+        )
+
+
+def check_order(scene: Path, fields: Mapping[str, Any], *, out: Path | None, target: Target) -> Order:
+    """Return the order for a job; nothing is started, uploaded or created.
+
+    Args:
+        fields: the request's fields by name; None stands for the default.
+
+    Raises:
+        JobImpossible: the request, the scene or the output folder cannot be used; the message has the reason.
+        FarmUnavailable: the farm's version of Blender is unknown.
+    """
+    scene = find_scene(scene)
+    request = build_request(scene, fields)
+    if request.output != "video":
+        refuse_own_configuration()
+    if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
+        request = request.model_copy(update={"max_workers": target.chunks_at_once})
+    settled = resolve_request(request, scene, blender=target.blender(), device=target.device(), name=scene.name)
+    output = None if out is None else OutputFolder.of(out, request, scene)
+    if output is not None:
+        output.check(settled.render_key)
+    assets = local_assets(scene, request.file, settled.references)
+    if request.output != "frames":
+        if output is not None:
+            output.check_against(assets.values())
+        request = apart_from(request, assets)
+    return Order(scene=scene, request=request, settled=settled, assets=assets, output=output)

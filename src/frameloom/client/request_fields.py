@@ -1,0 +1,76 @@
+"""The types of the keywords of `Farm.render`: the fields of a job's request."""
+
+from typing import Literal, TypedDict
+
+from frameloom.model.settings import Device, Engine, FrameFormat, VideoCodec
+
+
+class VideoFields(TypedDict, total=False):
+    """The settings of the video.
+
+    Attributes:
+        codec: default h264; prores makes a .mov that keeps transparency, the others an .mp4.
+        quality: constant rate factor, 0 (lossless) to 51 (worst), default 18; not for prores.
+    """
+
+    codec: VideoCodec | None
+    quality: int | str | None
+
+
+class RequestFields(TypedDict, total=False):
+    """The fields of a job's request; one that is missing or None has its default, mostly the scene's own value.
+
+    `frameloom.model.request.JobRequest` checks them.
+
+    Attributes:
+        file: the scene's key in the scenes bucket; the default comes from its path on this disk.
+        film: the name of the film without folder and extension; the default is the scene's.
+        frames: such as "7", "1-10", "1-10:2" or "1-10:2,15,20-30".
+        start, end, step: the first frame, the last frame and the step, instead of `frames`.
+        chunk_size: frames per chunk, 1 to 10,000.
+        max_workers: workers that the job may keep busy at once.
+        queue_timeout, chunk_timeout, frame_timeout: seconds that a chunk may wait in the queue; that it may take with
+            this wait; that a frame may take.
+        scene, camera: names in the .blend.
+        engine: CYCLES, EEVEE or WORKBENCH.
+        device: CPU, CUDA or OPTIX; the default is the farm's.
+        samples: samples per pixel.
+        resolution_percentage: 1 to 1000.
+        format: PNG (default), OPEN_EXR or JPEG.
+        trust_scripts: True runs the Python in the scene with the worker's rights, False renders without it; a scene
+            with Python is refused otherwise.
+        blender: the version of Blender that the farm must have.
+        fps: frames per second of the film, such as 24 or "30000/1001".
+        video: the settings of the video.
+        output: "frames", "video" or "both" (default).
+        on_missing: "fail" (default) or "stitch", which leaves out frames that cannot be rendered.
+        missing_assets: "fail" (default) or "render", which renders without files that do not exist.
+        run: a number; another one starts the same request again with `submit_job`.
+    """
+
+    file: str | None
+    film: str | None
+    frames: str | None
+    start: int | str | None
+    end: int | str | None
+    step: int | str | None
+    chunk_size: int | str | None
+    max_workers: int | str | None
+    queue_timeout: int | str | None
+    chunk_timeout: int | str | None
+    frame_timeout: int | str | None
+    scene: str | None
+    camera: str | None
+    engine: Engine | None
+    device: Device | None
+    samples: int | str | None
+    resolution_percentage: int | str | None
+    format: FrameFormat | None
+    trust_scripts: bool | None
+    blender: str | None
+    fps: int | float | str | None
+    video: VideoFields | None
+    output: Literal["frames", "video", "both"] | None
+    on_missing: Literal["fail", "stitch"] | None
+    missing_assets: Literal["fail", "render"] | None
+    run: int | str | None

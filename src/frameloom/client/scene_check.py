@@ -1,0 +1,105 @@
+"""Checks a scene on this disk as PrepareJob checks it, without Blender, a farm or a network."""
+
+import importlib.metadata
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from frameloom.client.colour_config import refuse_own_configuration
+from frameloom.client.job_request import build_request, find_scene
+from frameloom.model.counts import listed
+from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible, MissingAssets
+from frameloom.model.request import JobRequest
+from frameloom.model.scene import SceneFacts
+from frameloom.services.resolve_request import resolve_request
+from frameloom.services.scene.checks import check_spaces, scripts_problem
+from frameloom.services.scene.find_assets import FoundAssets, find_assets
+from frameloom.services.scene.reader import read_scene
+from frameloom.services.storage.local_files import Disk
+
+_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneCheck:
+    """What a scene holds, and why a farm would refuse it.
+
+    Attributes:
+        facts: the scenes in the file, their frames, cameras and colours.
+        assets: the files that it refers to, by their paths from its folder, with their sizes in bytes.
+        missing: the paths of files that do not exist, as the scene and its libraries have them.
+        scripts: the Python in it and in its libraries, which requires `trust_scripts`.
+        refusal: the error that a job would fail with; None if the scene can be rendered.
+    """
+
+    facts: SceneFacts
+    assets: Mapping[str, int]
+    missing: tuple[str, ...]
+    scripts: tuple[str, ...]
+    refusal: FarmError | None
+
+    @property
+    def blender(self) -> str:
+        """The version of Blender that saved the scene, such as 4.5."""
+        return "{}.{}".format(*self.facts.blender_version)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences about decisions that a job of this scene needs."""
+        return [scripts_problem(self.scripts, file=self.facts.file)] if self.scripts else []
+
+
+def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
+    """Return what a scene holds and whether a farm would render it.
+
+    Args:
+        path: the .blend on this disk.
+        blender: the version of Blender that renders it, such as 4.5; the default is the one that is installed here,
+            else the one that saved the scene.
+
+    Raises:
+        InvalidRequest: there is no such file, or `blender` is not a version.
+        SceneUnreadable: the scene or a library cannot be read.
+    """
+    wanted = _wanted(blender)
+    scene = find_scene(Path(path))
+    # The job decides whether scripts run, so they are a warning here. Check the rest as if the job had decided.
+    request = build_request(scene, {"file": scene.name, "trust_scripts": False})
+    facts = read_scene(scene)
+    disk = Disk.of(scene)
+    found = find_assets(disk, "", disk.key(scene), facts.references)
+    folder = disk.path(disk.key(scene)).parent
+    supported = wanted or "{}.{}".format(*facts.blender_version)
+    return SceneCheck(
+        facts=facts,
+        assets={Path(os.path.relpath(disk.path(one.key), folder)).as_posix(): one.size for one in found.assets},
+        missing=found.missing,
+        scripts=(*facts.scripts, *found.scripts),
+        refusal=_refusal(scene, request, found, facts, blender=supported),
+    )
+
+
+def _refusal(
+    scene: Path, request: JobRequest, found: FoundAssets, facts: SceneFacts, *, blender: str
+) -> FarmError | None:
+    try:
+        refuse_own_configuration()
+        resolve_request(request, scene, blender=blender, device="CPU")
+        found.check(file=facts.file, trusted=False)
+        check_spaces(found.spaces, file=facts.file, blender=blender)
+    except JobImpossible as error:
+        return error
+    return MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None
+
+
+def _wanted(blender: str | None) -> str | None:
+    if blender is not None:
+        if not _VERSION.fullmatch(blender):
+            raise InvalidRequest(field="blender", problem=f"takes a version such as 4.5, not {blender!r}")
+        return blender
+    try:
+        return importlib.metadata.version("bpy")
+    except importlib.metadata.PackageNotFoundError:
+        return None
