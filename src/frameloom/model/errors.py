@@ -62,7 +62,7 @@ class MissingAssets(JobImpossible):
 
 
 class NoCamera(JobImpossible):
-    """Scene {scene!r} of {file!r} has no active camera: set one in the scene, or name one with `camera`."""
+    """Scene {scene!r} of {file!r} has no camera: set one in the scene, or name one with `camera`."""
 
 
 class FramesMissing(JobImpossible):
