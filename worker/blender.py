@@ -54,9 +54,8 @@ class RenderedFrame:
         size: in pixels, None if only Blender knows it.
         depth: the bits per channel that it should have.
         seconds: wall time.
-        flat: the one colour of all pixels, None if they differ.
-        problem: why it must not be stored (worker.blender_process.frame_check).
-        unchecked: whether its pixels are still to be checked (frameloom.services.images.exr_pixels).
+        flat: the one colour of all pixels, None if they differ; None for an OpenEXR, which Uploads checks.
+        problem: why it must not be stored (worker.blender_process.frame_check); None for an OpenEXR as well.
     """
 
     frame: int
@@ -67,7 +66,6 @@ class RenderedFrame:
     seconds: float
     flat: str | None = None
     problem: str | None = None
-    unchecked: bool = False
 
 
 class Blender:
@@ -200,7 +198,6 @@ class Blender:
             seconds=answer["seconds"],
             flat=answer["flat"],
             problem=answer["problem"],
-            unchecked=answer["left"],
         )
 
     def kill(self) -> None:
@@ -280,7 +277,7 @@ class Blender:
         if self._killed:
             return BlenderKilled()
         seconds = round(self.silence_timeout.total_seconds())
-        return RenderHung(where=_place(frame), seconds=seconds, words=output or "none")
+        return RenderHung(where=_place(frame), seconds=seconds, output=output or "none")
 
     def _ended(self, frame: int | None) -> BlenderKilled | FarmError:
         """Return the error that the child's exit stands for."""

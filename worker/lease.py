@@ -9,9 +9,8 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
 
-from frameloom.aws.queue import Received
 from frameloom.model.log_event import LogEvent
-from frameloom.services.storage.ports import UnknownToken
+from frameloom.services.storage.ports import Received, UnknownToken
 from worker.log import log
 
 

@@ -9,7 +9,7 @@ from frameloom.aws.credentials import renew_refused_credentials
 from frameloom.aws.executions import TaskTokens
 from frameloom.aws.queue import Queue
 from frameloom.aws.store import S3Store
-from frameloom.aws.transient import passes
+from frameloom.aws.transient import is_transient
 from frameloom.model.log_event import LogEvent
 from worker.blender import Blender
 from worker.config import WorkerConfig
@@ -34,7 +34,7 @@ def serve(config: WorkerConfig, folder: WorkDir, blender: Blender) -> None:
             shipper=shipper,
             blender=blender,
             folder=folder.path,
-            is_transient=passes,
+            is_transient=is_transient,
         )
         supervisor.run()
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from frameloom.aws.queue import LONGEST_POLL, Received
+from frameloom.aws.queue import LONGEST_POLL
 from frameloom.model import keys
 from frameloom.model.backoff import delays
 from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
 from frameloom.services.storage import job_documents
-from frameloom.services.storage.ports import Store, UnknownToken
+from frameloom.services.storage.ports import Received, Store, UnknownToken
 from frameloom.services.system.memory import process_memory
 from worker.blender import Blender
 from worker.blender_log import BlenderLog

@@ -3,11 +3,13 @@
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 from frameloom.model import keys
 from frameloom.model.errors import FrameInvalid
 from frameloom.model.messages import ChunkMessage
-from frameloom.services.images.integrity import check_image
+from frameloom.model.settings import CONTENT_TYPES
+from frameloom.services.images.integrity import ImageFacts, check_image
 from frameloom.services.storage.parallel_listing import list_between
 from frameloom.services.storage.ports import Store
 from worker.blender import RenderedFrame
@@ -17,7 +19,6 @@ from worker.flat_frames import FlatFrames
 PARALLEL_UPLOADS = 2
 # Below this many free bytes the disk counts as full.
 FULL_BELOW = 64 * 1024
-_TYPES = {"PNG": "image/png", "OPEN_EXR": "image/x-exr", "JPEG": "image/jpeg"}
 
 
 class Uploads:
@@ -60,28 +61,27 @@ class Uploads:
             if facts is not None and facts.bit_depth < rendered.depth:
                 problem = f"it has {facts.bit_depth} bits a channel, not {rendered.depth}"
                 raise FrameInvalid(frame=rendered.frame, problem=problem)
-            flat, unfit = _check_exr(data) if rendered.unchecked else (rendered.flat, rendered.problem)
+            flat, unfit = rendered.flat, rendered.problem
+            if file_format == "OPEN_EXR" and facts is not None:
+                flat, unfit = _check_exr(rendered.path, facts)
             if unfit is not None:
                 raise FrameInvalid(frame=rendered.frame, problem=unfit)
             if flat is not None:
                 self._flat_frames.confirm(message, rendered.frame, flat, process=rendered.process)
             self._store.put(
-                message.output.bucket, _key(message, rendered.frame), data, content_type=_TYPES[file_format]
+                message.output.bucket, _key(message, rendered.frame), data, content_type=CONTENT_TYPES[file_format]
             )
         finally:
             rendered.path.unlink(missing_ok=True)
 
 
-def _check_exr(data: bytes) -> tuple[str | None, str | None]:
+def _check_exr(path: Path, facts: ImageFacts) -> tuple[str | None, str | None]:
     """Return the one colour of a flat OpenEXR, and the reason not to store the frame; None each otherwise."""
     # This imports numpy: 25 MB that a worker only needs for OpenEXR.
-    from frameloom.services.images.exr_pixels import Layout, see  # noqa: PLC0415
+    from frameloom.services.images.exr_pixels import check_pixels  # noqa: PLC0415
 
-    layout = Layout.of(data)
-    if layout is None:
-        return None, "its pixels cannot be unpacked"
-    seen = see(data, layout)
-    return seen.flat, seen.problem
+    findings = check_pixels(path, facts)
+    return findings.flat, findings.problem
 
 
 def _key(message: ChunkMessage, frame: int) -> str:

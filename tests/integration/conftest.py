@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from moto import mock_aws
 
 from tests.scenes import make_scene
 from tests.worker_farm import WorkerFarm
@@ -16,6 +17,13 @@ def blender(tmp_path: Path) -> Iterator[Blender]:
     blender = Blender(scratch=tmp_path / "scratch")
     yield blender
     blender.close()
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """An empty account."""
+    with mock_aws():
+        yield
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from frameloom.services.images import exr_pixels
+from frameloom.services.images.integrity import ImageFacts
 from tests.integration.test_animation import NO_CAMERA_AT_3
 from tests.scenes import make_scene
 from tests.worker_farm import PREFIX, WorkerFarm
@@ -39,7 +40,7 @@ def test_a_flat_frame_is_stored_only_after_a_second_attempt_renders_the_same(
 ) -> None:
     attempt(farm, hidden, 0, format=format_)
     error, cause = farm.answers.failed["attempt-0"]
-    assert (error, cause.partition(":")[0]) == ("FrameInvalid", "Frame 2 is not fit to be stored")
+    assert (error, cause.partition(":")[0]) == ("FrameInvalid", "Frame 2 is invalid")
     assert "one colour" in cause
     assert [name.partition(".")[0] for name in farm.frames()] == ["000001", "000003"]
     attempt(farm, hidden, 1, format=format_)
@@ -84,21 +85,21 @@ def test_another_error_in_the_chunk_does_not_keep_the_process_of_a_flat_frame(
 def test_an_openexr_is_checked_while_the_next_frame_renders_and_before_the_answer(
     farm: WorkerFarm, hidden: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    render, see, begun, looked = Blender.render, exr_pixels.see, threading.Event(), []
+    render, check, begun, checked = Blender.render, exr_pixels.check_pixels, threading.Event(), []
 
     def note(blender: Blender, frame: int, path: Path, *, run: range) -> RenderedFrame:
         if frame == 3:
             begun.set()
         return render(blender, frame, path, run=run)
 
-    def wait(data: bytes, layout: exr_pixels.Layout) -> exr_pixels.Seen:
-        looked.append((begun.wait(60), len(farm.answers.succeeded)))
-        return see(data, layout)
+    def wait(path: Path, facts: ImageFacts) -> exr_pixels.PixelFindings:
+        checked.append((begun.wait(60), len(farm.answers.succeeded)))
+        return check(path, facts)
 
     monkeypatch.setattr(Blender, "render", note)
-    monkeypatch.setattr(exr_pixels, "see", wait)
+    monkeypatch.setattr(exr_pixels, "check_pixels", wait)
     farm.work(farm.message(hidden, "1,3", format="OPEN_EXR"))
-    assert looked == [(True, 0), (True, 0)]
+    assert checked == [(True, 0), (True, 0)]
     assert farm.answers.succeeded["token"]["rendered"] == 2
 
 
@@ -107,6 +108,6 @@ def test_a_frame_with_nan_pixels_is_never_stored_and_the_error_counts_them(farm:
         attempt(farm, broken, number, format="OPEN_EXR")
         error, cause = farm.answers.failed[f"attempt-{number}"]
         assert error == "FrameInvalid"
-        assert cause.startswith("Frame 2 is not fit to be stored: of its 2304 pixels some are NaN or infinite (R ")
+        assert cause.startswith("Frame 2 is invalid: of its 2304 pixels some are NaN or infinite (R ")
     assert farm.frames() == ["000001.exr", "000003.exr"]
     assert farm.store.get("frames", PREFIX + "000002.exr") is None

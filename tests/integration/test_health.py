@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.aws.queue import Received
-from frameloom.testing import MemoryStore
-from tests.fakes import MemoryAnswers, MemoryQueue
+from frameloom.services.storage.ports import Received
+from frameloom.testing import MemoryQueue, MemoryStore, MemoryTokens
 from worker import health
 from worker.blender import Blender
 from worker.config import WorkerConfig
@@ -62,7 +61,7 @@ def test_the_file_is_touched_at_every_poll(alive: Path, shipper: LogShipper, tmp
         config=config,
         queue=MemoryQueue(on_empty=empty),
         store=MemoryStore(),
-        tokens=MemoryAnswers(),
+        tokens=MemoryTokens(),
         shipper=shipper,
         blender=Blender(scratch=tmp_path),
         folder=tmp_path,
@@ -77,7 +76,7 @@ def test_the_file_is_touched_at_every_heartbeat_of_a_lease(
 ) -> None:
     """Also while the network is down: the check is about the worker alone."""
 
-    class Tokens(MemoryAnswers):
+    class Tokens(MemoryTokens):
         def beat(self, token: str) -> bool:
             super().beat(token)
             if dead:
@@ -115,7 +114,7 @@ def test_the_supervisors_leases_touch_the_file(alive: Path, shipper: LogShipper,
             alive.unlink(missing_ok=True)
             return super().receive(lease=lease, wait=wait)
 
-    class Tokens(MemoryAnswers):
+    class Tokens(MemoryTokens):
         def beat(self, token: str) -> bool:
             told.append(alive.exists())
             super().beat(token)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from frameloom.aws.transient import passes
+from frameloom.aws.transient import is_transient
 from frameloom.model.log_event import LogEvent
 from frameloom.services.storage.ports import StoredObject
-from tests.fakes import MemoryQueue
+from frameloom.testing import MemoryQueue
 from tests.worker_farm import WorkerFarm
 from worker import retry
 from worker.supervisor import Supervisor
@@ -55,7 +55,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     init = Supervisor.__init__
 
     def with_aws(self: Supervisor, **parts: Any) -> None:
-        init(self, is_transient=passes, **parts)
+        init(self, is_transient=is_transient, **parts)
 
     monkeypatch.setattr(Supervisor, "__init__", with_aws)
 
@@ -94,7 +94,7 @@ def test_a_listing_that_fails_continues_after_its_last_key(farm: WorkerFarm, mon
             raise FAILS["silent"]
 
     monkeypatch.setattr(farm.store, "list", breaks_off_after_two)
-    outlasting = retry.Retry(is_transient=passes)
+    outlasting = retry.Retry(is_transient=is_transient)
     outlasting.is_wanted = lambda: True
     found = [stored.key for stored in retry.RetryingStore(farm.store, outlasting).list("frames", "")]
     assert found == names

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from frameloom.aws.queue import Received
 from frameloom.model.log_event import LogEvent
 from frameloom.services.images.integrity import check_image
-from tests.fakes import MemoryQueue
+from frameloom.services.storage.ports import Received
+from frameloom.testing import MemoryQueue
 from tests.worker_farm import PREFIX, WorkerFarm
 
 

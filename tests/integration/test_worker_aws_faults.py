@@ -102,7 +102,7 @@ def rig(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         }
         folder = tmp_path_factory.mktemp("farm")
         with LocalFarm(workers=WORKERS, work_dir=folder / "farm", worker_env=environment, secret=SECRET) as farm:
-            proxy.stand_before(farm.environment)
+            proxy.forward_to(farm.environment)
             yield Rig(farm, folder / "calls")
 
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 import worker.lease
-from frameloom.aws.queue import Received
 from frameloom.model.log_event import LogEvent
+from frameloom.services.storage.ports import Received
 from worker.lease import Lease
 
 

@@ -7,10 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from frameloom.aws.queue import Received
 from frameloom.model.backoff import delays
-from frameloom.testing import MemoryStore
-from tests.fakes import MemoryAnswers, MemoryQueue
+from frameloom.services.storage.ports import Received
+from frameloom.testing import MemoryQueue, MemoryStore, MemoryTokens
 from worker import retry, supervisor
 from worker.blender import Blender
 from worker.config import WorkerConfig
@@ -78,7 +77,7 @@ def test_failed_polls_are_repeated_after_random_delays_that_double_until_a_poll_
         config=WorkerConfig.from_environment(environment | {"SCRATCH_DIR": str(tmp_path)}),
         queue=Queue(),
         store=MemoryStore(),
-        tokens=MemoryAnswers(),
+        tokens=MemoryTokens(),
         shipper=LogShipper(worker="worker-1", send=lambda _: None, folder=tmp_path),
         blender=Blender(scratch=tmp_path),
         folder=tmp_path,

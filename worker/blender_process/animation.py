@@ -140,7 +140,6 @@ class Animation:
             "seconds": round(time.monotonic() - self._begun, 3),
             "flat": checked.flat,
             "problem": checked.problem,
-            "left": checked.unchecked,
         }
 
     def _next(self, asked: Command) -> Command:
