@@ -151,8 +151,8 @@ def test_two_at_once_end_in_the_same_film(store: Films) -> None:
         (None, r"there is no segment 000001\.mp4"),
         (b"", r"000001\.mp4: "),
         (b"no film" * 100, r"000001\.mp4: Invalid data"),
-        (6, "the film holds 20 frames instead of 21"),
-        (8, "the film holds 22 frames instead of 21"),
+        (6, "the film has 20 frames instead of 21"),
+        (8, "the film has 22 frames instead of 21"),
     ],
 )
 def test_what_is_no_whole_film_is_never_there(

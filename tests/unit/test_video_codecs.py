@@ -38,7 +38,7 @@ NAMES = {"h264": "h264", "h265": "hevc", "av1": "libdav1d", "prores": "prores"}
 
 @pytest.mark.parametrize("large", [False, True], ids=["", "as if large"])
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_joined_film_decodes_to_its_segments_pictures_in_order_and_on_time(
+def test_a_joined_film_has_its_segments_pictures_in_order_and_on_time(
     tmp_path: Path, codec: str, monkeypatch: pytest.MonkeyPatch, *, large: bool
 ) -> None:
     if large:
@@ -74,7 +74,7 @@ def test_the_pictures_look_like_the_frames(tmp_path: Path, codec: str) -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 9])
-def test_segments_shorter_than_the_encoder_looks_ahead_are_whole(tmp_path: Path, codec: str, count: int) -> None:
+def test_segments_shorter_than_the_lookahead_are_complete(tmp_path: Path, codec: str, count: int) -> None:
     out = tmp_path / "film.mp4"
     for first in range(4):
         encode_segment(numbered_frames(first, count), out, film(numbered(0).size, codec=codec))
@@ -124,7 +124,7 @@ def test_small_and_odd_sizes_can_be_encoded(tmp_path: Path, codec: str, size: tu
         ("prores", True, b"qt  ", "ap4h"),
     ],
 )
-def test_a_film_is_named_as_apples_players_take_it(
+def test_a_film_has_the_tag_that_apples_players_accept(
     tmp_path: Path, *, codec: str, alpha: bool, kind: bytes, name: str
 ) -> None:
     options = film(numbered(0).size, codec=codec, alpha=alpha)

@@ -42,7 +42,7 @@ COLOURS = {
 
 @pytest.mark.parametrize("chroma", [FULL, WIDE, HALF])
 @pytest.mark.parametrize(("colour", "mode"), COLOURS.values(), ids=COLOURS)
-def test_a_colour_comes_back(out: Path, colour: int | tuple[int, ...], mode: str, chroma: int) -> None:
+def test_a_colour_is_preserved(out: Path, colour: int | tuple[int, ...], mode: str, chroma: int) -> None:
     frame = jpeg(Image.new(mode, SIZE, colour), subsampling=chroma)
     encode_segment([(1, frame)], out, film(SIZE, quality=1, format="JPEG"))
     expected = (colour,) * 3 if isinstance(colour, int) else colour
@@ -76,7 +76,7 @@ def test_colour_stays_where_it_was_rendered(out: Path, chroma: int) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "BW"])
-def test_a_frame_of_blender_looks_like_its_png(tmp_path: Path, out: Path, mode: str) -> None:
+def test_a_jpeg_of_blender_looks_like_its_png(tmp_path: Path, out: Path, mode: str) -> None:
     settings = f"scene.render.image_settings.color_mode = {mode!r}; scene.render.image_settings.quality = 100"
     seen = []
     for image, depth in (("JPEG", "8"), ("PNG", "16")):
@@ -87,7 +87,7 @@ def test_a_frame_of_blender_looks_like_its_png(tmp_path: Path, out: Path, mode: 
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_an_odd_image_of_either_kind_keeps_all_its_pixels(out: Path, *, progressive: bool) -> None:
+def test_an_odd_jpeg_keeps_all_its_pixels(out: Path, *, progressive: bool) -> None:
     image = textured(1, (65, 37))
     encode_segment([(1, jpeg(image, progressive=progressive))], out, film(image.size, quality=0, format="JPEG"))
     (seen,) = images(out)
@@ -117,7 +117,7 @@ BAD_FRAMES = {
 
 
 @pytest.mark.parametrize(("frame", "problem"), BAD_FRAMES.values(), ids=BAD_FRAMES)
-def test_what_is_no_frame_of_the_film_is_named(out: Path, frame: bytes, problem: str) -> None:
+def test_an_invalid_frame_is_named(out: Path, frame: bytes, problem: str) -> None:
     for _ in range(2):  # libav says the same thing twice only when asked to
         with pytest.raises(FrameInvalid, match=problem) as raised:
             encode_segment([(1, WHOLE), (1017, frame)], out, film((160, 96), format="JPEG"))

@@ -1,4 +1,4 @@
-"""The structure of a PNG: signature, header and chunks, without any check of what they hold.
+"""The structure of a PNG: signature, header and chunks. Their contents are not checked.
 
 Source: https://www.w3.org/TR/png-3/, 5 Datastream structure and 11.2.1 IHDR.
 """

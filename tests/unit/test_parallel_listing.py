@@ -44,7 +44,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(frames=st.sets(around_turns, min_size=1), others=st.sets(around_turns), there=st.data())
-def test_frames_of_any_numbers_are_found_as_one_listing_would(
+def test_a_parallel_listing_finds_the_same_frames_as_one_listing(
     frames: set[int], others: set[int], there: st.DataObject
 ) -> None:
     store = MemoryStore()
@@ -58,7 +58,7 @@ def test_frames_of_any_numbers_are_found_as_one_listing_would(
         assert job_documents.present_frames(store, job) == sorted(rendered)
 
 
-def test_what_one_answer_holds_takes_one_call() -> None:
+def test_a_single_page_takes_one_call() -> None:
     store = CountingStore()
     job = make_job(store, "1-999")
     put_frames(store, job, range(1, 1000))
@@ -67,7 +67,7 @@ def test_what_one_answer_holds_takes_one_call() -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_no_more_is_asked_for_than_lies_between_two_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_range_is_listed_only_up_to_its_last_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_documents, "RANGE", 10)
     store = CountingStore()
     job = make_job(store, "1-85")
@@ -78,7 +78,7 @@ def test_no_more_is_asked_for_than_lies_between_two_edges(monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("small")
-def test_frames_of_other_jobs_before_and_after_are_not_listed() -> None:
+def test_keys_outside_the_edges_are_not_listed() -> None:
     store = CountingStore()
     job = make_job(store, "500-505")
     put_frames(store, job, range(1, 1000))
@@ -87,7 +87,7 @@ def test_frames_of_other_jobs_before_and_after_are_not_listed() -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_calls_wait_beside_each_other() -> None:
+def test_ranges_are_listed_in_parallel() -> None:
     beside = threading.Barrier(4)
 
     class Waiting(MemoryStore):
@@ -104,7 +104,7 @@ def test_calls_wait_beside_each_other() -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_a_call_that_fails_fails_the_listing() -> None:
+def test_a_failed_call_fails_the_listing() -> None:
     class Failing(MemoryStore):
         def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
             if after >= job.frame_key(300):

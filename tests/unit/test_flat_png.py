@@ -41,12 +41,12 @@ def filtered(line: bytes, number: int, *, pixel: int = 3) -> bytes:
     [("L", 7), ("RGB", (0, 0, 0)), ("RGB", (255, 0, 255)), ("RGBA", (1, 2, 3, 4)), ("LA", (9, 0)), ("I;16", 0x1234)],
 )
 @pytest.mark.parametrize("level", [0, 1, 9])
-def test_one_colour_is_seen_in_each_kind_of_png(mode: str, colour: int | tuple[int, ...], level: int) -> None:
+def test_a_flat_png_of_any_colour_type_may_be_flat(mode: str, colour: int | tuple[int, ...], level: int) -> None:
     assert png_may_be_flat(png(Image.new(mode, SIZE, colour), compress_level=level))
 
 
 @given(line=st.lists(st.binary(min_size=3, max_size=3), min_size=1, max_size=5).map(b"".join), number=st.integers(0, 4))
-def test_whatever_the_filter_a_line_is_flat_where_its_channels_hardly_change(line: bytes, number: int) -> None:
+def test_a_line_is_flat_if_its_channels_hardly_vary_whatever_the_filter(line: bytes, number: int) -> None:
     spread = max(max(line[at::3]) - min(line[at::3]) for at in range(3))
     data = filtered(line, number)
     assert Image.open(io.BytesIO(data)).convert("RGB").tobytes() == line
@@ -54,12 +54,12 @@ def test_whatever_the_filter_a_line_is_flat_where_its_channels_hardly_change(lin
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_dither_does_not_hide_that_a_line_is_of_one_colour(number: int) -> None:
+def test_a_dithered_line_is_flat(number: int) -> None:
     assert png_may_be_flat(filtered(bytes([0, 1, 0, 1, 0, 0, 0, NEAR, 1]), number))
     assert not png_may_be_flat(filtered(bytes([0, 1, 0, 1, 0, 0, 0, NEAR + 1, 0]), number))
 
 
-def test_a_damaged_or_an_interlaced_png_is_not_called_flat() -> None:
+def test_a_damaged_or_interlaced_png_is_not_flat() -> None:
     whole = png(Image.new("RGB", SIZE))
     assert not png_may_be_flat(b"")
     for length in range(whole.index(b"IDAT")):
@@ -70,7 +70,7 @@ def test_a_damaged_or_an_interlaced_png_is_not_called_flat() -> None:
     assert not png_may_be_flat(bytes(garbled))
 
 
-def test_a_frame_of_blender_with_something_in_it_goes_on_to_be_looked_at_only_by_its_first_line(tmp_path: Path) -> None:
+def test_only_the_first_line_of_a_frame_is_checked(tmp_path: Path) -> None:
     """The cube stands before black: the first line alone cannot tell, and does not say that it is flat throughout."""
     data = render_image(tmp_path / "frame", format="PNG").read_bytes()
     assert png_may_be_flat(data)

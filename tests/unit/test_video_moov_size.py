@@ -83,7 +83,7 @@ def boxes(out: Beginning) -> dict[str, int]:
 
 @pytest.mark.parametrize("frames", [1, 2, 500, 120_000])
 @pytest.mark.parametrize("uneven", [False, True])
-def test_the_index_fits_in_the_room_that_is_kept_for_it(tmp_path: Path, frames: int, *, uneven: bool) -> None:
+def test_the_index_fits_in_its_room(tmp_path: Path, frames: int, *, uneven: bool) -> None:
     found = boxes(mux(tmp_path, frames, uneven=uneven))
     assert list(found) == ["ftyp", "moov", "free", "mdat"]
     assert found["moov"] + found["free"] == index_room(frames)
@@ -92,7 +92,7 @@ def test_the_index_fits_in_the_room_that_is_kept_for_it(tmp_path: Path, frames: 
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mov"])
-def test_so_does_that_of_a_film_of_more_than_4_gib(tmp_path: Path, kind: str) -> None:
+def test_the_index_of_a_film_of_more_than_4_gib_fits_in_its_room(tmp_path: Path, kind: str) -> None:
     # Chunks of one frame and of two, each at a place of 64 bits.
     out = mux(tmp_path, 7_500, sizes=(1024 * 1024, 400_000, 410_000), uneven=True, kind=kind)
     found = boxes(out)
@@ -105,7 +105,7 @@ def test_so_does_that_of_a_film_of_more_than_4_gib(tmp_path: Path, kind: str) ->
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_and_that_of_each_codec_with_its_headers(tmp_path: Path, codec: str) -> None:
+def test_the_index_with_the_headers_of_each_codec_fits_in_its_room(tmp_path: Path, codec: str) -> None:
     options = film(numbered(0).size, FPS, codec=codec)
     segment = tmp_path / f"0.{options.container}"
     encode_segment(numbered_frames(0, 3), segment, options)

@@ -64,7 +64,7 @@ COLOURS = {
 
 
 @pytest.mark.parametrize(("data", "colour"), COLOURS.values(), ids=COLOURS)
-def test_a_colour_comes_back(out: Path, data: bytes, colour: tuple[int, ...]) -> None:
+def test_a_colour_is_preserved(out: Path, data: bytes, colour: tuple[int, ...]) -> None:
     # Two steps of 8 bits: limited range has 219 of them where the image has 255.
     assert shown(data, out) == pytest.approx(colour, abs=3)
 
@@ -73,12 +73,12 @@ def test_a_colour_comes_back(out: Path, data: bytes, colour: tuple[int, ...]) ->
     ("colour", "levels"),
     [((255, 255, 255), (235, 128, 128)), ((0, 0, 0), (16, 128, 128)), (RED, (63, 102, 240))],
 )
-def test_the_film_holds_limited_range_bt709(out: Path, colour: tuple[int, ...], levels: tuple[int, ...]) -> None:
+def test_the_film_has_limited_range_bt709(out: Path, colour: tuple[int, ...], levels: tuple[int, ...]) -> None:
     encode_segment([(1, plain(SIZE, colour))], out, film(SIZE, quality=1))
     assert [plane[0] for plane in planes(pictures(out)[0])] == pytest.approx(levels, abs=1)
 
 
-def test_the_film_says_that_it_holds_limited_range_bt709(out: Path) -> None:
+def test_the_film_is_marked_as_limited_range_bt709(out: Path) -> None:
     encode_segment([(1, plain(SIZE, RED))], out, film(SIZE))
     with av.open(out) as container:
         video = container.streams.video[0]
@@ -98,7 +98,7 @@ def test_the_film_says_that_it_holds_limited_range_bt709(out: Path) -> None:
     ],
     ids=["gamma", "sRGB", "PQ", "Rec. 2020"],
 )
-def test_values_are_taken_as_they_are_whatever_curve_the_image_names(out: Path, told: bytes) -> None:
+def test_values_are_used_unchanged_whatever_curve_the_image_names(out: Path, told: bytes) -> None:
     assert shown(raw_png(SIZE, 8, 2, rows(SIZE, bytes((200, 60, 120))), extra=told), out) == pytest.approx(
         (200, 60, 120), abs=3
     )
@@ -111,7 +111,7 @@ def test_sixteen_bits_are_rounded_once(out: Path) -> None:
     assert sum(luma) / len(luma) == pytest.approx(102.4, abs=0.45)
 
 
-def test_kinds_of_images_may_change_within_a_film(out: Path) -> None:
+def test_pixel_formats_may_change_within_a_film(out: Path) -> None:
     kinds = [
         plain(SIZE, RED),
         plain(SIZE, (*RED, 128), "RGBA"),
