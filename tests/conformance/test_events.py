@@ -1,4 +1,4 @@
-"""Each sample event is one that its function understands."""
+"""Each sample event is accepted by its function."""
 
 import json
 from typing import Any

@@ -172,7 +172,7 @@ class Artefact:
 
 
 class TestTheRepository:
-    """What its lifecycle policy leaves, by the rules of ECR's user guide."""
+    """The images that its lifecycle policy keeps, by the rules of ECR's user guide."""
 
     policy: dict[str, Any] = json.loads(
         resources["WorkerRepository"]["Properties"]["LifecyclePolicy"]["LifecyclePolicyText"]
@@ -182,7 +182,7 @@ class TestTheRepository:
         for rule in sorted(self.policy["rules"], key=lambda rule: rule["rulePriority"]):
             choice, left = rule["selection"], sorted(artefacts, key=lambda each: each.days)
             tagged = {each.build for each in artefacts if each.tagged}
-            # What an index that is there refers to is never deleted.
+            # The images of an existing index are never deleted.
             met = [
                 each
                 for each in left

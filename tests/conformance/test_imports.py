@@ -2,6 +2,7 @@
 
 import ast
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.conformance.toolbox import ROOT, lint_imports
 
-# What a Lambda's handler may know: the wiring, the use cases and their vocabulary.
+# The allowed imports of a handler: the environment's clients, the services and the model.
 HANDLERS_KNOW = (
     *("frameloom.aws.lambda_env", "frameloom.aws.lambda_logger"),
     *("frameloom.model", "frameloom.services", "aws_lambda_powertools"),
@@ -20,6 +21,8 @@ PLANTED = {
     "a use case knows boto3": ("src/frameloom/services/plan_chunks.py", "import boto3"),
     "a use case knows where it runs": ("src/frameloom/services/plan_chunks.py", "from frameloom.local import farm"),
     "the supervisor loads Blender": ("worker/supervisor.py", "import bpy"),
+    "a new module of the worker loads Blender": ("worker/new_module.py", "import bpy"),
+    "the supervisor imports Blender's process": ("worker/supervisor.py", "from worker.blender_process import sandbox"),
     "the command line knows Kubernetes": ("src/frameloom/cli/fleet/select_cluster.py", "import kubernetes"),
     "a cluster knows AWS": ("src/frameloom/kube/api.py", "from frameloom.aws import stack"),
     "the definition reads the world": ("statemachine/definition.py", "from frameloom.aws import stack"),
@@ -42,6 +45,11 @@ def test_a_planted_import_breaks_one(fault: str, tmp_path: Path) -> None:
     ended = lint_imports(tmp_path)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "BROKEN" in ended.stdout
+
+
+def test_no_two_modules_of_the_package_have_the_same_base_name() -> None:
+    names = Counter(path.name for path in (ROOT / "src/frameloom").rglob("*.py") if not path.name.startswith("__"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_a_handler_knows_the_use_cases_and_nothing_else_of_ours() -> None:

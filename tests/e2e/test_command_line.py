@@ -22,7 +22,7 @@ from tests.video_probe import probe
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/rolling_ball.blend"
-# A scene that nobody here made, where someone has laid it beside the checkout.
+# A scene by other people, used if it exists beside the checkout.
 POTTERY = ROOT.parent / "shared/scenes/pottery.blend"
 
 
@@ -52,7 +52,7 @@ class CommandLine:
         )
 
     def run(self, *arguments: str | Path) -> dict[str, Any]:
-        """Run it to its end and return what it says in JSON."""
+        """Run the command and return its JSON."""
         process = self.start(*arguments, "--out", self.out, "--json")
         output, errors = process.communicate()
         assert process.returncode == 0, errors
@@ -162,7 +162,7 @@ def test_a_farm_of_the_commands_own_ends_with_the_terminal_that_it_was_started_f
 
     def rendered() -> bool:
         with suppress(BlockingIOError):
-            # A terminal that nobody looks at fills up.
+            # An unread terminal fills up and blocks its writer.
             os.read(terminal, 65536)
         return len(list(frameloom.out.rglob("*.png"))) >= 2
 

@@ -107,7 +107,7 @@ def test_a_message_of_another_version_ends_its_task_with_that_for_a_reason(rig: 
     changed: list[str] = []
 
     def change() -> bool:
-        """Put what comes for this job back as another farm's version would have written it, three times received."""
+        """Replace this job's message by one of another version, received three times."""
         answer = rig.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1, VisibilityTimeout=0)
         for message in answer.get("Messages", []):
             body = json.loads(message["Body"])

@@ -1,4 +1,4 @@
-"""Functions that die: what they were at is done again."""
+"""Functions that die are called again."""
 
 import json
 import os
@@ -41,6 +41,6 @@ def test_functions_that_are_killed_in_the_middle_are_called_again(rig: Rig, tmp_
 
 
 def encoder_calls(rig: Rig) -> int:
-    """Return how often segments were to be encoded: a child's history tells, and the emulator keeps none of it."""
+    """Return the number of calls of EncodeSegment, by the recorded calls: the emulator keeps no history of children."""
     lines = map(json.loads, rig.calls.read_text(encoding="utf-8").splitlines())
     return sum(line["service"] == "lambda" and "EncodeSegmentFunction" in line["uri"] for line in lines)

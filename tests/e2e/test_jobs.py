@@ -64,7 +64,7 @@ def test_films_of_other_frames_and_settings_lie_beside_the_first_in_the_scenes_s
 
 
 def facts_of(rig: Rig, film: str, folder: Path) -> VideoFacts:
-    """Decode a film that lies beside its scene."""
+    """Decode a film in its scene's folder."""
     path = folder / Path(film).name
     rig.store.download(rig.stack.buckets.scenes, film, path)
     return probe(path)
@@ -223,15 +223,15 @@ def take(rig: Rig, job_id: str) -> dict[str, Any] | None:
     return None
 
 
-def test_a_canceled_job_stops_its_worker_within_one_beat(rig: Rig, slow: Path, tiny: Path) -> None:
+def test_a_canceled_job_stops_its_worker_within_one_heartbeat(rig: Rig, slow: Path, tiny: Path) -> None:
     rig.upload_quietly(slow, "canceled.blend")
     rig.upload_quietly(tiny, "after.blend")
     job_id = rig.start(file="canceled.blend", frames="1-4", chunk_size=1, output="frames")
     rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)
-    rig.jobs.stop(job_id, reason="the test says so")
+    rig.jobs.stop(job_id, reason="canceled by the test")
     canceled = time.monotonic()
     rig.wait_for_log(job_id, LogEvent.CHUNK_RELEASED)
-    # One beat is a quarter of the lease; the log takes a second or two to arrive.
+    # A heartbeat is a quarter of the lease; the log takes a second or two to arrive.
     assert time.monotonic() - canceled < LEASE_SECONDS / 4 + 4
     execution = rig.jobs.describe(job_id)
     assert execution is not None
@@ -252,7 +252,7 @@ def test_a_worker_killed_in_mid_chunk_costs_no_frame(rig: Rig, steady: Path) -> 
     execution = rig.end_of(job_id)
     assert execution.status is JobStatus.SUCCEEDED, execution.cause
     assert rig.frames("killed") == list(range(1, 13))
-    # What the dead worker had finished was not rendered again, and no attempt was charged.
+    # The dead worker's finished frames were not rendered again, and no attempt was used.
     after = rig.frame_writes("killed")
     assert {key: after[key] for key in kept} == kept
     assert {chunk["attempt"] for chunk in rig.report(job_id)["chunks"]} == {0}

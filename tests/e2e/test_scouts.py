@@ -1,4 +1,4 @@
-"""Large jobs of scenes that nobody has rendered: three frames go first, and say how long the others take."""
+"""A large job of a new scene renders three scout frames first, which measure the time of the others."""
 
 from pathlib import Path
 from typing import Any

@@ -86,7 +86,7 @@ def test_code_that_blender_skips_ends_the_attempt_unless_the_job_does_without(
     scene = make_scene(tmp_path / "shot.blend", **recipe)  # type: ignore[arg-type]
     path, refused = tmp_path / "frame.png", r"trust_scripts: the scene holds Python.*--without-scripts"
     if opens:
-        # What is hidden on the screen is evaluated as the first frame is rendered, and not before.
+        # Objects that are hidden in the viewport are evaluated only when the first frame is rendered.
         blender.open(scene, UNSAID, name="shot.blend")
         with pytest.raises(InvalidRequest, match=refused):
             blender.render(1, path, run=range(1, 4))

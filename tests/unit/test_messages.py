@@ -1,4 +1,4 @@
-"""What the queues carry."""
+"""The messages of the queues."""
 
 import json
 from typing import Any
@@ -7,7 +7,8 @@ import pytest
 
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.frames import FrameRange
-from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult, LogBatch
+from frameloom.model.log_event import LogEvent
+from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult, LogBatch, LogRecord
 
 MESSAGE: dict[str, Any] = {
     "version": 1,
@@ -79,6 +80,15 @@ def test_a_result_keeps_the_seconds_of_negative_frames() -> None:
         chunk_id="1-000000", frames="-2--1", worker="w", attempt=0, frame_seconds={"-2": 0.5, "-1": 0.25}
     )
     assert ChunkResult.read(json.loads(json.dumps(result.to_json()))) == result
+
+
+@pytest.mark.parametrize(("event", "read"), [("frame_rendered", LogEvent.FRAME_RENDERED), ("of_a_newer_version", None)])
+def test_a_record_keeps_its_event_and_the_event_of_a_newer_version_is_dropped(
+    event: str, read: LogEvent | None
+) -> None:
+    record = {"time": "2026-11-23T00:00:00Z", "level": "info", "event": event, "message": "A sentence", "worker": "w"}
+    assert LogRecord.read(record).event is read
+    assert "event" not in LogRecord.read(record | {"event": None}).to_json()
 
 
 @pytest.mark.parametrize("level", ["fatal", "INFO", ""])

@@ -71,7 +71,7 @@ def test_all_bytes_are_of_one_version(pool: ThreadPoolExecutor) -> None:
     assert reader.read(5) == DATA[:5]
     store.put("bucket", "key", bytes(1000))
     reader.seek(500)
-    with pytest.raises(LookupError, match="no .key. with entity tag"):
+    with pytest.raises(LookupError, match=r"has no .* with entity tag"):
         reader.read(5)
 
 

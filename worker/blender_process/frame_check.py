@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from frameloom.services.images.flat_png import NEAR, png_may_be_flat
 
-# The first test takes each pixel of this stride, which no usual width is a multiple of.
+# The first pass reads every 997th pixel; no common width is a multiple of this number.
 _STRIDE = 997
 # Half a level more than Blender's dither.
 _SPREAD = (NEAR + 0.5) / 255
@@ -22,25 +22,30 @@ _Pixels = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """The colour of a flat frame, None if the frame is not flat, and the reason why a frame must not be stored."""
+class FrameCheck:
+    """The result of a check.
+
+    Attributes:
+        flat: the one colour of all pixels, None if they differ.
+        problem: why the frame must not be stored, None if it may be.
+    """
 
     flat: str | None = None
     problem: str | None = None
 
 
-def look(path: Path, file_format: str) -> Look:
-    """Return the findings of a frame; the supervisor checks that its file is complete."""
+def check_frame(path: Path, file_format: str) -> FrameCheck:
+    """Check the pixels of a frame; the worker checks that the file is complete, and the pixels of an OpenEXR."""
     if file_format == "OPEN_EXR" or (file_format == "PNG" and not png_may_be_flat(path.read_bytes())):
-        return Look()
+        return FrameCheck()
     pixels = _pixels(path)
     if pixels is None:
-        return Look(problem="Blender cannot read the file that it wrote")
-    return Look(flat=_one_colour(pixels))
+        return FrameCheck(problem="Blender cannot read the file that it wrote")
+    return FrameCheck(flat=_one_colour(pixels))
 
 
 def _pixels(path: Path) -> _Pixels | None:
-    """Return an image's pixels, a row of channels each; None if Blender cannot read them."""
+    """Return an image's pixels, of shape (pixels, channels); None if Blender cannot read them."""
     image = None
     try:
         image = bpy.data.images.load(str(path))

@@ -29,7 +29,7 @@ _NOWHERE = f".outside-{secrets.token_hex(8)}"
 _TREE = "GEOMETRY"
 # FILE_MAX of BLI_path_utils.hh, in bytes.
 _LONGEST_PATH = 1024
-# FFmpeg opens these as films, and the files that they name, wherever those are. Blender offers none of them.
+# FFmpeg opens these as films, and the files that they name, wherever those are. Blender has no such formats.
 _PLAYLISTS = (".m3u8", ".m3u", ".hls")
 _SEPARATORS = re.compile(r"[/\\]")
 # Structs that are not part of a scene, or lead back to nodes that are visited anyway.
@@ -73,13 +73,13 @@ def confined(root: Path | None, *, file: str) -> Iterator[dict[str, str]]:
         The replacement paths, each with its original path; complete after the scene is open.
 
     Raises:
-        InvalidRequest: a library lies outside, or the path of an import node is computed.
+        InvalidRequest: a library is outside, or the path of an import node is computed.
     """
     if root is None:
         yield {}
         return
     folder = _Folder(root)
-    problems: list[Exception] = [RuntimeError("Blender opened a scene unnoticed")]
+    problems: list[Exception] = [RuntimeError("Blender opened the scene without calling load_post")]
 
     @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
     def loaded(*_: object) -> None:
@@ -117,7 +117,7 @@ def _confine(folder: _Folder, file: str) -> None:
         check_bakes(folder.root, file=file)
     for scene in bpy.data.scenes:
         for view in scene.render.views:
-            # Part of a file's name for each eye: of what is read, and of the frames.
+            # Part of a file's name for each eye, both of images and of frames.
             view.file_suffix = _SEPARATORS.sub("_", view.file_suffix)
     _Walk(folder, file).run()
 
@@ -227,8 +227,11 @@ class _Walk:
 
     def _confine(self, item: Any, name: str) -> None:
         if isinstance(item, bpy.types.PointCache | bpy.types.PointCacheItem) and _SEPARATORS.search(item.name):
-            # Blender makes file names of it, and lets nobody type these: the file was changed by other means.
-            raise InvalidRequest(field="file", problem=f"{self._file!r} has a cache of a false name, {item.name!r}")
+            # Blender uses it in file names, and its interface does not accept it: another program changed the file.
+            raise InvalidRequest(
+                field="file",
+                problem=f"{self._file!r} has a cache with an invalid name, {item.name!r}: a name has no slashes",
+            )
         path, library = getattr(item, name), item.id_data.library
         if isinstance(item, bpy.types.ImageStrip):
             for element in item.elements:
