@@ -1,8 +1,6 @@
-"""PNGs whose first line is of one colour, however it is packed, and those where it is not."""
+"""PNGs with a flat first line, with any filter and compression, and PNGs without one."""
 
 import io
-import struct
-import zlib
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from PIL import Image
 
 from frameloom.services.images.flat_png import NEAR, png_may_be_flat
 from tests.scenes import render_image
+from tests.unit.video_images import raw_png
 
 SIZE = (23, 17)
 
@@ -24,16 +23,12 @@ def png(image: Image.Image, **options: int) -> bytes:
 
 
 def filtered(line: bytes, number: int, *, pixel: int = 3) -> bytes:
-    """Return an RGB PNG of one line that is filtered as told, by the formulas of the standard."""
+    """Return an RGB PNG of one line with this filter type, by the formulas of the standard."""
     left = (bytes(pixel) + line)[: len(line)]
-    # Nothing is above the first line, and Paeth's nearest of three is then what is left.
+    # The first line has no line above it, so Paeth predicts the pixel to the left.
     guesses = [bytes(len(line)), left, bytes(len(line)), bytes(byte // 2 for byte in left), left]
     body = bytes([number]) + bytes((byte - guess) % 256 for byte, guess in zip(line, guesses[number], strict=True))
-    header = struct.pack(">IIBBBBB", len(line) // pixel, 1, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(body)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
-    )
+    return raw_png((len(line) // pixel, 1), 8, 2, body)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +66,6 @@ def test_a_damaged_or_interlaced_png_is_not_flat() -> None:
 
 
 def test_only_the_first_line_of_a_frame_is_checked(tmp_path: Path) -> None:
-    """The cube stands before black: the first line alone cannot tell, and does not say that it is flat throughout."""
+    """The background is black, so the first line is flat, and the cube is below it."""
     data = render_image(tmp_path / "frame", format="PNG").read_bytes()
     assert png_may_be_flat(data)

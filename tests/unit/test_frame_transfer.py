@@ -1,4 +1,4 @@
-"""Frames between a folder and the farm: whole or not at all."""
+"""Downloads and uploads of frames, complete or not at all."""
 
 import io
 import threading
@@ -60,7 +60,7 @@ def test_an_unwritable_folder_is_an_error_before_the_next_download(tmp_path: Pat
 
 
 class SlowStore(MemoryStore):
-    """Hands out nothing until it is told to."""
+    """A store that returns objects once `go` is set."""
 
     def __init__(self) -> None:
         super().__init__()

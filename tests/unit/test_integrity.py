@@ -1,10 +1,9 @@
-"""Images as Blender writes them, and what a full disk, a cut connection or a bad byte makes of them."""
+"""Complete images from Blender, and images that are cut off or damaged."""
 
 import contextlib
 import io
 import itertools
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,36 +14,31 @@ from PIL import Image
 
 from frameloom.model.errors import FrameInvalid
 from frameloom.services.images.integrity import ImageFacts, check_exr, check_image, check_jpeg, check_png
+from frameloom.services.images.png_chunks import PNG_SIGNATURE
 from tests.scenes import render_image
+from tests.unit.exr_images import attribute
+from tests.unit.video_images import chunk
 
 Check = Callable[..., ImageFacts]
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CODECS = ["NONE", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB"]
 
 
 def _pillow(kind: str, mode: str, **options: object) -> bytes:
-    """Return an image of 23 x 17 pixels with a slope in it."""
+    """Return an image of 23 x 17 pixels with a gradient."""
     image = Image.linear_gradient("L").resize((23, 17)).convert(mode)
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 def _exr(width: int = 5, height: int = 40, *, lines: int = 16, flags: int = 2) -> bytes:
-    """Return an OpenEXR with one half channel, in blocks of 16 lines (ZIP) that hold no real pixels."""
-
-    def attribute(name: bytes, kind: bytes, value: bytes) -> bytes:
-        return name + b"\0" + kind + b"\0" + struct.pack("<I", len(value)) + value
+    """Return an OpenEXR with one half channel, in blocks of 16 lines (ZIP) without valid pixels."""
 
     header = (
         struct.pack("<II", 20000630, flags)
-        + attribute(b"channels", b"chlist", b"Y\0" + struct.pack("<iB3xii", 1, 0, 1, 1) + b"\0")
-        + attribute(b"compression", b"compression", b"\x03")
-        + attribute(b"dataWindow", b"box2i", struct.pack("<4i", 0, 0, width - 1, height - 1))
+        + attribute("channels", "chlist", b"Y\0" + struct.pack("<iB3xii", 1, 0, 1, 1) + b"\0")
+        + attribute("compression", "compression", b"\x03")
+        + attribute("dataWindow", "box2i", struct.pack("<4i", 0, 0, width - 1, height - 1))
         + b"\0"
     )
     firsts = range(0, height, lines)
@@ -152,10 +146,10 @@ def test_garbage_after_a_valid_signature_is_invalid(garbage: bytes, first: bytes
 
 
 def test_a_png_without_pixels_is_invalid() -> None:
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
-    end = _chunk(b"IEND", b"")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
+    end = chunk(b"IEND", b"")
     assert _problem(check_png, PNG_SIGNATURE + header + end) == "it has no pixels"
-    assert _problem(check_png, PNG_SIGNATURE + header + _chunk(b"IDAT", b"") + end) == "it has no pixels"
+    assert _problem(check_png, PNG_SIGNATURE + header + chunk(b"IDAT", b"") + end) == "it has no pixels"
     assert _problem(check_png, PNG_SIGNATURE + end) == "it has no pixels"
 
 
@@ -164,20 +158,18 @@ def test_a_png_without_pixels_is_invalid() -> None:
                (4, 4, 8, 2, 1, 0, 0), (4, 4, 8, 2, 0, 1, 0), (4, 4, 8, 2, 0, 0, 2)]
 )  # fmt: skip
 def test_a_png_with_an_invalid_header_is_invalid(header: tuple[int, ...]) -> None:
-    data = (
-        PNG_SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *header)) + _chunk(b"IDAT", b"x") + _chunk(b"IEND", b"")
-    )
+    data = PNG_SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", *header)) + chunk(b"IDAT", b"x") + chunk(b"IEND", b"")
     assert _problem(check_png, data) == "its header is invalid"
 
 
 def test_a_png_with_data_in_its_end_chunk_is_invalid() -> None:
-    assert _problem(check_png, PNG[:-12] + _chunk(b"IEND", b"more")) == "it has extra bytes after its end"
+    assert _problem(check_png, PNG[:-12] + chunk(b"IEND", b"more")) == "it has extra bytes after its end"
 
 
 def test_a_png_must_start_with_exactly_one_header() -> None:
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
-    for chunks in (_chunk(b"tEXt", b"a\0b") + header, header + header):
-        data = PNG_SIGNATURE + chunks + _chunk(b"IDAT", b"x") + _chunk(b"IEND", b"")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
+    for chunks in (chunk(b"tEXt", b"a\0b") + header, header + header):
+        data = PNG_SIGNATURE + chunks + chunk(b"IDAT", b"x") + chunk(b"IEND", b"")
         assert _problem(check_png, data) == "it does not start with exactly one header"
 
 

@@ -1,4 +1,4 @@
-"""The documents of a job, and which of its frames are there."""
+"""The documents of a job, and its frames that exist."""
 
 import pytest
 
@@ -57,10 +57,10 @@ def test_only_the_jobs_own_frames_count(store: MemoryStore) -> None:
     prefix = job.outputs.prefix
     for key in (
         f"{prefix}000003.jpg",  # not this job's format
-        f"{prefix}4.png",  # not how frames are called
+        f"{prefix}4.png",  # not a frame's name
         f"{prefix}000005.png.part",
-        f"{prefix}shot/0123456789abcdef/000006.png",  # a scene below this one's frames
-        f"{prefix.rstrip('/')}2/000007.png",  # a folder whose name begins alike
+        f"{prefix}shot/0123456789abcdef/000006.png",  # a scene below this scene's frames
+        f"{prefix.rstrip('/')}2/000007.png",  # a folder with the same prefix
     ):
         store.put(job.outputs.bucket, key, b"image")
     store.put(BUCKETS.scenes, job.frame_key(8), b"image")  # another bucket

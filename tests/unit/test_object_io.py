@@ -15,7 +15,7 @@ DATA = random.Random(1).randbytes(1000)
 
 
 class Counted(MemoryStore):
-    """A store that keeps what was read of it."""
+    """A store that records the start of each read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def test_an_object_reads_like_a_file(pool: ThreadPoolExecutor, length: int) -> N
         assert (reader.seek(at), reader.tell()) == (at, at)
         piece = reader.read(dice.randrange(1, 200))
         file.seek(at)
-        # As much as a block holds, and nothing but at the end.
+        # At most to the end of a block, and empty only at the end.
         assert file.read(len(piece)) == piece
         assert bool(piece) == (at < length)
     assert (reader.seek(0), reader.readall()) == (0, DATA[:length])
@@ -61,7 +61,7 @@ def test_each_block_is_fetched_once_when_both_ends_are_read_before_the_rest(pool
     reader.read(10)
     reader.seek(10)
     assert reader.readall() == DATA[10:]
-    # The end, which it kept as long as it could, again.
+    # The last block again: it was dropped last.
     assert sorted(store.reads) == sorted([*range(0, 1000, 64), 960])
 
 
@@ -95,7 +95,7 @@ def test_parts_are_sent_in_order_and_the_first_part_last() -> None:
 
 
 class Kept(MemoryParts):
-    """Parts that know in which order they came; `refused` is one that never does."""
+    """Parts that record their order; the part `refused` raises."""
 
     def __init__(self, refused: int | None = None) -> None:
         super().__init__()
@@ -147,5 +147,5 @@ def test_the_largest_object_fits_in_the_parts_of_s3() -> None:
         total = gib * 1024**3
         assert -(-total // part_bytes(total)) + 1 <= MOST_PARTS
     assert part_bytes(75 * 1024**3) == PART_BYTES
-    # The largest object of all, in parts that still fit in memory a few times.
+    # The largest object of S3, in parts that fit in memory several times.
     assert part_bytes(5 * 1024**4) < 600 * 1024**2

@@ -1,4 +1,4 @@
-"""Listing frames side by side: the same frames as one listing would give, in as few calls as it can be."""
+"""Parallel listings find the same frames as a single listing, in as few calls as possible."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from frameloom.services.storage.ports import StoredObject
 from frameloom.testing import MemoryStore
 from tests.jobs import make_job, put_frames
 
-# Where frames get another digit, or lose their sign.
+# Numbers at which frames get another digit, or a sign.
 TURNS = (FIRST_FRAME, -1_000_000, -100_000, -10_000, -1, 0, 9, 99_999, 100_000, 999_999, 1_000_000, LAST_FRAME)
 around_turns = st.builds(
     lambda turn, by: min(max(turn + by, FIRST_FRAME), LAST_FRAME), st.sampled_from(TURNS), st.integers(-30, 30)
@@ -21,14 +21,14 @@ around_turns = st.builds(
 
 
 class CountingStore(MemoryStore):
-    """Tells a page a call, as S3 does, and keeps from which key on each page was and how many keys it held."""
+    """Lists a page per call, like S3, and records the start and the number of keys of each page."""
 
     def __init__(self) -> None:
         super().__init__()
         self.pages: list[tuple[str, int]] = []
 
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
-        """Yield what lies below `prefix`."""
+        """Yield the objects below `prefix`."""
         found = list(super().list(bucket, prefix, after=after))
         for first in range(0, max(1, len(found)), parallel_listing.PAGE):
             page = found[first : first + parallel_listing.PAGE]
@@ -38,7 +38,7 @@ class CountingStore(MemoryStore):
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers of ten keys, and an edge at every seventh frame."""
+    """Pages of ten keys, and an edge at every seventh frame."""
     monkeypatch.setattr(parallel_listing, "PAGE", 10)
     monkeypatch.setattr(job_documents, "RANGE", 7)
 
@@ -50,7 +50,7 @@ def test_a_parallel_listing_finds_the_same_frames_as_one_listing(
     store = MemoryStore()
     job = make_job(store, str(FrameRange.of(frames)))
     rendered = there.draw(st.sets(st.sampled_from(sorted(frames))))
-    # Other jobs of the same render have frames there, too.
+    # Other jobs with the same render key have frames here too.
     put_frames(store, job, sorted(rendered | (others - frames)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parallel_listing, "PAGE", 5)
@@ -73,7 +73,7 @@ def test_a_range_is_listed_only_up_to_its_last_key(monkeypatch: pytest.MonkeyPat
     job = make_job(store, "1-85")
     put_frames(store, job, range(1, 86))
     assert len(job_documents.present_frames(store, job)) == 85
-    # Up to 10, to 11, to 21 and so on to 81, to 85: a call each.
+    # One call each up to 10, 11, 21 and so on to 81 and 85.
     assert len({after for after, _ in store.pages}) == len(store.pages) == 1 + 1 + 7 + 1
 
 
@@ -93,7 +93,7 @@ def test_ranges_are_listed_in_parallel() -> None:
     class Waiting(MemoryStore):
         def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
             if after >= job.frame_key(10):
-                # Until three others are under way.
+                # Until three other calls are running.
                 beside.wait(timeout=60)
             return super().list(bucket, prefix, after=after)
 

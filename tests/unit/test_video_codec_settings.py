@@ -1,4 +1,4 @@
-"""What a film is encoded with."""
+"""The settings of a film's encoder and muxer."""
 
 import dataclasses
 from fractions import Fraction

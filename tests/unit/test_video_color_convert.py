@@ -1,4 +1,4 @@
-"""What is seen in a frame is seen in the film, whatever kind of PNG it came in."""
+"""A film has the colours of its frames, in every colour type and bit depth of PNG."""
 
 import struct
 from pathlib import Path
@@ -21,7 +21,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def shown(data: bytes, out: Path) -> tuple[int, ...]:
-    """Return the colour that the film shows of an image of one colour."""
+    """Return the colour of a flat image in the film."""
     encode_segment([(1, data)], out, film(SIZE, quality=1))
     colour = images(out)[0].getpixel((13, 13))
     assert isinstance(colour, tuple)
@@ -65,7 +65,7 @@ COLOURS = {
 
 @pytest.mark.parametrize(("data", "colour"), COLOURS.values(), ids=COLOURS)
 def test_a_colour_is_preserved(out: Path, data: bytes, colour: tuple[int, ...]) -> None:
-    # Two steps of 8 bits: limited range has 219 of them where the image has 255.
+    # Two steps of 8 bits: limited range has 219 steps, the image 255.
     assert shown(data, out) == pytest.approx(colour, abs=3)
 
 
@@ -138,7 +138,7 @@ def test_an_odd_image_keeps_all_its_pixels_and_repeats_its_edges(out: Path) -> N
 
 
 def test_colour_stays_where_it_was_rendered(out: Path) -> None:
-    """A red bar's centre of gravity must not wander with the halving of chroma."""
+    """A red bar's centre of gravity stays in place when chroma is halved."""
     image = Image.new("RGB", (64, 64), (60, 60, 60))
     image.paste((220, 40, 40), (24, 24, 40, 40))
     encode_segment([(1, png(image))], out, film(image.size, quality=0))

@@ -1,4 +1,4 @@
-"""Images become one segment of a film."""
+"""Images are encoded into a segment of a film."""
 
 import os
 import resource
@@ -91,20 +91,20 @@ def test_key_frames_are_rare_but_never_two_seconds_apart(out: Path) -> None:
 
 
 def test_no_frame_is_cut_into_slices(out: Path) -> None:
-    # Lower images are never cut.
+    # Images below this height are never sliced.
     encode_segment([(i, png(textured(i, (96, 320)))) for i in range(12)], out, film((96, 320)))
     with av.open(out) as container:
         packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
     for packet in packets:
         kinds, at = [], 0
-        while at < len(packet):  # each unit behind its length, as mp4 has them
+        while at < len(packet):  # in mp4, the length of each unit precedes it
             kinds.append(packet[at + 4] & 0x1F)
             at += 4 + int.from_bytes(packet[at : at + 4], "big")
         assert sum(kind in (1, 5) for kind in kinds) == 1
 
 
 class Counted(bytes):
-    """Bytes that know how many of their kind are alive."""
+    """Bytes that count their living instances."""
 
     alive = 0
 
@@ -200,7 +200,7 @@ def test_an_error_of_the_source_of_frames_is_passed_on(out: Path) -> None:
 
 
 def test_a_full_disk_is_an_encoding_error_and_leaves_no_file(out: Path) -> None:
-    # More than libav keeps in its buffer: the disk refuses while frames are written, and again on closing.
+    # More than libav's buffer: the disk refuses while frames are written, and again on closing.
     frames = [(i, png(noisy((160, 96)))) for i in range(60)]
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, before[1]))
@@ -253,7 +253,7 @@ def test_the_same_images_give_the_same_bytes_on_every_kind_of_processor(
     h264 = CODECS["h264"]
 
     def plain_c(options: VideoOptions) -> dict[str, str]:
-        """Keep to what every processor can do, as one without this one's vector units must."""
+        """Use only instructions of every processor, without vector units."""
         chosen = h264.options(options)
         return {**chosen, "x264-params": chosen["x264-params"] + ":asm=0"}
 

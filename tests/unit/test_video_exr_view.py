@@ -1,4 +1,4 @@
-"""A film of OpenEXR frames shows what Blender shows of them in its view "Standard"."""
+"""A film of OpenEXR frames looks like Blender's view transform "Standard"."""
 
 import contextlib
 import math
@@ -23,7 +23,7 @@ from tests.unit.video_images import film, images, pictures, plain, planes
 SIZE = (32, 32)
 RENDERED = (64, 36)
 PACKED = ["ZIP", "ZIPS", "PXR24", "DWAA", "DWAB", "PIZ"]
-# B44 and B44A pack no whole floats.
+# B44 and B44A do not compress 32-bit floats.
 KINDS = [(codec, "16") for codec in ("NONE", "RLE", "B44", "B44A", *PACKED)] + [
     (codec, "32") for codec in ("NONE", "RLE", *PACKED)
 ]
@@ -39,17 +39,17 @@ def light(red: float, green: float, blue: float, alpha: float | None = None) -> 
 
 
 def levels(path: Path, out: Path, image: str) -> list[bytes]:
-    """Return the three planes of a film of one image, with nothing lost but in the halving of its chroma."""
+    """Return the three planes of a lossless film of one image, with halved chroma."""
     encode_segment([(1, path.read_bytes())], out, film(RENDERED, quality=0, format=image))
     return planes(pictures(out)[0])
 
 
 def apart(one: list[bytes], other: list[bytes]) -> int:
-    """Return by how many levels two pictures differ where they differ most."""
+    """Return the largest difference of two pictures, in levels."""
     return max(abs(a - b) for left, right in zip(one, other, strict=True) for a, b in zip(left, right, strict=True))
 
 
-# sRGB's own numbers (IEC 61966-2-1): 12.92 x up to 0.0031308, 1.055 x^(1/2.4) - 0.055 from there on, times 255.
+# sRGB (IEC 61966-2-1): 12.92 x up to 0.0031308, 1.055 x^(1/2.4) - 0.055 above, times 255.
 LIGHTS: dict[str, tuple[Mapping[str, float], tuple[int, int, int]]] = {
     "middle grey": (light(0.18, 0.18, 0.18), (118, 118, 118)),
     "red": (light(1, 0, 0), (255, 0, 0)),
@@ -104,7 +104,7 @@ def test_an_odd_image_repeats_its_edges(out: Path) -> None:
 
 @pytest.mark.parametrize(("codec", "depth"), KINDS)
 def test_a_frame_of_blender_looks_like_its_png(tmp_path: Path, out: Path, codec: str, depth: str) -> None:
-    """Rendered anew each time, since the same scene gives the same pixels; the PNG has 16 bits, so no dither."""
+    """Both are rendered, since the same scene gives the same pixels. The PNG has 16 bits, so it has no dither."""
     light_ = render_image(tmp_path / "light", format="OPEN_EXR", depth=depth, codec=codec)
     seen = render_image(tmp_path / "seen", format="PNG", depth="16")
     assert apart(levels(light_, out, "OPEN_EXR"), levels(seen, out, "PNG")) <= 2
@@ -112,7 +112,7 @@ def test_a_frame_of_blender_looks_like_its_png(tmp_path: Path, out: Path, codec:
 
 @pytest.mark.parametrize("mode", ["RGB", "BW"])
 def test_transparency_is_over_black_as_in_blender(tmp_path: Path, out: Path, mode: str) -> None:
-    """In light, as where Blender itself writes a picture without alpha."""
+    """In linear light, as when Blender writes a picture without alpha."""
     clear = "scene.render.film_transparent = True"
     flat = f"{clear}; scene.render.image_settings.color_mode = {mode!r}"
     kept = render_image(
@@ -123,7 +123,7 @@ def test_transparency_is_over_black_as_in_blender(tmp_path: Path, out: Path, mod
 
 
 def spoiled(data: bytes) -> bytes:
-    """Return a file whose last block of lines is no longer what its codec packs; its structure is whole."""
+    """Return a file whose last block cannot be unpacked, with a complete structure."""
     for at in range(len(data) - 8, 0, -1):
         line, length = struct.unpack_from("<II", data, at)
         if line < RENDERED[1] and at + 8 + length == len(data):
@@ -135,7 +135,7 @@ def spoiled(data: bytes) -> bytes:
 def test_a_damaged_frame_is_named_and_gives_no_black_band(tmp_path: Path, out: Path, codec: str) -> None:
     whole = render_image(tmp_path / "frame", format="OPEN_EXR", depth="16", codec=codec).read_bytes()
     frames = [(1016, whole), (1017, spoiled(whole)), (1018, whole)]
-    for _ in range(2):  # libav says the same thing twice only when asked to
+    for _ in range(2):  # by default, libav logs a repeated error once
         with pytest.raises(FrameInvalid, match="pixels are damaged") as raised:
             encode_segment(frames, out, film(RENDERED, format="OPEN_EXR"))
         assert raised.value.facts["frame"] == 1017
@@ -201,7 +201,7 @@ def test_damage_is_found_in_every_thread(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("colour", "seen"),
     [
-        # As in a PNG: what is half covered by white is white, and half there.
+        # As in a PNG: a pixel that is half covered by white is white, with half alpha.
         (light(0.5, 0.09, 0, 0.5), (255, 118, 0, 128)),
         (light(0.18, 0.09, 0, 1), (118, 85, 0, 255)),
         (light(0, 0, 0, 0), (0, 0, 0, 0)),

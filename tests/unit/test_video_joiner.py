@@ -1,4 +1,4 @@
-"""Segments become one film without being encoded anew."""
+"""Segments are joined into a film without encoding."""
 
 import errno
 import io
@@ -46,7 +46,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def encode(folder: Path, counts: list[int], options: VideoOptions = OPTIONS) -> list[Path]:
-    """Return segments of so many frames each, whose numbers run on from one to the next."""
+    """Return segments of so many frames each, with continuous numbers."""
     paths = []
     for index, (count, end) in enumerate(zip(counts, accumulate(counts), strict=True)):
         paths.append(folder / f"{index}.mp4")
@@ -55,7 +55,7 @@ def encode(folder: Path, counts: list[int], options: VideoOptions = OPTIONS) -> 
 
 
 def packets(path: Path) -> list[tuple[int, int, bytes]]:
-    """Return each stored frame: when it is decoded, when it is shown, what it is."""
+    """Return the decoding time, the display time and the bytes of each stored frame."""
     with av.open(path) as container:
         return [(packet.dts, packet.pts, bytes(packet)) for packet in container.demux(video=0) if packet.size]
 
@@ -103,7 +103,7 @@ def test_the_frames_are_copied_bit_for_bit(tmp_path: Path, out: Path) -> None:
 def test_a_joined_film_looks_like_a_film_that_was_encoded_at_once(
     tmp_path: Path, out: Path, codec: str, quality: int
 ) -> None:
-    """With the same key frames. The rate control of x264 and x265 looks beyond key frames, so without loss alone."""
+    """With the same key frames; lossless only for x264 and x265, whose rate control looks beyond key frames."""
     counts, options = [30, 12, 25], film((160, 96), 24, codec=codec, quality=quality)
     frames = [(number, png(textured(number))) for number in range(67)]
     segments = [tmp_path / f"{count}.mp4" for count in counts]
@@ -120,7 +120,7 @@ def test_a_joined_film_looks_like_a_film_that_was_encoded_at_once(
 
 
 class AtOnce(_Segment):
-    """A film as one segment, with key frames where they are asked for."""
+    """A film as one segment, with key frames at these frames."""
 
     def __init__(self, part: Path, out: Path, options: VideoOptions, *, keys: set[int]) -> None:
         super().__init__(part, out, options)
@@ -143,7 +143,7 @@ def test_a_film_is_marked_with_its_segments_colours(tmp_path: Path, out: Path) -
 
 
 def boxes(path: Path) -> list[bytes]:
-    """Return the kinds of an mp4's outermost boxes, in order."""
+    """Return the types of an mp4's top-level boxes, in order."""
     data, at, kinds = path.read_bytes(), 0, []
     while at < len(data):
         kinds.append(data[at + 4 : at + 8])
@@ -157,7 +157,7 @@ def test_a_film_plays_while_it_loads(tmp_path: Path, out: Path) -> None:
 
 
 class Forward(io.BytesIO):
-    """A file that is written forward, but for its first bytes; counts how often it is gone back to."""
+    """A file that is written forward, except for its first bytes; counts the returns to these."""
 
     def __init__(self, head: int) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ def test_a_film_is_written_forward_except_for_its_beginning(tmp_path: Path) -> N
     segments, out = encode(tmp_path, [60, 30]), Forward(index_room(90) + 100)
     opened = [(path.name, io.BytesIO(path.read_bytes())) for path in segments]
     join_segments(opened, out, FPS, frames=90)
-    # The length of its frames, and the index, which libav may write at once or in pieces.
+    # The length of the frames, and the index, which libav writes in one or several pieces.
     assert out.returns >= 2
     (tmp_path / "film.mp4").write_bytes(out.getvalue())
     assert [read_number(image) for image in images(tmp_path / "film.mp4")] == list(range(90))
@@ -200,7 +200,7 @@ def test_a_lossless_film_is_joined(tmp_path: Path, out: Path) -> None:
 def test_a_segment_that_is_too_long_or_too_short_is_refused(tmp_path: Path, out: Path) -> None:
     segments = encode(tmp_path, [2, 800])
     refused(segments[:1], out, "the film has 2 frames instead of 3", frames=3)
-    # More of them than there is room for in the index.
+    # More frames than the index has room for.
     refused(segments, out, "the film has 802 frames instead of 2", frames=2)
 
 
@@ -239,7 +239,7 @@ def test_a_segment_that_was_cut_off_is_named(tmp_path: Path, out: Path, part: fl
 @pytest.mark.parametrize("lost", [1, 500])
 def test_a_segment_whose_last_frames_were_cut_off_is_named(tmp_path: Path, out: Path, lost: int) -> None:
     segments = encode(tmp_path, [2, 20])
-    # A film's index stands first, so that it still opens.
+    # A film's index comes first, so the cut film opens.
     join(segments[1:], tmp_path / "cut.mp4", OPTIONS, frames=20)
     data = (tmp_path / "cut.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[:-lost])
@@ -252,7 +252,7 @@ def test_a_file_without_a_video_is_named(tmp_path: Path, out: Path) -> None:
 
 
 class Full(io.BytesIO):
-    """A disk without room for more than 35,000 bytes, or a bucket that is refused."""
+    """A file that raises `error` after 35,000 bytes, like a full disk or a refused bucket."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -265,7 +265,7 @@ class Full(io.BytesIO):
         return super().write(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        # As a file does that still has something to write.
+        # Like a buffered file, which flushes first.
         if self.refused:
             raise self.error
         return super().seek(offset, whence)
@@ -287,7 +287,7 @@ def test_other_errors_are_passed_on_unchanged(tmp_path: Path) -> None:
 
 
 class Gone(io.BytesIO):
-    """A segment that goes away once its index is read, which stands at its end."""
+    """A segment that cannot be read once libav has read its index, at its end."""
 
     opened = False
 

@@ -1,4 +1,4 @@
-"""The pixels of a PNG: all there, or an error."""
+"""The pixels of a PNG are complete, or an error."""
 
 import io
 import zlib
@@ -97,7 +97,7 @@ def test_a_decompression_bomb_is_refused_before_it_fills_the_memory() -> None:
 def test_damaged_pixels_are_refused() -> None:
     raw = rows((64, 64), b"\1\2\3")
     damaged = bytearray(zlib.compress(raw))
-    damaged[-1] ^= 1  # the checksum over all pixels
+    damaged[-1] ^= 1  # the checksum of all pixels
     data = raw_png((64, 64), 8, 2, raw).replace(chunk(b"IDAT", zlib.compress(raw)), chunk(b"IDAT", bytes(damaged)))
     check_png(data, frame=1)
     with pytest.raises(PixelsInvalidError, match="damaged"):
