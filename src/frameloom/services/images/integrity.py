@@ -63,6 +63,12 @@ def check_image(
     return None
 
 
+def image_format(data: bytes) -> FrameFormat | None:
+    """Return the format of an image by its first bytes; None for a format without a check of its structure."""
+    signatures: dict[bytes, FrameFormat] = {PNG_SIGNATURE: "PNG", EXR_SIGNATURE: "OPEN_EXR", _JPEG: "JPEG"}
+    return next((name for signature, name in signatures.items() if data.startswith(signature)), None)
+
+
 def check_png(data: bytes, *, frame: int, size: tuple[int, int] | None = None) -> ImageFacts:
     """Return the facts of a complete PNG: every chunk's checksum holds, and nothing follows IEND.
 
