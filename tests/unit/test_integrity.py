@@ -205,5 +205,5 @@ def test_the_end_of_a_thumbnail_is_not_the_end_of_its_jpeg() -> None:
 
 def test_a_file_of_an_unchecked_format_must_not_be_empty() -> None:
     assert check_image(b"anything", format="TIFF", frame=7, size=(4, 4)) is None
-    with pytest.raises(FrameInvalid, match="Frame 7 is not fit to be stored: it is empty"):
+    with pytest.raises(FrameInvalid, match="Frame 7 is invalid: it is empty"):
         check_image(b"", format="TIFF", frame=7, size=(4, 4))

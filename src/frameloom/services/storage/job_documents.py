@@ -66,12 +66,12 @@ def _edges(job: Job) -> list[str]:
 
 def write_film(store: Store, buckets: Buckets, job_id: str, frames: FrameRange) -> None:
     """Store the list of the film's frames, since frames that another job adds later would shift the segments."""
-    write(store, buckets.logs, keys.film_key(job_id), {"frames": str(frames)})
+    write(store, buckets.logs, keys.film_frames_key(job_id), {"frames": str(frames)})
 
 
 def film_frames(store: Store, buckets: Buckets, job_id: str) -> FrameRange:
     """Return the film's frames, in order."""
-    document = read(store, buckets.logs, keys.film_key(job_id))
+    document = read(store, buckets.logs, keys.film_frames_key(job_id))
     if document is None:
         raise LookupError(f"job {job_id!r} has no list of film frames in bucket {buckets.logs!r}")
     return FrameRange.parse(document["frames"])
