@@ -151,8 +151,8 @@ def test_two_runs_at_the_same_time_result_in_one_film(store: Films) -> None:
         (None, r"segment 000001\.mp4 is missing"),
         (b"", r"000001\.mp4: "),
         (b"no film" * 100, r"000001\.mp4: Invalid data"),
-        (6, "the film holds 20 frames instead of 21"),
-        (8, "the film holds 22 frames instead of 21"),
+        (6, "the film has 20 frames instead of 21"),
+        (8, "the film has 22 frames instead of 21"),
     ],
 )
 def test_an_incomplete_film_is_never_stored(

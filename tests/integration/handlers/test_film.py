@@ -161,7 +161,7 @@ def test_a_film_with_too_few_frames_is_not_stored(store: S3Store) -> None:
     job = film_job(store, [1, 2, 3])
     load("verify_frames")({"job_id": "shot-1", "round": 2})
     load("encode_segment")({"job_id": "shot-1", "segment": {"segment": 0, "first": 0, "count": 2}})
-    with pytest.raises(EncodeFailed, match="holds 2 frames instead of 3"):
+    with pytest.raises(EncodeFailed, match="has 2 frames instead of 3"):
         load("stitch_video")({"job_id": "shot-1"})
     assert store.head(BUCKETS.scenes, keys.video_key(job.scene.key, "mp4")) is None
 
