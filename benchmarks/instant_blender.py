@@ -10,7 +10,7 @@ from pathlib import Path
 
 from frameloom.model.settings import RenderSettings
 from worker import __main__ as worker
-from worker.blender import Blender, Rendered
+from worker.blender import Blender, RenderedFrame
 
 SECONDS = 0.001
 SIZE = 64
@@ -29,11 +29,11 @@ class InstantBlender(Blender):
         del scene, settings, name, complete, root
         return None
 
-    def render(self, frame: int, path: Path, *, run: range | None = None) -> Rendered:
+    def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
         """Write the image of a frame."""
         del run
         path.write_bytes(image())
-        return Rendered(frame=frame, path=path, process="instant", size=None, depth=8, seconds=SECONDS)
+        return RenderedFrame(frame=frame, path=path, process="instant", size=None, depth=8, seconds=SECONDS)
 
 
 def image(shade: int = 0x80) -> bytes:

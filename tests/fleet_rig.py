@@ -1,4 +1,4 @@
-"""A deployed farm without an account: its stack in moto, its cluster an API server on this machine."""
+"""A deployed farm without an account: its stack is in moto, its cluster a fake API server."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ WORKER_ROLE = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/worker"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What a command left: its exit code and what it wrote."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -48,18 +48,18 @@ class Rig:
         self.keda.write_text(yaml.safe_dump_all(keda_release()), encoding="utf-8")
 
     def run(self, *words: object, stack: str = STACK) -> Ran:
-        """Run `frameloom` with these words, on a stack."""
+        """Run `frameloom` with these arguments and a stack."""
         self._capture.readouterr()
         code = main([*map(str, words), "--stack", stack])
         out, err = self._capture.readouterr()
         return Ran(code=code, out=out, err=err)
 
     def deploy(self, *words: object) -> Ran:
-        """Deploy a fleet; KEDA comes from a file."""
+        """Deploy a fleet, with KEDA from a file."""
         return self.run("fleet", "deploy", "--keda-manifest", self.keda, "--timeout", "20s", *words)
 
     def changes(self) -> list[str]:
-        """Return the requests that were to change something."""
+        """Return the requests that change objects."""
         return [f"{each.method} {each.path}" for each in self.server.asked if each.method in ("PATCH", "DELETE", "PUT")]
 
 
@@ -70,16 +70,16 @@ NODE_CLASS = {"apiVersion": "eks.amazonaws.com/v1", "kind": "NodeClass", "metada
 def rig(
     monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str], folder: Path, **parameters: str
 ) -> Iterator[Rig]:
-    """Yield a farm whose cluster has EKS Auto Mode and nothing in it."""
+    """Yield a farm with an empty cluster with EKS Auto Mode."""
     monkeypatch.setattr(api, "ATTEMPTS", 4)
     monkeypatch.setattr(api, "FIRST_DELAY", 0.01)
-    monkeypatch.setattr(readiness, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(stack_deletion, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(readiness, "POLL_EVERY", 0.01)
+    monkeypatch.setattr(stack_deletion, "POLL_EVERY", 0.01)
     monkeypatch.setenv("KUBECONFIG", str(folder / "kubeconfig"))
     kinds: Kinds = {version: dict(each) for version, each in (ApiServer().kinds | AUTO_MODE).items()}
     with mock_aws(), ApiServer(kinds=kinds) as server:
         server.put(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in ("kube-system", "a")))
-        # Auto Mode makes it with the first of its built-in node pools.
+        # Auto Mode creates it with its first built-in node pool.
         server.put(NODE_CLASS)
         if parameters.get("Cluster") != "none":
             make_cluster(CLUSTER, server.url)
@@ -89,7 +89,7 @@ def rig(
 
 
 def make_stack(name: str, **parameters: str) -> None:
-    """Create a stack with what a farm's has, as far as the commands ask for it."""
+    """Create a stack with the resources and outputs of a farm that the commands use."""
     boto3.client("cloudformation").create_stack(
         StackName=name,
         TemplateBody=json.dumps(template(name, cluster=parameters.get("Cluster", "create") != "none")),
@@ -99,7 +99,7 @@ def make_stack(name: str, **parameters: str) -> None:
 
 
 def make_cluster(name: str, endpoint: str, certificate: str = "") -> None:
-    """Let there be a cluster that answers at `endpoint`."""
+    """Create a cluster with an endpoint."""
     subnets = [each["SubnetId"] for each in boto3.client("ec2").describe_subnets()["Subnets"]]
     boto3.client("eks").create_cluster(
         name=name,
@@ -111,13 +111,13 @@ def make_cluster(name: str, endpoint: str, certificate: str = "") -> None:
 
 
 def drop_stack(name: str) -> None:
-    """Delete a stack, past its images."""
+    """Delete a stack with its images."""
     empty_repository(f"{name}-worker")
     boto3.client("cloudformation").delete_stack(StackName=name)
 
 
 def push_image(repository: str, tag: str) -> None:
-    """Let a repository hold an image."""
+    """Push an image to a repository."""
     manifest = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -141,7 +141,7 @@ def write_kubeconfig(path: Path, **servers: str) -> None:
 
 
 def template(name: str, *, cluster: bool) -> dict[str, Any]:
-    """Return a template with the outputs of a farm's, and with enough resources to be deleted."""
+    """Return a template with the outputs of a farm, and with resources to delete."""
     queue = {"Type": "AWS::SQS::Queue"}
     outputs: dict[str, Any] = {
         "ScenesBucketName": {"Ref": "ScenesBucket"},
@@ -192,7 +192,7 @@ def outputs_of(name: str) -> dict[str, str]:
 
 
 def keda_release() -> list[dict[str, Any]]:
-    """Return a release of KEDA, small: what is found, waited for and deleted of it."""
+    """Return a small release of KEDA, with one object of each relevant kind."""
     scaled = {"scaledjobs": "ScaledJob", "scaledobjects": "ScaledObject", "triggerauthentications": None}
     definitions = [
         {

@@ -46,7 +46,7 @@ user = group.nodes.new("GeometryNodeGroup")
 user.node_tree = giver
 group.links.new(user.outputs["File"], text.inputs[0])
 """
-# Where a constant path may stand.
+# Places of a constant path.
 WAYS = {
     "its own socket": SOCKET,
     "a String node behind a reroute": STRING,

@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-# Where a camera stands that looks at the cube from a distance; the first one is each scene's own.
+# Positions of cameras that show the cube; the first is the position of each scene's own camera.
 PLACES = [(0.0, -6.0, 0.0), (6.0, -6.0, 0.0), (0.0, -6.0, 6.0), (-6.0, -6.0, 0.0)]
 COLOURS = [(0.8, 0.2, 0.1), (0.1, 0.7, 0.2), (0.1, 0.3, 0.8)]
 
@@ -98,7 +98,7 @@ def _divide(cube: Any, times: int) -> None:
 
 
 def _spoil(scene: Any, recipe: dict[str, Any]) -> None:
-    """Hide the cube in some frames, and make some frames what no picture is."""
+    """Hide the cube in some frames, and make some frames invalid pictures."""
     for frame in recipe["hidden"]:
         for at in (frame - 1, frame, frame + 1):
             bpy.data.objects["Cube"].hide_render = at in recipe["hidden"]
@@ -108,7 +108,7 @@ def _spoil(scene: Any, recipe: dict[str, Any]) -> None:
 
 
 def _break(scene: Any, frames: list[int]) -> None:
-    """Make each pixel x² - x² + mask, where x is the cube's mask times what overflows when squared, in `frames`."""
+    """Make each pixel x² - x² + mask, with x as the cube's mask times a value whose square overflows, in `frames`."""
     scene.use_nodes = scene.render.film_transparent = True
     tree = scene.node_tree
     tree.nodes.clear()
@@ -178,7 +178,7 @@ def _material(name: str, colour: tuple[float, float, float], recipe: dict[str, A
 
 
 def _refer(scene: Any, recipe: dict[str, Any]) -> None:
-    """Refer to what lies outside of the file."""
+    """Add references to external files."""
     if recipe["library"] is not None:
         with bpy.data.libraries.load(recipe["library"], link=True) as (_, wanted):
             wanted.objects = ["Camera"]
@@ -191,7 +191,7 @@ def _refer(scene: Any, recipe: dict[str, Any]) -> None:
 
 
 def _refer_to_every_kind(scene: Any) -> None:
-    """Refer to a file of each kind, none of which is there, and hold what refers to none."""
+    """Add a reference to a missing file of each kind, and data without references."""
     for name, source, path in (
         ("still", "FILE", "//textures/wood.png"),
         ("again", "FILE", "//textures/wood.png"),

@@ -20,7 +20,7 @@ import pytest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recipe:
-    """What the other side makes: a .blend, or with `render` an image of its first frame."""
+    """The recipe of a .blend, or with `render` of an image of its first frame."""
 
     frames: tuple[int, int] = (1, 5)
     step: int = 1
@@ -108,12 +108,12 @@ def make_scene(
         missing_image: the path of a texture that is not there.
         packed_image: an image that is packed into the file, as the cubes' texture.
         hidden: frames in which the cube is not seen, so that they are of one colour.
-        broken: frames in which the cube's pixels are what infinity less infinity is: NaN.
+        broken: frames in which the cube's pixels are NaN.
         library: a .blend whose "Camera" the first scene links, and renders from.
         library_path: by which the file refers to it, Blender's own choice when None.
-        outside: whether it refers to files of every kind, none of which is there.
+        outside: whether it refers to missing files of every kind.
         also: Python that the maker runs before it saves, of `bpy`, the first `scene` and the `path` of the file.
-        saved_by: "5.1", say: the file says that this version saved it (not with `compress`).
+        saved_by: the version in the file's header, such as "5.1" (not with `compress`).
     """
     recipe = _Recipe(
         frames=frames, step=step, size=size, percentage=percentage, samples=samples, fps=str(Fraction(fps)),
@@ -144,7 +144,7 @@ def render_image(
 
     Args:
         depth: bits of a channel, in Blender's words: "8" or "16" for PNG, "16" or "32" for OPEN_EXR.
-        codec: how an OPEN_EXR is packed, "ZIP" say.
+        codec: the compression of an OPEN_EXR, such as "ZIP".
         also: Python that the maker runs before it renders, of `bpy` and the `scene`.
     """
     shutil.copyfile(_made(_Recipe(format=format, depth=depth, codec=codec, also=also, render=True)), path)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Print the path of uv, which makes every environment here; where the machine has none, fetch it with pip.
+# Print the path of uv, which makes every environment here; if the machine has no uv, fetch it with pip.
 set -eu
 if command -v uv; then exit 0; fi
 here=$(cd "$(dirname "$0")/.." && pwd)

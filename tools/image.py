@@ -33,12 +33,12 @@ ONE_ARTEFACT = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 
 
 class Refused(Exception):
-    """There is no image to be had, and why."""
+    """No image can be built; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What is to be built; `base` None stands for the Dockerfile's own."""
+    """The image to build; with `base` None the base image is the Dockerfile's."""
 
     series: str
     blender: str
@@ -52,7 +52,7 @@ class Image:
         return f"{self.blender}-{digest[:12]}"
 
     def build_command(self, *, network: str | None) -> list[str]:
-        """Return what builds the image."""
+        """Return the command that builds the image."""
         arguments = {
             "BLENDER_VERSION": self.series,
             "BLENDER_FULL_VERSION": self.blender,
@@ -80,7 +80,7 @@ def pick(asked: str, *, base: str | None = None) -> Image:
     """Return the image that holds the Blender asked for, by its series or its full version.
 
     Raises:
-        Refused: there is none, and which there are.
+        Refused: no such version; the message lists the known ones.
     """
     held = blenders()
     for series, version in held.items():
@@ -120,7 +120,7 @@ def check_engine() -> None:
     """Find out whether a container engine answers.
 
     Raises:
-        Refused: none is installed, or it does not answer.
+        Refused: no engine is installed, or it does not answer.
     """
     if shutil.which("docker") is None:
         raise Refused("There is no container engine here: install Docker, which builds and pushes the image.")
@@ -150,7 +150,7 @@ def _run(command: list[str], *, doing: str, feed: str | None = None) -> None:
     environment = os.environ | ONE_ARTEFACT
     ended = subprocess.run(command, cwd=ROOT, env=environment, input=feed, text=True, check=False, stdout=sys.stderr)
     if ended.returncode != 0:
-        raise Refused(f"The container engine could not {doing}: what it says stands above.")
+        raise Refused(f"The container engine could not {doing}: see its output above.")
 
 
 def make(image: Image, *, stack: str | None, network: str | None) -> str:
@@ -163,12 +163,13 @@ def make(image: Image, *, stack: str | None, network: str | None) -> str:
     if stack is None:
         return build(image, network=network)
     farm = find_stack(stack)
-    uri = f"{ecr.repository_of(farm)}:{image.tag}"
+    repository = ecr.repository_of(farm)
+    uri = f"{repository}:{image.tag}"
     if farm.blender != image.blender:
         note = f"The stack {stack!r} renders with Blender {farm.blender}, so its fleet does not take this image."
         print(note, file=sys.stderr)
-    # Tags are immutable: what is there is what would be built.
-    if ecr.has_tag(ecr.repository_of(farm), image.tag):
+    # Tags are immutable: an existing tag holds the same build.
+    if ecr.has_image(repository, uri):
         print("It is there already.", file=sys.stderr)
     else:
         push(build(image, network=network), uri)

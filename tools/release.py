@@ -69,7 +69,7 @@ def problems(root: Path, version: str) -> Iterator[str]:
 
 
 def changelog_section(root: Path, version: str) -> str:
-    """Return the text below a version's heading in the changelog, without the heading; empty if there is none."""
+    """Return the text below a version's heading in the changelog, without the heading; empty without such a heading."""
     text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     heading = r"\[Unreleased\]" if version == "Unreleased" else rf"\[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d"
     found = re.search(rf"^## {heading}[ \t]*\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)

@@ -34,7 +34,7 @@ def announcement(dry_run: str, lock: dict[str, Any], *, machine: str, python: st
     """Return the line to print before a download, or None when nothing is downloaded.
 
     Args:
-        dry_run: what `uv sync --dry-run` printed.
+        dry_run: the output of `uv sync --dry-run`.
         lock: the contents of uv.lock.
         machine: a pattern for the platforms in wheel names, a value of `MACHINES`.
         python: the interpreter in wheel names, such as `cp311`.

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 
-# What `import bpy` loads, and EGL, without which EEVEE and Workbench end the process.
+# The libraries of `import bpy`, and EGL, without which EEVEE and Workbench end the process.
 PACKAGES = {
     "libX11.so.6": "libx11-6",
     "libXrender.so.1": "libxrender1",
@@ -36,7 +36,7 @@ def _loads(library: str) -> bool:
 
 
 def main() -> int:
-    """Install what is missing where that is possible, else name it; return 0 when nothing is missing."""
+    """Install the missing libraries, or name them; return 0 when all are installed."""
     packages = missing()
     if not packages:
         return 0
@@ -44,7 +44,7 @@ def main() -> int:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         print(f"Blender needs libraries that are not here. On Debian: sudo {' '.join(install)}", file=sys.stderr)
         return 1
-    print(f"Installing what Blender needs: {' '.join(packages)}", file=sys.stderr)
+    print(f"Installing Blender's system libraries: {' '.join(packages)}", file=sys.stderr)
     for command in (["apt-get", "update", "--quiet"], install):
         subprocess.run(command, check=True, stdout=sys.stderr)
     return 0

@@ -1,8 +1,9 @@
-"""Write worker/requirements/ anew: what the worker's image installs, pinned and hashed, in the versions of uv.lock.
+"""Generate worker/requirements/: the packages of the worker's image, pinned and hashed, in the versions of uv.lock.
 
 python tools/worker_requirements.py
 
-<series>.txt is Blender and what it needs, worker.txt is what our code imports.
+<series>.txt has Blender and OpenEXR, which both need numpy, with their dependencies; worker.txt has the worker's other
+dependencies.
 """
 
 import re
@@ -19,10 +20,10 @@ FOLDER = ROOT / "worker/requirements"
 # was not built against.
 BLENDERS = {"4.5": "4.5.15", "5.0": "5.0.1"}
 INPUTS = {
-    **{series: f"bpy=={version}\nnumpy<2\n" for series, version in BLENDERS.items()},
+    **{series: f"bpy=={version}\nnumpy<2\nopenexr\n" for series, version in BLENDERS.items()},
     "worker": "boto3\npydantic\n",
 }
-# What the image is: bpy has no wheel for Linux on Arm.
+# The platform of the image: bpy has no wheel for Linux on Arm.
 PLATFORM = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:"]
 
 
@@ -44,7 +45,7 @@ def locked(uv: str) -> str:
 
 
 def find_uv() -> str | None:
-    """Return the path of uv: the machine's, or the one that `make` has fetched."""
+    """Return the path of uv: the machine's, or the copy that `make` has fetched."""
     return shutil.which("uv") or shutil.which("uv", path=ROOT / ".uv/bin")
 
 

@@ -1,26 +1,26 @@
-"""`python -m worker`: render chunks from the chunk queue until told to go."""
+"""`python -m worker`: render chunks from the chunk queue until stopped."""
 
 import gc
 import os
 import sys
 
 from worker.blender import Blender
-from worker.blender_process.sandbox import keep_to_itself
 from worker.config import ConfigError, WorkerConfig
-from worker.workdir import WorkerFolder
+from worker.undumpable import make_undumpable
+from worker.workdir import WorkDir
 
 
 def main() -> int:
-    """Run the worker; return 0 when it was told to go or found nothing more to do, 2 for a wrong environment."""
-    keep_to_itself()
+    """Run the worker; return 0 after SIGTERM or when the queue stays empty, 2 if the environment is wrong."""
+    make_undumpable()
     try:
         config = WorkerConfig.from_environment(os.environ)
     except ConfigError as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
-    with WorkerFolder(config.scratch) as folder:
+    with WorkDir(config.scratch) as folder:
         blender = Blender(scratch=folder.path)
-        # Before all else: it loads in a process of its own while this one imports what speaks to AWS.
+        # First of all: Blender loads in a process of its own while this one imports boto3.
         blender.start()
         from worker.service import serve  # noqa: PLC0415
 
@@ -30,6 +30,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     code = main()
-    # The collector would look through all that was imported once more: a tenth of a second, while a farm waits to end.
+    # A last collection would visit every imported object: 0.1 s, while a farm waits for its workers to end.
     gc.freeze()
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Blender, held at arm's length: a child process that is asked by JSON lines and may be killed at any time."""
+"""Blender in a child process, which takes commands as JSON lines and can be killed at any time."""
 
 import contextlib
 import json
@@ -20,38 +20,42 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, RenderHung, by_name
 from frameloom.services.system.memory import Memory, container_memory
 from worker.memory import is_scarce, is_short
-from worker.notices import Notices
+from worker.substitutions import Substitutions
 
 if TYPE_CHECKING:
-    # What takes a tenth of a second to import, in which Blender can load already.
+    # Its import takes 0.1 s, in which Blender can already load.
     from frameloom.model.settings import RenderSettings
 
-# What of the supervisor's environment Blender may see: nothing that leads to AWS.
+# The environment variables that Blender gets: none that gives access to AWS.
 _PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
-_LAST_WORDS = 20
-# Seconds between two looks at whether a child that has not answered has said anything, and at what memory is left; and
-# where that is little: a gigabyte is taken within a second.
-_LOOK, _CLOSE_LOOK = 0.1, 0.02
-# What a program says whose memory has run out, before it crashes of it.
-_STARVED = ("malloc returns null", "calloc returns null", "bad_alloc", "out of memory", "memoryerror")
+# Lines of output that an error shows.
+_LAST_LINES = 20
+# Seconds between two checks of the child's output and of the free memory; the second one while memory is scarce, since
+# Blender can allocate a gigabyte within a second.
+_POLL, _FAST_POLL = 0.1, 0.02
+# Output of programs that crash because memory has run out.
+_OUT_OF_MEMORY = ("malloc returns null", "calloc returns null", "bad_alloc", "out of memory", "memoryerror")
 
 
-# What is open: the scene's file, what the job asks for, and whether what it refers to had to be there.
-Opened: TypeAlias = "tuple[Path, RenderSettings, bool]"
+# The open scene: its file, the job's settings, and whether files that are missing were an error.
+OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool]"
 
 
-class ChildGone(Exception):
-    """The child ended before it answered."""
+class BlenderKilled(Exception):
+    """Blender was killed by `kill` before it answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """A frame that Blender wrote; `size` in pixels, None where only Blender knows it; `seconds` of wall time.
+class RenderedFrame:
+    """A frame that Blender wrote.
 
-    `depth` is the bits of a channel that it should have, `flat` the one colour of all its pixels, `problem` what makes
-    it unfit to be stored (worker.blender_process.frame_check); where it is `left` to be looked at, nobody has
-    (frameloom.services.images.exr_pixels). `process` is an id
-    of the process that rendered it, unique among all workers.
+    Attributes:
+        process: an id of the process that rendered it, unique among all workers.
+        size: in pixels, None if only Blender knows it.
+        depth: the bits per channel that it should have.
+        seconds: wall time.
+        flat: the one colour of all pixels, None if they differ; None for an OpenEXR, which Uploads checks.
+        problem: why it must not be stored (worker.blender_process.frame_check); None for an OpenEXR as well.
     """
 
     frame: int
@@ -62,50 +66,49 @@ class Rendered:
     seconds: float
     flat: str | None = None
     problem: str | None = None
-    left: bool = False
 
 
 class Blender:
-    """One child process; started on first use, restarted after it died and for each other scene."""
+    """One child process; started on first use, restarted for another scene and after it has ended."""
 
-    # How long it may say nothing while it opens or renders; the chunk at hand says.
-    patience = timedelta(hours=4)
-    # Is told each line that Blender prints, and of which frame it is, where somebody wants to know.
-    tell: Callable[[str, int | None], None] | None = None
-    # The least memory that its container has had left while Blender worked; whoever asks sets it back.
-    tightest: Memory | None = None
+    # Blender hangs if it prints nothing for this time while it opens or renders; set for each chunk.
+    silence_timeout = timedelta(hours=4)
+    # Called with each line that Blender prints, and the frame that it renders.
+    on_output: Callable[[str, int | None], None] | None = None
+    # The container's memory when it had the least left; the supervisor resets it after each chunk.
+    lowest_memory: Memory | None = None
 
     def __init__(self, *, scratch: Path) -> None:
-        self._heard = 0
+        self._lines_read = 0
         self._frame: int | None = None
         self._scratch = scratch
         self._process: subprocess.Popen[str] | None = None
         self._name = ""
-        self._words: deque[str] = deque(maxlen=_LAST_WORDS)
-        self._notices = Notices()
+        self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._substitutions = Substitutions()
         self._reader: threading.Thread | None = None
-        self._held: Opened | None = None
-        # Whether the child was asked to open a file. Blender keeps state of a file when it opens another.
+        self._open_scene: OpenScene | None = None
+        # Whether the child has opened a file. Blender keeps state of that file when it opens another.
         self._used = False
         self._killed = False
-        # Whether Blender waits, within a render, for the next frame of a run.
+        # Whether Blender waits, within a render, for the command to render the next frame.
         self._in_run = False
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, None while there is none."""
+        """The child's process id, None if there is no child."""
         return None if self._process is None else self._process.pid
 
     @property
-    def opened(self) -> "Opened | None":
-        """What is open, None where nothing is."""
-        return self._held
+    def open_scene(self) -> "OpenScene | None":
+        """The open scene, None before a scene is open."""
+        return self._open_scene
 
     def start(self) -> None:
-        """Start Blender and do not wait for it: it loads while the supervisor looks for work."""
+        """Start Blender and return at once: it loads while the supervisor polls the queue."""
         if self._process is not None and self._process.poll() is None:
             return
-        self._forget()
+        self._reset()
         home, temporary = self._scratch / "home", self._scratch / "tmp"
         home.mkdir(parents=True, exist_ok=True)
         temporary.mkdir(exist_ok=True)
@@ -121,7 +124,7 @@ class Blender:
             text=True,
             errors="replace",
         )
-        # Process ids are reused, and are not unique among machines.
+        # The system reuses process ids, and other machines have the same ones.
         self._name = secrets.token_hex(8)
         self._killed = False
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
@@ -130,59 +133,63 @@ class Blender:
     def open(
         self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True, root: Path | None = None
     ) -> str | None:
-        """Open a scene and set it up, unless it is open already; start a new process if this one has opened another.
+        """Open a scene and set it up, unless it is open already; a process that has opened another scene is replaced.
 
         Returns:
-            Why the process that opened it has a network; None where it has none, or nothing was opened.
+            Why the process has network access; None if it has not, or if the scene was open already.
 
         Args:
-            name: what errors call the scene.
-            complete: whether a file that it refers to and that is not there is an error.
-            root: the folder that an untrusted scene is confined to; the scene's own folder when None.
+            name: the scene's name in errors.
+            complete: whether a missing file that the scene refers to is an error.
+            root: the folder that an untrusted scene is confined to; None for the scene's own folder.
 
         Raises:
-            FarmError: what Blender found wrong with the scene.
-            ChildGone: Blender was killed.
+            FarmError: Blender cannot render the scene.
+            BlenderKilled: Blender was killed.
         """
         if self._in_run:
             self.close()
-        if self._held == (scene, settings, complete) and self._process is not None and self._process.poll() is None:
+        if (
+            self._open_scene == (scene, settings, complete)
+            and self._process is not None
+            and self._process.poll() is None
+        ):
             return None
         if self._used:
             self.close()
         self.start()
-        self._notices.begin()
-        self._held, self._used = None, True
+        self._substitutions.reset()
+        self._open_scene, self._used = None, True
         command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
         command |= {"root": str(root or scene.parent)}
         answer = self._ask(command | {"complete": complete}, frame=None)
-        self._notices.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
-        self._held = (scene, settings, complete)
+        self._substitutions.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
+        self._open_scene = (scene, settings, complete)
         network: str | None = answer["network"]
         return network
 
-    def render(self, frame: int, path: Path, *, run: range | None = None) -> Rendered:
+    def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
         """Render a frame of the open scene to `path`.
 
         Args:
-            run: frames that are asked for one after the other, this one among them. Blender keeps the scene evaluated
-                from one to the next, and is ended by `open` where somebody stops in the middle of them.
+            run: consecutive frames that are rendered with one call each, in order, this one among them. Blender
+                renders them as one animation. After an incomplete run, `open` starts a new process.
 
         Raises:
-            AttemptFailed: Blender failed or died, or hung and was killed.
-            ChildGone: Blender was killed by `kill`.
+            AttemptFailed: Blender failed or crashed, or hung and was killed.
+            BlenderKilled: Blender was killed by `kill`.
         """
         run = run or range(frame, frame + 1)
         command = {"do": "render", "frame": frame, "path": str(path), "last": run[-1], "step": run.step}
         self._in_run = frame != run[-1]
         try:
             answer = self._ask(command, frame=frame)
-        except (ChildGone, FarmError):
-            # Blender may have been ended in the middle of writing it.
+        except (BlenderKilled, FarmError):
+            # Blender may have ended while it wrote the file.
             path.unlink(missing_ok=True)
             raise
         size = answer["size"]
-        return Rendered(
+        return RenderedFrame(
             frame=frame,
             path=path,
             process=self._name,
@@ -191,26 +198,25 @@ class Blender:
             seconds=answer["seconds"],
             flat=answer["flat"],
             problem=answer["problem"],
-            left=answer["left"],
         )
 
     def kill(self) -> None:
-        """End the child at once, in mid-frame if need be: Blender has no cancel of its own. Any thread may call."""
+        """Kill the child at once, also within a frame, since Blender cannot cancel; any thread may call it."""
         self._killed = True
-        # Read once: the thread that asks may forget it meanwhile.
+        # Read once: the thread that renders may reset it meanwhile.
         process = self._process
         if process is not None:
             process.kill()
 
     def close(self) -> None:
-        """End the child and forget the scene."""
+        """End the child."""
         self.kill()
-        self._forget()
+        self._reset()
 
     def _ask(self, command: dict[str, Any], *, frame: int | None) -> dict[str, Any]:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
-            raise ChildGone
+            raise BlenderKilled
         line, self._frame = "", frame
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps(command) + "\n")
@@ -218,10 +224,10 @@ class Blender:
             self._wait_for(process.stdout, frame)
             line = process.stdout.readline()
         if not line.endswith("\n"):
-            raise self._end(frame)
+            raise self._ended(frame)
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            # Blender is still in its render, so the child can only be killed.
+            # Within a render Blender takes no other command, so `open` must kill the child.
             self._in_run = self._in_run and answer.get("within", False)
             kind = by_name(answer["error"]) or RenderCrashed
             raise kind(**answer["facts"])
@@ -230,68 +236,68 @@ class Blender:
     def _wait_for(self, answers: IO[str], frame: int | None) -> None:
         """Wait until there is an answer, or the child has ended.
 
-        Silence is counted look by look and not by the clock: a worker that was itself stopped for a while, with
-        its machine say, must not take that for its child's silence.
+        The time without output is the sum of the polls and not a difference of two clock times: when the machine is
+        suspended, the child is not silent.
 
         Raises:
-            RenderHung: it was silent past all patience, and was killed.
-            OutOfMemory: it was about to take all memory, and was killed.
-            ChildGone: `kill` came at the same time, and counts.
+            RenderHung: it printed nothing for `silence_timeout`, and was killed.
+            OutOfMemory: it was about to use up the memory, and was killed.
+            BlenderKilled: `kill` was called at the same time.
         """
-        silent, heard, look = 0.0, self._heard, _LOOK
+        silent, lines_read, poll = 0.0, self._lines_read, _POLL
         readable = select.poll()
         readable.register(answers, select.POLLIN)
-        while not readable.poll(look * 1000):
-            silent += look
-            left = container_memory()
-            self._note(left)
-            if left is not None and is_short(left) and not self._killed:
-                raise self._starved(frame, left)
-            look = _CLOSE_LOOK if left is not None and is_scarce(left) else _LOOK
-            if self._heard != heard:
-                silent, heard = 0.0, self._heard
-            elif silent >= self.patience.total_seconds():
+        while not readable.poll(poll * 1000):
+            silent += poll
+            memory = container_memory()
+            self._note(memory)
+            if memory is not None and is_short(memory) and not self._killed:
+                raise self._out_of_memory(frame, memory)
+            poll = _FAST_POLL if memory is not None and is_scarce(memory) else _POLL
+            if self._lines_read != lines_read:
+                silent, lines_read = 0.0, self._lines_read
+            elif silent >= self.silence_timeout.total_seconds():
                 raise self._hung(frame)
 
-    def _note(self, left: Memory | None) -> None:
-        if left is not None and (self.tightest is None or left.left < self.tightest.left):
-            self.tightest = left
+    def _note(self, memory: Memory | None) -> None:
+        if memory is not None and (self.lowest_memory is None or memory.left < self.lowest_memory.left):
+            self.lowest_memory = memory
 
-    def _starved(self, frame: int | None, left: Memory) -> ChildGone | OutOfMemory:
-        """Kill a child before the kernel kills its worker along with it, and return the error."""
-        self._forget()
+    def _out_of_memory(self, frame: int | None, memory: Memory) -> BlenderKilled | OutOfMemory:
+        """Kill the child before the kernel kills the whole container, and return the error."""
+        self._reset()
         if self._killed:
-            return ChildGone()
-        return OutOfMemory(where=_place(frame), problem=f"{left} were in use")
+            return BlenderKilled()
+        return OutOfMemory(where=_place(frame), problem=f"{memory} were in use")
 
-    def _hung(self, frame: int | None) -> ChildGone | RenderHung:
-        """Kill a child that has hung and return the error; stopped or spinning, it does not outlive SIGKILL."""
-        words = " | ".join(self._words)
-        self._forget()
+    def _hung(self, frame: int | None) -> BlenderKilled | RenderHung:
+        """Kill a child that hangs, and return the error."""
+        output = " | ".join(self._last_lines)
+        self._reset()
         if self._killed:
-            return ChildGone()
-        seconds = round(self.patience.total_seconds())
-        return RenderHung(where=_place(frame), seconds=seconds, words=words or "none")
+            return BlenderKilled()
+        seconds = round(self.silence_timeout.total_seconds())
+        return RenderHung(where=_place(frame), seconds=seconds, output=output or "none")
 
-    def _end(self, frame: int | None) -> ChildGone | FarmError:
-        """Return what the child's end means, and forget it."""
+    def _ended(self, frame: int | None) -> BlenderKilled | FarmError:
+        """Return the error that the child's exit stands for."""
         killed = self._killed
         code = None if self._process is None else self._process.wait()
         if self._reader is not None:
             self._reader.join()
-        words = " | ".join(self._words)
-        self._forget()
+        output = " | ".join(self._last_lines)
+        self._reset()
         if killed:
-            return ChildGone()
+            return BlenderKilled()
         where = _place(frame)
         if code == -signal.SIGKILL:
             return OutOfMemory(where=where, problem="the system killed it, as it does when memory runs out")
-        if any(sign in words.lower() for sign in _STARVED):
-            return OutOfMemory(where=where, problem=f"its last words: {words}")
+        if any(sign in output.lower() for sign in _OUT_OF_MEMORY):
+            return OutOfMemory(where=where, problem=f"its last output: {output}")
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        return RenderCrashed(where=where, problem=f"{how}; its last words: {words or 'none'}")
+        return RenderCrashed(where=where, problem=f"{how}; its last output: {output or 'none'}")
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         if self._process is None:
             return
         self._process.kill()
@@ -302,23 +308,23 @@ class Blender:
                     pipe.close()
         if self._reader is not None:
             self._reader.join()
-        # Blender clears its own up as it ends, which it is not left the time for.
+        # A killed Blender does not remove its temporary files.
         shutil.rmtree(self._scratch / "tmp", ignore_errors=True)
-        self._process, self._held, self._used, self._reader = None, None, False, None
+        self._process, self._open_scene, self._used, self._reader = None, None, False, None
         self._in_run = False
-        self._words.clear()
+        self._last_lines.clear()
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         if process.stderr is None:
             return
-        with process.stderr as words:
-            for line in words:
-                if self._notices.hear(line.rstrip()):
+        with process.stderr as lines:
+            for line in lines:
+                if self._substitutions.add(line.rstrip()):
                     continue
-                self._words.append(line.rstrip())
-                if self.tell is not None:
-                    self.tell(line.rstrip(), self._frame)
-                self._heard += 1
+                self._last_lines.append(line.rstrip())
+                if self.on_output is not None:
+                    self.on_output(line.rstrip(), self._frame)
+                self._lines_read += 1
 
 
 def _place(frame: int | None) -> str:

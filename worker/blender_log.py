@@ -1,4 +1,7 @@
-"""What Blender says of a chunk that came back: a worker that had it died, and this one may die of it too."""
+"""Logs Blender's output for chunks that an earlier worker received and did not finish.
+
+That worker may have died of the chunk, and this one may too: the log then shows the cause.
+"""
 
 import time
 
@@ -10,34 +13,38 @@ from worker.blender import Blender
 from worker.log import log
 from worker.log_shipper import LogShipper
 
-# A line is one of Blender's own, of a script or of a library; none may fill the log.
+# Scripts and libraries print too, so the number and the length of lines are limited.
 LINES_PER_SECOND, LONGEST_LINE = 50, 500
 
 
-class Witness:
-    """Logs Blender's own lines of such a chunk, and leaves word of where that log is.
+class BlenderLog:
+    """Logs Blender's output for returned chunks, and marks in the log bucket where that log is.
 
-    Of other chunks they are not worth their keep: some forty lines for each frame.
+    Other chunks are not worth the space: Blender prints about forty lines a frame.
     """
 
     def __init__(self, *, store: Store, bucket: str, worker: str, shipper: LogShipper) -> None:
         self._store, self._bucket, self._worker, self._shipper = store, bucket, worker, shipper
         self._second, self._lines = 0, 0
 
-    def watch(self, message: ChunkMessage, blender: Blender, *, receives: int) -> None:
-        """Listen to Blender while it works on a chunk that was received `receives` times, this time included."""
-        blender.tell = None if receives <= 1 else self._hear
+    def start_chunk(self, message: ChunkMessage, blender: Blender, *, receives: int) -> None:
+        """Log Blender's output from now on if the chunk was received more than once, else stop.
+
+        Args:
+            receives: how often SQS has delivered the message, this time included.
+        """
+        blender.on_output = None if receives <= 1 else self._add
         if receives <= 1:
             return
-        # The pieces of the log that are looked at are those from here on.
+        # fail_lost_chunk reads the log pieces from the mark on.
         self._shipper.ship()
         key = keys.returned_key(message.job_id, message.chunk_id, at=time.time_ns(), worker=self._worker)
         try:
             self._store.put(self._bucket, key, b"")
-        except Exception as error:  # noqa: BLE001  the chunk is worth more than its words
+        except Exception as error:  # noqa: BLE001  a chunk must not fail for its log
             log.warning(LogEvent.LOG_MARK_FAILED, "The mark of this chunk's log was not stored", problem=str(error))
 
-    def _hear(self, line: str, frame: int | None) -> None:
+    def _add(self, line: str, frame: int | None) -> None:
         second = int(time.monotonic())
         if second != self._second:
             self._second, self._lines = second, 0

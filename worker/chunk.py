@@ -1,4 +1,4 @@
-"""Renders one chunk: scene, frames, uploads; knows nothing of queues and tokens."""
+"""Renders one chunk: downloads the scene, renders the frames, uploads them. Queue and task token are elsewhere."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -11,29 +11,29 @@ from frameloom.model.errors import BlenderMismatch, FarmError, FrameInvalid, Wor
 from frameloom.model.frames import FrameRange
 from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkMessage
-from worker.blender import Blender, ChildGone
+from worker.blender import Blender, BlenderKilled
 from worker.log import log
 from worker.scenes import SceneCache
 from worker.uploads import Uploads
 
-# Frames rendered and not yet stored: past this the network is the slower half, and the disk would fill.
-UPLOADS_BEHIND = 8
+# Rendered frames that may wait for their upload. On a slow network, more would fill the disk.
+WAITING_UPLOADS = 8
 
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What became of a chunk: wall seconds by frame that is in S3, and the error that ended it, if any."""
+    """The result of a chunk: seconds of wall time by rendered frame in S3, and the first error, if any."""
 
     frame_seconds: dict[int, float] = field(default_factory=dict)
     reused: int = 0
     error: FarmError | None = None
-    # Whether any frame was unfit to be stored, even if another error came first.
-    unfit: bool = False
+    # Whether a frame was invalid, even if another error came first.
+    invalid: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkRenderer:
-    """What a worker renders chunks with."""
+    """Renders chunks with one Blender; `version` is the Blender's, `scratch` is a folder for frames."""
 
     blender: Blender
     scenes: SceneCache
@@ -41,39 +41,39 @@ class ChunkRenderer:
     scratch: Path
     version: str
 
-    def render(self, message: ChunkMessage, *, ended: Callable[[], bool]) -> Outcome:
-        """Render what is missing of a chunk; return when every upload has ended, whatever happened.
+    def render(self, message: ChunkMessage, *, released: Callable[[], bool]) -> Outcome:
+        """Render the missing frames of a chunk; return when all uploads have ended, also after an error.
 
         Args:
-            ended: whether the chunk must not be rendered on; asked before each frame. Whoever ends it also
-                kills Blender, and the outcome then holds what was finished.
+            released: whether the worker has released the chunk; checked before each frame. The code that releases
+                a chunk also kills Blender. The outcome then holds the finished frames.
         """
         outcome = Outcome()
         sent: dict[int, tuple[Future[None], float]] = {}
         try:
-            self._render(message, ended, outcome, sent)
-        except ChildGone:
+            self._render(message, released, outcome, sent)
+        except BlenderKilled:
             log.info(LogEvent.BLENDER_KILLED, "Blender process killed")
         except FarmError as error:
             outcome.error = error
-        except Exception as error:  # noqa: BLE001  whatever S3 or the disk has, the chunk must get an answer
+        except Exception as error:  # noqa: BLE001  the chunk must be answered after any error
             outcome.error = WorkerFailed(where="the chunk", problem=f"{type(error).__name__}: {error}")
-        self._settle(sent, outcome, left=0)
-        if outcome.unfit:
-            # This worker may get the next attempt, and a process cannot confirm its own frames (worker.flat_frames).
+        self._finish_uploads(sent, outcome, left=0)
+        if outcome.invalid:
+            # This worker may get the next attempt, and a process cannot confirm its own frames (worker/flat_frames.py).
             self.blender.close()
         return outcome
 
     def _render(
         self,
         message: ChunkMessage,
-        ended: Callable[[], bool],
+        released: Callable[[], bool],
         outcome: Outcome,
         sent: dict[int, tuple[Future[None], float]],
     ) -> None:
         if message.settings.blender not in (None, self.version):
             raise BlenderMismatch(wanted=message.settings.blender, held=self.version)
-        self.blender.patience = timedelta(seconds=message.frame_timeout)
+        self.blender.silence_timeout = timedelta(seconds=message.frame_timeout)
         frames = list(message.frame_range())
         present = self.uploads.present(message, frames)
         scene = message.scene
@@ -83,25 +83,25 @@ class ChunkRenderer:
             message.settings,
             name=scene.key,
             complete=scene.missing_assets is None,
-            root=self.scenes.home_of(path),
+            root=self.scenes.folder_of(path),
         )
         if network is not None:
             log.warning(LogEvent.SANDBOX_REFUSED, "Blender has network access", problem=network)
-        there = present.result()
-        outcome.reused = len(there)
-        for run in _runs(frame for frame in frames if frame not in there):
+        stored = present.result()
+        outcome.reused = len(stored)
+        for run in _runs(frame for frame in frames if frame not in stored):
             for frame in run:
-                if ended():
+                if released():
                     return
                 log.info(LogEvent.FRAME_STARTED, "Frame started", frame=frame)
                 name = keys.frame_name(frame, message.settings.format)
                 rendered = self.blender.render(frame, self.scratch / name, run=run)
                 sent[frame] = self.uploads.send(message, rendered), rendered.seconds
                 log.info(LogEvent.FRAME_RENDERED, "Frame rendered", frame=frame, seconds=rendered.seconds)
-                self._settle(sent, outcome, left=UPLOADS_BEHIND)
+                self._finish_uploads(sent, outcome, left=WAITING_UPLOADS)
 
-    def _settle(self, sent: dict[int, tuple[Future[None], float]], outcome: Outcome, *, left: int) -> None:
-        """Wait until at most `left` uploads are under way; the first that failed is the chunk's error."""
+    def _finish_uploads(self, sent: dict[int, tuple[Future[None], float]], outcome: Outcome, *, left: int) -> None:
+        """Wait until at most `left` uploads are pending; the first error of an upload is the chunk's error."""
         for frame in list(sent)[: max(0, len(sent) - left)]:
             upload, seconds = sent.pop(frame)
             try:
@@ -109,13 +109,13 @@ class ChunkRenderer:
                 outcome.frame_seconds[frame] = seconds
             except FarmError as error:
                 outcome.error = outcome.error or error
-                outcome.unfit |= isinstance(error, FrameInvalid)
+                outcome.invalid |= isinstance(error, FrameInvalid)
             except Exception as error:  # noqa: BLE001  as above
                 outcome.error = outcome.error or WorkerFailed(where=f"the upload of frame {frame}", problem=str(error))
 
 
 def _runs(frames: Iterable[int]) -> Iterator[range]:
-    """Yield frames that Blender can render as one animation: none has frames below 0, each is one of its own."""
+    """Yield ranges that Blender can render as one animation; it has no frames below 0, so each of these is alone."""
     for span in FrameRange.of(frames).spans:
         yield from (range(frame, frame + 1) for frame in span if frame < 0)
         if rest := [frame for frame in span if frame >= 0]:

@@ -1,4 +1,4 @@
-"""A worker's configuration: its environment, read once."""
+"""A worker's configuration, read once from its environment."""
 
 import importlib.metadata
 import os
@@ -14,12 +14,12 @@ from frameloom.services.system.memory import MEBIBYTE
 
 
 class ConfigError(ValueError):
-    """The environment names no farm, or holds a value that a worker cannot use."""
+    """A variable of the environment is missing or has a wrong value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """What a worker is told by its environment; `docs/operator.md` lists the variables."""
+    """The values of the environment; `docs/operator.md` lists the variables."""
 
     chunk_queue: str
     log_queue: str
@@ -27,18 +27,18 @@ class WorkerConfig:
     name: str
     scratch: Path
     blender: str
-    # How long a worker may stay silent before its chunk goes to another.
+    # Time without a renewal after which another worker receives the chunk.
     lease: timedelta
-    # After so long without work the worker ends: a Kubernetes Job that has drained the queue. None: it stays.
+    # The worker exits after this time without work, so that a Kubernetes Job ends. None: it waits for work.
     idle_exit: timedelta | None
-    # Bytes by which Blender may grow from chunk to chunk before it is started anew (worker/memory_growth.py).
+    # Bytes by which Blender may grow from chunk to chunk before it is restarted (worker/memory_growth.py).
     growth: int = 1024 * MEBIBYTE
-    # Touched as the worker goes (worker/health.py). None: nobody asks.
+    # The file that shows that the worker is alive (worker/health.py). None: there is no health check.
     health_file: Path | None = None
 
     @property
-    def beat(self) -> timedelta:
-        """How often a lease is renewed: three beats may be missed before the chunk goes to another."""
+    def heartbeat_interval(self) -> timedelta:
+        """The time between two renewals of a lease: three may fail before another worker receives the chunk."""
         return self.lease / 4
 
     @classmethod
@@ -46,14 +46,14 @@ class WorkerConfig:
         """Return the configuration that `environment` holds.
 
         Raises:
-            ConfigError: naming the variable that is missing or wrong.
+            ConfigError: names the variable that is missing or wrong.
         """
         idle_exit = environment.get("IDLE_EXIT_SECONDS")
         health_file = environment.get("HEALTH_FILE")
         return cls(
-            chunk_queue=_needed(environment, "CHUNK_QUEUE_URL"),
-            log_queue=_needed(environment, "LOG_QUEUE_URL"),
-            log_bucket=_needed(environment, "LOG_BUCKET"),
+            chunk_queue=_required(environment, "CHUNK_QUEUE_URL"),
+            log_queue=_required(environment, "LOG_QUEUE_URL"),
+            log_bucket=_required(environment, "LOG_BUCKET"),
             name=environment.get("WORKER_NAME") or f"{socket.gethostname()}-{os.getpid()}",
             scratch=Path(environment.get("SCRATCH_DIR") or tempfile.gettempdir()),
             blender=importlib.metadata.version("bpy"),
@@ -64,10 +64,10 @@ class WorkerConfig:
         )
 
 
-def _needed(environment: Mapping[str, str], name: str) -> str:
+def _required(environment: Mapping[str, str], name: str) -> str:
     value = environment.get(name)
     if not value:
-        raise ConfigError(f"{name} is not set: the outputs of the farm's stack say what it is")
+        raise ConfigError(f"{name} is not set: take its value from the outputs of the farm's stack")
     return value
 
 

@@ -15,18 +15,18 @@ from frameloom.services.storage.ports import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubts:
-    """What this worker and others have found of frames of one colour, in the log bucket."""
+class FlatFrames:
+    """The flat frames that all workers have rendered, recorded in the log bucket."""
 
     store: Store
     bucket: str
     worker: str
 
-    def settle(self, message: ChunkMessage, frame: int, colour: str, *, process: str) -> None:
+    def confirm(self, message: ChunkMessage, frame: int, colour: str, *, process: str) -> None:
         """Return if another process has rendered the same flat frame; otherwise record it.
 
         Args:
-            process: the Blender process that rendered the frame (worker.blender.Rendered).
+            process: the Blender process that rendered the frame (worker.blender.RenderedFrame).
 
         Raises:
             FrameInvalid: no other process has rendered the same yet.

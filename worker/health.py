@@ -1,9 +1,9 @@
-"""Whether the worker lives: a file that it touches as it goes, and the question how long ago that was.
+"""The worker's health check: the worker touches a file, and the check fails when the file is too old.
 
     python -m worker.health
 
-exits with 0 while the worker lives: the health check of its container, and its probe in Kubernetes. It needs
-nothing but Python, since it is asked every half minute.
+exits with 0 while the worker is alive. The container's health check and the Kubernetes probe call it every half minute,
+so it imports the standard library alone.
 """
 
 import contextlib
@@ -13,28 +13,28 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-# A poll takes 20 s, and a beat comes every 30; a network that is down holds either up for a while longer, and a
-# worker that was ended for that would only lose its scenes.
+# A poll takes 20 s and heartbeats come every 30 s. A network outage delays both, and a worker that is restarted for it
+# would only lose its scenes.
 LONGEST_SILENCE = timedelta(minutes=5)
 
 
 class Health:
-    """The file that says when the worker last came round; without a path, nothing is said."""
+    """The file that the worker touches; with `None` as path it touches nothing."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
     def touch(self) -> None:
-        """Say that the worker lives, from whichever thread."""
+        """Record that the worker is alive; any thread may call it."""
         if self._path is None:
             return
-        # A disk that takes no more is what the check is to find, not what ends a chunk.
+        # A full disk must not end a chunk. The check finds it, since the file grows old.
         with contextlib.suppress(OSError):
             self._path.touch()
 
 
 def problem(path: Path, *, now: float) -> str | None:
-    """Return what is wrong with a worker that touches `path`, None where it lives; `now` in seconds of Unix time."""
+    """Return why the worker that touches `path` is not alive, None if it is; `now` in seconds of Unix time."""
     try:
         silence = timedelta(seconds=round(now - path.stat().st_mtime))
     except OSError as error:
@@ -43,10 +43,10 @@ def problem(path: Path, *, now: float) -> str | None:
 
 
 def main() -> int:
-    """Return 0 when the worker lives, 1 when it does not, 2 when nobody said where it tells."""
+    """Return 0 if the worker is alive, 1 if not, 2 if HEALTH_FILE is not set."""
     path = os.environ.get("HEALTH_FILE")
     if not path:
-        print("HEALTH_FILE is not set", file=sys.stderr)
+        print("HEALTH_FILE is not set: set it to the path that the worker touches", file=sys.stderr)
         return 2
     wrong = problem(Path(path), now=time.time())
     if wrong is not None:

@@ -106,7 +106,7 @@ class LogShipper(logging.Handler):
         try:
             line = self._record(record)
             text = line.model_dump_json(exclude_none=True) + "\n"
-            # What a shipment logs is not shipped: a log queue that fails would fill its own log.
+            # Records of a shipment itself are not shipped: a log queue that fails would fill its own log.
             if line.job_id is not None and not getattr(self._sending, "active", False):
                 self._keep(line.job_id, line, text.encode())
             sys.stderr.write(text)

@@ -7,7 +7,7 @@ import contextlib
 
 from frameloom.services.system.memory import MEBIBYTE, PROC, Memory
 
-# The least and the most that stays free for the worker and for what Blender allocates between two checks.
+# The least and the most that stays free for the worker and for memory that Blender allocates between two checks.
 _LEAST, _MOST = 128 * MEBIBYTE, 1024 * MEBIBYTE
 
 

@@ -1,4 +1,4 @@
-"""Scenes on the worker's disk, each with the files that it renders with: each version is fetched once."""
+"""Scenes on the worker's disk, with the files that they refer to; each version is downloaded once."""
 
 import hashlib
 import os
@@ -12,32 +12,32 @@ from frameloom.model.job import SceneRef
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Store
 
-# A worker goes from job to job; the last few scenes are worth their disk.
+# Scenes that stay on the disk, since a worker alternates between jobs.
 KEPT = 4
-# Textures fetched at once.
-STREAMS = 8
+# Assets that are downloaded in parallel.
+PARALLEL_DOWNLOADS = 8
 _PART = ".part"
 
 
 class SceneCache:
-    """A folder of scenes, each in a folder of its own, named by the digest of its bytes and of its assets' list."""
+    """A folder of scenes, each in a folder of its own that is named by a digest of the scene and its assets."""
 
     def __init__(self, folder: Path, store: Store) -> None:
         self._folder = folder
         self._store = store
 
     def fetch(self, scene: SceneRef) -> Path:
-        """Return the scene's path on disk, fetched where it is not there yet.
+        """Return the scene's path on disk; download the scene if it is not there yet.
 
         Raises:
             SceneNotFound: this version is no longer in its bucket.
-            SceneUnreadable: what came is not what the job was settled on.
-            MissingAssets: a file that it renders with is no longer in its bucket.
+            SceneUnreadable: the scene has changed since the job was prepared.
+            MissingAssets: a file that the scene refers to is no longer in its bucket.
         """
         assets = self._assets(scene)
-        # With what it refers to it lies as in the bucket, so that every path from one to the other holds.
+        # Scene and assets keep their keys as paths, so that relative paths between them work.
         name = scene.key if assets else "scene.blend"
-        home = self._folder / _home(scene, assets)
+        home = self._folder / _folder_name(scene, assets)
         if home.exists():
             os.utime(home)
             return home / name
@@ -45,16 +45,16 @@ class SceneCache:
         try:
             part.mkdir(parents=True)
             self._fetch_scene(scene, _inside(part, name))
-            with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="assets") as pool:
+            with ThreadPoolExecutor(max_workers=PARALLEL_DOWNLOADS, thread_name_prefix="assets") as pool:
                 list(pool.map(lambda asset: self._fetch_asset(scene, asset, part), assets))
             part.replace(home)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        self._forget_oldest()
+        self._remove_oldest()
         return home / name
 
-    def home_of(self, path: Path) -> Path:
-        """Return the folder of a fetched scene, which holds all files that it may refer to."""
+    def folder_of(self, path: Path) -> Path:
+        """Return the folder of a downloaded scene, which holds all files that the scene may refer to."""
         return self._folder / path.relative_to(self._folder).parts[0]
 
     def clear(self) -> None:
@@ -66,7 +66,7 @@ class SceneCache:
             return []
         found = job_documents.read(self._store, scene.assets.bucket, scene.assets.key)
         if found is None:
-            raise MissingAssets(file=scene.key, assets=f"their list, {scene.assets.key}, went away")
+            raise MissingAssets(file=scene.key, assets=f"their list, {scene.assets.key}, which was deleted")
         return [Asset.model_validate(asset) for asset in found]
 
     def _fetch_scene(self, scene: SceneRef, path: Path) -> None:
@@ -77,7 +77,7 @@ class SceneCache:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != scene.digest:
-            raise SceneUnreadable(file=scene.key, problem="its bytes are not those that the job was settled on")
+            raise SceneUnreadable(file=scene.key, problem="it has changed since the job was prepared; start a new job")
 
     def _fetch_asset(self, scene: SceneRef, asset: Asset, folder: Path) -> None:
         try:
@@ -85,14 +85,14 @@ class SceneCache:
         except LookupError as error:
             raise MissingAssets(file=scene.key, assets=asset.key) from error
 
-    def _forget_oldest(self) -> None:
+    def _remove_oldest(self) -> None:
         homes = [path for path in self._folder.iterdir() if path.suffix != _PART]
         for path in sorted(homes, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
             shutil.rmtree(path)
 
 
-def _home(scene: SceneRef, assets: list[Asset]) -> str:
-    """Return a name that tells one scene with its assets from any other."""
+def _folder_name(scene: SceneRef, assets: list[Asset]) -> str:
+    """Return a name that is unique for the bytes of a scene and its assets."""
     if not assets:
         return scene.digest
     parts = [scene.digest, scene.key, *(asset.model_dump_json() for asset in assets)]
@@ -100,10 +100,10 @@ def _home(scene: SceneRef, assets: list[Asset]) -> str:
 
 
 def _inside(folder: Path, key: str) -> Path:
-    """Return a key's path below `folder`, whose own folder is there then."""
+    """Return a key's path below `folder`, and create its parent folder."""
     path = Path(os.path.normpath(folder / key))
     if not path.is_relative_to(folder):
-        # PrepareJob lists no such key: whoever wrote this list was someone else.
+        # PrepareJob lists no such key, so the list was changed.
         raise MissingAssets(file=key, assets="its path leads out of the bucket")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

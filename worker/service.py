@@ -1,4 +1,4 @@
-"""A worker at work: its supervisor with what speaks to AWS, and what workers that died have left."""
+"""Connects the worker to AWS and runs its supervisor."""
 
 import threading
 from collections.abc import Callable
@@ -9,23 +9,23 @@ from frameloom.aws.credentials import renew_refused_credentials
 from frameloom.aws.executions import TaskTokens
 from frameloom.aws.queue import Queue
 from frameloom.aws.store import S3Store
-from frameloom.aws.transient import passes
+from frameloom.aws.transient import is_transient
 from frameloom.model.log_event import LogEvent
 from worker.blender import Blender
 from worker.config import WorkerConfig
 from worker.log import log
 from worker.log_shipper import LogShipper, ship_leftover_logs
 from worker.supervisor import Supervisor
-from worker.workdir import WorkerFolder, logs_in, settle_estates
+from worker.workdir import WorkDir, clear_abandoned, log_folder
 
 
-def serve(config: WorkerConfig, folder: WorkerFolder, blender: Blender) -> None:
-    """Render chunks until told to go, or until there has been no work for as long as the configuration says."""
+def serve(config: WorkerConfig, folder: WorkDir, blender: Blender) -> None:
+    """Render chunks until the worker is stopped or has been idle for the configured time."""
     renew_refused_credentials()
     send = Queue(config.log_queue, client("sqs", HASTY)).send
     with LogShipper(worker=config.name, send=send, folder=folder.logs) as shipper:
-        # Beside the work: what is left of others delays nobody.
-        threading.Thread(target=_succeed_the_dead, args=(config.scratch, send), name="estates", daemon=True).start()
+        # In a thread, so that the logs of dead workers do not delay the first chunk.
+        threading.Thread(target=_ship_leftovers, args=(config.scratch, send), name="leftovers", daemon=True).start()
         supervisor = Supervisor(
             config=config,
             queue=Queue(config.chunk_queue, client("sqs", BRIEF), leases=client("sqs", HASTY)),
@@ -34,14 +34,14 @@ def serve(config: WorkerConfig, folder: WorkerFolder, blender: Blender) -> None:
             shipper=shipper,
             blender=blender,
             folder=folder.path,
-            passes=passes,
+            is_transient=is_transient,
         )
         supervisor.run()
 
 
-def _succeed_the_dead(scratch: Path, send: Callable[[str], None]) -> None:
-    """Ship what workers that were killed have not shipped, and take their files away."""
+def _ship_leftovers(scratch: Path, send: Callable[[str], None]) -> None:
+    """Ship the logs of workers that were killed, and remove their folders."""
     try:
-        settle_estates(scratch, lambda left: ship_leftover_logs(logs_in(left), send))
-    except Exception as error:  # noqa: BLE001  it stays for the next worker
+        clear_abandoned(scratch, lambda left: ship_leftover_logs(log_folder(left), send))
+    except Exception as error:  # noqa: BLE001  the next worker tries again
         log.warning(LogEvent.LEFTOVERS_FAILED, "The folder of a dead worker was not removed", problem=str(error))

@@ -1,4 +1,4 @@
-"""The worker's loop: take a chunk, keep its lease, have it rendered, answer its token."""
+"""The worker's loop: receive a chunk, keep its lease, render it, answer its task token."""
 
 import functools
 import signal
@@ -11,72 +11,73 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from frameloom.aws.queue import LONGEST_POLL, Received
+from frameloom.aws.queue import LONGEST_POLL
 from frameloom.model import keys
+from frameloom.model.backoff import delays
 from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
 from frameloom.services.storage import job_documents
-from frameloom.services.storage.ports import Store, UnknownToken
+from frameloom.services.storage.ports import Received, Store, UnknownToken
 from frameloom.services.system.memory import process_memory
 from worker.blender import Blender
-from worker.blender_log import Witness
+from worker.blender_log import BlenderLog
 from worker.chunk import ChunkRenderer, Outcome
 from worker.config import WorkerConfig
-from worker.flat_frames import Doubts
+from worker.flat_frames import FlatFrames
 from worker.health import Health
-from worker.lease import Beatable, Ended, Leasable, Lease
+from worker.lease import Heartbeats, Lease, Leases, ReleaseReason
 from worker.log import log
 from worker.log_shipper import LogShipper
-from worker.memory_growth import AfterChunk, Growth
-from worker.retry import LastingStore, Outages
+from worker.memory_growth import MemoryAfterChunk, MemoryGrowth
+from worker.retry import Retry, RetryingStore
 from worker.scenes import SceneCache
 from worker.uploads import Uploads
 
-# Without work for so long, Blender's memory is worth more than its start.
+# After this time without work, Blender is ended to free its memory.
 KEEP_BLENDER = timedelta(minutes=5)
-# How long a stopping worker waits for its last poll, which takes at most 20 seconds unless SQS fails.
+# Time that a stopping worker waits for its last poll, which takes at most 20 seconds unless SQS fails.
 LAST_POLL = LONGEST_POLL + timedelta(seconds=5)
-# Between two polls that failed, doubling.
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+# Limits of the delays between failed polls, in seconds.
+FIRST_DELAY, LONGEST_DELAY = 2.0, 60.0
 
 
-class ChunkQueue(Leasable, Protocol):
-    """The chunk queue, as a worker uses it."""
+class ChunkQueue(Leases, Protocol):
+    """The chunk queue."""
 
     def receive(self, *, lease: timedelta, wait: timedelta) -> Received | None:
-        """Return a leased message, None where none came within `wait`."""
+        """Return a leased message, None if none comes within `wait`."""
 
     def give_back(self, receipt: str, after: timedelta) -> None:
         """Make a message visible again after a delay."""
 
     def delete(self, receipt: str) -> None:
-        """Take a message off the queue."""
+        """Delete a message."""
 
     def send(self, body: str) -> None:
-        """Put a message on the queue."""
+        """Send a message."""
 
 
-class Answers(Beatable, Protocol):
+class TaskAnswers(Heartbeats, Protocol):
     """The answers to task tokens; False if the task has ended; raises UnknownToken if the token is unknown."""
 
     def succeed(self, token: str, output: Mapping[str, Any]) -> bool:
-        """End a task as done."""
+        """Report a task's success."""
 
     def fail(self, token: str, *, error: str, cause: str) -> bool:
-        """End a task as failed."""
+        """Report a task's failure."""
 
 
 class _PollTooLong(BaseException):
-    """SQS has not answered the last poll of a stopping worker."""
+    """SQS has not answered the last poll of a stopping worker in time."""
 
 
 class Supervisor:
     """One worker: a loop over the chunk queue, until SIGTERM or SIGINT.
 
     Args:
-        blender: closed at the end; one that was started already has loaded so much the earlier.
-        folder: where its scenes and frames lie; whoever made it removes it.
-        passes: whether an error of AWS is one that passes by itself.
+        blender: closed at the end; it may be started before, to load early.
+        folder: holds scenes and frames; the caller removes it.
+        is_transient: whether an error of AWS is transient.
     """
 
     def __init__(
@@ -85,19 +86,20 @@ class Supervisor:
         config: WorkerConfig,
         queue: ChunkQueue,
         store: Store,
-        tokens: Answers,
+        tokens: TaskAnswers,
         shipper: LogShipper,
         blender: Blender,
         folder: Path,
-        passes: Callable[[Exception], bool] = lambda _: False,
+        is_transient: Callable[[Exception], bool] = lambda _: False,
     ) -> None:
         self._config, self._queue, self._tokens, self._shipper = config, queue, tokens, shipper
-        self._outages = Outages(passes=passes)
-        self._store = store = LastingStore(store, self._outages)
+        self._retry = Retry(is_transient=is_transient)
+        self._store = store = RetryingStore(store, self._retry)
         self._blender = blender
-        self._growth = Growth(allowed=config.growth)
-        self._uploads = Uploads(store, Doubts(store=store, bucket=config.log_bucket, worker=config.name))
-        self._witness = Witness(store=store, bucket=config.log_bucket, worker=config.name, shipper=shipper)
+        self._growth = MemoryGrowth(allowed=config.growth)
+        flat_frames = FlatFrames(store=store, bucket=config.log_bucket, worker=config.name)
+        self._uploads = Uploads(store, flat_frames)
+        self._blender_log = BlenderLog(store=store, bucket=config.log_bucket, worker=config.name, shipper=shipper)
         self._health = Health(config.health_file)
         self._renderer = ChunkRenderer(
             blender=self._blender,
@@ -112,7 +114,7 @@ class Supervisor:
         self._problem = ""
 
     def run(self) -> None:
-        """Work until told to go, or until there has been no work for as long as the configuration says."""
+        """Work until the worker is stopped or has been idle for the configured time."""
         log.info(LogEvent.WORKER_STARTED, "Worker started", blender=self._config.blender)
         try:
             with self._signals():
@@ -125,33 +127,32 @@ class Supervisor:
 
     @property
     def blender_pid(self) -> int | None:
-        """The process id of the child that holds Blender, None while there is none."""
+        """The process id of Blender, None if it does not run."""
         return self._blender.pid
 
     def _loop(self) -> None:
         worked = time.monotonic()
-        pause = FIRST_PAUSE
+        pauses = delays(first=FIRST_DELAY, longest=LONGEST_DELAY)
         while not self._stopping.is_set():
             self._health.touch()
             try:
                 received = self._receive()
-                self._tell_once("")
-                pause = FIRST_PAUSE
+                self._log_poll("")
+                pauses = delays(first=FIRST_DELAY, longest=LONGEST_DELAY)
                 if received is not None:
                     self._work_on(received)
                     worked = time.monotonic()
-            except Exception as error:  # noqa: BLE001  a worker outlives whatever the network has
-                self._tell_once(str(error))
-                self._stopping.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+            except Exception as error:  # noqa: BLE001  a worker outlives all network errors
+                self._log_poll(str(error))
+                self._stopping.wait(next(pauses))
             idle = timedelta(seconds=time.monotonic() - worked)
             if self._config.idle_exit is not None and idle >= self._config.idle_exit:
                 return
             if idle >= KEEP_BLENDER:
                 self._blender.close()
 
-    def _tell_once(self, problem: str) -> None:
-        """Log what keeps the worker from its work when it comes and when it goes, not as often as it is met."""
+    def _log_poll(self, problem: str) -> None:
+        """Log a problem once when it begins and once when it ends; empty after a success."""
         if problem and problem != self._problem:
             log.error(LogEvent.POLL_FAILED, "Queue or Step Functions failed", problem=problem)
         elif self._problem and not problem:
@@ -160,8 +161,8 @@ class Supervisor:
 
     def _receive(self) -> Received | None:
         wait = LONGEST_POLL if self._config.idle_exit is None else min(LONGEST_POLL, self._config.idle_exit)
-        # A signal does not interrupt a poll. SQS may answer an interrupted poll anyway, and its message would be
-        # invisible for a whole lease and have lost one of its receives.
+        # A signal does not interrupt a poll: SQS may answer an interrupted poll all the same. Its message would be
+        # invisible for a whole lease and would have used one of its receives.
         try:
             self._polling = True
             if self._stopping.is_set():
@@ -176,7 +177,7 @@ class Supervisor:
         try:
             message = ChunkMessage.model_validate_json(received.body)
         except ValueError as error:
-            # Left alone it ends in the dead-letter queue, where it can be looked at.
+            # The message stays in the queue until it moves to the dead-letter queue.
             log.error(
                 LogEvent.CHUNK_MESSAGE_INVALID,
                 "The message is not a chunk of this version",
@@ -189,22 +190,22 @@ class Supervisor:
             with self._leased(received, message) as lease:
                 outcome = self._render(received, message, lease)
             if outcome.frame_seconds:
-                self._renew_blender()
+                self._restart_grown_blender()
         finally:
             self._shipper.bind()
 
-    def _renew_blender(self) -> None:
-        """End a Blender that has grown and start another, which loads while the worker looks for work.
+    def _restart_grown_blender(self) -> None:
+        """Restart Blender if its memory has grown; it loads while the worker polls the queue.
 
-        The chunk has been answered and no other is leased: nothing waits for it, and a scene on the disk stays there.
+        The chunk has been answered and no other is leased, so nothing waits for Blender. The scene stays on the disk.
         """
-        pid, scene, tightest = self._blender.pid, self._blender.opened, self._blender.tightest
-        self._blender.tightest = None
-        held = None if pid is None else process_memory(pid)
-        if pid is None or scene is None or held is None:
-            # It has ended by itself, or the system does not say what it holds.
+        pid, scene, lowest = self._blender.pid, self._blender.open_scene, self._blender.lowest_memory
+        self._blender.lowest_memory = None
+        used = None if pid is None else process_memory(pid)
+        if pid is None or scene is None or used is None:
+            # Blender has ended, or the system does not report its memory.
             return
-        reason = self._growth.reason(AfterChunk(pid=pid, scene=scene, held=held, tightest=tightest))
+        reason = self._growth.restart_reason(MemoryAfterChunk(pid=pid, scene=scene, used=used, lowest=lowest))
         if reason is not None:
             log.info(LogEvent.BLENDER_RESTARTED, "Blender restarted", reason=reason)
             self._blender.close()
@@ -218,24 +219,24 @@ class Supervisor:
             queue=self._queue,
             tokens=self._tokens,
             length=self._config.lease,
-            beat=self._config.beat,
-            on_beat=self._health.touch,
-            on_end=self._blender.kill,
+            interval=self._config.heartbeat_interval,
+            on_heartbeat=self._health.touch,
+            on_release=self._blender.kill,
         )
         try:
             with self._lease as lease:
-                self._outages.waited_for = lambda: lease.ended is None
+                self._retry.is_wanted = lambda: lease.released is None
                 if self._stopping.is_set():
-                    lease.end(Ended.STOPPED)
+                    lease.release(ReleaseReason.STOPPED)
                 yield lease
         finally:
-            self._outages.waited_for = lambda: False
+            self._retry.is_wanted = lambda: False
             self._lease = None
 
     def _render(self, received: Received, message: ChunkMessage, lease: Lease) -> Outcome:
         begun = time.monotonic()
         outcome = Outcome()
-        if lease.ended is None:
+        if lease.released is None:
             log.info(
                 LogEvent.CHUNK_RECEIVED,
                 "Chunk received",
@@ -243,29 +244,29 @@ class Supervisor:
                 attempt=message.attempt,
                 receives=received.receives,
             )
-            self._witness.watch(message, self._blender, receives=received.receives)
-            outcome = self._renderer.render(message, ended=lambda: lease.ended is not None)
+            self._blender_log.start_chunk(message, self._blender, receives=received.receives)
+            outcome = self._renderer.render(message, released=lambda: lease.released is not None)
         seconds = round(time.monotonic() - begun, 3)
-        ended = lease.ended
-        if ended is None:
-            ended = None if self._answer(message, outcome, seconds) else Ended.TOKEN_UNKNOWN
+        reason = lease.released
+        if reason is None:
+            reason = None if self._answer(message, outcome, seconds) else ReleaseReason.TOKEN_UNKNOWN
         elif outcome.frame_seconds:
             self._keep_result(message, outcome, seconds)
-        if ended is Ended.STOPPED:
-            # Anew, with the same token: made visible again it would count as received once more, and three
-            # of those end in the dead-letter queue. Sent before it is deleted: twice does no harm, never does.
+        if reason is ReleaseReason.STOPPED:
+            # A new message with the same token: the old one would count one more receive, and after three it moves to
+            # the dead-letter queue. Sent before the old one is deleted, since a chunk may exist twice but not never.
             self._queue.send(received.body)
-        if ended is not None:
-            log.info(LogEvent.CHUNK_RELEASED, "Chunk released", reason=str(ended), rendered=len(outcome.frame_seconds))
-        if ended is Ended.TOKEN_UNKNOWN:
+        if reason is not None:
+            log.info(LogEvent.CHUNK_RELEASED, "Chunk released", reason=str(reason), rendered=len(outcome.frame_seconds))
+        if reason is ReleaseReason.TOKEN_UNKNOWN:
             # Step Functions may register the token soon. If it never does, the dead-letter queue ends the chunk.
-            self._queue.give_back(received.receipt, self._config.beat)
-        elif ended is not Ended.LEASE_LOST:
+            self._queue.give_back(received.receipt, self._config.heartbeat_interval)
+        elif reason is not ReleaseReason.LEASE_LOST:
             self._queue.delete(received.receipt)
         return outcome
 
     def _answer(self, message: ChunkMessage, outcome: Outcome, seconds: float) -> bool:
-        """Answer a chunk's token; return False where Step Functions does not know it."""
+        """Answer a chunk's token; return False if Step Functions does not know it."""
         self._keep_result(message, outcome, seconds)
         rendered = len(outcome.frame_seconds)
         if outcome.error is None:
@@ -275,7 +276,7 @@ class Supervisor:
         else:
             name, cause = type(outcome.error).__name__, str(outcome.error)
             log.error(LogEvent.CHUNK_FAILED, "Chunk failed", error=name, cause=cause, rendered=rendered)
-        # Before the answer: it may end the job, and the log should be there when the report is.
+        # Before the answer, which may end the job: the log should be complete when the report is written.
         self._shipper.ship()
         if outcome.error is None:
             answer = ChunkAnswer(
@@ -289,7 +290,7 @@ class Supervisor:
         else:
             send = functools.partial(self._tokens.fail, message.task_token, error=name, cause=cause)
         try:
-            self._outages.sit_out(send)
+            self._retry.call(send)
         except UnknownToken:
             return False
         return True
@@ -327,7 +328,7 @@ class Supervisor:
         self._stopping.set()
         lease = self._lease
         if lease is not None:
-            lease.end(Ended.STOPPED)
+            lease.release(ReleaseReason.STOPPED)
         elif self._polling:
             signal.setitimer(signal.ITIMER_REAL, LAST_POLL.total_seconds())
 

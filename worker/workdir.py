@@ -1,4 +1,4 @@
-"""A worker's own folder on its disk, and those of workers that died and left theirs behind."""
+"""A worker's folder on its disk, and the folders of workers that were killed."""
 
 import fcntl
 import os
@@ -11,16 +11,16 @@ from types import TracebackType
 from typing import Self
 
 _PREFIX = "frameloom-worker-"
-# Locked for as long as its worker lives: the kernel lets go of it however that dies.
+# The worker holds a lock on this file. The kernel releases it when the process ends, however it ends.
 _LOCK = "alive"
 
 
-class WorkerFolder:
-    """A folder that goes with its worker; a context manager.
+class WorkDir:
+    """A folder that is removed with its worker; a context manager.
 
     Attributes:
-        path: the folder, made below `root`; gone at the end, unless `logs` still holds something.
-        logs: the folder in it for the pieces of the log that are not shipped.
+        path: the folder, created in `root`. It stays at exit if `logs` is not empty.
+        logs: the folder in it for log pieces that are not shipped yet.
     """
 
     def __init__(self, root: Path) -> None:
@@ -31,35 +31,35 @@ class WorkerFolder:
             self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._root))
             self._lock = os.open(self.path / _LOCK, os.O_RDONLY | os.O_CREAT, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.logs = logs_in(self.path)
+        self.logs = log_folder(self.path)
         self.logs.mkdir()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What the log queue did not take to the last is for the next worker.
+        # The next worker ships the pieces that the log queue has not taken.
         if not any(self.logs.iterdir()):
             shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
 
-def logs_in(folder: Path) -> Path:
-    """Return where in a worker's folder the pieces of its log lie."""
+def log_folder(folder: Path) -> Path:
+    """Return the folder for log pieces in a worker's folder."""
     return folder / "log"
 
 
-def settle_estates(root: Path, settle: Callable[[Path], None]) -> None:
-    """Have `settle` see to each folder below `root` whose worker is dead, and remove it.
+def clear_abandoned(root: Path, rescue: Callable[[Path], None]) -> None:
+    """Call `rescue` with each folder in `root` whose worker is dead, then remove the folder.
 
-    One worker alone does so, whichever comes first. What `settle` raises leaves the folder for the next.
+    Of several workers, only the first one takes a folder. If `rescue` raises, the folder stays for the next worker.
     """
     for path in sorted(root.glob(f"{_PREFIX}*")):
         with _locked(root):
             try:
                 lock = os.open(path / _LOCK, os.O_RDONLY)
             except OSError:
-                # Another has just removed it, or it is none of ours.
+                # Another worker has just removed it, or no worker made it.
                 continue
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,7 +67,7 @@ def settle_estates(root: Path, settle: Callable[[Path], None]) -> None:
                 os.close(lock)
                 continue
         try:
-            settle(path)
+            rescue(path)
             shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(lock)
@@ -75,7 +75,7 @@ def settle_estates(root: Path, settle: Callable[[Path], None]) -> None:
 
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    """Let no two workers make or take a folder at once: between the two steps of making one it looks abandoned."""
+    """Exclude other workers while a folder is made or taken: before its lock is held, a new folder looks abandoned."""
     folder = os.open(root, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)

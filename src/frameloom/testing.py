@@ -1,17 +1,18 @@
-"""The farm's ports in memory: for tests, and for whoever builds on the services without AWS."""
+"""The farm's ports in memory: for tests, and for programs that use the services without AWS."""
 
 import hashlib
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from frameloom.model.job_status import JobStatus
-from frameloom.services.storage.ports import Execution, StoredObject, Taken
+from frameloom.services.storage.ports import Execution, Received, StoredObject, Taken, UnknownToken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,26 +23,26 @@ class _Version:
 
 
 class MemoryStore:
-    """Buckets that keep every version of an object, named v1, v2, ...; a bucket is there once it is used."""
+    """Buckets that keep every version of an object, named v1, v2, ...; a bucket exists once it is used."""
 
     def __init__(self) -> None:
         self._objects: dict[tuple[str, str], list[_Version]] = {}
         self._lock = threading.Lock()
 
     def get(self, bucket: str, key: str) -> bytes | None:
-        """Return an object's bytes, None where there is no such key."""
+        """Return an object's bytes; None if the key has no object."""
         versions = self._objects.get((bucket, key))
         return None if versions is None else versions[-1].data
 
     def read(self, bucket: str, key: str, *, start: int, length: int, etag: str) -> bytes:
-        """Return bytes out of an object, all of them, of the version with this entity tag.
+        """Return `length` bytes of an object of this entity tag.
 
         Raises:
-            LookupError: there is no such object any more, or it is another one now.
+            LookupError: the key has no object, or one with another entity tag.
         """
         versions = self._objects.get((bucket, key))
         if versions is None or versions[-1].stored.etag != etag:
-            raise LookupError(f"{key!r} in bucket {bucket!r} is not there any more, or another one")
+            raise LookupError(f"bucket {bucket!r} has no {key!r} with entity tag {etag!r}")
         return versions[-1].data[start : start + length]
 
     @contextmanager
@@ -54,7 +55,7 @@ class MemoryStore:
         metadata: Mapping[str, str] | None = None,
         replaces: str | None = None,
     ) -> Iterator["MemoryParts"]:
-        """Store the parts that the block puts as one object; on an error, store nothing.
+        """Store the parts from the block as one object; store nothing after an error.
 
         Raises:
             Taken: at the end of the block, if `key` has an object that `replaces` does not name.
@@ -77,7 +78,7 @@ class MemoryStore:
         content_type: str = "application/octet-stream",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Store an object, whole, over what was there."""
+        """Store an object, or replace it."""
         with self._lock:
             self._put(bucket, key, data, content_type, metadata)
 
@@ -93,19 +94,19 @@ class MemoryStore:
         versions.append(_Version(stored=stored, data=bytes(data), content_type=content_type))
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
-        """Return an object without its bytes, None where there is no such key."""
+        """Return an object without its bytes; None if the key has no object."""
         versions = self._objects.get((bucket, key))
         return None if versions is None else versions[-1].stored
 
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
-        """Yield what lies below `prefix` in the order of keys, from the first key after `after`."""
+        """Yield the objects below `prefix` in the order of keys, from the first key after `after`."""
         with self._lock:
             found = [
                 versions[-1].stored
                 for (held, key), versions in self._objects.items()
                 if held == bucket and key.startswith(prefix) and key.encode() > after.encode()
             ]
-        # S3 orders by the bytes of a key, and its listing tells neither of versions nor of metadata.
+        # S3 orders keys by their bytes, and its listing has neither versions nor metadata.
         for stored in sorted(found, key=lambda stored: stored.key.encode()):
             yield replace(stored, version=None, metadata={})
 
@@ -113,13 +114,13 @@ class MemoryStore:
         """Write an object to `path`.
 
         Raises:
-            LookupError: there is no such object, or no such version of it.
+            LookupError: the object or the version does not exist.
         """
         for held in reversed(self._objects.get((bucket, key), [])):
             if version in (None, held.stored.version):
                 path.write_bytes(held.data)
                 return
-        raise LookupError(f"there is no {key!r} in bucket {bucket!r}")
+        raise LookupError(f"bucket {bucket!r} has no {key!r}")
 
     def upload(
         self,
@@ -130,16 +131,16 @@ class MemoryStore:
         content_type: str = "application/octet-stream",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Store a file's bytes, whole, over what was there."""
+        """Store a file's bytes as an object, or replace it."""
         self.put(bucket, key, path.read_bytes(), content_type=content_type, metadata=metadata)
 
     def delete(self, bucket: str, key: str) -> None:
-        """Take an object away, with all its versions."""
+        """Delete an object with all its versions."""
         with self._lock:
             self._objects.pop((bucket, key), None)
 
     def content_type(self, bucket: str, key: str) -> str:
-        """Return what an object was stored as."""
+        """Return the content type of an object."""
         return self._objects[bucket, key][-1].content_type
 
 
@@ -155,14 +156,14 @@ class MemoryParts:
 
 
 class MemoryExecutions:
-    """Jobs that run until `end` or `stop` is called; `now` says when each starts and ends."""
+    """Jobs that run until `end` or `stop` is called; `now` is their clock."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
         self._jobs: dict[str, Execution] = {}
 
     def start(self, job_id: str, request: Mapping[str, Any]) -> bool:
-        """Start a job; return False where one of this id was started before."""
+        """Start a job; return False if a job with this id was started before."""
         if job_id in self._jobs:
             return False
         self._jobs[job_id] = Execution(
@@ -171,14 +172,14 @@ class MemoryExecutions:
         return True
 
     def describe(self, job_id: str) -> Execution | None:
-        """Return a job, None where there is none of this id."""
+        """Return a job; None if no job has this id."""
         return self._jobs.get(job_id)
 
     def stop(self, job_id: str, *, reason: str) -> None:
-        """Cancel a job; one that has ended stays as it is.
+        """Cancel a job; a job that has ended stays as it is.
 
         Raises:
-            LookupError: there is no job of this id.
+            LookupError: no job has this id.
         """
         if job_id not in self._jobs:
             raise LookupError(f"there is no job {job_id!r}")
@@ -192,7 +193,7 @@ class MemoryExecutions:
     def end(
         self, job_id: str, status: JobStatus, *, output: Any = None, error: str | None = None, cause: str | None = None
     ) -> None:
-        """Let a job end, as the state machine would; one that has ended stays as it is."""
+        """End a job, as the state machine would; a job that has ended stays as it is."""
         job = self._jobs[job_id]
         if not job.status.ended:
             ended = {"ended": self._now().isoformat(), "output": _as_json(output)}
@@ -201,7 +202,7 @@ class MemoryExecutions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How a task was ended: `output` where it was done, `error` and `cause` where it failed."""
+    """The result of a task: `output` if it succeeded, `error` and `cause` if it failed."""
 
     output: Any = None
     error: str | None = None
@@ -209,36 +210,116 @@ class Answer:
 
 
 class MemoryTokens:
-    """Task tokens that wait until they are answered, or are among the `dead`; keeps every beat and answer."""
+    """Task tokens with one answer each, and all heartbeats in order.
+
+    Tokens in `dead` have expired. `unknown_after` is the number of heartbeats after which a token is unknown. An answer
+    to a token in `unknown_answers` raises UnknownToken.
+    """
 
     def __init__(self) -> None:
         self.dead: set[str] = set()
+        self.unknown_after: dict[str, int] = {}
+        self.unknown_answers: set[str] = set()
         self.beats: list[str] = []
         self.answers: dict[str, Answer] = {}
 
+    @property
+    def succeeded(self) -> dict[str, Any]:
+        """The outputs of the tasks that succeeded, by token."""
+        return {token: answer.output for token, answer in self.answers.items() if answer.error is None}
+
+    @property
+    def failed(self) -> dict[str, tuple[str, str]]:
+        """The errors and causes of the tasks that failed, by token."""
+        failed = ((token, answer.error, answer.cause) for token, answer in self.answers.items())
+        return {token: (error, cause or "") for token, error, cause in failed if error is not None}
+
     def beat(self, token: str) -> bool:
-        """Say that the task is being worked on; return False where nobody waits for it any more."""
+        """Send a heartbeat; return False if the task has ended.
+
+        Raises:
+            UnknownToken: see `unknown_after`.
+        """
         self.beats.append(token)
-        return self._waits(token)
+        if self.beats.count(token) > self.unknown_after.get(token, len(self.beats)):
+            raise UnknownToken
+        return self._runs(token)
 
     def succeed(self, token: str, output: Mapping[str, Any]) -> bool:
-        """End a task as done; return False where nobody waits for it any more."""
+        """End a task as succeeded; return False if it has ended already.
+
+        Raises:
+            UnknownToken: see `unknown_answers`.
+        """
         return self._answer(token, Answer(output=_as_json(output)))
 
     def fail(self, token: str, *, error: str, cause: str) -> bool:
-        """End a task as failed; return False where nobody waits for it any more."""
+        """End a task as failed; return False if it has ended already.
+
+        Raises:
+            UnknownToken: see `unknown_answers`.
+        """
         return self._answer(token, Answer(error=error, cause=cause))
 
     def _answer(self, token: str, answer: Answer) -> bool:
-        if not self._waits(token):
+        if token in self.unknown_answers:
+            raise UnknownToken
+        if not self._runs(token):
             return False
         self.answers[token] = answer
         return True
 
-    def _waits(self, token: str) -> bool:
+    def _runs(self, token: str) -> bool:
         return token not in self.dead and token not in self.answers
 
 
+class MemoryQueue:
+    """A queue that hands out each message once; `on_empty` is called when a worker finds no message.
+
+    `lost` are the receipts whose lease cannot be renewed. `returned` has the delay of each message that was given back;
+    such a message stays leased, so that no worker receives it again.
+    """
+
+    def __init__(self, *bodies: str, on_empty: Callable[[], None] = lambda: None) -> None:
+        self._waiting = list(bodies)
+        self._receipts = itertools.count(1)
+        self._on_empty = on_empty
+        self.leased: dict[str, str] = {}
+        self.deleted: list[str] = []
+        self.sent: list[str] = []
+        self.renewed: list[str] = []
+        self.returned: dict[str, timedelta] = {}
+        self.lost: set[str] = set()
+
+    def receive(self, *, lease: timedelta, wait: timedelta) -> Received | None:
+        """Lease the next message; return None if there is none."""
+        del lease, wait
+        if not self._waiting:
+            self._on_empty()
+            return None
+        receipt = f"receipt-{next(self._receipts)}"
+        self.leased[receipt] = self._waiting.pop(0)
+        return Received(body=self.leased[receipt], receipt=receipt, receives=1)
+
+    def renew(self, receipt: str, lease: timedelta) -> bool:
+        """Renew a lease; return False if it is among the `lost`."""
+        del lease
+        self.renewed.append(receipt)
+        return receipt not in self.lost
+
+    def give_back(self, receipt: str, after: timedelta) -> None:
+        """Record that a message becomes visible again after a delay."""
+        self.returned[receipt] = after
+
+    def delete(self, receipt: str) -> None:
+        """Delete a leased message."""
+        self.deleted.append(self.leased.pop(receipt))
+
+    def send(self, body: str) -> None:
+        """Record a message that was sent."""
+        self.sent.append(body)
+
+
 def _as_json(value: Any) -> Any:
-    """Return what is left of a value on its way through Step Functions; as there, it must be JSON."""
+    """Return a value as Step Functions would pass it on: as JSON."""
     return json.loads(json.dumps(value))

@@ -1,4 +1,4 @@
-"""What befalls workers, messages and jobs, at times that a seed decides."""
+"""Disturbances of workers, messages, functions and jobs, at times from a seed."""
 
 import contextlib
 import json
@@ -17,15 +17,15 @@ from frameloom.model.log_event import LogEvent
 from tests.chaos.ledger import Ledger
 from tests.e2e.rig import Rig
 
-# Between two disturbances, in seconds: workers need some to render anything at all.
+# Seconds between two disturbances, at most and at least: workers need time to render at all.
 SELDOM, OFTEN = 4.0, 1.5
-# How long a service is away at a time, in seconds.
+# Seconds of an outage of a service.
 OUTAGE = (1.0, 6.0)
 
-STRANGE = {
-    "a message that is no JSON": "\x7b not JSON",
-    "a message of another version": json.dumps({"version": 2, "job_id": "strange", "chunk_id": "1-000000"}),
-    "a message that lacks all": "{}",
+INVALID_MESSAGES = {
+    "message that is not JSON": "\x7b not JSON",
+    "message of another version": json.dumps({"version": 2, "job_id": "invalid", "chunk_id": "1-000000"}),
+    "empty message": "{}",
 }
 
 # After one of these events a worker holds no chunk.
@@ -34,7 +34,7 @@ _DONE = {LogEvent.CHUNK_SUCCEEDED, LogEvent.CHUNK_FAILED, LogEvent.CHUNK_RELEASE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What a disturbance may reach: the farm, its outages, the ids of jobs that run."""
+    """The targets of a disturbance: the farm, its services, and the ids of running jobs."""
 
     rig: Rig
     lease: float
@@ -51,14 +51,14 @@ class Disturber:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="disturber")
         self._end: Future[None] | None = None
         self.canceled: set[str] = set()
-        self.strange = 0
+        self.invalid_messages = 0
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._end = self._thread.submit(self._disturb)
 
     def stop(self) -> None:
-        """Let be; what was stopped goes on. Raises what went wrong with the disturbances themselves."""
+        """Stop; stopped processes have continued by then. Raises an error of the disturbances themselves."""
         self._stopping.set()
         self._thread.shutdown()
         if self._end is not None:
@@ -68,15 +68,15 @@ class Disturber:
         kinds: list[tuple[int, Callable[[], None]]] = [
             (6, self._kill_a_worker),
             (2, self._kill_all_workers),
-            (4, self._tell_a_worker_to_go),
+            (4, self._terminate_a_worker),
             (4, self._hold_a_worker_past_its_lease),
             (4, self._kill_blender),
             (3, self._crash_blender),
             (3, self._hang_blender),
-            (3, self._send_something_strange),
+            (3, self._send_an_invalid_message),
             (2, self._cancel_a_job),
             (2, self._kill_the_functions),
-            (4, self._take_a_service_away),
+            (4, self._interrupt_a_service),
         ]
         weights = [weight for weight, _ in kinds]
         while not self._stopping.wait(self._dice.uniform(OFTEN, SELDOM)):
@@ -84,8 +84,8 @@ class Disturber:
             with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
                 disturb()
 
-    def _note(self, kind: str, to: object, *, job_id: str | None = None, fate: str = "") -> None:
-        self._ledger.note(kind, str(to), at=self._clock(), job_id=job_id, fate=fate)
+    def _note(self, kind: str, to: object, *, job_id: str | None = None, result: str = "") -> None:
+        self._ledger.note(kind, str(to), at=self._clock(), job_id=job_id, result=result)
 
     def _worker(self) -> int:
         workers = self._scene.rig.farm.workers
@@ -94,13 +94,13 @@ class Disturber:
         return self._dice.choice(workers)
 
     def _signal(self, kind: str, pid: int, number: signal.Signals, *, worker: int | None = None) -> None:
-        """Send a signal to a worker, or to what `worker` has started."""
+        """Send a signal to a worker, or to a child process of `worker`."""
         job_id = self._job_of(pid if worker is None else worker)
         os.kill(pid, number)
-        self._note(kind, pid, job_id=job_id, fate="with nothing to do")
+        self._note(kind, pid, job_id=job_id, result="worker was idle")
 
     def _job_of(self, worker: int) -> str | None:
-        """Return the job that a worker works on, by the last line of its log; None where it has nothing to do."""
+        """Return the job of a worker, by the last line of its log; None for an idle worker."""
         name = psutil.Process(worker).environ()["WORKER_NAME"]
         lines = (self._scene.rig.farm.work_dir / f"{name}.log").read_text(errors="replace").splitlines()
         last: dict[str, str] = next((json.loads(line) for line in reversed(lines) if line.startswith("{")), {})
@@ -115,8 +115,8 @@ class Disturber:
                 os.kill(worker, signal.SIGKILL)
         self._note("all workers killed", "")
 
-    def _tell_a_worker_to_go(self) -> None:
-        self._signal("worker told to go", self._worker(), signal.SIGTERM)
+    def _terminate_a_worker(self) -> None:
+        self._signal("worker terminated", self._worker(), signal.SIGTERM)
 
     def _hold_a_worker_past_its_lease(self) -> None:
         worker = self._worker()
@@ -140,18 +140,18 @@ class Disturber:
             raise ProcessLookupError
         self._signal(kind, children[0].pid, number, worker=worker)
 
-    def _send_something_strange(self) -> None:
-        kind = self._dice.choice(sorted(STRANGE))
-        self._scene.rig.sqs.send_message(QueueUrl=self._scene.rig.stack.chunk_queue, MessageBody=STRANGE[kind])
-        self.strange += 1
-        self._note(kind, "", fate="left to the dead-letter queue")
+    def _send_an_invalid_message(self) -> None:
+        kind = self._dice.choice(sorted(INVALID_MESSAGES))
+        self._scene.rig.sqs.send_message(QueueUrl=self._scene.rig.stack.chunk_queue, MessageBody=INVALID_MESSAGES[kind])
+        self.invalid_messages += 1
+        self._note(kind, "", result="left to the dead-letter queue")
 
     def _kill_the_functions(self) -> None:
         runtimes = self._scene.rig.runtimes()
         for runtime in runtimes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 runtime.kill()
-        self._note("functions killed", f"{len(runtimes)} processes", fate="called again when needed")
+        self._note("functions killed", f"{len(runtimes)} processes", result="called again when needed")
 
     def _cancel_a_job(self) -> None:
         running = self._scene.running()
@@ -161,15 +161,15 @@ class Disturber:
             self._scene.rig.jobs.stop(job_id, reason="chaos")
             self._note("job canceled", job_id, job_id=job_id)
 
-    def _take_a_service_away(self) -> None:
+    def _interrupt_a_service(self) -> None:
         service = self._dice.choice(["s3", "sqs", "states"])
         seconds = self._dice.uniform(*OUTAGE)
         self._scene.outage(service, seconds)
-        self._note("service away", f"{service} for {seconds:.1f} s", fate=f"{service} came back")
+        self._note("service interrupted", f"{service} for {seconds:.1f} s", result=f"{service} recovered")
 
 
-def strange_messages(log: str) -> int:
-    """Return how many messages the farm's functions called strange, by their log."""
+def reported_invalid_messages(log: str) -> int:
+    """Return the number of invalid messages in the log of the farm's functions."""
     found = 0
     for line in log.splitlines():
         with contextlib.suppress(ValueError):

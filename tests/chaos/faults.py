@@ -1,4 +1,4 @@
-"""What may happen to a call between a worker and AWS, and how often."""
+"""Faults of calls between a worker and AWS, and their frequency."""
 
 import json
 import random
@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 
 from tests.chaos.proxy import Answer, Call, Forward, Gone, Treatment, wait_silently
 
-# Of all calls, how many meet a fault: often enough to hit each place of a chunk in minutes, and seldom enough for
-# chunks to be finished at all.
+# The share of calls with a fault: large enough to hit each call of a chunk within minutes, small enough for chunks to
+# finish.
 RATE = 0.12
-# Seconds for which a service says nothing, and for which the network is slow.
+# Seconds without a response, and seconds of delay of a slow network.
 SILENCE, SLOWNESS = 3.0, 0.5
 
 
 def _refused(status: int, code: str) -> Treatment:
-    """Return what answers with an error of AWS', as each protocol writes it."""
+    """Return a treatment that answers with an AWS error, in the protocol of the service."""
 
     def treat(call: Call, _: Forward) -> Answer:
         if call.service != "s3":
             body = json.dumps({"__type": code, "message": "chaos"}).encode()
             return Answer(status=status, headers={"Content-Type": "application/x-amz-json-1.0"}, body=body)
         text = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>chaos</Message></Error>'
-        # HEAD has no body to say more in.
+        # A response to HEAD has no body.
         body = b"" if call.method == "HEAD" else text.encode()
         return Answer(status=status, headers={"Content-Type": "application/xml"}, body=body)
 
@@ -35,7 +35,7 @@ def _expired(call: Call, forward: Forward) -> Answer:
 
 
 def throttled(call: Call, forward: Forward) -> Answer:
-    """Answer as a service does that has too much to do."""
+    """Answer that the request was throttled."""
     if call.service == "s3":
         return _refused(503, "SlowDown")(call, forward)
     return _refused(400, "ThrottlingException")(call, forward)
@@ -76,7 +76,7 @@ def _short_lease(call: Call, forward: Forward) -> Answer:
 
 
 def _doubled(call: Call, forward: Forward) -> Answer:
-    """Deliver a message, and leave the queue with another one of the same body, as SQS may do."""
+    """Deliver a message and send its body to the queue again, as SQS may deliver twice."""
     answer = forward(call)
     for message in json.loads(answer.body).get("Messages", []):
         parameters = {"QueueUrl": call.parameters()["QueueUrl"], "MessageBody": message["Body"]}
@@ -90,9 +90,11 @@ class Fault:
     """A fault of the network, of AWS or of a clock.
 
     Attributes:
-        weight: how often it happens, beside the others.
-        strikes: which calls it may meet.
-        loses_the_answer: whether who calls gets no answer, or none that is of use.
+        name: its name in the report.
+        treat: changes the call or its answer.
+        weight: its frequency, relative to the others.
+        strikes: whether it can happen to a call.
+        loses_the_answer: whether the caller gets no usable answer.
     """
 
     name: str
@@ -113,8 +115,8 @@ FAULTS = [
     Fault(name="expired token", treat=_expired),
     Fault(name="silence", treat=_silent, weight=2),
     Fault(name="connection reset", treat=_reset),
-    Fault(name="done, and the answer lost", treat=_answer_lost),
-    Fault(name="done, and half the answer lost", treat=_answer_cut),
+    Fault(name="done, answer lost", treat=_answer_lost),
+    Fault(name="done, half of the answer lost", treat=_answer_cut),
     Fault(name="done twice", loses_the_answer=False, treat=_done_twice),
     Fault(name="slow", loses_the_answer=False, treat=_slow, weight=2),
     Fault(name="lease of a second", loses_the_answer=False, treat=_short_lease, weight=16, strikes=_takes_lease),
@@ -129,14 +131,14 @@ FAULTS = [
 
 
 class Dice:
-    """Decides what befalls the n-th call of an operation: the same for the same seed, in whichever order they come."""
+    """Chooses the fault of the n-th call of an operation from the seed alone, whatever the order of the calls."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._counts: dict[str, int] = {}
 
     def roll(self, call: Call) -> Fault | None:
-        """Return the fault that this call meets, None for most."""
+        """Return the fault of this call, None for most calls."""
         number = self._counts[call.name] = self._counts.get(call.name, 0) + 1
         dice = random.Random(f"{self._seed}/{call.name}/{number}")
         if dice.random() >= RATE:

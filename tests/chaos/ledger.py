@@ -1,4 +1,4 @@
-"""What was done to the farm, and what became of it."""
+"""A record of the disturbances of a run and of their results."""
 
 import hashlib
 import threading
@@ -11,13 +11,13 @@ from tests.chaos.proxy import Call
 
 @dataclass(slots=True, kw_only=True)
 class Entry:
-    """One thing that was done: its kind, to what, at which second of the run, whose job it met, what came of it."""
+    """A disturbance: its kind, target, second of the run, the affected job, and its result."""
 
     kind: str
     to: str
     at: float
     job_id: str | None = None
-    fate: str = ""
+    result: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,41 +28,41 @@ class Ledger:
     _refused: dict[str, list[Entry]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, kind: str, to: str, *, at: float, job_id: str | None = None, fate: str = "") -> Entry:
-        """Write down that something was done."""
-        entry = Entry(kind=kind, to=to, at=at, job_id=job_id, fate=fate)
+    def note(self, kind: str, to: str, *, at: float, job_id: str | None = None, result: str = "") -> Entry:
+        """Record a disturbance."""
+        entry = Entry(kind=kind, to=to, at=at, job_id=job_id, result=result)
         with self._lock:
             self.entries.append(entry)
         return entry
 
     def unanswered(self, call: Call, entry: Entry) -> None:
-        """Write down that a call got no good answer."""
-        entry.fate = "not asked again"
+        """Record that a call got no usable answer."""
+        entry.result = "not retried"
         with self._lock:
             self._refused.setdefault(_identity(call), []).append(entry)
 
     def answered(self, call: Call) -> None:
-        """Write down that a call was answered: if it was refused before, it was asked again."""
+        """Record that a call was answered: an earlier failed call of the same content was retried."""
         with self._lock:
             for entry in self._refused.pop(_identity(call), []):
-                entry.fate = "asked again and answered"
+                entry.result = "retried and answered"
 
     def jobs_ended(self, statuses: Mapping[str, str]) -> None:
-        """Write down how the jobs ended, by their ids, that something was done to."""
+        """Record the final statuses of the affected jobs, by id."""
         for entry in self.entries:
             if entry.job_id is not None:
-                entry.fate = f"whose job {statuses[entry.job_id]}"
+                entry.result = f"job {statuses[entry.job_id]}"
 
     def kinds(self) -> Counter[str]:
-        """Return how often each kind of thing was done."""
+        """Return the count of disturbances by kind."""
         return Counter(entry.kind for entry in self.entries)
 
-    def fates(self, kind: str) -> Counter[str]:
-        """Return what became of the things of one kind."""
-        return Counter(entry.fate for entry in self.entries if entry.kind == kind)
+    def results(self, kind: str) -> Counter[str]:
+        """Return the count of results of one kind of disturbance."""
+        return Counter(entry.result for entry in self.entries if entry.kind == kind)
 
 
 def _identity(call: Call) -> str:
-    # An image that is rendered again may differ in its time stamps, and is still the same thing to store.
+    # A second render may differ in time stamps, but stores the same object.
     what = call.path.encode() if call.service == "s3" else call.body
     return f"{call.name} {hashlib.sha256(what).hexdigest()}"

@@ -1,4 +1,4 @@
-"""A proxy between workers and their AWS that does to each call what it is told to.
+"""A proxy between workers and AWS that applies a treatment to each call.
 
 It answers on a port of its own before there is anything behind it, since workers learn the port as they start.
 """
@@ -22,7 +22,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-# Headers that are between two neighbours and nobody else's. The host that a call was sent to is signed with it.
+# Hop-by-hop headers. The host that a call was sent to is signed with it.
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect"}
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
@@ -30,7 +30,7 @@ _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call as it stands on the wire.
+    """A call on the wire.
 
     Attributes:
         name: the operation as AWS calls it: ReceiveMessage, PutObject.
@@ -45,14 +45,14 @@ class Call:
     body: bytes
 
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters of a call that has them in its body."""
+        """Return the parameters in the body of a call."""
         found: dict[str, Any] = json.loads(self.body)
         return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer; `sent` is how many bytes of its body arrive before the connection breaks, None for all."""
+    """An answer; `sent` is the number of bytes of its body that arrive before the connection breaks, None for all."""
 
     status: int
     headers: Mapping[str, str]
@@ -61,17 +61,17 @@ class Answer:
 
 
 class Gone(Exception):
-    """The connection is to break without an answer."""
+    """The connection breaks without an answer."""
 
 
-# Passes a call on and returns its answer.
+# Forwards a call and returns its answer.
 Forward = Callable[[Call], Answer]
-# Does something to a call: forwards it or not, as it is or changed, and answers it or raises `Gone`.
+# Forwards a call, changed or unchanged or not at all, and returns an answer or raises `Gone`.
 Treatment = Callable[[Call, Forward], Answer]
 
 
 class Proxy:
-    """Treats the calls that come to it; a context manager.
+    """Applies a treatment to its calls; a context manager.
 
     Attributes:
         url: where clients are to send their calls.
@@ -103,8 +103,8 @@ class Proxy:
         self._server.shutdown()
         self._server.server_close()
 
-    def stand_before(self, environment: Mapping[str, str]) -> None:
-        """Pass calls on to the farm of an environment; those that have come so far have waited for that."""
+    def forward_to(self, environment: Mapping[str, str]) -> None:
+        """Forward calls to the farm of an environment; earlier calls have waited for this."""
         parts = urlsplit(environment["AWS_ENDPOINT_URL"])
         self._secret = environment["AWS_SECRET_ACCESS_KEY"]
         self._upstream = (parts.hostname or "", parts.port or 0)
@@ -118,14 +118,14 @@ class Proxy:
             answer = upstream.getresponse()
             return Answer(status=answer.status, headers=dict(answer.getheaders()), body=answer.read())
         except OSError as error:
-            # The farm is being closed.
+            # The farm is closing.
             raise Gone from error
         finally:
             upstream.close()
 
 
 def signed_anew(call: Call, secret: str) -> Call:
-    """Return a call that was changed on its way, signed as it is now."""
+    """Return a changed call with a new signature."""
     key, region, service = _CREDENTIAL.findall(call.headers["Authorization"])[0]
     old = {"authorization", "x-amz-date", "x-amz-content-sha256"}
     headers = {name: value for name, value in call.headers.items() if name.lower() not in old}
@@ -139,7 +139,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: workers that are killed break their connections."""
+        """Log nothing: killed workers break their connections."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         raise NotImplementedError
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name is the base's
-        """Say nothing."""
+        """Log nothing."""
 
     def _serve(self) -> None:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(key, value)
         size = len(answer.body)
         if self.command == "HEAD":
-            # What the body would be long.
+            # The length of the body that GET would return.
             size = next((int(value) for key, value in answer.headers.items() if key.lower() == "content-length"), 0)
         self.send_header("Content-Length", str(size))
         self.end_headers()
@@ -183,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815  the names are the base's
 
     def _break(self) -> None:
-        """Break the connection as a machine does that is gone: with a reset."""
+        """Break the connection with a reset, as a dead machine does."""
         self.close_connection = True
         with suppress(OSError):
             self.wfile.flush()
@@ -203,6 +203,6 @@ def _operation(method: str, path: str, headers: Mapping[str, str]) -> tuple[str,
 
 
 def wait_silently(seconds: float) -> None:
-    """Hold a call as long as a service does that does not answer, then let go of it."""
+    """Hold a call for some seconds without an answer, then break the connection."""
     time.sleep(seconds)
     raise Gone

@@ -1,4 +1,4 @@
-"""A run: jobs on a local farm that is disturbed, and what must be true of it afterwards."""
+"""A run: jobs on a disturbed local farm, and the invariants afterwards."""
 
 import random
 import shutil
@@ -23,18 +23,18 @@ from tests.scenes import make_scene
 WORKERS = 2
 # Seconds.
 LEASE = 2
-# Seconds after which what a function had received when it died is fed to it again: nobody waits for minutes.
+# Visibility timeout of the functions' queues in seconds, so that a killed function's messages return soon.
 BACK_AFTER = 15
-# Jobs that run at once, and what each allows, in seconds: whatever happens, it ends by then.
+# Concurrent jobs, and their timeouts in seconds, by which each of them ends.
 AT_ONCE = 3
 TIMEOUTS = {"queue_timeout": 90, "chunk_timeout": 120, "frame_timeout": 10}
-# For a job to end once nothing disturbs it any more: two rounds of two attempts, and its film.
-PATIENCE = 4 * TIMEOUTS["chunk_timeout"] + 120
+# Seconds for a job to end after the disturbances: two rounds of two attempts, and its film.
+END_TIMEOUT = 4 * TIMEOUTS["chunk_timeout"] + 120
 
 
 @dataclass(slots=True, kw_only=True)
 class ChaosJob:
-    """A job of the run: what was asked for, its id, and how it ended."""
+    """A job of the run: its request, id and result."""
 
     request: dict[str, Any]
     job_id: str
@@ -46,7 +46,7 @@ class ChaosJob:
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """What a run was, and the sentences that were not true of it."""
+    """The result of a run; `broken` has a sentence for each violated invariant."""
 
     seed: int
     seconds: float
@@ -61,21 +61,21 @@ class Chaos:
     """A disturbed farm.
 
     Args:
-        seed: decides which jobs run and what happens to whom.
-        say: is told what happens, in sentences.
+        seed: decides the jobs and the disturbances.
+        show: called with a sentence for each step.
     """
 
-    def __init__(self, seed: int, *, say: Callable[[str], None] = lambda _: None) -> None:
-        self._seed, self._say = seed, say
+    def __init__(self, seed: int, *, show: Callable[[str], None] = lambda _: None) -> None:
+        self._seed, self._show = seed, show
         self._dice, self._jobs_dice = Dice(seed), random.Random(f"{seed}/jobs")
         self._ledger = Ledger()
-        self._away: dict[str, float] = {}
+        self._interrupted: dict[str, float] = {}
         self._disturbed = False
         self._begun = time.monotonic()
         self._jobs: list[ChaosJob] = []
 
     def run(self, seconds: float) -> Result:
-        """Disturb a farm for so long, let it be until all has ended, and look at what is left of it."""
+        """Disturb a farm for some seconds, wait for its jobs, and check the invariants."""
         folder = Path(tempfile.mkdtemp(prefix="chaos-"))
         try:
             with self._farm(folder) as rig:
@@ -87,7 +87,7 @@ class Chaos:
                 self._ledger.jobs_ended({job.job_id: str(job.status or "never ended") for job in self._jobs})
                 self._run_again(rig, pictures, broken)
                 self._run_another(rig, scenes, broken)
-                broken += invariants.of_queues(rig, folder, strange=self._strange)
+                broken += invariants.of_queues(rig, folder, invalid=self._invalid)
                 broken += invariants.of_buckets(rig)
                 broken += invariants.of_logs(rig, folder)
                 broken += invariants.of_disk(folder, workers=WORKERS)
@@ -114,8 +114,8 @@ class Chaos:
                 "AWS_ENDPOINT_URL": proxy.url,
                 "SCRATCH_DIR": str(folder / invariants.SCRATCH),
             }
-            with LocalFarm(workers=WORKERS, work_dir=folder / "farm", worker_env=environment, log=self._say) as farm:
-                proxy.stand_before(farm.environment)
+            with LocalFarm(workers=WORKERS, work_dir=folder / "farm", worker_env=environment, log=self._show) as farm:
+                proxy.forward_to(farm.environment)
                 rig = Rig(farm, folder / "calls")
                 for queue in rig.sqs.list_queues()["QueueUrls"]:
                     attributes = {"VisibilityTimeout": str(BACK_AFTER)}
@@ -123,14 +123,14 @@ class Chaos:
                 yield rig
 
     def _treat(self, call: Call, forward: Forward) -> Answer:
-        if time.monotonic() < self._away.get(call.service, 0):
+        if time.monotonic() < self._interrupted.get(call.service, 0):
             return throttled(call, forward)
         fault = self._dice.roll(call) if self._disturbed else None
         if fault is None:
             answer = forward(call)
             self._ledger.answered(call)
             return answer
-        entry = self._ledger.note(fault.name, call.name, at=self._clock(), fate="answered")
+        entry = self._ledger.note(fault.name, call.name, at=self._clock(), result="answered")
         if fault.loses_the_answer:
             self._ledger.unanswered(call, entry)
         return fault.treat(call, forward)
@@ -139,7 +139,7 @@ class Chaos:
         return time.monotonic() - self._begun
 
     def _undisturbed(self, rig: Rig, scenes: dict[str, Path]) -> dict[str, dict[int, bytes]]:
-        """Render each scene once with nothing in the way, and return its frames' pixels."""
+        """Render each scene once without disturbances, and return its frames' pixels."""
         for name, scene in scenes.items():
             rig.upload_quietly(scene, f"{name}.blend")
             execution = rig.run(file=f"{name}.blend", output="frames")
@@ -147,7 +147,7 @@ class Chaos:
         return {name: invariants.pixels(rig, name) for name in scenes}
 
     def _disturb(self, rig: Rig, scenes: dict[str, Path], seconds: float) -> set[str]:
-        scene = Scene(rig=rig, lease=LEASE, outage=self._take_away, running=lambda: self._running(rig))
+        scene = Scene(rig=rig, lease=LEASE, outage=self._interrupt, running=lambda: self._running(rig))
         disturber = Disturber(self._seed, scene, self._ledger, self._clock)
         self._disturbed = True
         disturber.start()
@@ -160,11 +160,11 @@ class Chaos:
         finally:
             self._disturbed = False
             disturber.stop()
-        self._strange = disturber.strange
+        self._invalid = disturber.invalid_messages
         return disturber.canceled
 
-    def _take_away(self, service: str, seconds: float) -> None:
-        self._away[service] = time.monotonic() + seconds
+    def _interrupt(self, service: str, seconds: float) -> None:
+        self._interrupted[service] = time.monotonic() + seconds
 
     def _start(self, rig: Rig, scenes: dict[str, Path]) -> None:
         dice = self._jobs_dice
@@ -179,7 +179,7 @@ class Chaos:
         }
         job_id = rig.start(**request)
         self._jobs.append(ChaosJob(request=request, job_id=job_id, scene=name))
-        self._say(f"{job_id} renders {key}")
+        self._show(f"{job_id} renders {key}")
 
     def _running(self, rig: Rig) -> list[str]:
         for job in self._jobs:
@@ -192,29 +192,29 @@ class Chaos:
         assert execution is not None
         if execution.status.ended:
             job.status, job.error, job.cause = execution.status, execution.error, execution.cause
-            self._say(f"{job.job_id} ended: {job.status} {job.cause or ''}")
+            self._show(f"{job.job_id} ended: {job.status} {job.cause or ''}")
 
     def _end_all(self, rig: Rig) -> None:
-        self._say("All is calm: what runs may end.")
-        deadline = time.monotonic() + PATIENCE
+        self._show("The disturbances are over; waiting for the running jobs.")
+        deadline = time.monotonic() + END_TIMEOUT
         while self._running(rig) and time.monotonic() < deadline:
             time.sleep(0.2)
 
     def _run_again(self, rig: Rig, pictures: dict[str, dict[int, bytes]], broken: list[str]) -> None:
-        """Start again what did not succeed: what is there is not rendered again, and what lacks is."""
+        """Start failed and canceled jobs again: they render the missing frames and no others."""
         for job in [job for job in self._jobs if job.status not in (None, JobStatus.SUCCEEDED)]:
             broken += invariants.of_a_second_start(rig, job, pictures[job.scene])
 
     def _run_another(self, rig: Rig, scenes: dict[str, Path], broken: list[str]) -> None:
-        """Run one more job: a farm that was disturbed is as good as new."""
+        """Run one more job, which must succeed."""
         rig.upload_quietly(scenes["tiny"], "afterwards.blend")
         execution = rig.run(file="afterwards.blend")
         if execution.status is not JobStatus.SUCCEEDED:
-            broken.append(f"a job on the farm that was disturbed ended as {execution.status}: {execution.cause}")
+            broken.append(f"a job after the disturbances ended as {execution.status}: {execution.cause}")
 
 
 def _scenes(folder: Path) -> dict[str, Path]:
-    """Make a scene that is rendered at once, and one whose frames can be caught in the middle."""
+    """Make a scene of short frames, and one of frames long enough to be interrupted."""
     return {
         "tiny": make_scene(folder / "tiny.blend", frames=(1, 10)),
         "steady": make_scene(folder / "steady.blend", frames=(1, 6), size=(320, 180), samples=32),

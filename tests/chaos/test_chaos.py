@@ -1,4 +1,4 @@
-"""A short run of chaos; `make chaos SEED=n MINUTES=m` is the same for longer."""
+"""A short chaos run; `make chaos SEED=n MINUTES=m` runs longer."""
 
 from frameloom.model.job_status import JobStatus
 from tests.chaos.__main__ import describe
@@ -9,9 +9,9 @@ SEED, SECONDS = 7, 25
 
 def test_a_disturbed_farm_ends_every_job_and_loses_nothing() -> None:
     result = Chaos(SEED).run(SECONDS)
-    told = describe(result)
-    print(told)
-    assert not result.broken, told
-    # And it was a run worth its name.
-    assert sum(job.status is JobStatus.SUCCEEDED for job in result.jobs) >= 2, told
-    assert len(result.ledger.kinds()) >= 12, told
+    report = describe(result)
+    print(report)
+    assert not result.broken, report
+    # The run did disturb the farm.
+    assert sum(job.status is JobStatus.SUCCEEDED for job in result.jobs) >= 2, report
+    assert len(result.ledger.kinds()) >= 12, report

@@ -1,6 +1,6 @@
-"""A worker is killed at each of its calls to AWS, before it is made and after: whatever it may have told anyone.
+"""Kills a worker before and after each of its calls to AWS.
 
-Between two calls nobody but its own disk can tell where it was, so these are all the places there are.
+Between two calls a worker changes only its own disk, so these moments cover all states that other parts can see.
 """
 
 import os
@@ -22,14 +22,14 @@ from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
 
 LEASE = 1
-# How often a worker makes these depends on how quick it is: log lines, a lease that is kept. The first comes always.
+# The number of these calls depends on the worker's speed: log batches and lease renewals. The first always comes.
 BY_THE_CLOCK = {"SendMessage", "ChangeMessageVisibility", "SendTaskHeartbeat"}
 CHECKOUT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The n-th call of an operation while a chunk is worked on, and whether it is done before its maker dies."""
+    """The n-th call of an operation during a chunk; `done` kills the worker after it, otherwise before."""
 
     name: str
     number: int
@@ -37,7 +37,7 @@ class Place:
 
 
 class Killer:
-    """Kills the worker at a place; a treatment of calls."""
+    """Kills the worker at a call; a treatment of the proxy."""
 
     def __init__(self) -> None:
         self.victim: subprocess.Popen[bytes] | None = None
@@ -45,21 +45,21 @@ class Killer:
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def lie_in_wait(self, place: Place | None) -> None:
-        """Kill at this place, or nowhere; calls are counted from here."""
+    def kill_at(self, place: Place | None) -> None:
+        """Kill at this call, or at none; calls are counted from now on."""
         with self._lock:
             self._place = place
             self._counts.clear()
 
     def calls(self) -> dict[str, int]:
-        """Return how many calls of each operation there were."""
+        """Return the number of calls by operation."""
         with self._lock:
             return dict(self._counts)
 
     def __call__(self, call: Call, forward: Forward) -> Answer:
         """Treat a call."""
         if call.name == "ReceiveMessage":
-            # A worker that finds nothing is nowhere.
+            # An empty receive is not counted.
             answer = forward(call)
             if b'"Body"' in answer.body and self._is_here(call, done=True):
                 self._kill()
@@ -81,19 +81,19 @@ class Killer:
         assert self.victim is not None
         self.victim.kill()
         self.victim.wait()
-        self.lie_in_wait(None)
+        self.kill_at(None)
         raise Gone
 
 
 class Crew:
-    """One worker at a time, each of a name of its own; their calls go through the proxy."""
+    """Runs one worker at a time, each under its own name, with calls through the proxy."""
 
     def __init__(self, farm: LocalFarm, proxy: Proxy, killer: Killer, folder: Path) -> None:
         self._farm, self._proxy, self._killer, self._folder = farm, proxy, killer, folder
         self._count = 0
 
     def start(self) -> "subprocess.Popen[bytes]":
-        """Start the next worker: the next victim."""
+        """Start the next worker, which the killer may kill."""
         self._count += 1
         name = f"worker-{self._count}"
         environment = {
@@ -115,14 +115,12 @@ class Crew:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where a farm's and its workers' files lie."""
     (tmp_path / invariants.SCRATCH).mkdir()
     return tmp_path
 
 
 @pytest.fixture
 def farm(folder: Path) -> Iterator[LocalFarm]:
-    """A farm without workers."""
     with LocalFarm(workers=0, work_dir=folder / "farm") as farm:
         yield farm
 
@@ -132,13 +130,13 @@ def test_a_worker_that_is_killed_at_any_of_its_calls_costs_no_frame(farm: LocalF
     rig, killer = Rig(farm, folder / "calls"), Killer()
 
     def start(stem: str, number: int) -> str:
-        # Another file each time, since a worker keeps its scenes.
+        # Another file with the same pictures each time, since a worker caches scenes.
         scene = make_scene(folder / "scene.blend", frames=(1, 2), objects=number)
         rig.upload_quietly(scene, f"{stem}.blend")
         return rig.start(file=f"{stem}.blend", output="frames", chunk_size=2)
 
     with Proxy(killer) as proxy:
-        proxy.stand_before(farm.environment)
+        proxy.forward_to(farm.environment)
         crew = Crew(farm, proxy, killer, folder)
         worker = crew.start()
         try:
@@ -152,7 +150,7 @@ def test_a_worker_that_is_killed_at_any_of_its_calls_costs_no_frame(farm: LocalF
                 for done in ((True,) if name == "ReceiveMessage" else (False, True))
             ]
             for number, place in enumerate(places, start=1):
-                killer.lie_in_wait(place)
+                killer.kill_at(place)
                 job_id = start(f"killed-{number}", number)
                 wait(lambda worker=worker: worker.poll() is not None, f"a worker to come to {place}")  # type: ignore[misc]
                 worker = crew.start()
@@ -160,7 +158,7 @@ def test_a_worker_that_is_killed_at_any_of_its_calls_costs_no_frame(farm: LocalF
                 assert execution.status is JobStatus.SUCCEEDED, (place, execution.cause)
                 assert invariants.pixels(rig, f"killed-{number}") == expected, place
             assert len(places) >= 15
-            assert [*invariants.of_queues(rig, folder, strange=0), *invariants.of_buckets(rig)] == []
+            assert [*invariants.of_queues(rig, folder, invalid=0), *invariants.of_buckets(rig)] == []
             assert [*invariants.of_logs(rig, folder), *invariants.of_disk(folder, workers=1)] == []
         finally:
             worker.terminate()

@@ -29,7 +29,7 @@ def item_reader_in_an_inline_map(machine: Machine) -> list[str]:
 
 
 def heartbeat_not_below_timeout(machine: Machine) -> list[str]:
-    """A heartbeat's limit must be shorter than the whole task's, or it can never be what ends it."""
+    """A task's heartbeat must be shorter than its timeout, or it can never end the task."""
     return [
         f"{placed.name}: {field} is not below the time-out"
         for placed in every_state(machine)
@@ -39,7 +39,7 @@ def heartbeat_not_below_timeout(machine: Machine) -> list[str]:
 
 
 def retriers_after_a_catch_all(machine: Machine) -> list[str]:
-    """Retriers and catchers are read in order, so whatever stands after States.ALL is never reached."""
+    """Retriers and catchers are read in order, so one after States.ALL is never reached."""
     problems = []
     for placed in every_state(machine):
         for field in ("Retry", "Catch"):
@@ -51,7 +51,7 @@ def retriers_after_a_catch_all(machine: Machine) -> list[str]:
 
 
 def retriers_that_repeat_an_error(machine: Machine) -> list[str]:
-    """The first retrier that names an error decides, so a later one that names it again is never used for it."""
+    """The first retrier with an error's name is used, so a later one with the same name is not."""
     problems = []
     for placed in every_state(machine):
         seen: set[str] = set()
@@ -64,7 +64,7 @@ def retriers_that_repeat_an_error(machine: Machine) -> list[str]:
 def token_missing_from_the_message(machine: Machine) -> list[str]:
     """A task that waits for its token, but never hands it out, waits until it times out."""
     return [
-        f"{placed.name}: nobody is given the task token"
+        f"{placed.name}: the task token is passed to no task"
         for placed in every_state(machine)
         if _waits_for_a_token(placed.state) and "$$.Task.Token" not in set(_strings(placed.state.get("Parameters", {})))
     ]
@@ -122,7 +122,7 @@ def _waits_for_a_token(state: dict[str, Any]) -> bool:
 
 
 def _shorter(state: dict[str, Any], heartbeat: str) -> bool:
-    """Return whether a heartbeat can be below its task's limit; what comes from the input is the model's to check."""
+    """Return whether a heartbeat can be below its task's timeout; the model checks values from the input."""
     limit = heartbeat.replace("Heartbeat", "Timeout")
     if limit not in state:
         # A limit of the other kind cannot be compared; none at all is years, by which AWS means for ever.

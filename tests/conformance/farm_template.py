@@ -21,7 +21,7 @@ def of_type(kind: str, *, among: Mapping[str, dict[str, Any]] = resources) -> di
 
 
 def statements(role: str) -> Iterator[dict[str, Any]]:
-    """Yield the statements of a role's policies: those that stand in it, and the stack's own that it names."""
+    """Yield the statements of a role's policies: inline, and the stack's managed policies."""
     properties = resources[role]["Properties"]
     named = [resources[each["Ref"]]["Properties"] for each in properties.get("ManagedPolicyArns", [])]
     for policy in [*properties.get("Policies", []), *named]:
@@ -29,14 +29,14 @@ def statements(role: str) -> Iterator[dict[str, Any]]:
 
 
 def trust(role: str) -> dict[str, Any]:
-    """Return the one statement that says who may take a role."""
+    """Return the one statement of a role's trust policy."""
     (statement,) = resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     found: dict[str, Any] = statement
     return found
 
 
 def listed(value: Any) -> list[Any]:
-    """Return a value as a list, as IAM reads one that stands alone."""
+    """Return a value as a list; IAM reads a single value as a list of one."""
     return value if isinstance(value, list) else [value]
 
 

@@ -25,7 +25,7 @@ VERSION: str = TEMPLATE["Parameters"]["KubernetesVersion"]["Default"]
 
 
 def rendered(folder: Path) -> list[Manifest]:
-    """Return what kubectl's kustomize makes of a folder."""
+    """Return the output of kubectl's kustomize for a folder."""
     kubectl = shutil.which("kubectl", path=str(Path(sys.executable).parent))
     assert kubectl is not None, "kubectl belongs to the group `test`"
     ended = run([kubectl, "kustomize", str(folder)])
@@ -54,7 +54,7 @@ def deployed(folder: Path, *, overlay: str, namespace: str = "frameloom") -> lis
 
 
 def readme_block() -> str:
-    """Return the kustomization that cluster/README.md tells people to write."""
+    """Return the kustomization in cluster/README.md."""
     text = (CLUSTER / "README.md").read_text(encoding="utf-8")
     return text.split("```yaml\n", maxsplit=1)[1].split("```", maxsplit=1)[0]
 
@@ -92,7 +92,7 @@ def environment(manifests: list[Manifest]) -> dict[str, Any]:
 
 
 def problems(manifest: Manifest) -> list[str]:
-    """Return what is wrong with a manifest, by the schema of its kind; a kind without a schema is wrong."""
+    """Return the problems of a manifest by the schema of its kind; a kind without a schema is a problem."""
     schema = SCHEMAS / manifest["apiVersion"] / f"{manifest['kind']}.json"
     if not schema.exists():
         return _core_problems(manifest)
@@ -101,7 +101,7 @@ def problems(manifest: Manifest) -> list[str]:
         return _problems(manifest, loaded)
     strangers = set(manifest) - {"apiVersion", "kind", "metadata", "spec"}
     found = [f"unknown: {name}" for name in sorted(strangers)] + _problems(manifest.get("spec"), loaded)
-    # What is Kubernetes' own in it, as what it is.
+    # Kubernetes' own parts, each by its own type.
     found += _core_problems({"apiVersion": "v1", "kind": "ConfigMap", "metadata": manifest["metadata"]})
     if manifest["kind"] == "ScaledJob":
         job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {}, "spec": manifest["spec"].get("jobTargetRef")}

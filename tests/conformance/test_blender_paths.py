@@ -16,7 +16,7 @@ BLENDER_5_0 = Path(__file__).parent / "blender_5.0_paths.txt"
 
 @pytest.fixture(scope="module")
 def of_blender() -> dict[str, set[str]]:
-    """What each Blender knows."""
+    """The path properties of each Blender."""
     asked = subprocess.run(
         [sys.executable, "tools/blender_paths.py"], cwd=ROOT, capture_output=True, text=True, check=True
     )

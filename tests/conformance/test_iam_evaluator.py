@@ -1,4 +1,4 @@
-"""The evaluator says what IAM would: each of its answers is held against a policy that is known to be wrong."""
+"""The evaluator decides like IAM: each test has a policy with a known decision."""
 
 from dataclasses import replace
 from typing import Any
@@ -20,13 +20,13 @@ def verdict(request: Request, *grants: Grant, protections: dict[str, Any] | None
     return found
 
 
-def test_what_is_granted_is_allowed_by_its_grant() -> None:
+def test_a_granted_request_is_allowed_by_its_grant() -> None:
     found = verdict(READ, GRANT)
     assert found.allowed
     assert found.by == {GRANT}
 
 
-def test_each_grant_that_is_enough_is_named() -> None:
+def test_each_sufficient_grant_is_returned() -> None:
     wide = replace(GRANT, resource="arn:aws:s3:::b/*")
     assert verdict(READ, GRANT, wide, replace(GRANT, action="s3:PutObject")).by == {GRANT, wide}
 
@@ -41,11 +41,11 @@ def test_another_action_another_resource_or_another_role_is_denied() -> None:
         assert not verdict(READ, other).allowed, other
 
 
-def test_a_role_without_a_policy_may_do_nothing() -> None:
+def test_a_role_without_a_policy_has_no_rights() -> None:
     assert not verdict(READ).allowed
 
 
-def test_a_condition_must_be_met_and_its_key_be_there() -> None:
+def test_a_condition_needs_its_key_and_its_value() -> None:
     put = Request(role="R", action="events:PutEvents", resource=BUS, why="the test")
     grant = Grant(role="R", statement="S", action="events:PutEvents", resource=BUS, condition=OURS)
     assert verdict(replace(put, context=(("events:source", "frameloom"),)), grant).allowed
@@ -53,7 +53,7 @@ def test_a_condition_must_be_met_and_its_key_be_there() -> None:
     assert not verdict(put, grant).allowed
 
 
-def test_a_bucket_that_denies_is_obeyed_and_its_tls_rule_lets_tls_in() -> None:
+def test_a_bucket_policy_can_deny_and_its_tls_rule_allows_tls() -> None:
     def policy(secure: str) -> dict[str, Any]:
         condition = {"Bool": {"aws:SecureTransport": secure}}
         deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::b/*"}
@@ -63,18 +63,18 @@ def test_a_bucket_that_denies_is_obeyed_and_its_tls_rule_lets_tls_in() -> None:
     assert verdict(READ, GRANT, protections=policy("true")).decision == "ExplicitlyDenied"
 
 
-def test_an_action_that_aws_does_not_have_is_never_allowed() -> None:
+def test_an_unknown_action_is_never_allowed() -> None:
     everything = replace(GRANT, action="s3:*", resource="*")
     for strange in (
         replace(READ, action="s3:HeadObject"),
         replace(READ, action="s4:GetObject"),
-        # PutTraceSegments takes no resource: who grants it on one, grants nothing.
+        # PutTraceSegments has no resources, so a grant on one has no effect.
         replace(READ, action="xray:PutTraceSegments"),
     ):
         assert verdict(strange, everything, replace(GRANT, action="*", resource="*")).decision.startswith("Error")
 
 
-def test_answers_to_a_task_are_held_against_its_machine() -> None:
+def test_results_of_a_task_need_a_grant_on_its_machine() -> None:
     answer = Request(role="R", action="states:SendTaskSuccess", resource=MACHINE, why="the test")
     grant = Grant(role="R", statement="S", action="states:SendTaskSuccess", resource=MACHINE)
     of_a_map = replace(answer, resource=f"{MACHINE}/Map")

@@ -1,4 +1,4 @@
-"""Roles are granted single actions, on as little as AWS lets one say."""
+"""Roles have grants for single actions, restricted to resources where AWS supports this."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def granted() -> list[Grant]:
 
 
 def too_wide(granted: list[Grant]) -> list[Grant]:
-    """Return the grants on everything whose action takes a resource."""
+    """Return the grants on all resources whose action can be restricted to a resource."""
     on_everything = [grant for grant in granted if grant.resource == "*"]
     requests = [Request(role=each.role, action=each.action, resource="*", why="the test") for each in on_everything]
     verdicts = judge(requests, granted, {})
@@ -28,11 +28,11 @@ def test_no_role_is_granted_actions_by_a_pattern(granted: list[Grant]) -> None:
     assert [grant for grant in granted if "*" in grant.action] == []
 
 
-def test_nothing_is_granted_on_everything_that_aws_lets_one_narrow(granted: list[Grant]) -> None:
+def test_no_grant_covers_all_resources_if_aws_can_restrict_it(granted: list[Grant]) -> None:
     assert too_wide(granted) == []
 
 
-def test_a_grant_that_is_too_wide_is_found() -> None:
+def test_a_grant_on_too_many_resources_is_found() -> None:
     traces = Grant(role="R", statement="S", action="xray:PutTraceSegments", resource="*")
     objects = Grant(role="R", statement="S", action="s3:GetObject", resource="*")
     assert too_wide([traces, objects]) == [objects]

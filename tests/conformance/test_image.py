@@ -147,6 +147,8 @@ class TestTag:
         script = (
             "import os, sys, worker.__main__, worker.health, worker.service\n"
             "import worker.blender_process.__main__, worker.blender_process.session\n"
+            # The worker imports it with the first OpenEXR frame.
+            "import frameloom.services.images.exr_pixels\n"
             "for name in sorted(sys.modules):\n"
             "    if name.partition('.')[0] in ('frameloom', 'worker') and sys.modules[name].__file__: \n"
             "        print(sys.modules[name].__file__)\n"
@@ -170,7 +172,7 @@ class Artefact:
 
 
 class TestTheRepository:
-    """What its lifecycle policy leaves, by the rules of ECR's user guide."""
+    """The images that its lifecycle policy keeps, by the rules of ECR's user guide."""
 
     policy: dict[str, Any] = json.loads(
         resources["WorkerRepository"]["Properties"]["LifecyclePolicy"]["LifecyclePolicyText"]
@@ -180,7 +182,7 @@ class TestTheRepository:
         for rule in sorted(self.policy["rules"], key=lambda rule: rule["rulePriority"]):
             choice, left = rule["selection"], sorted(artefacts, key=lambda each: each.days)
             tagged = {each.build for each in artefacts if each.tagged}
-            # What an index that is there refers to is never deleted.
+            # The images of an existing index are never deleted.
             met = [
                 each
                 for each in left

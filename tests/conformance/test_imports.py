@@ -2,6 +2,7 @@
 
 import ast
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.conformance.toolbox import ROOT, lint_imports
 
-# What a Lambda's handler may know: the wiring, the use cases and their vocabulary.
+# The allowed imports of a handler: the environment's clients, the services and the model.
 HANDLERS_KNOW = (
     *("frameloom.aws.lambda_env", "frameloom.aws.lambda_logger"),
     *("frameloom.model", "frameloom.services", "aws_lambda_powertools"),
@@ -20,6 +21,8 @@ PLANTED = {
     "a use case knows boto3": ("src/frameloom/services/plan_chunks.py", "import boto3"),
     "a use case knows where it runs": ("src/frameloom/services/plan_chunks.py", "from frameloom.local import farm"),
     "the supervisor loads Blender": ("worker/supervisor.py", "import bpy"),
+    "a new module of the worker loads Blender": ("worker/new_module.py", "import bpy"),
+    "the supervisor imports Blender's process": ("worker/supervisor.py", "from worker.blender_process import sandbox"),
     "the command line knows Kubernetes": ("src/frameloom/cli/fleet/select_cluster.py", "import kubernetes"),
     "a cluster knows AWS": ("src/frameloom/kube/api.py", "from frameloom.aws import stack"),
     "the definition reads the world": ("statemachine/definition.py", "from frameloom.aws import stack"),
@@ -44,6 +47,11 @@ def test_a_planted_import_breaks_one(fault: str, tmp_path: Path) -> None:
     assert "BROKEN" in ended.stdout
 
 
+def test_no_two_modules_of_the_package_have_the_same_base_name() -> None:
+    names = Counter(path.name for path in (ROOT / "src/frameloom").rglob("*.py") if not path.name.startswith("__"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 def test_a_handler_knows_the_use_cases_and_nothing_else_of_ours() -> None:
     for handler in ROOT.glob("functions/*/app.py"):
         strangers = {name for name in imports(handler) if name.startswith(("frameloom", "boto", "worker"))}
@@ -51,12 +59,12 @@ def test_a_handler_knows_the_use_cases_and_nothing_else_of_ours() -> None:
 
 
 def test_no_handler_makes_a_client_when_it_is_imported() -> None:
-    """The wiring's functions are called when an event comes: at import there may be no environment."""
+    """The functions of lambda_env are called when an event comes: at import there may be no environment."""
     for handler in ROOT.glob("functions/*/app.py"):
         tree = ast.parse(handler.read_text(encoding="utf-8"))
         at_import = [node for node in tree.body if not isinstance(node, ast.FunctionDef)]
         calls = {ast.unparse(call) for node in at_import for call in ast.walk(node) if isinstance(call, ast.Call)}
-        assert [call for call in calls if call.startswith(("wiring", "boto", "os."))] == [], handler
+        assert [call for call in calls if call.startswith(("lambda_env", "boto", "os."))] == [], handler
 
 
 def imports(source: Path) -> Iterator[str]:

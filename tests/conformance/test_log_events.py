@@ -8,7 +8,7 @@ from frameloom.model.log_event import LogEvent
 from tests.conformance.toolbox import ROOT
 
 LEVELS = {"debug", "info", "warning", "error"}
-# What may read a worker's log: the product, its benchmarks and the helpers of its tests.
+# The readers of a worker's log: the product, its benchmarks and the helpers of its tests.
 READERS = ("src", "functions", "benchmarks", "tools", "tests/e2e", "tests/chaos", "tests/integration")
 
 
@@ -37,7 +37,7 @@ def events_in(folder: str) -> set[str]:
 
 
 def sentences() -> set[str]:
-    """Return what the worker's calls log, and what it hands to a function that logs an event."""
+    """Return the events in the worker's calls that log."""
     found = set()
     for _, tree in trees("worker"):
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):

@@ -1,4 +1,4 @@
-"""The manifests of cluster/ are valid, and each validator sees what it is there for."""
+"""The manifests of cluster/ are valid, and each validator finds its kind of fault."""
 
 import json
 import shutil
@@ -164,7 +164,7 @@ class TestTheSchemas:
     def test_eksctls_holds_what_cluster_yaml_says_and_no_more(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # What `eksctl utils schema` prints is longer, and its cut is the same.
+        # The output of `eksctl utils schema` is longer; its cut must equal the committed file.
         committed = SCHEMAS / "eksctl.io/v1alpha5/ClusterConfig.json"
         longer = json.loads(committed.read_text(encoding="utf-8"))
         longer["definitions"]["ClusterConfig"] |= {"description": "a text", "preferredOrder": ["kind"]}

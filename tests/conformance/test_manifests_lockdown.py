@@ -1,4 +1,4 @@
-"""What a worker's pod may do in its cluster, and whom it may speak to: as little as rendering takes."""
+"""A worker's pod has only the permissions and the network access that rendering needs."""
 
 import ipaddress
 from collections.abc import Callable
@@ -212,7 +212,7 @@ class TestTheJobCleanup:
         assert cleanup["securityContext"] == container(overlay("spot"))["securityContext"]
         assert spec["securityContext"].items() <= pod_template(overlay("spot"))["spec"]["securityContext"].items()
         assert not {"initContainers", "hostNetwork", "hostPID", "hostIPC"} & set(spec)
-        # The worker's may be the one that cannot be pulled.
+        # The worker's image may be the reason that Jobs do not start.
         assert cleanup["image"] != container(overlay("spot"))["image"]
 
     def test_it_reaches_the_api_server_and_no_credentials_of_its_node(self, manifests: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""What the manifests of cluster/ say: the same as the template and the worker, and nothing that would lose a render."""
+"""The manifests of cluster/ agree with the template and the worker, and no setting loses a render."""
 
 import os
 import subprocess
@@ -29,12 +29,12 @@ from worker.supervisor import LAST_POLL
 
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 KEDA = ["gpu", "keda", "spot"]
-# An instance has two minutes from the notice, and some seconds of them are gone before its pods are told.
+# A spot instance ends two minutes after the notice; its pods get SIGTERM some seconds later.
 SPOT_NOTICE = timedelta(seconds=110)
 
 
 class Asked(dict[str, str]):
-    """An environment that remembers what it was asked for."""
+    """An environment that records the names that are read."""
 
     def __init__(self, values: dict[str, str]) -> None:
         super().__init__(values)
@@ -46,7 +46,7 @@ class Asked(dict[str, str]):
 
 
 def asked_of(name: str) -> tuple[Asked, WorkerConfig]:
-    """Return what a worker of an overlay asks its environment, and what it makes of the answers."""
+    """Return the names that a worker of an overlay reads from its environment, and its configuration."""
     asked = Asked({key: value for key, value in environment(overlay(name)).items() if isinstance(value, str)})
     return asked, WorkerConfig.from_environment(asked)
 
@@ -91,7 +91,7 @@ class TestTheLease:
     def test_a_worker_told_to_go_is_gone_before_its_chunk_can_go_to_another(self, name: str) -> None:
         config = asked_of(name)[1]
         grace = timedelta(seconds=pod_template(overlay(name))["spec"]["terminationGracePeriodSeconds"])
-        assert config.beat < grace <= config.lease - config.beat
+        assert config.heartbeat_interval < grace <= config.lease - config.heartbeat_interval
 
     @pytest.mark.parametrize("name", KEDA)
     def test_a_worker_that_waits_is_there_when_a_dead_ones_chunk_appears(self, name: str) -> None:
@@ -167,7 +167,7 @@ class TestWhetherAWorkerLives:
         assert self.ended(probe, tmp_path / "none") != 0
 
     def test_a_worker_comes_round_often_enough(self, probe: dict[str, Any]) -> None:
-        assert max(LONGEST_POLL, asked_of("keda")[1].beat) * 2 < LONGEST_SILENCE
+        assert max(LONGEST_POLL, asked_of("keda")[1].heartbeat_interval) * 2 < LONGEST_SILENCE
         # Nothing is there to be touched until Blender has started to load.
         assert probe["periodSeconds"] * probe["failureThreshold"] >= 60
 
@@ -216,7 +216,7 @@ class TestWhatScales:
         deployment = the(manifests, "Deployment")
         target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment["metadata"]["name"]}
         assert spec["scaleTargetRef"] == target
-        # The number is the autoscaler's: said here, each deploy would reset it.
+        # The autoscaler sets the number; a value here would reset it on each deploy.
         assert "replicas" not in deployment["spec"]
 
     def test_the_autoscaler_takes_workers_away_one_by_one(self) -> None:

@@ -65,7 +65,7 @@ class TestTheNodes:
 
     @pytest.mark.parametrize("name", OVERLAYS)
     def test_none_is_taken_away_under_a_render(self, name: str) -> None:
-        """On spot, the annotation would keep Karpenter from telling a worker that its instance is about to go."""
+        """On spot, the annotation would keep Karpenter from draining a worker before its instance ends."""
         annotations = pod_template(overlay(name))["metadata"].get("annotations", {})
         if name not in OWN_NODES:
             assert annotations["karpenter.sh/do-not-disrupt"] == "true"

@@ -1,4 +1,4 @@
-"""Nothing that a request or a scene says can reach a shell, nor a program of its own choice."""
+"""No value of a request or a scene reaches a shell or chooses a program."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The committed definition is what its source says, and both are sound."""
+"""The committed definition is up to date with its source, and both are sound."""
 
 import json
 from collections.abc import Callable
@@ -247,7 +247,7 @@ class TestAnnouncements:
         announcement = machine["States"][state]
         (catch,) = announcement["Catch"]
         assert announcement["Next"] == catch["Next"] == end
-        # The end shows the summary, or fails with the error in it: neither may be replaced by what the bus says.
+        # The last states use the summary and its error, so the bus's response must not replace them.
         assert announcement["ResultPath"] is None
         assert catch["ResultPath"] is None
         assert _retries(announcement, "EventBridge.FailedEntry") == 3
@@ -275,7 +275,7 @@ def test_whatever_ends_a_segment_is_kept_before_it_ends_the_film(machine: Machin
 
 
 def test_the_first_segment_that_fails_ends_the_film(machine: Machine) -> None:
-    """So StitchVideo joins what this job has encoded, and nothing that an earlier one of its name left."""
+    """So StitchVideo joins the segments of this job only, none of an earlier job of the same name."""
     tolerated = {"ToleratedFailureCount", "ToleratedFailurePercentage"}
     tolerated |= {f"{name}Path" for name in tolerated}
     assert not tolerated & machine["States"]["EncodeSegments"].keys()
@@ -296,7 +296,7 @@ def test_as_many_segments_are_encoded_at_once_as_the_stack_says(machine: Machine
     assert machine["States"]["VerifyFrames"]["ResultSelector"]["segments.$"] == "$.Payload.segments"
     variables = resources["VerifyFramesFunction"]["Properties"]["Environment"]["Variables"]
     assert variables == {"ENCODERS_AT_ONCE": {"Ref": "EncodersAtOnce"}}
-    # A film is cut for as many as there are where nobody says otherwise.
+    # The planner's default number of segments equals the parameter's default.
     assert template["Parameters"]["EncodersAtOnce"]["Default"] == AT_ONCE
 
 

@@ -1,4 +1,4 @@
-"""template.yaml, the code and the state machine say the same."""
+"""template.yaml, the code and the state machine agree."""
 
 import ast
 import json
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from frameloom.model.request import LONGEST_TIMEOUT
+from frameloom.model.request import MAX_TIMEOUT
 from tests.conformance.asl_checks import every_state
 from tests.conformance.farm_template import listed, of_type, resources, statements, template
 from tests.conformance.toolbox import ROOT, run, uv
@@ -48,7 +48,7 @@ class TestFunctions:
             given = everywhere | set(function.get("Environment", {}).get("Variables", {}))
             sources = [*(ROOT / function["CodeUri"]).glob("*.py")]
             assert {variable for source in sources for variable in environment_reads(source)} <= given
-        # The shared package is every function's; what only one of them needs is given to that one.
+        # All functions import the shared package; a variable of one function is set for that function only.
         own = {
             "STATE_MACHINE_ARN": "SubmitJobFunction",
             "ENCODERS_AT_ONCE": "VerifyFramesFunction",
@@ -119,17 +119,17 @@ class TestTheStateMachine:
 def test_a_message_outlives_the_longest_wait_that_a_job_may_ask_for() -> None:
     chunks, dead = resources["ChunkQueue"]["Properties"], resources["ChunkDeadLetterQueue"]["Properties"]
     # A message that is moved keeps its age.
-    assert LONGEST_TIMEOUT < chunks["MessageRetentionPeriod"] < dead["MessageRetentionPeriod"]
+    assert MAX_TIMEOUT < chunks["MessageRetentionPeriod"] < dead["MessageRetentionPeriod"]
 
 
 def substitutions() -> dict[str, Any]:
-    """Return what the template puts into the definition."""
+    """Return the template's substitutions in the definition."""
     found: dict[str, Any] = resources["RenderJob"]["Properties"]["DefinitionSubstitutions"]
     return found
 
 
 def shared_reads() -> Iterator[str]:
-    """Yield what the part of the shared package that functions import reads from the environment."""
+    """Yield the environment variables that the functions' part of the shared package reads."""
     for part in ("aws", "services", "model"):
         for source in (ROOT / "src/frameloom" / part).rglob("*.py"):
             yield from environment_reads(source)

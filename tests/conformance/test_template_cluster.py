@@ -49,7 +49,7 @@ def there(values: dict[str, str]) -> set[str]:
 
 
 def complaints(values: dict[str, str]) -> list[str]:
-    """Return what CloudFormation says against these values."""
+    """Return CloudFormation's rule violations for these values."""
     return [
         assertion["AssertDescription"]
         for rule in template["Rules"].values()
@@ -123,7 +123,7 @@ class TestSamconfig:
 
 
 class TestTheDeployPage:
-    """What somebody reads before the first deployment in an account."""
+    """The documentation of the first deployment in an account."""
 
     PAGE: ClassVar[str] = (ROOT / "docs/operator.md").read_text(encoding="utf-8")
     # The first that finds wheels for Python 3.13 on arm64, which are manylinux_2_28 and later.

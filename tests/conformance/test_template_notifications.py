@@ -1,4 +1,4 @@
-"""Who is told of what: dead letters, alarms, and the announcements of jobs that ended."""
+"""Notifications: dead letters, alarms, and announcements of ended jobs."""
 
 import json
 import re
@@ -127,7 +127,7 @@ class TestAlarms:
         pulse = resources["CollectLogsFunction"]["Properties"]["Events"]["Pulse"]
         assert (pulse["Type"], pulse["Properties"]["Schedule"]) == ("Schedule", "rate(1 minute)")
         assert json.loads(pulse["Properties"]["Input"]) == {"pulse": True}
-        # One that is late would count for another minute.
+        # A late call would count for another minute.
         assert pulse["Properties"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
         assert resources["CollectLogsFunction"]["Properties"]["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
 
@@ -154,9 +154,9 @@ def pulses(minutes: int) -> Series:
 
 
 def stuck_minutes(**series: Series) -> Series:
-    """Return what the alarm's expression makes of its metrics, minute by minute; None where it has no value.
+    """Return the value of the alarm's expression for each minute; None for no value.
 
-    CloudWatch does not say what FILL makes of a metric without any value: here it stays without one.
+    CloudWatch does not document FILL for a metric without any value: here it stays without a value.
     """
     (math,) = (each["Expression"] for each in ALARMS["JobStuckAlarm"]["Metrics"] if "Expression" in each)
     plain = math.replace(" AND ", " and ").replace("IF(", "choose(")
@@ -183,7 +183,7 @@ def filled(values: Series, value: str) -> Series:
 
 
 class TestStoppedJobs:
-    """A job in which no state runs any more gets its report by a rule."""
+    """A job that was stopped from outside gets its report by a rule."""
 
     @pytest.fixture(scope="class")
     def transformed(self) -> dict[str, Any]:
@@ -200,7 +200,7 @@ class TestStoppedJobs:
 
     def test_it_may_call_that_one_function_and_no_other_rule_may(self, transformed: dict[str, Any]) -> None:
         rights = [each["Properties"] for each in transformed.values() if each["Type"] == "AWS::Lambda::Permission"]
-        # And the schedule may call the one that it is of.
+        # The schedule may call its own function.
         rules = {"LogJobFunction": "LogJobFunctionJobStopped", "CollectLogsFunction": "CollectLogsFunctionPulse"}
         assert sorted(rights, key=lambda right: right["FunctionName"]["Ref"], reverse=True) == [
             {
@@ -285,7 +285,7 @@ class TestAnnouncements:
 
 
 def message(transformer: dict[str, Any], event: dict[str, Any]) -> list[str]:
-    """Return the lines that EventBridge makes of an event, by its guide: what is not there leaves nothing."""
+    """Return EventBridge's text for an event, by its guide: a missing field becomes an empty text."""
     text = transformer["InputTemplate"]["Fn::Sub"]
     here = {"StackName": "frameloom", "Region": "eu-central-1", "Partition": "aws", "AccountId": "123456789012"}
     for name, meaning in here.items():

@@ -1,4 +1,4 @@
-"""What the template keeps, from whom, for how long, and who may do what."""
+"""Retention, encryption and access rules of the template."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ FUNCTIONS = of_type("AWS::Serverless::Function")
 ROLES = of_type("AWS::IAM::Role")
 DAYS = {"Ref": "LogRetentionDays"}
 
-# What takes no resource, by the Sid of its statement: everything else is narrowed.
+# Actions without resource-level permissions, by the Sid of the statement; all others are restricted.
 EVERYWHERE = {
     "SendTraces": {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules"}
     | {"xray:GetSamplingTargets"},
@@ -98,7 +98,7 @@ class TestNames:
     def test_nothing_has_a_name_that_a_second_stack_could_not_have(self) -> None:
         fixed = {"BucketName", "QueueName", "FunctionName", "Name", "TopicName", "AlarmName", "RepositoryName"}
         fixed |= {"RoleName", "ManagedPolicyName", "StateMachineName"}
-        # A reference names what somebody else has named: the function of a mapping, another stack's role.
+        # A reference to a name from elsewhere: the function of a mapping, another stack's role.
         for name, found in resources.items():
             named = {key: value for key, value in found.get("Properties", {}).items() if key in fixed}
             assert not any(isinstance(value, str) for value in named.values()), name
@@ -187,7 +187,7 @@ def rules_of(bucket: str) -> dict[str, dict[str, Any]]:
 
 
 def every_statement() -> list[dict[str, Any]]:
-    """Return what every role is granted, wherever it stands."""
+    """Return the policies of all roles, inline and managed."""
     documents = [
         found["Properties"]["PolicyDocument"]
         for found in resources.values()

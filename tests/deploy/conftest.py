@@ -1,4 +1,4 @@
-"""One build, and one account in which one farm lives, for all tests of deploying."""
+"""One build and one account with one farm, for all tests of deployment."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from tests.deploy.build import Build, build, python_of_lambda
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    """A folder for gigabytes, which pytest would keep for its last three runs."""
+    """A folder for gigabytes; pytest's own would be kept for three runs."""
     with tempfile.TemporaryDirectory(prefix="deploy-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
 @pytest.fixture(scope="session")
 def built(folder: Path) -> Build:
-    """What `sam build` makes of this checkout."""
+    """The build of this checkout."""
     return build(folder, python=python_of_lambda())
 
 

@@ -1,4 +1,4 @@
-"""The life of a farm in an account, stage after stage, and what was there to be seen after each."""
+"""The stages of a farm in an account, and the state after each stage."""
 
 import json
 import sys
@@ -22,16 +22,16 @@ from tests.deploy.inventory import inventory
 from tests.deploy.processes import kept_running
 
 STACK = "frameloom-dev"
-# There is no cluster of that name, but with it the stack has the roles of the cluster's pods.
+# No cluster has this name, but with it the stack creates the roles of the cluster's pods.
 CLUSTER = ["Cluster=existing", "ClusterName=elsewhere"]
 
 # A function's first call unpacks its layer, which takes seconds on a machine that also renders.
-PATIENCE = 180.0
+TIMEOUT = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """What there is of a stack: `resources` are type and physical id by logical id."""
+    """A deployed stack: `resources` are type and physical id by logical id."""
 
     status: str
     outputs: dict[str, str]
@@ -45,7 +45,7 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job that has ended: what Step Functions says of it, and its film's file where there is one."""
+    """An ended job: its result in Step Functions, and its film's file if it has one."""
 
     status: str
     output: dict[str, Any]
@@ -55,7 +55,7 @@ class Job:
 
 
 def deploy(account: Account, build: Build, *, environment: str) -> Deployed:
-    """Deploy with an environment of samconfig.toml, and return what is there then."""
+    """Deploy with an environment of samconfig.toml, and return the deployed stack."""
     config = build.source / "samconfig.toml"
     configured = tomllib.loads(config.read_text(encoding="utf-8"))[environment]["deploy"]["parameters"]
     # The command line's parameters replace all that the file has.
@@ -72,7 +72,7 @@ def deploy(account: Account, build: Build, *, environment: str) -> Deployed:
 
 
 def look(account: Account) -> Deployed:
-    """Return what there is of the stack."""
+    """Return the deployed stack."""
     stacks = account.client("cloudformation")
     stack = stacks.describe_stacks(StackName=STACK)["Stacks"][0]
     found = stacks.describe_stack_resources(StackName=STACK)["StackResources"]
@@ -94,7 +94,7 @@ def look(account: Account) -> Deployed:
 
 
 def _blender() -> str:
-    """Return the version of the Blender that works here, or skip what needs one."""
+    """Return the version of the installed Blender, or skip the test."""
     try:
         return version("bpy")
     except PackageNotFoundError:
@@ -102,7 +102,7 @@ def _blender() -> str:
 
 
 def _failures(account: Account) -> list[str]:
-    """Return what failed in the stack and why: SAM's own table has the reason in pieces, a column wide."""
+    """Return the failed resources with their reasons; SAM's own table wraps the reasons in a column."""
     events = account.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
     return [
         f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
@@ -113,7 +113,7 @@ def _failures(account: Account) -> list[str]:
 
 @contextmanager
 def working(account: Account, outputs: dict[str, str], *, folder: Path) -> Iterator[None]:
-    """Have a real worker work for the stack, with the rights of its role."""
+    """Run a real worker for the stack, with the permissions of its role."""
     environment = {
         **with_rights_of(account, outputs["WorkerRoleArn"]).environment,
         **{variable: outputs[output] for variable, output in WORKER_VARIABLES.items()},
@@ -124,7 +124,7 @@ def working(account: Account, outputs: dict[str, str], *, folder: Path) -> Itera
 
 
 def upload(account: Account, outputs: dict[str, str], scene: Path) -> None:
-    """Upload a scene as any S3 client would, and no more."""
+    """Upload a scene as a plain S3 client does."""
     account.client("s3").upload_file(str(scene), outputs["ScenesBucketName"], scene.name)
 
 
@@ -147,7 +147,7 @@ def render(account: Account, scene: Path, *, frames: str, out: Path) -> dict[str
 def end_of_job(account: Account, outputs: dict[str, str], *, number: int, film: Path) -> Job:
     """Wait for the end of the stack's job of this number, counted from 1, and fetch its film to `film`."""
     states, store = account.client("stepfunctions"), account.client("s3")
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + TIMEOUT
     while time.monotonic() < until:
         jobs = states.list_executions(stateMachineArn=outputs["StateMachineArn"])["executions"]
         if len(jobs) == number and all(job["status"] != "RUNNING" for job in jobs):
@@ -173,7 +173,7 @@ def end_of_job(account: Account, outputs: dict[str, str], *, number: int, film: 
 
 
 def delete(account: Account, *options: str) -> set[tuple[str, str]]:
-    """Delete the farm as its user does, and return what is in the account then."""
+    """Delete the farm with the command line, and return the remaining resources of the account."""
     command = [sys.executable, "-m", "frameloom", "farm", "delete", "--stack", STACK, "--yes", *options]
     ended = run(command, environment=account.environment)
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -1,8 +1,9 @@
-"""What ministack 1.5.33 does not know of the template, and what is deployed in its place; all else goes there as it is.
+"""The parts of the template that ministack 1.5.33 does not support, and their replacements.
 
-- Alarms on metric math: its CloudFormation refuses any alarm with `Metrics`. Each becomes an alarm on the first metric
-  that its sum is made of, so that all that names the alarm finds it.
-- The association of a role with a cluster's pods: its CloudFormation has no such type. There are none: no pod runs.
+- Alarms on metric math: its CloudFormation refuses any alarm with `Metrics`. Each becomes an alarm on the first
+  metric of its sum, so that references to the alarm resolve.
+- The association of a role with a cluster's pods: its CloudFormation lacks the type. They are left out,
+  since no pod runs.
 """
 
 from pathlib import Path
@@ -18,21 +19,21 @@ Resource = dict[str, Any]
 
 
 def deployable(build: Build) -> Path:
-    """Write the built template as ministack takes it, beside the built one, and return it."""
+    """Write the built template for ministack beside the original, and return its path."""
     template = read(build.template)
     for name, resource in refused(template).items():
         if resource["Type"] == ALARM:
             template["Resources"][name] = _without_math(resource)
         else:
             del template["Resources"][name]
-    # Beside it, since its paths are relative.
+    # In the same folder, since its paths are relative.
     path = build.folder / "template-for-ministack.yaml"
     path.write_text(yaml.safe_dump(template, sort_keys=False), encoding="utf-8")
     return path
 
 
 def read(template: Path) -> dict[str, Any]:
-    """Return a built template, which SAM writes in plain YAML."""
+    """Return a built template, which is plain YAML."""
     content: dict[str, Any] = yaml.safe_load(template.read_text(encoding="utf-8"))
     return content
 

@@ -1,15 +1,14 @@
-"""All that there is in an account, of every kind that the farm's stack is made of."""
+"""The resources of an account, of every type in the farm's stack."""
 
 from collections.abc import Callable
 from typing import Any
 
 from tests.deploy.account import Account
 
-# The bucket for what `sam deploy --resolve-s3` uploads and its stack serve every SAM stack of the account: they
-# stay, as they do in AWS.
+# The bucket of `sam deploy --resolve-s3` and its stack serve every SAM stack of the account, so they stay.
 _SAMS_OWN = "aws-sam-cli-managed-default"
 
-# By CloudFormation's type: the service, the call that lists, the answer's field, and the physical id in an entry.
+# By CloudFormation type: the service, its list call, the field of the response, and the physical id of an entry.
 _LISTS: dict[str, tuple[str, str, str, Callable[[Any], str]]] = {
     "AWS::CloudFormation::Stack": ("cloudformation", "describe_stacks", "Stacks", lambda found: found["StackName"]),
     "AWS::CloudWatch::Alarm": ("cloudwatch", "describe_alarms", "MetricAlarms", lambda found: found["AlarmName"]),
@@ -35,7 +34,7 @@ _LISTS: dict[str, tuple[str, str, str, Callable[[Any], str]]] = {
 
 LISTED = set(_LISTS)
 
-# A part of something that is listed, and goes with it.
+# Parts of listed resources, deleted with them.
 PARTS = {
     "AWS::IAM::Policy",
     "AWS::Lambda::EventInvokeConfig",
@@ -48,7 +47,7 @@ PARTS = {
 
 
 def inventory(account: Account) -> set[tuple[str, str]]:
-    """Return type and physical id of all that is in the account, but what SAM itself keeps there."""
+    """Return type and physical id of each resource in the account, without SAM's own."""
     found = {
         (kind, name(entry))
         for kind, (service, call, field, name) in _LISTS.items()

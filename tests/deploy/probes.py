@@ -1,4 +1,4 @@
-"""Questions to a farm that is deployed; each leaves it as it was."""
+"""Read-only probes of a deployed farm."""
 
 import json
 import time
@@ -15,7 +15,7 @@ SUBMIT = "SubmitJobFunction"
 
 
 def ask_for_a_scene_that_is_absent(account: Account, deployed: Deployed) -> str:
-    """Return the message of the error with which `submit_job` refuses a job."""
+    """Return the error message of a `submit_job` for a scene that does not exist."""
     request = json.dumps({"file": "absent.blend", "frames": "1"})
     answer = account.client("lambda").invoke(FunctionName=deployed.resources[SUBMIT][1], Payload=request)
     return str(json.load(answer["Payload"])["errorMessage"])
@@ -23,7 +23,7 @@ def ask_for_a_scene_that_is_absent(account: Account, deployed: Deployed) -> str:
 
 @contextmanager
 def without_its_rights(account: Account, deployed: Deployed, function: str) -> Iterator[None]:
-    """Take a function's own policies away for as long as the block lasts."""
+    """Remove a function's own policies for the duration of the block."""
     access, role = account.client("iam"), deployed.resources[f"{function}Role"][1]
     names = access.list_role_policies(RoleName=role)["PolicyNames"]
     taken = {name: access.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
@@ -38,7 +38,7 @@ def without_its_rights(account: Account, deployed: Deployed, function: str) -> I
 
 
 def announce(account: Account, deployed: Deployed, summary: dict[str, Any], *, resources: list[str]) -> str | None:
-    """Announce a job's end as Step Functions does, and return what a reader of the topic is sent; None for nothing."""
+    """Announce a job's end as Step Functions does; return the topic's message, None without one."""
     topics, queues = account.client("sns"), account.client("sqs")
     with _reader(queues) as (url, arn):
         topic = deployed.outputs["NotificationTopicArn"]
@@ -66,8 +66,8 @@ def _reader(queues: Any) -> Iterator[tuple[str, str]]:
         queues.delete_queue(QueueUrl=url)
 
 
-def what_is_said_of(account: Account, resource: dict[str, Any]) -> list[str]:
-    """Return why CloudFormation does not create a resource, in a stack that goes again."""
+def reasons_for_refusal(account: Account, resource: dict[str, Any]) -> list[str]:
+    """Return CloudFormation's reasons for not creating a resource, in a stack that is deleted afterwards."""
     stacks = account.client("cloudformation")
     try:
         stacks.create_stack(StackName="canary", TemplateBody=json.dumps({"Resources": {"Canary": resource}}))

@@ -1,4 +1,4 @@
-"""Processes that last as long as a test needs them, and not a moment longer."""
+"""Processes that run for the duration of a test."""
 
 import json
 import socket
@@ -16,10 +16,10 @@ from frameloom.local import worker_processes
 def kept_running(
     command: list[str], *, folder: Path, logs: Path, environment: Mapping[str, str], remove: Path | None = None
 ) -> Iterator[Path]:
-    """Keep a process running in `folder` and give its log; with the block it ends, and all its children.
+    """Run a process in `folder` during the block and yield its log; it ends with all its children.
 
-    The local farm's fleet does it: it ends them, and then removes the folder `remove`, even where this process is
-    killed.
+    The local farm's worker_processes runs it: even if this process is killed, it ends the children and removes the
+    folder `remove`.
     """
     logs.mkdir()
     order = {
@@ -41,21 +41,23 @@ def kept_running(
         process.stdin.write(json.dumps(order) + "\n")
         process.stdin.flush()
         yield logs / "worker-1.log"
-        # The end of its input is the end of it; `with` closes that, and waits.
+        # It ends at the end of its input, which `with` closes.
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on."""
+    """Return a free port of 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def wait_for_port(port: int, log: Path, *, within: float = 30) -> None:
-    """Return when something listens on a port of 127.0.0.1, or fail with what it has logged."""
+    """Wait until a process listens on a port of 127.0.0.1; fail with its log after `within` seconds."""
     until = time.monotonic() + within
     while True:
         with socket.socket() as attempt:
             if attempt.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        assert time.monotonic() < until, log.read_text(errors="replace") if log.exists() else "it was never started"
+        assert time.monotonic() < until, (
+            log.read_text(errors="replace") if log.exists() else "The process wrote no log."
+        )
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""`sam build` makes what Lambda takes: for its processor, complete, and small enough."""
+"""`sam build` makes packages that Lambda accepts: for its processor, complete, and small enough."""
 
 import os
 import platform
@@ -22,14 +22,14 @@ def test_every_native_library_is_for_lambdas_processor(built: Build) -> None:
     assert [library for library in native_modules(built.folder) if processor(library) != ARM64] == []
 
 
-def test_the_check_tells_processors_apart() -> None:
+def test_the_check_distinguishes_processors() -> None:
     ours = {"x86_64": 62, "aarch64": ARM64}
     if platform.system() != "Linux" or platform.machine() not in ours:
         pytest.skip("this machine's own programs are no ELF files of a known processor")
     assert processor(Path(os.path.realpath(sys.executable))) == ours[platform.machine()]
 
 
-def test_the_layer_holds_the_package_and_all_that_is_locked(built: Build) -> None:
+def test_the_layer_has_the_package_and_all_locked_requirements(built: Build) -> None:
     locked = {
         line.split(" ")[0]
         for line in (ROOT / "src" / "requirements.txt").read_text(encoding="utf-8").splitlines()
@@ -42,9 +42,7 @@ def test_the_layer_holds_the_package_and_all_that_is_locked(built: Build) -> Non
     assert (built.layer / "frameloom" / "services" / "encode_segment.py").exists()
 
 
-def test_every_function_with_its_layer_is_below_what_lambda_unzips(
-    built: Build, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_function_with_its_layer_is_below_lambdas_limit(built: Build, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = built.sizes()
     lines = [f"  {size / MEGABYTE:6.1f} MB  {name}" for name, size in sizes.items()]
     with capsys.disabled():

@@ -13,7 +13,7 @@ LEASE_SECONDS = 4
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what looks at the calls of all other tests behind them."""
+    """Run test_permissions.py last: it checks the calls of all other tests."""
     items.sort(key=lambda item: item.path.name == "test_permissions.py")
 
 

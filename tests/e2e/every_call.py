@@ -25,7 +25,7 @@ FOLDER = "every-call/"
 
 
 def make_every_call(rig: Rig, tiny: Path, slow: Path) -> None:
-    """Run the jobs; each function says which calls it is there for."""
+    """Run jobs that make every kind of call; each function names its own."""
     _a_film(rig, tiny)
     _a_frame_of_one_colour(rig)
     _a_scene_and_its_texture(rig)
@@ -55,7 +55,7 @@ def _a_frame_of_one_colour(rig: Rig) -> None:
 
 
 def _a_scene_and_its_texture(rig: Rig) -> None:
-    """Have a worker fetch what a scene refers to."""
+    """Let a worker fetch the files of a scene."""
     with tempfile.TemporaryDirectory() as folder:
         rig.upload(render_image(Path(folder, "wood.png"), format="PNG"), f"{FOLDER}wood.png")
         rig.upload_quietly(make_scene(Path(folder, "bare.blend"), missing_image="//wood.png"), f"{FOLDER}bare.blend")
@@ -87,7 +87,7 @@ def _taken(rig: Rig, job_id: str) -> str | None:
 
 
 def _submitted_jobs(rig: Rig) -> None:
-    """Start a job by function, and ask how it stands before and after it ends."""
+    """Start a job by `submit_job`, and call it again before and after the job's end."""
     request = {"file": f"{FOLDER}film.blend", "frames": "1-2", "output": "frames"}
     first, second = _submit(rig, **request), _submit(rig, **request)
     assert (first["started"], second["started"]) == (True, False)
@@ -143,7 +143,7 @@ def _a_scene_that_went_away(rig: Rig, tiny: Path) -> None:
 
 
 def _a_chunk_that_came_back(rig: Rig, slow: Path) -> None:
-    """Have a worker receive a chunk that another died of, and tell of that chunk as lost."""
+    """Let a worker receive a chunk that killed another worker, and report the chunk as lost."""
     rig.upload_quietly(slow, f"{FOLDER}poison.blend")
     job_id = rig.start(file=f"{FOLDER}poison.blend", frames="1", output="frames")
     chunk = rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)["chunk_id"]
@@ -171,7 +171,7 @@ def _a_chunk_that_came_back(rig: Rig, slow: Path) -> None:
 
 
 def _a_worker_in_trouble(rig: Rig, slow: Path) -> None:
-    """Have a worker give back its chunk because it is told to go, and the next one lose its Blender.
+    """Let a worker return its chunk on SIGTERM, and kill the next worker's Blender.
 
     Meanwhile a chunk is lost, which is rendered in its next attempt.
     """

@@ -39,7 +39,7 @@ class Rig:
         self.s3, self.states, self.sqs, self.functions = map(client, ("s3", "stepfunctions", "sqs", "lambda"))
         self.stacks = client("cloudformation")
         self.stack = stack_of(farm.outputs, name="local")
-        # A client of its own: the store has one's listings tell no times, which tests ask for.
+        # A client of its own: the farm's store lists without times, which tests need.
         self.store = S3Store(client("s3"))
         self.jobs = JobExecutions(self.stack.machine, self.states)
 
@@ -92,7 +92,7 @@ class Rig:
         return self.report(job_id)
 
     def log(self, job_id: str) -> list[dict[str, Any]]:
-        """Return what the workers have logged of a job so far."""
+        """Return the workers' log records of a job so far."""
         parts = self.store.list(self.stack.buckets.logs, keys.logs_prefix(job_id))
         texts = [(self.store.get(self.stack.buckets.logs, part.key) or b"").decode() for part in parts]
         return [json.loads(line) for text in texts for line in text.splitlines()]
@@ -112,7 +112,7 @@ class Rig:
         return all(found[name] == "0" for name in names)
 
     def runtimes(self) -> list[psutil.Process]:
-        """Return the processes that functions run in: children of the one that they are forked from."""
+        """Return the processes of the functions: children of the process that forks them."""
         wanted = {str(self.farm.work_dir), "frameloom.local.emulator"}
         (emulator,) = (part for part in psutil.Process().children() if wanted <= set(part.cmdline()))
         return [runtime for server in emulator.children() for runtime in server.children()]

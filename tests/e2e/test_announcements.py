@@ -1,4 +1,4 @@
-"""A job that ends says so on the account's bus, with the place of its report; and ends as it ends where it cannot."""
+"""An ended job is announced on the event bus with its report's address; a failing bus does not change the result."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ Heard = Callable[[str], dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def events(rig: Rig) -> list[dict[str, Any]]:
-    """What the farm has put on the bus so far; `heard` adds to it."""
+    """The farm's events on the bus so far; `heard` adds to them."""
     del rig
     return []
 
@@ -94,7 +94,7 @@ def test_an_upload_that_starts_no_job_announces_nothing(
 
 @pytest.fixture(scope="module")
 def aside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """A farm apart: what a machine that is not the farm's asks for must not stand among the calls of the other one."""
+    """A separate farm, so that the calls of a changed state machine are not recorded among the shared farm's."""
     with LocalFarm(workers=0) as farm:
         yield Rig(farm, tmp_path_factory.mktemp("aside"))
 
@@ -111,7 +111,7 @@ def test_a_job_ends_as_it_ends_where_the_bus_does_not_take_its_announcement(
 ) -> None:
     definition = json.loads(aside.states.describe_state_machine(stateMachineArn=aside.stack.machine)["definition"])
     definition["StartAt"] = state
-    # A bus that is not there; and nobody needs to wait for another try.
+    # A bus that does not exist, and no delay between retries.
     definition["States"][state]["Parameters"]["Entries"][0]["EventBusName"] = "nowhere"
     definition["States"][state]["Retry"][0] |= {"IntervalSeconds": 1, "BackoffRate": 1.0}
     machine = aside.states.create_state_machine(

@@ -25,7 +25,7 @@ def picture(path: Path, colour: tuple[int, int, int]) -> Path:
 
 @pytest.fixture(scope="module")
 def textured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scene whose cube has a texture that lies beside it."""
+    """A scene with a texture in its folder."""
     return make_scene(tmp_path_factory.mktemp("textured") / "shot.blend", missing_image="//textures/wood.png")
 
 
@@ -80,7 +80,7 @@ def test_a_job_may_render_without_what_is_missing(rig: Rig, textured: Path, tmp_
     without = render(rig, "without/shot.blend", missing_assets="render")
     red, green, blue = image_centre(pixels(rig, without))
     assert min(red, blue) > 4 * green, "Blender shows a missing texture in magenta"
-    # What comes later makes other frames.
+    # A file that is uploaded later gives other frames.
     rig.upload(picture(tmp_path / "wood.png", WOOD), "without/textures/wood.png")
     assert pixels(rig, render(rig, "without/shot.blend")) != pixels(rig, without)
 
@@ -108,7 +108,7 @@ def test_a_linked_library_is_fetched_with_its_scene(rig: Rig, tmp_path: Path) ->
 
 
 def point_cache(path: Path, size: float) -> Path:
-    """Write a cache of one sample, in which the cube's eight corners stand `size` apart."""
+    """Write a cache of one sample, with the corners of the cube at plus and minus `size`."""
     corners = [(x, y, z) for x in (-size, size) for y in (-size, size) for z in (-size, size)]
     head = struct.pack("<12siiffi", b"POINTCACHE2\0", 1, len(corners), 1.0, 1.0, 1)
     path.write_bytes(head + b"".join(struct.pack("<3f", *corner) for corner in corners))
@@ -130,7 +130,7 @@ def test_what_only_a_modifier_refers_to_is_fetched_and_part_of_the_render_key(ri
         execution = render(rig, "modified/shot.blend")
         assert execution.output["frames"]["rendered"] == 1
         seen.append(image_background(pixels(rig, execution)))
-    # The greater cube leaves less of what is behind it.
+    # The larger cube hides more of the background.
     assert seen[0] > 2 * seen[1] > 0
 
 

@@ -16,13 +16,13 @@ from typing import Any
 import psutil
 import pytest
 
-from frameloom.services import video
 from tests.e2e.rig import wait
 from tests.scenes import make_scene
+from tests.video_probe import probe
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/rolling_ball.blend"
-# A scene that nobody here made, where someone has laid it beside the checkout.
+# A scene by other people, used if it exists beside the checkout.
 POTTERY = ROOT.parent / "shared/scenes/pottery.blend"
 
 
@@ -52,7 +52,7 @@ class CommandLine:
         )
 
     def run(self, *arguments: str | Path) -> dict[str, Any]:
-        """Run it to its end and return what it says in JSON."""
+        """Run the command and return its JSON."""
         process = self.start(*arguments, "--out", self.out, "--json")
         output, errors = process.communicate()
         assert process.returncode == 0, errors
@@ -62,7 +62,7 @@ class CommandLine:
 
 def test_the_example_becomes_a_film_of_seventeen_frames(frameloom: CommandLine) -> None:
     answer = frameloom.run("render", EXAMPLE, "--frames", "1-17", "--resolution", "10", "--samples", "1")
-    facts = video.probe(Path(answer["paths"]["video"]))
+    facts = probe(Path(answer["paths"]["video"]))
     assert (facts.frames, facts.fps, facts.size) == (17, Fraction(24), (64, 36))
     frames = sorted(path.name for path in Path(answer["paths"]["frames"]).iterdir())
     assert frames == [f"{frame:06d}.png" for frame in range(1, 18)]
@@ -74,7 +74,7 @@ def test_a_second_run_renders_only_what_is_missing(frameloom: CommandLine, tiny:
     assert "video" not in first["paths"]
     second = frameloom.run("render", tiny, "--frames", "1-5")
     assert second["frames"] == {"total": 5, "rendered": 2, "reused": 3, "missing": 0}
-    assert video.probe(Path(second["paths"]["video"])).frames == 5
+    assert probe(Path(second["paths"]["video"])).frames == 5
 
 
 def test_films_of_other_frames_and_of_other_scenes_of_one_name_lie_beside_the_first(
@@ -82,7 +82,7 @@ def test_films_of_other_frames_and_of_other_scenes_of_one_name_lie_beside_the_fi
 ) -> None:
     def render(folder: str, frames: str) -> str:
         film = Path(frameloom.run("render", tmp_path / folder / "shot.blend", "--frames", frames)["paths"]["video"])
-        made[film.name] = video.probe(film).frames
+        made[film.name] = probe(film).frames
         return film.name
 
     made: dict[str, int] = {}
@@ -115,7 +115,7 @@ def test_a_farm_of_a_command_s_own_runs_the_code_in_a_scene_that_the_command_tru
 def test_a_sequence_is_made_of_frames_that_exist(frameloom: CommandLine, tiny: Path) -> None:
     frameloom.run("render", tiny, "--frames", "2-4", "--frames-only")
     answer = frameloom.run("sequence", tiny, "--frames", "2-4", "--fps", "12")
-    facts = video.probe(Path(answer["paths"]["video"]))
+    facts = probe(Path(answer["paths"]["video"]))
     assert (facts.frames, facts.fps) == (3, Fraction(12))
     assert answer["frames"]["rendered"] == 0
 
@@ -162,7 +162,7 @@ def test_a_farm_of_the_commands_own_ends_with_the_terminal_that_it_was_started_f
 
     def rendered() -> bool:
         with suppress(BlockingIOError):
-            # A terminal that nobody looks at fills up.
+            # An unread terminal fills up and blocks its writer.
             os.read(terminal, 65536)
         return len(list(frameloom.out.rglob("*.png"))) >= 2
 
@@ -193,7 +193,7 @@ def test_a_detached_job_is_fetched_by_the_command_that_it_printed(frameloom: Com
             ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=90)
             assert ran.returncode == 0, ran
             assert started["job_id"] in ran.stdout or name != "status"
-        assert video.probe(frameloom.out / "tiny.mp4").frames == 3
+        assert probe(frameloom.out / "tiny.mp4").frames == 3
         assert sorted(path.name for path in frameloom.out.rglob("*.png")) == ["000001.png", "000002.png", "000003.png"]
     finally:
         farm.terminate()
@@ -203,6 +203,6 @@ def test_a_detached_job_is_fetched_by_the_command_that_it_printed(frameloom: Com
 @pytest.mark.skipif(not POTTERY.exists(), reason=f"{POTTERY.name} is not beside the checkout, in shared/scenes/")
 def test_a_scene_that_nobody_here_made_renders(frameloom: CommandLine) -> None:
     answer = frameloom.run("render", POTTERY, "--frames", "1-3", "--resolution", "10", "--samples", "2")
-    facts = video.probe(Path(answer["paths"]["video"]))
+    facts = probe(Path(answer["paths"]["video"]))
     assert (facts.frames, facts.size) == (3, (108, 136))
     assert answer["frames"]["rendered"] == 3

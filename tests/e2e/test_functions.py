@@ -1,4 +1,4 @@
-"""Functions that die: what they were at is done again."""
+"""Functions that die are called again."""
 
 import json
 import os
@@ -6,9 +6,9 @@ import signal
 from pathlib import Path
 
 from frameloom.model.job_status import JobStatus
-from frameloom.services import video
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
+from tests.video_probe import probe
 
 
 def test_functions_that_are_killed_in_the_middle_are_called_again(rig: Rig, tmp_path: Path) -> None:
@@ -37,10 +37,10 @@ def test_functions_that_are_killed_in_the_middle_are_called_again(rig: Rig, tmp_
     # Of its one segment.
     assert encoder_calls(rig) - called == 2, "no function was in the middle of anything"
     rig.store.download(rig.stack.buckets.scenes, "dying.mp4", tmp_path / "film.mp4")
-    assert video.probe(tmp_path / "film.mp4").frames == 6
+    assert probe(tmp_path / "film.mp4").frames == 6
 
 
 def encoder_calls(rig: Rig) -> int:
-    """Return how often segments were to be encoded: a child's history tells, and the emulator keeps none of it."""
+    """Return the number of calls of EncodeSegment, by the recorded calls: the emulator keeps no history of children."""
     lines = map(json.loads, rig.calls.read_text(encoding="utf-8").splitlines())
     return sum(line["service"] == "lambda" and "EncodeSegmentFunction" in line["uri"] for line in lines)

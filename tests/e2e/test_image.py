@@ -1,4 +1,4 @@
-"""The worker's image, really built, renders as nobody in particular on a root file system that nobody can write.
+"""The built worker image renders as an unprivileged user on a read-only root file system.
 
 It needs a container engine. FRAMELOOM_TEST_BASE_IMAGE names the image to build on where the Dockerfile's own base
 cannot be fetched.
@@ -34,7 +34,7 @@ SCRATCH = ["--tmpfs", "/scratch:rw,noexec,nosuid,nodev,uid=10001,gid=10001,mode=
 
 
 def docker(*words: str) -> str:
-    """Ask the engine; return what it prints."""
+    """Run a command of the container engine; return its output."""
     ended = subprocess.run([str(DOCKER), *words], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout.strip()
@@ -91,7 +91,7 @@ def worker(built: str, rig: Rig) -> Iterator[str]:
 
 
 def logs(name: str) -> str:
-    """Return what a container has said, which a worker does on standard error."""
+    """Return the standard error of a container, where a worker logs."""
     return subprocess.run([str(DOCKER), "logs", name], capture_output=True, text=True, check=False).stderr
 
 
@@ -169,9 +169,9 @@ except DeviceMissing as error:
 sys.stdout.flush()
 os._exit(0)
 """
-    # Blender 5.0 says first that it has found no driver.
+    # Blender 5.0 first prints a warning about a missing driver.
     *_, last = run(built, "python3.11", "-c", script).splitlines()
-    assert last == f"The job wants {device}, but this worker has no such device."
+    assert last == f"The job needs the device {device}, which this worker does not have."
 
 
 def test_it_holds_no_credentials_and_says_what_it_is(built: str, series: str) -> None:
@@ -194,7 +194,7 @@ def test_everything_in_it_can_be_read_by_its_user_and_starts_from_bytecode(built
 
 
 def test_it_can_be_written_nowhere_but_in_the_scratch_folder(built: str) -> None:
-    # Less what the user may not even look into, of which find complains.
+    # `find` cannot enter some folders; the user cannot write there either.
     assert run(built, "sh", "-c", "find / -xdev -writable ! -type l 2>/dev/null; true") == "/scratch"
 
 

@@ -14,11 +14,11 @@ import pytest
 from frameloom.model import keys
 from frameloom.model.job_status import JobStatus
 from frameloom.model.log_event import LogEvent
-from frameloom.services import video
 from tests.e2e.conftest import LEASE_SECONDS
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
 from tests.unit.video_images import pictures, sample
+from tests.video_probe import VideoFacts, probe
 
 
 def test_a_console_input_of_digit_strings_becomes_a_film(rig: Rig, tiny: Path, tmp_path: Path) -> None:
@@ -63,11 +63,11 @@ def test_films_of_other_frames_and_settings_lie_beside_the_first_in_the_scenes_s
     assert rig.store.get(rig.stack.buckets.scenes, "wide/shot_v002.mp4") == b"somebody's"
 
 
-def facts_of(rig: Rig, film: str, folder: Path) -> video.VideoFacts:
-    """Decode a film that lies beside its scene."""
+def facts_of(rig: Rig, film: str, folder: Path) -> VideoFacts:
+    """Decode a film in its scene's folder."""
     path = folder / Path(film).name
     rig.store.download(rig.stack.buckets.scenes, film, path)
-    return video.probe(path)
+    return probe(path)
 
 
 def started_by(rig: Rig, action: Callable[[], None]) -> str:
@@ -125,7 +125,7 @@ def test_a_film_that_cannot_be_made_fails_in_the_words_of_the_segment_that_faile
     execution = rig.end_of(job_id)
     # The distributed Map's own words are that a threshold was exceeded.
     assert (execution.status, execution.error) == (JobStatus.FAILED, "FrameInvalid")
-    assert str(execution.cause).startswith("Frame 2 is not fit to be stored")
+    assert str(execution.cause).startswith("Frame 2 is invalid")
     summary = rig.report(job_id)["summary"]
     assert (summary["error"], summary["cause"]) == (execution.error, execution.cause)
     assert rig.store.head(rig.stack.buckets.scenes, "spoilt.mp4") is None
@@ -223,15 +223,15 @@ def take(rig: Rig, job_id: str) -> dict[str, Any] | None:
     return None
 
 
-def test_a_canceled_job_stops_its_worker_within_one_beat(rig: Rig, slow: Path, tiny: Path) -> None:
+def test_a_canceled_job_stops_its_worker_within_one_heartbeat(rig: Rig, slow: Path, tiny: Path) -> None:
     rig.upload_quietly(slow, "canceled.blend")
     rig.upload_quietly(tiny, "after.blend")
     job_id = rig.start(file="canceled.blend", frames="1-4", chunk_size=1, output="frames")
     rig.wait_for_log(job_id, LogEvent.FRAME_STARTED)
-    rig.jobs.stop(job_id, reason="the test says so")
+    rig.jobs.stop(job_id, reason="canceled by the test")
     canceled = time.monotonic()
     rig.wait_for_log(job_id, LogEvent.CHUNK_RELEASED)
-    # One beat is a quarter of the lease; the log takes a second or two to arrive.
+    # A heartbeat is a quarter of the lease; the log takes a second or two to arrive.
     assert time.monotonic() - canceled < LEASE_SECONDS / 4 + 4
     execution = rig.jobs.describe(job_id)
     assert execution is not None
@@ -252,7 +252,7 @@ def test_a_worker_killed_in_mid_chunk_costs_no_frame(rig: Rig, steady: Path) -> 
     execution = rig.end_of(job_id)
     assert execution.status is JobStatus.SUCCEEDED, execution.cause
     assert rig.frames("killed") == list(range(1, 13))
-    # What the dead worker had finished was not rendered again, and no attempt was charged.
+    # The dead worker's finished frames were not rendered again, and no attempt was used.
     after = rig.frame_writes("killed")
     assert {key: after[key] for key in kept} == kept
     assert {chunk["attempt"] for chunk in rig.report(job_id)["chunks"]} == {0}

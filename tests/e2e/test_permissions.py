@@ -1,7 +1,7 @@
-"""What every part of the farm asks of AWS is what its role is granted, and nothing is granted that nobody needs.
+"""Every call of the farm is allowed by its caller's role, and every permission is used.
 
-The emulator lets in everybody. So it writes down what each function, the workers and the state machine ask for, all
-that the other end-to-end tests have them do included, and an evaluator says whether AWS would have done it.
+The emulator checks no permissions. So it records the calls of each function, of the workers and of the state machine in
+all end-to-end tests, and an evaluator decides whether IAM would have allowed them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,10 +20,10 @@ from tests.iam.authorization import Request, requests_of
 from tests.iam.calls import read_call
 from tests.iam.evaluator import Verdict, judge
 from tests.iam.intrinsics import NAMED, Stack
-from tests.iam.of_aws import made_by_aws
 from tests.iam.policies import Grant, grants, resource_policies
+from tests.iam.service_requests import requests_by_aws
 
-# What moto signs with whatever a state machine does; there is one.
+# The key with which moto signs the calls of the one state machine.
 MOTO_KEY = "ak"
 
 # Granted and never used, each with its reason: `role: action on resource`.
@@ -32,7 +32,7 @@ NEVER_USED: dict[str, str] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """All that was asked for, and what IAM says to it."""
+    """The recorded calls, and IAM's decisions."""
 
     stack: Stack
     granted: list[Grant]
@@ -42,11 +42,11 @@ class Trial:
 @pytest.fixture(scope="module")
 def trial(rig: Rig, tiny: Path, slow: Path) -> Trial:
     make_every_call(rig, tiny, slow)
-    # The whole of it: the roles of pods stand in no stack of one machine, but workers need theirs here too.
+    # The whole template: the local stack lacks the roles of pods, but the workers' calls are checked against theirs.
     template = local_template(find_root() / TEMPLATE, {}, leave_out=())
     stack = Stack(template=template, parameters={}, names=names(rig))
     granted = grants(stack)
-    requests = [*dict.fromkeys([*requests_on_record(rig, stack), *made_by_aws(stack)])]
+    requests = [*dict.fromkeys([*requests_on_record(rig, stack), *requests_by_aws(stack)])]
     return Trial(stack=stack, granted=granted, verdicts=judge(requests, granted, resource_policies(stack)))
 
 
@@ -62,21 +62,21 @@ def names(rig: Rig) -> dict[str, str]:
 
 
 def name(physical: str, kind: str) -> str:
-    """Return a resource's name: what CloudFormation calls its id is that, or an ARN or a URL that ends with it."""
+    """Return a resource's name: its physical id is the name, or an ARN or a URL that ends with it."""
     return physical.rpartition("/" if kind == "AWS::SQS::Queue" else ":")[2]
 
 
 def requests_on_record(rig: Rig, stack: Stack) -> Iterator[Request]:
-    """Yield what the parts of the farm have asked for; what the tests asked for is theirs."""
+    """Yield the calls of the parts of the farm; calls of the tests are left out."""
     (machine,) = stack.resources("AWS::StepFunctions::StateMachine")
     roles = {stack.name(role): role for role in stack.resources("AWS::IAM::Role")}
     roles |= {WORKER_KEY: "WorkerRole", MOTO_KEY: f"{machine}Role"}
-    # Which of the two AWS checks is said nowhere: the machine, or that which its Map's label names.
+    # AWS documents for neither whether it is checked: the machine, or the Map run under its label.
     owners = [stack.arn(machine), f"{stack.arn(machine)}/RenderChunks"]
     for line in rig.calls.read_text(encoding="utf-8").splitlines():
         call = read_call(line)
         if call.principal != SOMEBODY:
-            assert call.principal in roles, f"nobody knows who made this call: {line}"
+            assert call.principal in roles, f"unknown caller of {line}"
             yield from requests_of(call, role=roles[call.principal], task_owners=owners)
 
 
@@ -97,15 +97,15 @@ def test_what_is_granted_and_never_used_is_known_with_its_reason(
     by_aws = in_words(trial.stack, needed(trial.verdicts) - needed(by_calls))
     with capsys.disabled():
         print(f"\n{len(trial.granted)} grants; {len(by_calls)} different requests of {len(trial.verdicts)} are our own")
-        print(f"Granted, and used by AWS itself alone, as its guides say: {len(by_aws)}", *by_what(by_aws), sep="\n  ")
+        print(f"Granted, and used by AWS itself only, by its guides: {len(by_aws)}", *by_what(by_aws), sep="\n  ")
         print(f"Granted and never used: {len(unused)}")
         for grant in unused:
-            print(f"  {grant}: {NEVER_USED.get(grant, 'nobody has said why')}")
+            print(f"  {grant}: {NEVER_USED.get(grant, 'no reason given')}")
     assert unused == sorted(NEVER_USED)
 
 
 def test_without_any_one_grant_a_call_is_denied(trial: Trial) -> None:
-    """Take away each grant that is needed, from a role like its own, and have that ask for what it alone allowed."""
+    """Remove each needed permission from a copy of its role: the calls that it allowed are then denied."""
     requests, granted = [], []
     for number, grant in enumerate(needed(trial.verdicts)):
         role = f"{grant.role}{number}"
@@ -122,7 +122,7 @@ def needed(verdicts: Iterable[Verdict]) -> set[Grant]:
 
 
 def in_words(stack: Stack, found: Iterable[Grant]) -> list[str]:
-    """Return grants with the logical names of what they are on, which are the same on every farm, in order."""
+    """Return permissions with the logical names of their resources, which are the same on every farm, sorted."""
     words = []
     for grant in found:
         resource = grant.resource
@@ -133,7 +133,7 @@ def in_words(stack: Stack, found: Iterable[Grant]) -> list[str]:
 
 
 def by_what(words: Iterable[str]) -> list[str]:
-    """Return a shorter list: what is granted, and to whom."""
+    """Return a shorter list of permissions, with the roles of each."""
     whom: dict[str, list[str]] = {}
     for each in words:
         role, _, what = each.partition(": ")

@@ -1,6 +1,6 @@
-"""What IAM asks of whoever makes a call: which action on which resource, in which context.
+"""Turns AWS calls into IAM requests: an action on a resource, in a context.
 
-Nothing is guessed: a call that no rule here speaks of is an error, so that it cannot pass for allowed.
+A call without a rule here is an error, so that it is never treated as allowed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,29 +21,29 @@ _ON_OBJECTS = {
     "CompleteMultipartUpload": "s3:PutObject",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
 }
-# With one of these, a PUT takes rights of its own, which no rule here speaks of.
+# With one of these parameters, a PUT needs further permissions, for which there is no rule here.
 _MORE_RIGHTS = ("Tagging", "ACL", "Grant", "ObjectLock", "SSEKMS")
 _ON_QUEUES = {"SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes"}
 _ON_TASKS = {"SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat"}
 _NOT_FOUND = 404
 
-# The service authorization reference gives these no resource, but AWS checks one, the machine that the task belongs
-# to: its refusals name it, and SAM's StepFunctionsCallbackPolicy and CDK's grantTaskResponse grant it.
+# The service authorization reference has no resource for these actions, but AWS checks the state machine of the task:
+# its error messages name it, and SAM's StepFunctionsCallbackPolicy and CDK's grantTaskResponse grant it.
 UNDOCUMENTED = frozenset(f"states:{operation}" for operation in _ON_TASKS)
 
-# An action, its resource, and the keys that conditions may ask for.
+# An action, its resource, and the condition keys.
 _Asked = Iterator[tuple[str, str, Mapping[str, str | list[str]]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What IAM decides on.
+    """An authorization request to IAM.
 
     Attributes:
-        role: the logical name of who asks.
-        context: the keys that conditions may ask for.
-        why: what it is asked for.
-        by_aws: whether AWS asks in the role's name, and no program of ours.
+        role: the logical name of the caller's role.
+        context: the condition keys.
+        why: the reason for the request.
+        by_aws: whether an AWS service makes the request with the role, instead of a program of this repository.
     """
 
     role: str
@@ -54,20 +54,20 @@ class Request:
     by_aws: bool = False
 
     def __str__(self) -> str:
-        """Return it as a line of a report."""
+        """Return the request as a line of a report."""
         return f"{self.role}: {self.action} on {self.resource} ({self.why})"
 
 
 def requests_of(call: Call, *, role: str, task_owners: Sequence[str]) -> list[Request]:
-    """Return all that must be allowed for a call to be answered on AWS as it was here.
+    """Return the IAM requests of a call: AWS responds as the emulator did if all are allowed.
 
     Args:
         call: the call.
         role: the logical name of the role that made it.
-        task_owners: the ARNs that AWS may take for the machine of a task token, which does not say itself.
+        task_owners: the ARNs of the possible state machines of a task token, which does not contain its own.
 
     Raises:
-        ValueError: no rule says what the call needs.
+        ValueError: there is no rule for the call.
     """
     match call.service:
         case "s3":
@@ -109,7 +109,7 @@ def _s3(call: Call) -> _Asked:
         action = "s3:GetObjectVersion"
     yield action, f"{bucket}/{call.parameters['Key']}", {}
     if call.status == _NOT_FOUND:
-        # Source: as above; whoever may not list the bucket hears 403 of an object that is not there.
+        # Source: as above. Without the right to list the bucket, the response for a missing object is 403.
         yield "s3:ListBucket", bucket, {}
 
 
@@ -150,4 +150,4 @@ def _events(call: Call) -> _Asked:
 
 
 def _unknown(call: Call) -> ValueError:
-    return ValueError(f"nobody has said what {call.service} {call.operation} needs with {sorted(call.parameters)}")
+    return ValueError(f"no rule for {call.service} {call.operation} with {sorted(call.parameters)}: add one")

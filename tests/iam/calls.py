@@ -1,4 +1,4 @@
-"""What a program asked of AWS, read back from what it sent: botocore's own models of the services say how."""
+"""Parses recorded HTTP requests to AWS into calls, with botocore's service models."""
 
 import json
 import re
@@ -11,17 +11,17 @@ from urllib.parse import parse_qsl, unquote
 import botocore.session
 from botocore.model import OperationModel
 
-# Services whose operation is in the path, by the name that signs their calls.
+# Services with the operation in the path, by their names in signatures.
 _REST = ("s3", "lambda")
 
-# The SDK adds these on its own, and they grant nothing: checksums, its retries, how an error is to be written.
+# Headers that the SDK adds and that need no permission: checksums, retries, the format of errors.
 _OF_THE_SDK = re.compile(r"x-amz-(checksum-.*|sdk-checksum-algorithm|trailer|decoded-content-length)|x-amzn-query-mode")
 _QUERY_OF_THE_SDK = {"x-id"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call as the SDK was asked for it; `principal` is the access key, `status` what was answered."""
+    """A call of the SDK; `principal` is the access key, `status` the HTTP status of the response."""
 
     principal: str
     service: str
@@ -31,10 +31,10 @@ class Call:
 
 
 def read_call(line: str) -> Call:
-    """Return the call that a line of `frameloom.local.call_recorder` stands for.
+    """Return the call in a line of `frameloom.local.call_recorder`.
 
     Raises:
-        ValueError: it is none, or could be several: what is not understood must not pass for allowed.
+        ValueError: no operation matches, or several do.
     """
     record = json.loads(line)
     operation, parameters = _asked(record)
@@ -80,7 +80,7 @@ def _rest_operation(record: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 def _fits(
     operation: OperationModel, path: str, query: Mapping[str, str], headers: Mapping[str, str]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the parameters if a call can be one of an operation, and how much of the call only that explains."""
+    """Yield the parameters if a request matches an operation, and the number of parts that only this operation has."""
     template, _, fixed_string = operation.http["requestUri"].partition("?")
     fixed = dict(parse_qsl(fixed_string, keep_blank_values=True))
     in_path = re.fullmatch(_path_pattern(template), path)
@@ -95,7 +95,7 @@ def _fits(
     for member, its in shape.members.items() if shape else []:
         where, name = its.serialization.get("location"), its.serialization.get("name", member)
         if where == "headers":
-            # User metadata: a prefix, and whatever follows.
+            # User metadata: all headers with a prefix.
             for header in [each for each in left["header"] if each.startswith(name.lower())]:
                 del left["header"][header]
         elif where in left:
@@ -105,7 +105,7 @@ def _fits(
                 weight += member in required
             elif member in required:
                 return
-    # What the operation does not know, changes what is asked for: it must be another one.
+    # Another operation must have the parts that this operation does not know.
     if not any(left.values()):
         yield weight, parameters
 

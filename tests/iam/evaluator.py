@@ -1,4 +1,4 @@
-"""Whether policies allow what was done: node's evaluator decides, as IAM would."""
+"""Decides like IAM whether policies allow requests, with an evaluator on node."""
 
 import json
 import tempfile
@@ -14,13 +14,13 @@ from tests.iam.policies import Grant
 
 _TOOLS = ROOT / "tools" / "iam"
 
-# Every call to AWS is made over TLS: SDKs know no other endpoints.
+# SDKs use only TLS endpoints of AWS.
 _EVERYWHERE = {"aws:SecureTransport": "true"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What IAM says to a request, and each grant that is enough for it to be allowed."""
+    """The decision of IAM on a request, and the grants each of which is sufficient to allow it."""
 
     request: Request
     decision: str
@@ -28,7 +28,7 @@ class Verdict:
 
     @property
     def allowed(self) -> bool:
-        """Whether AWS would have done it."""
+        """Whether AWS allows the request."""
         return self.decision == "Allowed"
 
 
@@ -38,15 +38,15 @@ def judge(
     """Return a verdict on each request, in their order.
 
     Args:
-        requests: what is asked for.
-        grants: all that the roles are granted.
-        protections: the policies of buckets and queues, by their ARNs.
+        requests: the requests.
+        grants: all grants of the roles.
+        protections: the policies of buckets and queues, by ARN.
     """
     by_sid = {f"G{number}": grant for number, grant in enumerate(grants)}
     policies: dict[str, Any] = dict(protections)
     for role in {request.role for request in requests}:
         own = [grant.as_statement(sid) for sid, grant in by_sid.items() if grant.role == role]
-        # A policy cannot be empty, and what a role without any policy asks for is the same as this.
+        # A policy cannot be empty; this statement is equivalent to no policy.
         policies[role] = {"Version": "2012-10-17", "Statement": own or [_NOTHING]}
     asked = [_as_json(request, protections) for request in requests]
     with tempfile.TemporaryDirectory() as folder:

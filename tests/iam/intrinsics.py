@@ -1,4 +1,4 @@
-"""A template's values with names in the place of references, as CloudFormation fills them in."""
+"""Resolves the intrinsic functions of a CloudFormation template."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _PSEUDO = {
     "AWS::StackName": "frameloom",
     "AWS::URLSuffix": "amazonaws.com",
 }
-# The ARN of a resource of a type, made of its name. Source: service authorization reference, "Resource types".
+# The format of the ARN for each type of resource. Source: service authorization reference, "Resource types".
 _ARNS = {
     "AWS::S3::Bucket": "arn:aws:s3:::{name}",
     "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{name}}",
@@ -27,19 +27,19 @@ _ARNS = {
     "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/{{name}}",
     "AWS::IAM::ManagedPolicy": f"arn:aws:iam::{ACCOUNT}:policy/{{name}}",
     "AWS::ECR::Repository": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{{name}}",
-    # Its streams, too: CloudFormation's own GetAtt ends so.
+    # The ARN includes the streams, as from GetAtt in CloudFormation.
     "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{name}}:*",
 }
 # The types of resource that policies name.
 NAMED = frozenset(_ARNS)
 
-# What Ref gives of these is their ARN; of all others, their name.
+# For these types, Ref returns the ARN; for all others, the name.
 _REF_IS_ARN = {"AWS::SNS::Topic", "AWS::StepFunctions::StateMachine", "AWS::IAM::ManagedPolicy"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A transformed template, the values of its parameters, and the names of the resources that have one."""
+    """A transformed template, the values of its parameters, and the names of its resources."""
 
     template: Mapping[str, Any]
     parameters: Mapping[str, str]
@@ -55,14 +55,14 @@ class Stack:
         return _ARNS[self.template["Resources"][logical]["Type"]].format(name=self.name(logical))
 
     def name(self, logical: str) -> str:
-        """Return the name of a resource: its logical one, where it was not created."""
+        """Return the name of a resource; the logical name if it was not created."""
         return self.names.get(logical, logical)
 
     def value(self, node: Any) -> Any:
-        """Return a value of the template with all functions in it done.
+        """Return a value of the template with all functions resolved.
 
         Raises:
-            ValueError: one that nobody has taught this.
+            ValueError: a function is not supported.
         """
         match node:
             case dict() if any(name == "Ref" or name.startswith("Fn::") for name in node):
@@ -85,7 +85,7 @@ class Stack:
                 return self._substituted(text, {name: self.value(value) for name, value in values.items()})
             case {"Fn::Join": [str() as glue, list() as parts]}:
                 return glue.join(self.value(part) for part in parts)
-        raise ValueError(f"nobody has said what becomes of {function}")
+        raise ValueError(f"unsupported function: {function}")
 
     def _substituted(self, text: str, values: Mapping[str, str]) -> str:
         def found(match: re.Match[str]) -> str:
@@ -110,4 +110,4 @@ class Stack:
             return self.arn(logical)
         if attribute in ("Name", "QueueName", "TopicName"):
             return self.name(logical)
-        raise ValueError(f"nobody has said what {logical}.{attribute} is")
+        raise ValueError(f"unsupported attribute: {logical}.{attribute}")

@@ -1,4 +1,4 @@
-"""What a stack's policies grant, piece by piece."""
+"""The grants of a stack's policies, split into single actions and resources."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ _BY_AWS = ":iam::aws:policy/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """The least that can be taken away from a role: one action on one resource, as one of its statements has it."""
+    """The smallest part of a policy: one action on one resource in one statement."""
 
     role: str
     statement: str
@@ -24,17 +24,17 @@ class Grant:
     condition: str = "{}"
 
     def as_statement(self, sid: str) -> dict[str, Any]:
-        """Return the statement that grants this and nothing else."""
+        """Return a statement with only this grant."""
         alone = {"Sid": sid, "Effect": "Allow", "Action": self.action, "Resource": self.resource}
         condition = json.loads(self.condition)
         return alone | ({"Condition": condition} if condition else {})
 
 
 def grants(stack: Stack) -> list[Grant]:
-    """Return all that the roles of a stack are granted, by the logical names of the roles.
+    """Return all grants of a stack's roles, which have logical names.
 
     Raises:
-        ValueError: a statement that cannot be taken apart so.
+        ValueError: a statement has elements that cannot be split.
     """
     found = []
     for role, properties in stack.resources("AWS::IAM::Role").items():
@@ -44,7 +44,7 @@ def grants(stack: Stack) -> list[Grant]:
 
 
 def resource_policies(stack: Stack) -> dict[str, Mapping[str, Any]]:
-    """Return the policies of buckets and queues, by the ARN of what they protect."""
+    """Return the policies of buckets and queues, by the ARN of the bucket or queue."""
     policies = {}
     for properties in stack.resources("AWS::S3::BucketPolicy").values():
         policies[f"arn:aws:s3:::{stack.value(properties['Bucket'])}"] = stack.value(properties["PolicyDocument"])
@@ -55,7 +55,7 @@ def resource_policies(stack: Stack) -> dict[str, Mapping[str, Any]]:
 
 
 def _documents(stack: Stack, role: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the policies of a role, wherever they stand, with the name of each."""
+    """Yield the name and the document of each policy of a role: inline, attached and managed."""
     for policy in properties.get("Policies", []):
         yield stack.value(policy["PolicyName"]), stack.value(policy["PolicyDocument"])
     for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
@@ -73,7 +73,7 @@ def _documents(stack: Stack, role: str, properties: Mapping[str, Any]) -> Iterat
 
 def _pieces(role: str, where: str, statement: Mapping[str, Any]) -> Iterator[Grant]:
     if statement["Effect"] != "Allow" or not {"Action", "Resource"} <= statement.keys():
-        raise ValueError(f"a statement of {role} that is more than Allow, Action and Resource: {statement}")
+        raise ValueError(f"unsupported statement of {role}, expected Allow, Action and Resource: {statement}")
     for action in _listed(statement["Action"]):
         for resource in _listed(statement["Resource"]):
             yield Grant(
@@ -91,6 +91,6 @@ def _listed(value: Any) -> list[Any]:
 
 @cache
 def _by_aws() -> dict[str, Any]:
-    """Return AWS's own managed policies, which moto has as AWS publishes them."""
+    """Return the managed policies of AWS, which moto contains as AWS publishes them."""
     policies: dict[str, Any] = json.loads(aws_managed_policies_data)
     return policies

@@ -1,4 +1,4 @@
-"""Credentials that another program rotates, against a server that takes the newest alone."""
+"""Credentials that another program rotates, with a server that accepts only the newest."""
 
 import re
 import threading
@@ -14,13 +14,13 @@ from frameloom.aws import clients
 from frameloom.aws.credentials import renew_refused_credentials
 from frameloom.aws.queue import Queue
 from frameloom.aws.store import S3Store
-from frameloom.aws.transient import passes
+from frameloom.aws.transient import is_transient
 
 _KEY = re.compile(r"Credential=(\w+)/")
 
 
 class Aws:
-    """As much of S3 and SQS as says whether a call is signed with the key of the hour."""
+    """A server for S3 and SQS that checks only whether a request is signed with the current key."""
 
     def __init__(self) -> None:
         self.key = "OLD"
@@ -99,37 +99,35 @@ CALLS: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_call_with_keys_that_have_expired_is_made_again_with_those_that_are_there_now(
-    aws: Aws, file: Path, call: str
-) -> None:
+def test_a_request_with_expired_keys_is_sent_again_with_new_ones(aws: Aws, file: Path, call: str) -> None:
     renew_refused_credentials()
     CALLS[call]()
     assert aws.refused == []
     hand_out(file, "NEW")
     aws.key = "NEW"
     CALLS[call]()
-    # Once, and where S3 says nothing boto3 asks after the bucket's region first.
+    # Once; after a response of S3 without a body, boto3 also requests the bucket's region.
     refused = list(aws.refused)
     assert set(refused) == {"OLD"}
     assert len(refused) == (2 if call == "head" else 1)
-    # And from then on at once.
+    # Later requests use the new keys.
     CALLS[call]()
     assert aws.refused == refused
 
 
-def test_keys_that_stay_dead_are_refused_twice_and_their_error_passes_by_itself(aws: Aws, file: Path) -> None:
+def test_keys_that_stay_expired_are_refused_twice_with_a_transient_error(aws: Aws, file: Path) -> None:
     renew_refused_credentials()
     CALLS["put"]()
     aws.key = "NEW"
     with pytest.raises(ClientError) as error:
         CALLS["put"]()
     assert aws.refused == ["OLD", "OLD"]
-    assert passes(error.value)
+    assert is_transient(error.value)
     hand_out(file, "NEW")
     CALLS["put"]()
 
 
-def test_a_file_that_is_half_written_leaves_the_keys_as_they_are(aws: Aws, file: Path) -> None:
+def test_an_incomplete_file_leaves_the_keys_unchanged(aws: Aws, file: Path) -> None:
     renew_refused_credentials()
     CALLS["put"]()
     aws.key = "NEW"
@@ -140,7 +138,7 @@ def test_a_file_that_is_half_written_leaves_the_keys_as_they_are(aws: Aws, file:
     CALLS["put"]()
 
 
-def test_without_credentials_it_is_as_without_us(aws: Aws, file: Path) -> None:
+def test_missing_credentials_are_the_error_of_boto3(aws: Aws, file: Path) -> None:
     del aws
     file.unlink()
     renew_refused_credentials()

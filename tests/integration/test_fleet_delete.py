@@ -1,4 +1,4 @@
-"""`frameloom fleet delete`: what is the stack's goes, and nothing else."""
+"""`frameloom fleet delete`: deletes the stack's objects and no others."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def scaled_job(namespace: str) -> dict[str, Any]:
     return {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledJob", "metadata": {"name": "x", "namespace": namespace}}
 
 
-def test_a_fleet_goes_with_its_pods_and_the_keda_that_came_with_it(farm: Rig) -> None:
+def test_a_fleet_is_deleted_with_its_pods_and_its_keda(farm: Rig) -> None:
     before = farm.server.names()
     assert farm.deploy("--overlay", "spot").code == 0
     job = farm.server.find("ScaledJob", "worker")
@@ -42,12 +42,12 @@ def test_a_fleet_goes_with_its_pods_and_the_keda_that_came_with_it(farm: Rig) ->
     shown = ran.err.splitlines()
     assert "  ScaledJob 'worker'" in shown
     assert "  NodePool 'spot.frameloom'" in shown
-    assert "  2 pods; the chunks that their workers have begun go back to the queue" in shown
+    assert "  2 pods; their workers return unfinished chunks to the queue" in shown
     assert any(line.startswith("  KEDA") for line in shown)
-    assert ran.out == f"The fleet of the stack {STACK} is gone from the cluster {CLUSTER}.\n"
+    assert ran.out == f"The fleet of the stack {STACK} was deleted from the cluster {CLUSTER}.\n"
 
 
-def test_what_starts_workers_goes_first_and_keda_last(farm: Rig) -> None:
+def test_scalers_are_deleted_first_and_keda_last(farm: Rig) -> None:
     assert farm.deploy("--overlay", "spot").code == 0
     farm.server.asked.clear()
     assert farm.run("fleet", "delete", "--yes").code == 0
@@ -56,7 +56,7 @@ def test_what_starts_workers_goes_first_and_keda_last(farm: Rig) -> None:
     assert deleted.index("nodepools") < deleted.index("deployments") < deleted.index("customresourcedefinitions")
 
 
-def test_what_is_not_ours_stays(farm: Rig) -> None:
+def test_foreign_objects_stay(farm: Rig) -> None:
     farm.server.put(*keda_release())
     labels = {"app.kubernetes.io/managed-by": "frameloom", "frameloom/stack": "other"}
     farm.server.put(
@@ -72,43 +72,43 @@ def test_what_is_not_ours_stays(farm: Rig) -> None:
     assert farm.server.names() == before | {("ConfigMap", "amazon-vpc-cni")}
 
 
-def test_keda_stays_where_others_use_it(farm: Rig) -> None:
+def test_keda_stays_if_others_use_it(farm: Rig) -> None:
     assert farm.deploy().code == 0
     farm.server.put(scaled_job("a"))
     ran = farm.run("fleet", "delete", "--yes")
     assert ran.code == 0, ran.err
-    # Neither said to go nor gone.
+    # The list of objects to delete does not have it either.
     assert "KEDA" not in ran.err
     assert ("Deployment", "keda-operator") in farm.server.names()
     assert ("ScaledJob", "x") in farm.server.names()
     assert ("Namespace", "frameloom") not in farm.server.names()
 
 
-def test_a_namespace_that_was_there_before_stays_and_what_others_have_in_it(farm: Rig) -> None:
+def test_a_foreign_namespace_stays_with_its_objects(farm: Rig) -> None:
     farm.server.put(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "frameloom"}},
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "frameloom"}},
     )
     ran = farm.deploy("--overlay", "hpa")
     assert ran.code == 0
-    assert "The namespace frameloom is not of this fleet's making: it stays as it is." in ran.err
+    assert "The namespace frameloom does not belong to this fleet, so it stays unchanged." in ran.err
     assert farm.run("fleet", "delete", "--yes").code == 0
     inside = {key[3] for key in farm.server.versions() if key[2] == "frameloom"}
     assert inside == {"theirs"}
     assert ("Namespace", "frameloom") in farm.server.names()
 
 
-def test_where_nobody_can_be_asked_nothing_goes(farm: Rig) -> None:
+def test_without_a_terminal_nothing_is_deleted(farm: Rig) -> None:
     assert farm.deploy().code == 0
     farm.server.asked.clear()
     ran = farm.run("fleet", "delete")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("frameloom: --yes: is needed where nobody can be asked")
+    assert ran.err.startswith("frameloom: --yes: is required without a terminal")
     assert farm.server.asked == []
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2), ("", 2), ("yes please", 2)])
-def test_on_a_terminal_it_asks(farm: Rig, monkeypatch: pytest.MonkeyPatch, answer: str, code: int) -> None:
+def test_on_a_terminal_only_y_confirms(farm: Rig, monkeypatch: pytest.MonkeyPatch, answer: str, code: int) -> None:
     assert farm.deploy("--overlay", "hpa").code == 0
     monkeypatch.setattr("sys.stdin", Answering(answer))
     ran = farm.run("fleet", "delete")
@@ -122,23 +122,23 @@ def test_a_second_delete_finds_nothing(farm: Rig) -> None:
     assert farm.run("fleet", "delete", "--yes").code == 0
     farm.server.asked.clear()
     ran = farm.run("fleet", "delete", "--yes")
-    assert (ran.code, ran.out) == (0, f"There is nothing of the stack {STACK} in the cluster {CLUSTER}.\n")
+    assert (ran.code, ran.out) == (0, f"The stack {STACK} has no fleet in the cluster {CLUSTER}.\n")
     assert farm.changes() == []
     assert farm.run("fleet", "delete", "--yes", "--json").json() == {"stack": STACK, "cluster": CLUSTER, "deleted": []}
 
 
-def test_what_does_not_go_is_named_when_time_is_up(farm: Rig) -> None:
+def test_an_object_that_remains_at_the_deadline_is_named(farm: Rig) -> None:
     assert farm.deploy("--overlay", "hpa").code == 0
     farm.server.objects.lingers = 10**6
     ran = farm.run("fleet", "delete", "--yes", "--timeout", "1s")
     assert (ran.code, ran.out) == (1, "")
-    said = ran.err.splitlines()[-1]
-    assert said.startswith(f"frameloom: Time is up after 1 seconds in the cluster {CLUSTER}: ")
-    assert "HorizontalPodAutoscaler 'worker' is being deleted, and 5 more" in said
+    line = ran.err.splitlines()[-1]
+    assert line.startswith(f"frameloom: Timed out after 1 seconds in the cluster {CLUSTER}: ")
+    assert "HorizontalPodAutoscaler 'worker' is being deleted, and 5 more" in line
 
 
 class Answering:
-    """A terminal at which somebody types one line."""
+    """Standard input of a terminal on which a user types one line."""
 
     def __init__(self, line: str) -> None:
         self._line = line

@@ -1,4 +1,4 @@
-"""`frameloom fleet deploy`, with the real client against an API server on this machine, the stack in moto."""
+"""`frameloom fleet deploy`, with the real Kubernetes client, a local API server and a stack in moto."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +46,7 @@ def farm(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 
 
 def fleet_of(farm: Rig) -> set[tuple[str, str]]:
-    """Return what carries the stack's label."""
+    """Return the objects with the stack's label."""
     with farm.server.lock:
         return {
             (each["kind"], each["metadata"]["name"])
@@ -108,7 +108,7 @@ def test_an_earlier_keda_stays_with_a_note_that_says_how_to_upgrade_it(farm: Rig
     assert "The cluster has KEDA" not in ran.err
 
 
-def test_another_overlay_takes_away_what_it_has_not(farm: Rig) -> None:
+def test_another_overlay_deletes_objects_that_it_lacks(farm: Rig) -> None:
     assert farm.deploy("--overlay", "spot").code == 0
     assert fleet_of(farm) == KEDA_FLEET | {("NodePool", "spot.frameloom")}
     other = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "frameloom"}}
@@ -122,7 +122,7 @@ def test_another_overlay_takes_away_what_it_has_not(farm: Rig) -> None:
     assert gone == (KEDA_FLEET - HPA_FLEET) | {("NodePool", "spot.frameloom")}
 
 
-def test_another_image_changes_the_job_alone(farm: Rig) -> None:
+def test_another_image_changes_only_the_job(farm: Rig) -> None:
     assert farm.deploy().code == 0
     ran = farm.run("fleet", "deploy", "--image", "registry.example:5000/worker@sha256:abc", "--json")
     changed = {each["kind"] for each in ran.json()["objects"] if each["change"] != "unchanged"}
@@ -133,7 +133,7 @@ def test_another_image_changes_the_job_alone(farm: Rig) -> None:
     assert container["image"] == "registry.example:5000/worker@sha256:abc"
 
 
-def test_a_setting_that_somebody_else_changed_is_put_right(farm: Rig) -> None:
+def test_a_setting_that_another_manager_changed_is_restored(farm: Rig) -> None:
     assert farm.deploy().code == 0
     job = farm.server.find("ScaledJob", "worker")
     assert job is not None
@@ -146,7 +146,7 @@ def test_a_setting_that_somebody_else_changed_is_put_right(farm: Rig) -> None:
     assert job["spec"]["maxReplicaCount"] == 10
 
 
-def test_the_operator_starts_once_with_its_role(farm: Rig) -> None:
+def test_the_operator_restarts_once_with_its_role(farm: Rig) -> None:
     assert farm.deploy().code == 0
     operator = farm.server.find("Deployment", "keda-operator")
     assert operator is not None
@@ -163,7 +163,7 @@ def test_the_operator_starts_once_with_its_role(farm: Rig) -> None:
     assert operator["metadata"]["generation"] == generation
 
 
-def test_a_keda_of_others_is_left_as_it_is(farm: Rig) -> None:
+def test_a_foreign_keda_stays_unchanged(farm: Rig) -> None:
     assert farm.deploy("--overlay", "hpa").code == 0
     farm.server.put(*keda_release())
     before = {key: each for key, each in farm.server.versions().items() if "keda" in key[3]}
@@ -174,7 +174,7 @@ def test_a_keda_of_others_is_left_as_it_is(farm: Rig) -> None:
     assert {key[3] for key in before if before[key] != after[key]} == {"keda-operator"}
 
 
-def test_an_installation_that_was_cut_short_is_finished(farm: Rig) -> None:
+def test_an_interrupted_installation_of_keda_is_completed(farm: Rig) -> None:
     assert farm.deploy().code == 0
     for key, each in list(farm.server.objects.items.items()):
         if each["kind"] == "Deployment":
@@ -193,19 +193,19 @@ def test_the_cluster_of_the_stack_enforces_network_policies(farm: Rig) -> None:
     assert "labels" not in setting["metadata"]
 
 
-def test_a_cluster_that_stumbles_is_asked_again(farm: Rig) -> None:
+def test_requests_are_repeated_after_transient_errors(farm: Rig) -> None:
     farm.server.hiccups = [503, 409, 500]
     assert farm.deploy().code == 0
     assert farm.server.hiccups == []
     assert fleet_of(farm) == KEDA_FLEET
 
 
-def test_each_request_carries_a_token_for_the_stacks_cluster(farm: Rig) -> None:
+def test_each_request_has_a_token_for_the_stacks_cluster(farm: Rig) -> None:
     assert farm.deploy().code == 0
     assert {each.token[:11] for each in farm.server.asked} == {"k8s-aws-v1."}
 
 
-def test_an_overlay_of_ones_own_stands_on_those_that_are_there(farm: Rig, tmp_path: Path) -> None:
+def test_a_users_overlay_can_build_on_ours(farm: Rig, tmp_path: Path) -> None:
     overlays = Path(__file__).resolve().parents[2] / "cluster" / "overlays"
     folder = tmp_path / "mine"
     folder.mkdir()
@@ -224,7 +224,7 @@ def test_an_overlay_of_ones_own_stands_on_those_that_are_there(farm: Rig, tmp_pa
     assert job["spec"]["triggers"][0]["metadata"]["queueURL"] == outputs_of(STACK)["ChunkQueueUrl"]
 
 
-def test_the_local_overlay_wants_its_secret_and_may_go_anywhere(farm: Rig, tmp_path: Path) -> None:
+def test_the_local_overlay_needs_its_secret_and_works_in_any_cluster(farm: Rig, tmp_path: Path) -> None:
     write_kubeconfig(tmp_path / "kubeconfig", kind=farm.server.url.replace("127.0.0.1", "localhost"))
     words = ("--overlay", "local", "--context", "kind", "--max-workers", 3)
     ran = farm.deploy(*words)

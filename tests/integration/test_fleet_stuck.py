@@ -1,4 +1,4 @@
-"""Workers that never start: `fleet deploy` deletes their Jobs and waits, `watch` and `status` print the reasons."""
+"""Workers that never start: `fleet deploy` deletes their Jobs and waits; `watch` and `status` print the reasons."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,20 +39,20 @@ def last_line(farm: Rig, *words: object) -> str:
     return ran.err.splitlines()[-1].removeprefix("frameloom: ")
 
 
-def test_an_image_that_the_repository_does_not_hold_is_refused_before_anything_is_changed(farm: Rig) -> None:
+def test_an_image_missing_from_the_repository_is_refused_before_any_change(farm: Rig) -> None:
     repository = outputs_of(STACK)["WorkerRepositoryUri"]
     digest = f"sha256:{'0' * 64}"
     for wrong in (f"{repository}:4.5.15-wrong", f"{repository}@{digest}", f"{repository}:{IMAGE_TAG}@{digest}"):
         ran = farm.deploy("--image", wrong)
         assert (ran.code, ran.out) == (2, ""), ran
         assert ran.err.splitlines()[-1] == (
-            f"frameloom: --image: the image '{wrong}' does not exist: the newest with Blender 4.5.15 is "
+            f"frameloom: --image: the image '{wrong}' does not exist: the newest image with Blender 4.5.15 is "
             f"{repository}:{IMAGE_TAG}."
         )
     assert farm.server.asked == []
 
 
-def test_an_image_of_another_registry_is_deployed_with_a_note_that_nobody_looked(farm: Rig) -> None:
+def test_an_image_of_another_registry_is_deployed_with_a_note(farm: Rig) -> None:
     image = f"{outputs_of(STACK)['WorkerRepositoryUri']}:{IMAGE_TAG}"
     (found,) = boto3.client("ecr").describe_images(repositoryName=f"{STACK}-worker")["imageDetails"]
     for name in (image, f"{image}@{found['imageDigest']}"):
@@ -64,8 +64,8 @@ def test_an_image_of_another_registry_is_deployed_with_a_note_that_nobody_looked
     assert "The image registry.example/worker:1 is not in the stack's repository" in ran.err
 
 
-def test_a_deploy_deletes_the_jobs_of_earlier_ones_that_never_started_and_no_others(farm: Rig) -> None:
-    """KEDA counts each as a worker: ten of a wrong image, and no chunk is ever rendered."""
+def test_a_deploy_deletes_only_jobs_of_earlier_deploys_that_never_started(farm: Rig) -> None:
+    """KEDA counts each Job as a worker: with ten Jobs of a wrong image, no chunk is ever rendered."""
     assert farm.deploy().code == 0
     push_image(f"{STACK}-worker", "4.5.15-ffffffffffff")
     never = {
@@ -84,7 +84,7 @@ def test_a_deploy_deletes_the_jobs_of_earlier_ones_that_never_started_and_no_oth
         *(job(name, ended=True) for name in ("ended",)),
         *never.values(),
         *started.values(),
-        # Its first pod ran and is gone with its node; the one that took its place never started.
+        # Its first pod ran and was lost with its node; the replacement never started.
         pod("again", "Failed", "again-1", **LOST),
         job("of-nobody") | {"metadata": {"name": "of-nobody", "namespace": "frameloom"}},
     )
@@ -94,7 +94,7 @@ def test_a_deploy_deletes_the_jobs_of_earlier_ones_that_never_started_and_no_oth
     assert sorted(ran.json()["deleted_jobs"]) == ["again", "image", "no-pod", "room"]
 
 
-def test_a_job_that_starts_while_it_is_being_deleted_stays(farm: Rig) -> None:
+def test_a_job_that_starts_during_its_deletion_stays(farm: Rig) -> None:
     assert farm.deploy().code == 0
     farm.server.put(job("late"), pod("late", "Pending", **waiting("ContainerCreating")))
 
@@ -107,7 +107,7 @@ def test_a_job_that_starts_while_it_is_being_deleted_stays(farm: Rig) -> None:
     assert jobs_of(farm) == {"late"}
 
 
-def test_a_job_that_changes_and_still_does_not_start_goes_before_the_fleet_is_ready(farm: Rig) -> None:
+def test_a_changed_job_that_still_does_not_start_is_deleted_before_the_fleet_is_ready(farm: Rig) -> None:
     """One conflict must not leave it in a worker's place, with a fleet that counts as ready."""
     assert farm.deploy().code == 0
     farm.server.put(job("stuck"), pod("stuck", "Pending", **waiting("ImagePullBackOff")))
@@ -122,7 +122,7 @@ def test_a_job_that_changes_and_still_does_not_start_goes_before_the_fleet_is_re
     assert (ran.json()["deleted_jobs"], jobs_of(farm)) == (["stuck"], set())
 
 
-def test_a_fleet_whose_workers_cannot_start_is_not_ready_and_says_why(farm: Rig) -> None:
+def test_a_fleet_whose_workers_cannot_start_is_not_ready_and_has_reasons(farm: Rig) -> None:
     assert farm.deploy().code == 0
     put_chunk()
     assert last_line(farm).endswith(": 1 chunk waits, and KEDA has started no worker yet.")
@@ -137,7 +137,7 @@ def test_a_fleet_whose_workers_cannot_start_is_not_ready_and_says_why(farm: Rig)
     assert f"1 worker waits: Unschedulable ({NO_ROOM})." in ran.err
 
 
-def test_a_fleet_whose_places_are_all_held_by_busy_workers_of_an_earlier_deploy_is_ready(farm: Rig) -> None:
+def test_a_fleet_that_is_full_of_busy_workers_of_an_earlier_deploy_is_ready(farm: Rig) -> None:
     assert farm.deploy().code == 0
     put_chunk()
     farm.server.put(job("busy"), pod("busy", "Running", **RUNNING))
@@ -145,11 +145,11 @@ def test_a_fleet_whose_places_are_all_held_by_busy_workers_of_an_earlier_deploy_
     assert jobs_of(farm) == {"busy"}
 
 
-def test_a_deployment_that_does_not_come_up_says_why_its_pods_wait(farm: Rig) -> None:
+def test_a_deployment_that_is_not_ready_has_reasons(farm: Rig) -> None:
     farm.server.stuck = {"worker"}
     farm.server.put(pod("x", "Pending", **waiting("CreateContainerConfigError", 'configmap "farm" not found')))
     assert last_line(farm, "--overlay", "hpa").endswith(
-        ": Deployment 'worker' has not begun to change; "
+        ": Deployment 'worker' has not started its rollout; "
         '1 worker waits: CreateContainerConfigError (configmap "farm" not found).'
     )
 
@@ -184,7 +184,7 @@ LINES = [
 ]
 
 
-def test_a_watch_has_a_line_for_each_reason_for_which_workers_wait(stuck: Rig) -> None:
+def test_a_watch_prints_a_line_for_each_reason_why_workers_wait(stuck: Rig) -> None:
     ran = stuck.run("fleet", "watch", "--every", "0.3s", "--for", "0.7s")
     look, *reasons = ran.out.splitlines()
     assert "3 pending" in look
@@ -197,7 +197,7 @@ def test_a_watch_has_a_line_for_each_reason_for_which_workers_wait(stuck: Rig) -
     ]
 
 
-def test_the_status_of_a_stack_says_why_its_workers_wait(stuck: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_status_of_a_stack_has_reasons_why_its_workers_wait(stuck: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = stuck.run("status")
     assert ran.code == 0, ran.err
     assert ran.out.splitlines()[0].startswith("Chunks: 1 waiting")
@@ -208,5 +208,7 @@ def test_the_status_of_a_stack_says_why_its_workers_wait(stuck: Rig, monkeypatch
     ran = stuck.run("status")
     assert ran.code == 0
     assert ran.out.startswith("Chunks: 1 waiting")
-    unknown = "frameloom: The reasons why workers wait are unknown: The cluster farm-cluster does not know you"
+    unknown = (
+        "frameloom: The reasons why workers wait are unknown: The cluster farm-cluster does not accept your credentials"
+    )
     assert ran.err.startswith(unknown)

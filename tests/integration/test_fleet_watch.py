@@ -1,4 +1,4 @@
-"""`frameloom fleet watch`: what there is over time, shown, written down and drawn, past hiccups and up to Ctrl-C."""
+"""`frameloom fleet watch`: samples on the terminal, in a CSV file and in a plot; errors; Ctrl-C."""
 
 import csv
 import json
@@ -62,7 +62,7 @@ def node(name: str, labels: dict[str, str]) -> dict[str, Any]:
 
 
 def interrupt_when(seen: Path) -> threading.Thread:
-    """Press Ctrl-C once there are two looks in a file."""
+    """Press Ctrl-C once a file has two samples."""
 
     def press() -> None:
         while not seen.is_file() or len(seen.read_text().splitlines()) < 3:
@@ -74,7 +74,7 @@ def interrupt_when(seen: Path) -> threading.Thread:
     return thread
 
 
-def test_a_look_is_what_there_is(farm: Rig) -> None:
+def test_a_sample_has_all_figures(farm: Rig) -> None:
     ran = farm.run("fleet", "watch", "--for", "0.1s", "--json")
     assert (ran.code, ran.err) == (0, "")
     (line,) = ran.out.splitlines()
@@ -97,7 +97,7 @@ def test_a_look_is_what_there_is(farm: Rig) -> None:
     }
 
 
-def test_an_autoscaler_says_how_many_it_wants(farm: Rig) -> None:
+def test_the_desired_number_is_that_of_the_autoscaler(farm: Rig) -> None:
     assert farm.deploy("--overlay", "hpa").code == 0
     scaler = farm.server.find("HorizontalPodAutoscaler", "worker")
     assert scaler is not None
@@ -105,13 +105,13 @@ def test_an_autoscaler_says_how_many_it_wants(farm: Rig) -> None:
     assert farm.run("fleet", "watch", "--for", "0.1s", "--json").json()["desired"] == 8
 
 
-def test_looks_are_taken_until_the_time_is_over(farm: Rig) -> None:
+def test_samples_are_taken_until_the_time_is_over(farm: Rig) -> None:
     ran = farm.run("fleet", "watch", "--every", "0.4s", "--for", "2s", "--json")
     assert ran.code == 0
     assert 2 <= len(ran.out.splitlines()) <= 6
 
 
-def test_a_pipe_gets_a_line_where_something_has_changed(farm: Rig) -> None:
+def test_a_pipe_gets_a_line_for_each_change(farm: Rig) -> None:
     ran = farm.run("fleet", "watch", "--every", "0.3s", "--for", "1.5s")
     line, reason = ran.out.splitlines()
     assert reason.strip() == "1 worker waits: Starting"
@@ -121,7 +121,7 @@ def test_a_pipe_gets_a_line_where_something_has_changed(farm: Rig) -> None:
     )
 
 
-def test_ctrl_c_ends_it_well_with_rows_and_picture(farm: Rig, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_watch_with_its_rows_and_plot(farm: Rig, tmp_path: Path) -> None:
     rows, picture = tmp_path / "fleet.csv", tmp_path / "fleet.png"
     pressing = interrupt_when(rows)
     ran = farm.run("fleet", "watch", "--every", "0.2s", "--csv", rows, "--plot", picture)
@@ -136,12 +136,12 @@ def test_ctrl_c_ends_it_well_with_rows_and_picture(farm: Rig, tmp_path: Path) ->
         assert image.format == "PNG"
         assert image.size == (1000, 800)
         colours = image.convert("RGB").getcolors(1 << 20)
-    # Axes, grid and curves: a page that is all white is no plot.
+    # An empty plot would have fewer colours than axes, grid and curves.
     assert colours is not None
     assert len(colours) > 50
 
 
-def test_rows_are_added_to_those_of_an_earlier_watch(farm: Rig, tmp_path: Path) -> None:
+def test_rows_are_appended_to_those_of_an_earlier_watch(farm: Rig, tmp_path: Path) -> None:
     rows = tmp_path / "fleet.csv"
     for _ in range(2):
         assert farm.run("fleet", "watch", "--for", "0.1s", "--csv", rows).code == 0
@@ -150,23 +150,23 @@ def test_rows_are_added_to_those_of_an_earlier_watch(farm: Rig, tmp_path: Path) 
     assert len(looks) == 2
 
 
-def test_a_file_of_something_else_is_left_alone(farm: Rig, tmp_path: Path) -> None:
+def test_a_file_with_other_columns_stays_unchanged(farm: Rig, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("name,phone\n")
     ran = farm.run("fleet", "watch", "--for", "0.1s", "--csv", other)
     assert (ran.code, ran.out) == (2, "")
-    assert "holds something else" in ran.err
+    assert "has other columns" in ran.err
     assert other.read_text() == "name,phone\n"
 
 
-def test_a_picture_may_be_of_lines(farm: Rig, tmp_path: Path) -> None:
+def test_a_plot_can_be_svg(farm: Rig, tmp_path: Path) -> None:
     picture = tmp_path / "fleet.svg"
     assert farm.run("fleet", "watch", "--for", "0.1s", "--plot", picture).code == 0
     assert "<svg" in picture.read_text()
 
 
 @pytest.mark.parametrize("name", ["fleet.bmp", "fleet", "nowhere/fleet.png"])
-def test_a_picture_that_cannot_be_drawn_is_refused_before_the_watch(farm: Rig, tmp_path: Path, name: str) -> None:
+def test_an_impossible_plot_is_refused_before_the_watch(farm: Rig, tmp_path: Path, name: str) -> None:
     farm.server.asked.clear()
     ran = farm.run("fleet", "watch", "--for", "1h", "--plot", tmp_path / name)
     assert (ran.code, ran.out) == (2, "")
@@ -174,7 +174,9 @@ def test_a_picture_that_cannot_be_drawn_is_refused_before_the_watch(farm: Rig, t
     assert farm.server.asked == []
 
 
-def test_a_hiccup_is_told_and_the_watch_goes_on(farm: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_continues_after_an_error_with_a_warning(
+    farm: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(api, "ATTEMPTS", 1)
     rows, picture = tmp_path / "fleet.csv", tmp_path / "fleet.png"
     farm.server.hiccups = [500]
@@ -189,7 +191,7 @@ def test_a_hiccup_is_told_and_the_watch_goes_on(farm: Rig, tmp_path: Path, monke
     assert picture.stat().st_size > 0
 
 
-def test_a_stack_without_a_cluster_has_its_queue_watched(farm: Rig) -> None:
+def test_for_a_stack_without_a_cluster_only_the_queue_is_watched(farm: Rig) -> None:
     drop_stack(STACK)
     make_stack(STACK, Cluster="none")
     boto3.client("sqs").send_message(QueueUrl=outputs_of(STACK)["ChunkQueueUrl"], MessageBody="one")
@@ -198,9 +200,9 @@ def test_a_stack_without_a_cluster_has_its_queue_watched(farm: Rig) -> None:
     assert (ran.json()["waiting"], ran.json()["pods_running"]) == (1, None)
 
 
-def test_what_cannot_begin_is_one_sentence(farm: Rig) -> None:
+def test_a_watch_that_cannot_start_is_one_sentence(farm: Rig) -> None:
     farm.server.knows = lambda _: False
     ran = farm.run("fleet", "watch", "--for", "1h")
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith("frameloom: The cluster farm-cluster does not know you")
+    assert ran.err.startswith("frameloom: The cluster farm-cluster does not accept your credentials")
     assert farm.run("fleet", "watch", "--every", "never").code == 2

@@ -1,4 +1,4 @@
-"""`frameloom fleet zones`: the availability zones that EKS takes, in an account of moto's."""
+"""`frameloom fleet zones`: the availability zones that EKS accepts, in an emulated account."""
 
 import json
 from collections.abc import Iterator
@@ -27,14 +27,12 @@ def zones(region: str, monkeypatch: pytest.MonkeyPatch, *options: str) -> Result
     return CliRunner().invoke(app, ["fleet", "zones", *options])
 
 
-def test_three_zones_are_printed_as_the_stack_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_three_zones_are_printed_as_the_parameter_expects_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert zones("eu-central-1", monkeypatch).stdout == "eu-central-1a,eu-central-1b,eu-central-1c\n"
 
 
 @pytest.mark.parametrize("refused", sorted(REFUSED_BY_EKS))
-def test_a_zone_that_eks_refuses_is_left_out_whatever_its_name_is(
-    refused: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_zone_that_eks_refuses_is_omitted_whatever_its_name(refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
     account_has(
         monkeypatch, {"eu-central-1a": refused, "eu-central-1b": "b", "eu-central-1c": "c", "eu-central-1d": "d"}
     )
@@ -42,12 +40,12 @@ def test_a_zone_that_eks_refuses_is_left_out_whatever_its_name_is(
     assert found == {"zones": ["eu-central-1b", "eu-central-1c", "eu-central-1d"]}
 
 
-def test_a_local_zone_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_zone_is_omitted(monkeypatch: pytest.MonkeyPatch) -> None:
     account_has(monkeypatch, {"eu-central-1-ham-1a": "local"}, kind="local-zone", beside=True)
     assert zones("eu-central-1", monkeypatch).stdout == "eu-central-1a,eu-central-1b,eu-central-1c\n"
 
 
-def test_a_region_with_too_few_says_what_else_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_region_with_too_few_zones_is_refused_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = zones("us-west-1", monkeypatch)
     assert (asked.exit_code, asked.stdout) == (1, "")
     (said,) = asked.stderr.splitlines()
@@ -55,7 +53,7 @@ def test_a_region_with_too_few_says_what_else_there_is(monkeypatch: pytest.Monke
     assert said.endswith("choose another region, or deploy with Cluster=existing or Cluster=none.")
 
 
-def test_without_a_region_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_region_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.delenv("AWS_REGION", raising=False)
@@ -67,7 +65,7 @@ def test_without_a_region_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def account_has(
     monkeypatch: pytest.MonkeyPatch, ids: dict[str, str], *, kind: str = "availability-zone", beside: bool = False
 ) -> None:
-    """Give the account zones of these names and ids in eu-central-1, in place of moto's or beside them."""
+    """Give the account zones with these names and ids in eu-central-1, instead of moto's or in addition."""
     region = "eu-central-1"
     own = [Zone(name=name, region_name=region, zone_id=id_, zone_type=kind) for name, id_ in ids.items()]
     others = RegionsAndZonesBackend.zones[region] if beside else []

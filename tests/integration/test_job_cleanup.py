@@ -1,4 +1,4 @@
-"""The Job cleanup as its pod runs it: the script alone, against an API server, with its rights and memory."""
+"""The Job cleanup as in its pod: the script without other files, with the pod's rights and memory."""
 
 import fnmatch
 import subprocess
@@ -21,7 +21,7 @@ STUCK: dict[str, Any] = waiting("ImagePullBackOff")
 
 
 class Cleanup:
-    """The script and the cluster that it is in."""
+    """The script and its cluster."""
 
     def __init__(self, server: ApiServer, account: Path) -> None:
         self.server, self._account = server, account
@@ -32,7 +32,7 @@ class Cleanup:
             (account / name).write_text(text)
 
     def put_scaled_job(self, *, active: str, ready: str = "True", generation: int = 1) -> None:
-        """Let the ScaledJob be there, as KEDA left it at its last look at the queue."""
+        """Add the ScaledJob with the conditions that KEDA set at its last poll of the queue."""
         metadata = {"name": "worker", "namespace": "frameloom"}
         found: dict[str, Any] = {
             "apiVersion": "keda.sh/v1alpha1",
@@ -45,7 +45,7 @@ class Cleanup:
         found["status"] = {"conditions": [{"type": "Ready", "status": ready}, {"type": "Active", "status": active}]}
 
     def run(self) -> tuple[int, list[str], str]:
-        """Run it once; return its code, the Jobs that it says it deleted, and its last line."""
+        """Run it once; return its exit code, the names of the Jobs that it deleted, and its errors."""
         command = [
             *("sh", "-c", 'ulimit -d "$0" && exec "$@"', str(self._mebibytes * 1024)),
             sys.executable,
@@ -61,7 +61,7 @@ class Cleanup:
         return ended.returncode, sorted(line.split()[3].rstrip(",") for line in ended.stdout.splitlines()), ended.stderr
 
     def jobs(self) -> set[str]:
-        """Return the names of the Jobs that are left."""
+        """Return the names of the remaining Jobs."""
         return {each["metadata"]["name"] for each in self.server.all("Job")}
 
 
@@ -72,7 +72,7 @@ def cleanup(tmp_path: Path) -> Iterator[Cleanup]:
         yield Cleanup(server, tmp_path)
 
 
-def test_jobs_that_never_started_go_when_the_queue_is_empty(cleanup: Cleanup) -> None:
+def test_jobs_that_never_started_are_deleted_when_the_queue_is_empty(cleanup: Cleanup) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     cleanup.server.put(
         *(job(name) for name in ("image", "room", "renders")),
@@ -92,7 +92,7 @@ def test_jobs_that_never_started_go_when_the_queue_is_empty(cleanup: Cleanup) ->
 
 
 def test_a_queue_that_keda_cannot_read_does_not_count_as_empty(cleanup: Cleanup) -> None:
-    """KEDA then sets Active to False as well, and Ready to False; KEDA before 2.19, to Unknown."""
+    """In this case KEDA sets Active to False, and Ready to False; before 2.19 it sets Ready to Unknown."""
     cleanup.server.put(job("room"), pod("room", "Pending", **unscheduled("no room")))
     for ready in ("False", "Unknown"):
         cleanup.put_scaled_job(active="False", ready=ready)
@@ -101,7 +101,7 @@ def test_a_queue_that_keda_cannot_read_does_not_count_as_empty(cleanup: Cleanup)
     assert cleanup.run() == (0, ["room"], "")
 
 
-def test_those_of_an_earlier_version_go_while_chunks_wait(cleanup: Cleanup) -> None:
+def test_jobs_of_an_earlier_version_are_deleted_while_chunks_wait(cleanup: Cleanup) -> None:
     cleanup.put_scaled_job(active="True", generation=7)
     cleanup.server.put(
         job("old", generation=6),
@@ -114,7 +114,7 @@ def test_those_of_an_earlier_version_go_while_chunks_wait(cleanup: Cleanup) -> N
     assert cleanup.jobs() == {"new", "renders"}
 
 
-def test_a_job_that_starts_at_that_moment_stays(cleanup: Cleanup) -> None:
+def test_a_job_that_starts_during_the_cleanup_stays(cleanup: Cleanup) -> None:
     cleanup.put_scaled_job(active="False")
     cleanup.server.put(job("late"), pod("late", "Pending", **STUCK))
     cleanup.server.before_delete = lambda found: cleanup.server.put(found | {"status": {"ready": 1}})
@@ -132,7 +132,7 @@ def test_many_jobs_are_read_page_by_page(cleanup: Cleanup) -> None:
 
 
 def test_the_pods_of_a_thousand_workers_fit_in_the_memory_of_its_pod(cleanup: Cleanup) -> None:
-    """As many bytes as a thousand of each have, in fewer; nearly all of them are of specs."""
+    """250 Jobs and pods with the size of 1,000; most of it is in their specs."""
     cleanup.put_scaled_job(active="True")
     spec = {"containers": [{"env": [{"name": f"N{number}", "value": "v"} for number in range(1_000)]}]}
     for number in range(250):
@@ -140,7 +140,7 @@ def test_the_pods_of_a_thousand_workers_fit_in_the_memory_of_its_pod(cleanup: Cl
     assert cleanup.run() == (0, [], "")
 
 
-def test_without_a_fleet_there_is_nothing_to_do(cleanup: Cleanup) -> None:
+def test_jobs_stay_without_a_fleet(cleanup: Cleanup) -> None:
     cleanup.server.put(job("of-somebody"))
     assert cleanup.run() == (0, [], "")
     assert cleanup.jobs() == {"of-somebody"}
@@ -151,7 +151,7 @@ def test_a_server_that_refuses_is_reported(cleanup: Cleanup) -> None:
     assert cleanup.run() == (1, [], "job_cleanup: HTTP Error 401: Unauthorized\n")
 
 
-def test_it_asks_for_no_more_than_its_role_allows(cleanup: Cleanup) -> None:
+def test_the_cleanup_uses_exactly_the_rights_of_its_role(cleanup: Cleanup) -> None:
     cleanup.put_scaled_job(active="False")
     cleanup.server.put(job("image"), pod("image", "Pending", **STUCK))
     assert cleanup.run()[1] == ["image"]
@@ -181,6 +181,6 @@ def _covers(right: tuple[str, str, str, str], asked: tuple[str, str, str, str]) 
     return right[:3] == asked[:3] and fnmatch.fnmatch(asked[3], right[3])
 
 
-def test_the_copy_among_the_manifests_is_the_module() -> None:
+def test_the_copy_in_the_manifests_equals_the_module() -> None:
     module = CLUSTER.parent / "src/frameloom/kube/job_cleanup.py"
     assert SCRIPT.read_bytes() == module.read_bytes(), f"run `cp {module} {SCRIPT}`"

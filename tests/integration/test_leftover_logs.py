@@ -1,4 +1,4 @@
-"""Workers that are killed: the next one ships what they had logged, and takes their files away."""
+"""The logs of killed workers: the next worker ships them and removes their folders."""
 
 import signal
 import subprocess
@@ -13,16 +13,16 @@ from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import LogBatch
 from worker.log import log
 from worker.log_shipper import LogShipper, ship_leftover_logs
-from worker.workdir import WorkerFolder, logs_in, settle_estates
+from worker.workdir import WorkDir, clear_abandoned, log_folder
 
 CHECKOUT = Path(__file__).parents[2]
 
-# Logs ten lines to a log queue that takes `argv[2]` pieces and then hangs, and says when it has.
+# Logs ten lines to a log queue that takes `argv[2]` pieces and then hangs; prints "logged" at the end.
 WORKER = """
 import sys, time
 from pathlib import Path
 from frameloom.model.log_event import LogEvent
-from worker.workdir import WorkerFolder
+from worker.workdir import WorkDir
 from worker.log import log
 from worker.log_shipper import LogShipper
 
@@ -34,7 +34,7 @@ def send(body):
     taken.append(body)
     print(body, flush=True)
 
-with WorkerFolder(Path(sys.argv[1])) as folder, LogShipper(worker="w", send=send, folder=folder.logs) as shipper:
+with WorkDir(Path(sys.argv[1])) as folder, LogShipper(worker="w", send=send, folder=folder.logs) as shipper:
     shipper.bind(job_id="job")
     for number in range(10):
         log.info(LogEvent.FRAME_STARTED, f"line {number}")
@@ -49,7 +49,7 @@ with WorkerFolder(Path(sys.argv[1])) as folder, LogShipper(worker="w", send=send
 
 @contextmanager
 def worker(root: Path, *, takes: int) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
-    """Run such a worker; yield it and what its log queue took, once it has logged all."""
+    """Run such a worker; yield it and the pieces that its log queue took, after the tenth line."""
     command = [sys.executable, "-c", WORKER, str(root), str(takes)]
     with subprocess.Popen(
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -67,19 +67,19 @@ def worker(root: Path, *, takes: int) -> Iterator[tuple["subprocess.Popen[str]",
 
 
 def inherit(root: Path, send: Callable[[str], None]) -> None:
-    """Do as a worker does that starts."""
-    settle_estates(root, lambda folder: ship_leftover_logs(logs_in(folder), send))
+    """Ship the leftover logs, as a worker does at its start."""
+    clear_abandoned(root, lambda folder: ship_leftover_logs(log_folder(folder), send))
 
 
 @pytest.mark.parametrize("takes", [0, 1])
-def test_not_a_line_of_a_killed_worker_is_lost_and_nothing_of_it_stays(tmp_path: Path, takes: int) -> None:
+def test_no_line_of_a_killed_worker_is_lost_and_its_folder_is_removed(tmp_path: Path, takes: int) -> None:
     with worker(tmp_path, takes=takes) as (process, taken):
         assert len(taken) == takes
         process.send_signal(signal.SIGKILL)
         process.wait()
     bodies = list(taken)
     inherit(tmp_path, bodies.append)
-    # As collect_logs stores them: the same part over what was there.
+    # As collect_logs stores them: a part replaces the same part.
     pieces = {batch.part: batch for batch in map(LogBatch.model_validate_json, bodies)}
     assert {(batch.worker, batch.job_id) for batch in pieces.values()} == {("w", "job")}
     lines = [record.message for part in sorted(pieces) for record in pieces[part].records]
@@ -87,14 +87,14 @@ def test_not_a_line_of_a_killed_worker_is_lost_and_nothing_of_it_stays(tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_worker_that_lives_keeps_what_is_its_own(tmp_path: Path) -> None:
-    with worker(tmp_path, takes=0), WorkerFolder(tmp_path) as mine:
+def test_the_folder_of_a_living_worker_is_not_touched(tmp_path: Path) -> None:
+    with worker(tmp_path, takes=0), WorkDir(tmp_path) as mine:
         inherit(tmp_path, lambda _: pytest.fail("it lives"))
         assert len(list(tmp_path.iterdir())) == 2
         assert mine.path.exists()
 
 
-def test_what_the_log_queue_does_not_take_stays_for_the_next_worker(tmp_path: Path) -> None:
+def test_pieces_that_the_log_queue_does_not_take_stay_for_the_next_worker(tmp_path: Path) -> None:
     with worker(tmp_path, takes=0) as (process, _):
         process.kill()
         process.wait()
@@ -110,18 +110,18 @@ def test_what_the_log_queue_does_not_take_stays_for_the_next_worker(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_goes_with_its_worker(tmp_path: Path) -> None:
-    with WorkerFolder(tmp_path) as folder:
+def test_a_folder_is_removed_with_its_worker(tmp_path: Path) -> None:
+    with WorkDir(tmp_path) as folder:
         (folder.path / "scene.blend").write_bytes(b"")
         assert list(tmp_path.iterdir()) == [folder.path]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_worker_that_is_told_to_go_while_the_log_queue_is_away_leaves_its_log_to_the_next(tmp_path: Path) -> None:
+def test_a_worker_that_stops_while_the_log_queue_is_down_leaves_its_log_to_the_next(tmp_path: Path) -> None:
     def refuse(_: str) -> None:
         raise ConnectionError
 
-    with WorkerFolder(tmp_path) as folder, LogShipper(worker="w", send=refuse, folder=folder.logs) as shipper:
+    with WorkDir(tmp_path) as folder, LogShipper(worker="w", send=refuse, folder=folder.logs) as shipper:
         shipper.bind(job_id="job")
         log.info(LogEvent.FRAME_STARTED, "line")
     bodies: list[str] = []

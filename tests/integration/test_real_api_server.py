@@ -1,8 +1,8 @@
-"""What the fleet does with a cluster, held against a real API server: whoever has its binaries can run this.
+"""The fleet's operations on a real API server; skipped without its binaries.
 
-`KUBEBUILDER_ASSETS` names the folder of kube-apiserver and etcd, as Kubernetes' own test tools have it;
-tools/apiserver/build.sh makes both from source. There are no controllers: nothing becomes available, and a
-namespace is never quite gone.
+`KUBEBUILDER_ASSETS` names the folder of kube-apiserver and etcd, as for Kubernetes' own test tools;
+tools/apiserver/build.sh builds both from source. There are no controllers: no object becomes available, and a
+namespace is never completely deleted.
 """
 
 import base64
@@ -20,7 +20,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from frameloom.kube import api, delete, fleet, keda, manifests, readiness
+from frameloom.kube import api, fleet, fleet_deletion, keda, manifests, readiness
 from frameloom.kube.api import Cluster
 from frameloom.kube.connection import connect
 from frameloom.model.errors import FarmUnavailable
@@ -33,7 +33,7 @@ SETTINGS = manifests.Settings(
     image="registry.example/worker:1",
     config={"CHUNK_QUEUE_URL": "https://q", "LOG_QUEUE_URL": "https://l", "LOG_BUCKET": "b", "AWS_REGION": "eu-1"},
 )
-# In seconds, for the server to come up on a busy machine.
+# Timeout for the server's start on a busy machine, in seconds.
 PATIENCE = 90.0
 
 Connect = Callable[[str], Cluster]
@@ -41,7 +41,7 @@ Connect = Callable[[str], Cluster]
 
 @pytest.fixture(scope="module")
 def reach(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connect]:
-    """A server, reached with a token: `admin` may do everything, `nobody` nothing."""
+    """A server that is reached with a token: `admin` has all rights, `nobody` none."""
     assets = os.environ.get("KUBEBUILDER_ASSETS", "")
     missing = [name for name in ("kube-apiserver", "etcd") if shutil.which(name, path=assets) is None]
     if missing:
@@ -146,7 +146,7 @@ def rendered(overlay: str) -> list[dict[str, Any]]:
 
 
 def changes(cluster: Cluster, overlay: str) -> dict[str, str]:
-    """Deploy an overlay, and return what became of each kind."""
+    """Deploy an overlay, and return the change of each kind."""
     objects = rendered(overlay)
     became = {each["kind"]: change.value for each, change in fleet.apply(cluster, objects)}
     return became | {each["kind"]: "deleted" for each in fleet.prune(cluster, objects, stack="farm")}
@@ -156,7 +156,7 @@ def versions(cluster: Cluster) -> dict[str, str]:
     return {each["kind"]: each["metadata"]["resourceVersion"] for each in fleet.owned(cluster, "farm")}
 
 
-def test_a_fleet_comes_changes_nothing_twice_changes_over_and_goes(reach: Connect) -> None:
+def test_a_fleet_is_applied_twice_changed_and_deleted(reach: Connect) -> None:
     cluster = reach("admin")
     assert set(changes(cluster, "hpa").values()) == {"created"}
     before = versions(cluster)
@@ -169,7 +169,7 @@ def test_a_fleet_comes_changes_nothing_twice_changes_over_and_goes(reach: Connec
         cluster,
         [each for each in release() if each["kind"] == "CustomResourceDefinition"],
         deadline=readiness.Deadline(PATIENCE),
-        tell=print,
+        report=print,
     )
     wait_for(lambda: cluster.knows("keda.sh/v1alpha1", "ScaledJob"))
     assert (keda.missing(cluster), keda.ours(cluster)) == (False, True)
@@ -181,14 +181,16 @@ def test_a_fleet_comes_changes_nothing_twice_changes_over_and_goes(reach: Connec
     assert set(changes(cluster, "keda").values()) == {"unchanged"}
     assert versions(cluster) == before
 
-    found = delete.find_fleet(cluster, stack="farm", namespace="frameloom")
+    found = fleet_deletion.find_fleet(cluster, stack="farm", namespace="frameloom")
     assert found.with_keda
     with pytest.raises(FarmUnavailable, match="Namespace 'frameloom' is being deleted"):
-        delete.remove(cluster, found, namespace="frameloom", deadline=readiness.Deadline(2), tell=lambda _: None)
+        fleet_deletion.delete_fleet(
+            cluster, found, namespace="frameloom", deadline=readiness.Deadline(2), report=lambda _: None
+        )
     assert set(versions(cluster)) == {"Namespace"}
 
 
-def test_the_operator_is_started_with_its_role_once(reach: Connect) -> None:
+def test_the_operator_restarts_with_its_role_once(reach: Connect) -> None:
     cluster = reach("admin")
     keda.install(cluster, release())
     before = keda.operator(cluster)
@@ -199,21 +201,21 @@ def test_the_operator_is_started_with_its_role_once(reach: Connect) -> None:
     assert after["metadata"]["generation"] == before["metadata"]["generation"] + 1
     assert after["spec"]["template"]["spec"] == before["spec"]["template"]["spec"]
     assert not keda.give_identity(cluster, after, "arn:role")
-    # Renewing the release leaves another manager's field alone.
+    # Another apply of the release keeps the other manager's field.
     keda.install(cluster, release())
     again = keda.operator(cluster)
     assert again is not None
     assert again["metadata"]["generation"] == after["metadata"]["generation"]
 
 
-def test_what_the_server_says_against_us_is_a_sentence(reach: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_the_server_are_sentences(reach: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "ATTEMPTS", 1)
     nobody = reach("nobody")
     with pytest.raises(FarmUnavailable, match=r"^You may not patch a Namespace in the cluster real: ask"):
         fleet.check_rights(nobody, rendered("hpa"))
     with pytest.raises(FarmUnavailable, match=r"^You may not read Namespace 'default' in the cluster real: ask"):
         nobody.find("v1", "Namespace", "default")
-    with pytest.raises(FarmUnavailable, match=r"^The cluster real does not know you: ask"):
+    with pytest.raises(FarmUnavailable, match=r"^The cluster real does not accept your credentials: ask"):
         reach("stranger")
     policy = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": "default"}, "nonsense": 1}
     with pytest.raises(FarmUnavailable, match=r"ConfigMap 'x'.*nonsense"):

@@ -1,4 +1,4 @@
-"""Real workers whose AWS hands a message out twice, and knows their keys no longer."""
+"""Real workers whose AWS delivers a message twice, and refuses keys that have expired."""
 
 import io
 import json
@@ -25,12 +25,12 @@ _KEY = re.compile(r"Credential=(\w+)/")
 _FRAME = re.compile(r"/(\d{6}\.png)(\?|$)")
 WORKERS = 2
 
-# What the farm's calls are signed with: the file has to hold it before there is a farm.
+# The key that signs the farm's calls; the credentials file must have it before the farm starts.
 SECRET = "secret-of-this-test"
 
 
 class Aws:
-    """What stands between the workers and their farm: it takes one key, and passes everything on as it is."""
+    """A proxy between the workers and their farm: it accepts one key, and forwards calls unchanged."""
 
     def __init__(self, file: Path) -> None:
         self.file, self.key = file, "FIRST"
@@ -67,7 +67,7 @@ class Aws:
     def _receive(self, call: Call, forward: Forward) -> Answer:
         with self._lock:
             copy, self._copy = self._copy, None
-        # No poll that began before what a test does outlasts it for long.
+        # Short, so that an earlier poll does not outlast a test's change for long.
         brief = replace(call, body=json.dumps(call.parameters() | {"WaitTimeSeconds": 1}).encode())
         answer = copy or forward(brief)
         messages = json.loads(answer.body or b"{}").get("Messages", [])
@@ -102,7 +102,7 @@ def rig(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         }
         folder = tmp_path_factory.mktemp("farm")
         with LocalFarm(workers=WORKERS, work_dir=folder / "farm", worker_env=environment, secret=SECRET) as farm:
-            proxy.stand_before(farm.environment)
+            proxy.forward_to(farm.environment)
             yield Rig(farm, folder / "calls")
 
 
@@ -128,7 +128,7 @@ def run(rig: Rig, scene: Path, name: str, frames: str) -> str:
 
 
 def succeeded(rig: Rig, job_id: str) -> list[dict[str, Any]]:
-    """Wait for a job's end, hold it against what no fault may change, and return its results."""
+    """Wait for a job's end, check what must hold after any fault, and return its results."""
     execution = rig.end_of(job_id)
     assert execution.status is JobStatus.SUCCEEDED, execution.cause
     chunks: list[dict[str, Any]] = rig.report(job_id)["chunks"]
@@ -137,9 +137,7 @@ def succeeded(rig: Rig, job_id: str) -> list[dict[str, Any]]:
     return chunks
 
 
-def test_keys_that_are_rotated_in_the_middle_of_a_chunk_cost_neither_a_frame_nor_an_attempt(
-    rig: Rig, aws: Aws, scene: Path
-) -> None:
+def test_keys_rotated_during_a_chunk_cost_neither_a_frame_nor_an_attempt(rig: Rig, aws: Aws, scene: Path) -> None:
     def rotate(frame: str) -> None:
         if frame == "000003.png" and aws.key != "SECOND":
             aws.hand_out("SECOND")
@@ -154,9 +152,7 @@ def test_keys_that_are_rotated_in_the_middle_of_a_chunk_cost_neither_a_frame_nor
     assert len(aws.received) == 1
 
 
-def test_keys_that_stay_dead_are_told_once_by_each_worker_and_it_works_on_when_there_are_others(
-    rig: Rig, aws: Aws, scene: Path
-) -> None:
+def test_refused_keys_are_logged_once_and_new_keys_are_picked_up(rig: Rig, aws: Aws, scene: Path) -> None:
     logs = [rig.farm.work_dir / f"worker-{number}.log" for number in range(1, WORKERS + 1)]
     before = [len(log.read_text()) for log in logs]
     workers = rig.farm.workers
@@ -171,7 +167,7 @@ def test_keys_that_stay_dead_are_told_once_by_each_worker_and_it_works_on_when_t
     assert rig.farm.workers == workers
 
 
-def test_two_workers_that_receive_one_message_at_once_store_the_same_frames_and_one_answer_counts(
+def test_two_workers_with_the_same_message_store_the_same_frames_and_one_answer_counts(
     rig: Rig, aws: Aws, scene: Path
 ) -> None:
     aws.double = True
@@ -189,14 +185,14 @@ def test_two_workers_that_receive_one_message_at_once_store_the_same_frames_and_
     chunks = succeeded(rig, job_id)
     assert len(aws.received) == 2
     assert aws.received[0][1]["ReceiptHandle"] == aws.received[1][1]["ReceiptHandle"]
-    # Each frame is there once, and whoever stored it stored the same.
+    # Each frame exists once, and both workers stored the same pixels.
     assert rig.frames("double") == [1, 2, 3, 4, 5, 6]
     pixels: dict[str, set[bytes]] = {}
     for name, body in aws.stored:
         pixels.setdefault(name, set()).add(pixels_of(body))
     assert len(aws.stored) > len(pixels) == 6
     assert [len(each) for each in pixels.values()] == [1] * 6
-    # The job is over: what the loser leaves comes later, and says no error either.
+    # The job has ended. The other worker's result comes later, without an error.
     wait(lambda: len(given_up_or_finished(rig, job_id)) == 2, "both workers to be done with it")
     results = [
         json.loads(rig.store.get(rig.stack.buckets.logs, stored.key) or b"")

@@ -1,4 +1,4 @@
-"""Jobs and pods as KEDA, the Job controller and a kubelet make them."""
+"""Makes Jobs and pods like KEDA, the Job controller and a kubelet."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """The objects of a cluster in memory, with server-side apply, selectors, owners and slow deletes.
 
-Lists are taken whole, whoever sets them; Kubernetes merges some by a key, which no manifest here needs.
+Lists are replaced as a whole. Kubernetes merges some lists by a key, which no manifest here needs.
 """
 
 import copy
@@ -20,7 +20,7 @@ class Conflict(Exception):
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield the paths of a body's fields that hold no fields of their own, with what they hold."""
+    """Yield the paths and values of a body's fields without nested fields."""
     if isinstance(value, dict) and value:
         for name, inner in value.items():
             yield from leaves(inner, (*path, name))
@@ -28,16 +28,16 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, value
 
 
-# What every body names, and nobody owns.
+# Fields of every body, which have no manager.
 IDENTITY = {("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace")}
 
 
 @dataclass(kw_only=True)
 class Objects:
-    """What there is; `settle` is called with each object that has changed, and may change it further."""
+    """All objects. `settle` is called with each changed object, and may change it again."""
 
     settle: Callable[[Body], None] = lambda _: None
-    # Looks that a deleted object survives, as one with a finalizer or a grace period does.
+    # Polls during which a deleted object still exists, as with a finalizer or a grace period.
     lingers: int = 0
     items: dict[Key, Body] = field(default_factory=dict)
     managers: dict[Key, dict[str, Body]] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Objects:
         return self.store(key, found), before is None
 
     def store(self, key: Key, body: Body) -> Body:
-        """Keep an object, as changed."""
+        """Store a changed object."""
         version = next(self.versions)
         metadata = body["metadata"]
         before = self.items.get(key)
@@ -79,7 +79,7 @@ class Objects:
         return body
 
     def list(self, version: str, plural: str, namespace: str | None, labels: Mapping[str, str]) -> list[Body]:
-        """Return the objects of a kind that carry the labels, by name."""
+        """Return the objects of a kind with these labels, by name."""
         return [
             body
             for key, body in sorted(self.items.items())
@@ -89,7 +89,7 @@ class Objects:
         ]
 
     def delete(self, key: Key) -> None:
-        """Delete an object, what it owns, and what a namespace holds."""
+        """Delete an object with its dependents, and a namespace with its objects."""
         body = self.items[key]
         if self.lingers:
             body["metadata"].setdefault("deletionTimestamp", "2026-11-25T00:01:00Z")
@@ -105,7 +105,7 @@ class Objects:
                 self.delete(other)
 
     def look(self) -> None:
-        """Let a moment pass: what is being deleted goes on."""
+        """Advance all deletions by one poll."""
         for key, body in list(self.items.items()):
             if "looks" in body["metadata"]:
                 body["metadata"]["looks"] -= 1
@@ -134,7 +134,7 @@ def _replace(body: Body, name: str) -> Body:
 
 
 def _drop(body: Body, path: Path) -> None:
-    """Take a field away, and what is empty without it."""
+    """Remove a field, and parents that become empty."""
     if len(path) == 1:
         body.pop(path[0], None)
         return

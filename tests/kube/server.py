@@ -1,4 +1,4 @@
-"""An API server over HTTP that the official client cannot tell from a real one, as far as the fleet goes."""
+"""A fake API server over HTTP for the official client, with the operations that the fleet uses."""
 
 import json
 import re
@@ -14,7 +14,7 @@ import yaml
 
 from tests.kube.objects import Body, Conflict, Key, Objects
 
-# group/version -> plural -> (kind, whether it lies in a namespace)
+# group/version -> plural -> (kind, whether it is namespaced)
 Kinds = dict[str, dict[str, tuple[str, bool]]]
 BUILT_IN: Kinds = {
     "v1": {
@@ -54,7 +54,7 @@ AUTO_MODE: Kinds = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request that came in."""
+    """A received request."""
 
     method: str
     path: str
@@ -64,14 +64,14 @@ class Asked:
 
 @dataclass(kw_only=True)
 class ApiServer:
-    """A cluster; a context manager. Its controllers make everything ready at once, but for what is `stuck`."""
+    """A cluster; a context manager. Its controllers make all objects ready at once, except those in `stuck`."""
 
     kinds: Kinds = field(default_factory=lambda: {version: dict(each) for version, each in BUILT_IN.items()})
-    # Who may come in: a look at the bearer token. What is not allowed: (verb, plural).
+    # `knows` decides on a bearer token. `denied` has pairs of verb and plural.
     knows: Callable[[str], bool] = lambda _: True
     denied: set[tuple[str, str]] = field(default_factory=set)
     stuck: set[str] = field(default_factory=set)
-    # Statuses that the next requests to objects are answered with.
+    # Statuses of the responses to the next requests for objects.
     hiccups: list[int] = field(default_factory=list)
     # Called with an object that is about to be deleted.
     before_delete: Callable[[Body], None] = lambda _: None
@@ -98,19 +98,19 @@ class ApiServer:
 
     @property
     def url(self) -> str:
-        """Return where it answers."""
+        """Return the server's URL."""
         scheme = "http" if self.certificate is None else "https"
         return f"{scheme}://127.0.0.1:{self._http.server_address[1]}"
 
     def put(self, *bodies: Body) -> None:
-        """Let objects be there that somebody else made."""
+        """Add objects of another client."""
         for body in bodies:
             metadata = body["metadata"]
             plural = self.plural(body["apiVersion"], body["kind"])
             self.objects.store((body["apiVersion"], plural, metadata.get("namespace", ""), metadata["name"]), body)
 
     def take(self, kind: str, name: str) -> None:
-        """Delete an object, as another client would."""
+        """Delete an object as another client."""
         with self.lock:
             (key,) = (
                 key
@@ -120,7 +120,7 @@ class ApiServer:
             del self.objects.items[key]
 
     def find(self, kind: str, name: str) -> Body | None:
-        """Return an object of any namespace, None where there is none."""
+        """Return an object from any namespace; None if it does not exist."""
         found = [each for each in self.all(kind) if each["metadata"]["name"] == name]
         return found[0] if found else None
 
@@ -130,28 +130,28 @@ class ApiServer:
             return [body for body in self.objects.items.values() if body["kind"] == kind]
 
     def names(self) -> set[tuple[str, str]]:
-        """Return the kind and the name of everything that there is."""
+        """Return the kinds and names of all objects."""
         with self.lock:
             return {(body["kind"], body["metadata"]["name"]) for body in self.objects.items.values()}
 
     def versions(self) -> dict[Key, str]:
-        """Return the resource version of everything that there is."""
+        """Return the resource versions of all objects."""
         with self.lock:
             return {key: body["metadata"]["resourceVersion"] for key, body in self.objects.items.items()}
 
     def plural(self, version: str, kind: str) -> str:
-        """Return what a kind's objects are called in paths."""
+        """Return a kind's plural in paths."""
         return next(plural for plural, (name, _) in self.kinds[version].items() if name == kind)
 
     def release(self) -> None:
-        """Let what was stuck become ready."""
+        """Make stuck objects ready."""
         with self.lock:
             self.stuck.clear()
             for body in list(self.objects.items.values()):
                 self._settle(body)
 
     def _settle(self, body: Body) -> None:
-        """Do what the controllers of a cluster do."""
+        """Act as the controllers of a cluster."""
         if body["kind"] in self.stuck or body["metadata"]["name"] in self.stuck:
             return
         for kind, condition in CONDITIONS.items():
@@ -194,11 +194,11 @@ class _Refused(Exception):
 class _Handler(BaseHTTPRequestHandler):
     cluster: ClassVar[ApiServer]
     protocol_version = "HTTP/1.1"
-    # Head and body in one packet: the second of two would wait 40 ms for the first one's acknowledgement.
+    # Headers and body in one packet: a second packet would wait 40 ms for the acknowledgement of the first.
     wbufsize = -1
 
     def log_message(self, *_: Any) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)

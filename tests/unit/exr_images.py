@@ -1,7 +1,10 @@
-"""OpenEXR images of one colour, written as plainly as the format allows: Blender chooses its own pixels."""
+"""OpenEXR images without compression, with pixels that a test chooses: Blender computes its own."""
 
 import struct
 from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 def exr(
@@ -11,23 +14,37 @@ def exr(
     floats: bool = False,
     display: tuple[int, int] | None = None,
 ) -> bytes:
-    """Return an OpenEXR without compression that is `colour` all over.
+    """Return a flat OpenEXR image.
 
     Args:
         colour: a value for each channel by its name, such as R, G, B and A.
-        floats: whether a value is a whole float, or a half one.
-        display: what is to be shown, from the image's own corner; all of it when None.
+        floats: whether values are 32-bit floats instead of half floats.
+        display: the size of the display window, from the image's own corner; the image's size when None.
     """
     width, height = size
-    names = sorted(colour)
-    kind, code = (2, "f") if floats else (1, "e")
+    pixels = {name: np.full((height, width), value) for name, value in colour.items()}
+    return exr_of(pixels, floats=floats, display=display)
+
+
+def exr_of(
+    pixels: Mapping[str, NDArray[np.float64]],
+    *,
+    floats: bool = False,
+    display: tuple[int, int] | None = None,
+    texts: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """Return an OpenEXR image of these channels, each an array of lines, with `texts` in its header."""
+    names = sorted(pixels)
+    height, width = pixels[names[0]].shape
+    kind, code = (2, "<f4") if floats else (1, "<f2")
     listed = b"".join(name.encode() + b"\0" + struct.pack("<iB3xii", kind, 0, 1, 1) for name in names)
     header = struct.pack("<II", 20000630, 2) + b"".join(
         (
+            *(attribute(name, "string", text) for name, text in (texts or {}).items()),
             attribute("channels", "chlist", listed + b"\0"),
             attribute("compression", "compression", b"\0"),
-            attribute("dataWindow", "box2i", _window(size)),
-            attribute("displayWindow", "box2i", _window(display or size)),
+            attribute("dataWindow", "box2i", _window((width, height))),
+            attribute("displayWindow", "box2i", _window(display or (width, height))),
             attribute("lineOrder", "lineOrder", b"\0"),
             attribute("pixelAspectRatio", "float", struct.pack("<f", 1)),
             attribute("screenWindowCenter", "v2f", bytes(8)),
@@ -35,10 +52,10 @@ def exr(
             b"\0",
         )
     )
-    line = b"".join(struct.pack(f"<{width}{code}", *[colour[name]] * width) for name in names)
+    lines = [b"".join(pixels[name][row].astype(code).tobytes() for name in names) for row in range(height)]
     first = len(header) + 8 * height
-    table = struct.pack(f"<{height}Q", *(first + (8 + len(line)) * row for row in range(height)))
-    return header + table + b"".join(struct.pack("<ii", row, len(line)) + line for row in range(height))
+    table = struct.pack(f"<{height}Q", *(first + (8 + len(lines[0])) * row for row in range(height)))
+    return header + table + b"".join(struct.pack("<ii", row, len(line)) + line for row, line in enumerate(lines))
 
 
 def attribute(name: str, kind: str, value: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Calls as the emulator would have them on record, made by the SDK itself and answered by nobody."""
+"""Makes records of calls like the emulator, with requests of the SDK that are never sent."""
 
 import json
 from contextlib import suppress
@@ -16,7 +16,7 @@ from frameloom.local.call_recorder import Recorder
 
 
 def on_record(file: Path, service: str, operation: str, *, status: int = 200, **parameters: Any) -> str:
-    """Return the line that stands for a call, as `worker` makes it and an emulator answers with `status`."""
+    """Return the record of a call by `worker` with a response of this status."""
     client: Any = boto3.client(
         service,  # type: ignore[call-overload]  # any service
         region_name="us-east-1",
@@ -31,7 +31,7 @@ def on_record(file: Path, service: str, operation: str, *, status: int = 200, **
         return AWSResponse(request.url, 200, HTTPHeaders(), _Empty())
 
     client.meta.events.register("before-send", answer)
-    # An empty answer is one to most protocols, and broken to some.
+    # An empty response is valid in most protocols, and an error in some.
     with suppress(ResponseParserError):
         getattr(client, operation)(**parameters)
     line: str = file.read_text(encoding="utf-8").splitlines()[-1]
@@ -58,7 +58,7 @@ def _environ(request: AWSPreparedRequest) -> dict[str, Any]:
 
 
 class _Empty(BytesIO):
-    """A body without a byte, as urllib3 has it."""
+    """An empty body like that of urllib3."""
 
     def stream(self, **_: Any) -> list[bytes]:
         """Yield nothing."""

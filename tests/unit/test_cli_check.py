@@ -73,7 +73,7 @@ def test_what_is_missing_is_named_and_refused_and_what_is_there_is_told(
         ["missing", "//textures/skin.<UDIM>.png"],
         ["missing", "//caches/smoke_0001.vdb"],
     ]
-    assert err.startswith("frameloom: 'shot.blend' refers to files that are not there: //textures/skin.<UDIM>.png, ")
+    assert err.startswith("frameloom: 'shot.blend' refers to files that are missing: //textures/skin.<UDIM>.png, ")
 
 
 def test_json_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +119,7 @@ def test_a_library_is_looked_into(folder: Path, capsys: pytest.CaptureFixture[st
         (
             {"also": REPLAYED},
             [],
-            "trust_scripts: 'shot.blend' simulates as its frames go by and would write to //fluid",
+            "trust_scripts: 'shot.blend' simulates while it renders, and would write to //fluid",
         ),
     ],
 )
@@ -140,7 +140,7 @@ def test_code_in_a_scene_and_in_its_library_is_warned_of_and_nothing_else_is_ami
     text, driver = json.loads(out)["scripts"]
     assert (code, text) == (0, "text 'startup.py', which runs when the file opens")
     assert driver.startswith("driver of object 'Cube', location[2]: 'bpy.app.version[0]' (of ")
-    assert err.startswith("frameloom: warning: 'shot.blend' holds Python, which only runs if")
+    assert err.startswith("frameloom: warning: 'shot.blend' contains Python, which runs only if")
     assert json.loads(out)["warnings"][0] in err
     assert all(way in err for way in ("--trust-scripts", "--without-scripts"))
 

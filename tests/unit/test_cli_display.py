@@ -1,4 +1,4 @@
-"""What is shown while a job runs."""
+"""The display of a running job."""
 
 import io
 import re
@@ -44,11 +44,11 @@ def ended(status: JobStatus) -> Execution:
         ({"execution": ended(JobStatus.CANCELED)}, "Canceled"),
     ],
 )
-def test_the_step_is_what_the_job_is_at(facts: dict[str, Any], step: str) -> None:
+def test_the_step_follows_the_state_of_the_job(facts: dict[str, Any], step: str) -> None:
     assert step_of(snapshot(**facts)) == step
 
 
-def test_the_figures_are_those_that_are_known() -> None:
+def test_only_known_figures_are_shown() -> None:
     assert facts_of(snapshot()) == ["7 of 17 frames", "2 reused", "1.9 frames/s", "1:05 left"]
     assert facts_of(snapshot(reused=0, rate=None, left=None)) == ["7 of 17 frames"]
     assert facts_of(snapshot(done=17, left=0.0)) == ["17 of 17 frames", "2 reused"]
@@ -93,7 +93,7 @@ def test_a_workers_line_shows_its_latest_event_whatever_the_sentence(latest: Log
 
 
 class Screen:
-    """A console in memory, and the clock of what writes to it."""
+    """A console in memory, with a clock."""
 
     def __init__(self, *, terminal: bool) -> None:
         self.console = Console(file=io.StringIO(), force_terminal=terminal, width=100, color_system=None)
@@ -104,7 +104,7 @@ class Screen:
         return self.console.file.getvalue()
 
 
-def test_a_pipe_gets_a_line_for_each_step_and_one_now_and_then() -> None:
+def test_a_pipe_gets_a_line_for_each_step_and_every_few_seconds() -> None:
     screen = Screen(terminal=False)
     with LineDisplay(screen.console, clock=lambda: screen.now) as display:
         display.say("Uploading")
@@ -144,7 +144,7 @@ def test_a_terminal_shows_a_bar_with_its_figures_and_a_line_for_each_worker() ->
     assert "worker-2  waits for a chunk" in text
 
 
-def test_of_many_workers_the_latest_are_shown_and_the_rest_counted() -> None:
+def test_the_latest_of_many_workers_are_shown_and_the_others_counted() -> None:
     screen = Screen(terminal=True)
     workers = tuple(record(LogEvent.FRAME_STARTED, worker=f"w{i:02}", time=f"{i:02}", frame=i) for i in range(20))
     with LiveDisplay(screen.console) as display:
@@ -166,7 +166,7 @@ def test_of_many_workers_the_latest_are_shown_and_the_rest_counted() -> None:
         (("quiet", "json"), False, "Silence"),
     ],
 )
-def test_the_display_suits_what_stderr_is(
+def test_the_display_depends_on_whether_stderr_is_a_terminal(
     words: tuple[str, ...], *, terminal: bool, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")

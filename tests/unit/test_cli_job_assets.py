@@ -86,7 +86,7 @@ def test_what_is_neither_here_nor_there_is_refused_before_a_job_starts(terminal:
     Path("sets/textures/wood.png").unlink()
     ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
     assert ran.code == 2
-    assert "not there: //textures/wood.png (of //sets/set.blend). " in ran.err
+    assert "are missing: //textures/wood.png (of //sets/set.blend). " in ran.err
     assert terminal.farm.executions.list(limit=1) == []
     ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only", "--set", "missing_assets=render")
     assert ran.code == 0, ran.err

@@ -46,7 +46,7 @@ def messages(text: str) -> list[str]:
     return [json.loads(line)["message"] for line in text.splitlines()]
 
 
-def test_the_lines_of_all_workers_stand_in_the_order_of_time(terminal: Terminal) -> None:
+def test_the_lines_of_all_workers_are_in_the_order_of_time(terminal: Terminal) -> None:
     ran = terminal.run("logs", JOB)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == [
@@ -59,12 +59,12 @@ def test_the_lines_of_all_workers_stand_in_the_order_of_time(terminal: Terminal)
     ]
 
 
-def test_a_frames_lines_and_a_workers_lines_can_be_asked_for(terminal: Terminal) -> None:
+def test_the_lines_of_one_frame_or_one_worker_can_be_selected(terminal: Terminal) -> None:
     assert messages(terminal.run("logs", JOB, "--frame", "7", "--json").out) == ["Frame rendering"]
     assert messages(terminal.run("logs", JOB, "--worker", "w-2", "--json").out) == ["Chunk received", "Frame rendering"]
 
 
-def test_json_is_a_document_a_line(terminal: Terminal) -> None:
+def test_json_has_one_document_on_each_line(terminal: Terminal) -> None:
     (line,) = terminal.run("logs", JOB, "--frame", "8", "--json").out.splitlines()
     document = json.loads(line)
     assert (document["worker"], document["frame"], document["chunk_id"]) == ("w-2", 8, "1-0")
@@ -80,7 +80,7 @@ def test_an_unknown_job_is_refused(terminal: Terminal, options: tuple[str, ...])
     assert (ran.code, ran.err) == (2, "frameloom: JOB: the farm knows of no job 'shot-else'.\n")
 
 
-def test_a_job_that_nobody_remembers_still_has_its_log(terminal: Terminal) -> None:
+def test_a_job_that_step_functions_has_forgotten_still_has_its_log(terminal: Terminal) -> None:
     terminal.farm.executions._jobs.clear()
     assert len(terminal.run("logs", JOB).out.splitlines()) == 6
 
@@ -101,7 +101,7 @@ def test_a_terminal_gets_colours_by_level(terminal: Terminal, monkeypatch: pytes
     assert ["\x1b[31m" in line for line in lines] == [False, False, False, False, False, True]
 
 
-def test_what_a_scene_had_blender_print_does_nothing_to_the_terminal(terminal: Terminal) -> None:
+def test_control_characters_in_blenders_output_do_nothing_to_the_terminal(terminal: Terminal) -> None:
     put(terminal.farm.store, "w-1", 3, at(7, "\x1b[2J\nFra:1 [bold]", level="debug"))
     last = terminal.run("logs", JOB).out.splitlines()[-1]
     assert last.endswith("w-1  \\x1b[2J\\nFra:1 [bold] chunk=1-0")
@@ -122,7 +122,7 @@ def follow(*script: Callable[[MemoryStore, MemoryExecutions], object]) -> tuple[
     return [[record.message for record in records] for records in looks], pauses
 
 
-def test_a_log_is_followed_to_its_last_piece_and_says_nothing_twice() -> None:
+def test_a_log_is_followed_to_its_last_piece_and_no_line_is_shown_twice() -> None:
     looks, pauses = follow(
         lambda store, _: put(store, "w", 1, at(1, "first")),
         lambda store, _: put(store, "w", 2, at(2, "second"), at(3, "third")),

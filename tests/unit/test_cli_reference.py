@@ -22,7 +22,9 @@ COMMANDS = (
     "farm",
     "farm up",
     "farm down",
-    "farm delete",
+    "stack",
+    "stack list",
+    "stack delete",
     "fleet",
     "fleet deploy",
     "fleet watch",
@@ -87,7 +89,8 @@ def test_help_teaches_by_example() -> None:
         "status",
         "logs",
         "farm up",
-        "farm delete",
+        "stack list",
+        "stack delete",
         "fleet deploy",
         "fleet watch",
         "fleet delete",
@@ -101,5 +104,5 @@ def test_the_version_is_said() -> None:
 
 def test_no_command_shows_the_help() -> None:
     assert ended().stdout == ended("--help").stdout
-    for group in ("farm", "fleet"):
+    for group in ("farm", "stack", "fleet"):
         assert ended(group).stdout == ended(group, "--help").stdout

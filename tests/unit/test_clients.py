@@ -1,4 +1,4 @@
-"""How long a service that says nothing may hold a worker up."""
+"""Timeouts and delays of the clients."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,21 +9,21 @@ from botocore.retries.standard import ExponentialBackoff, RetryContext
 from frameloom.aws.clients import HASTY
 from worker.config import WorkerConfig
 
-# botocore waits up to a second before its first retry in the mode `standard`, and twice as long before each next one.
+# The longest delay before the first retry in the mode `standard`, in seconds; it doubles before each further retry.
 LONGEST_BACKOFF = 1.0
 
 
 def silence(config: Any) -> float:
-    """Return for how many seconds a call may last that connects and is never answered."""
+    """Return the longest duration of a request without a response, in seconds."""
     attempts = config.retries["total_max_attempts"]
     return float(attempts * config.read_timeout + sum(LONGEST_BACKOFF * 2**n for n in range(attempts - 1)))
 
 
-def test_a_renewal_and_a_beat_that_nobody_answers_take_less_than_a_beat_together() -> None:
+def test_an_unanswered_renewal_and_heartbeat_together_take_less_than_a_heartbeat() -> None:
     needed = {"CHUNK_QUEUE_URL": "chunks", "LOG_QUEUE_URL": "logs", "LOG_BUCKET": "logs"}
     config = WorkerConfig.from_environment(needed)
     assert HASTY.retries["mode"] == "standard"  # type: ignore[attr-defined]
-    assert timedelta(seconds=2 * silence(HASTY)) < config.beat
+    assert timedelta(seconds=2 * silence(HASTY)) < config.heartbeat_interval
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 3, 7])

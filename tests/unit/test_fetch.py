@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from frameloom.model.frames import FrameRange
-from frameloom.services.storage.frame_transfer import FrameFetcher, offer_frames, partial_file, whole_file, whole_frames
+from frameloom.services.storage.frame_transfer import FrameFetcher, offer_frames, whole_frames
 from frameloom.testing import MemoryStore
 
 BUCKET, PREFIX = "frames", "shot/0123456789abcdef/"
@@ -31,28 +31,6 @@ def store() -> MemoryStore:
     for frame in range(1, 6):
         store.put(BUCKET, f"{PREFIX}{frame:06d}.png", png(frame))
     return store
-
-
-def test_a_file_appears_with_all_that_was_written(tmp_path: Path) -> None:
-    with whole_file(tmp_path / "new" / "film.mp4") as partial:
-        partial.write_bytes(b"half")
-        assert not (tmp_path / "new" / "film.mp4").exists()
-        partial.write_bytes(b"half and half")
-    assert files(tmp_path) == {"new/film.mp4": b"half and half"}
-
-
-@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()])
-def test_what_was_there_stays_when_writing_fails(tmp_path: Path, error: BaseException) -> None:
-    (tmp_path / "film.mp4").write_bytes(b"old")
-
-    def write_half() -> None:
-        with whole_file(tmp_path / "film.mp4") as partial:
-            partial.write_bytes(b"half")
-            raise error
-
-    with pytest.raises(type(error)):
-        write_half()
-    assert files(tmp_path) == {"film.mp4": b"old"}
 
 
 def test_frames_arrive_under_their_own_names(tmp_path: Path, store: MemoryStore) -> None:
@@ -119,14 +97,6 @@ def test_only_whole_frames_of_an_earlier_run_count(tmp_path: Path) -> None:
     (tmp_path / "000005.png").mkdir()
     (tmp_path / ".000006.png.1.part").write_bytes(png(6))
     assert whole_frames(FrameRange.parse("1-7"), tmp_path, file_format="PNG") == [1, 3]
-
-
-def test_a_file_is_whole_or_not_there_however_long_its_name(tmp_path: Path) -> None:
-    path = tmp_path / f"{'日' * 80}.report.json"
-    with partial_file(path) as partial:
-        partial.write_text("whole")
-        partial.replace(path)
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 def test_there_are_no_earlier_frames_without_an_earlier_run(tmp_path: Path) -> None:

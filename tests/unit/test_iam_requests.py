@@ -1,4 +1,4 @@
-"""Calls on record are read back as the SDK was asked for them, and what they need of IAM is known, or an error."""
+"""Recorded requests, parsed into calls and their IAM requests."""
 
 from pathlib import Path
 from typing import Any
@@ -46,30 +46,30 @@ def test_calls_for_an_object_need_its_action_on_it(
     assert needs(file, "s3", operation, **parameters) == [(action, "arn:aws:s3:::b/k/ä 1.png")]
 
 
-def test_an_object_that_is_not_there_takes_the_right_to_list(file: Path) -> None:
+def test_a_missing_object_needs_the_right_to_list(file: Path) -> None:
     asked = needs(file, "s3", "head_object", status=404, **OBJECT)
     assert asked == [("s3:GetObject", "arn:aws:s3:::b/k/ä 1.png"), ("s3:ListBucket", "arn:aws:s3:::b")]
 
 
-def test_a_listing_needs_its_bucket_and_tells_its_prefix(file: Path) -> None:
+def test_a_listing_needs_its_bucket_with_the_prefix_as_condition(file: Path) -> None:
     call = read_call(on_record(file, "s3", "list_objects_v2", Bucket="b", Prefix="jobs/"))
     (request,) = requests_of(call, role="R", task_owners=[])
     assert (request.action, request.resource) == ("s3:ListBucket", "arn:aws:s3:::b")
     assert request.context == (("s3:prefix", "jobs/"),)
 
 
-def test_calls_for_a_queue_need_their_namesake_on_it(file: Path) -> None:
+def test_calls_for_a_queue_need_the_action_with_their_name(file: Path) -> None:
     queue = "arn:aws:sqs:us-east-1:123456789012:q"
     assert needs(file, "sqs", "send_message", QueueUrl=QUEUE, MessageBody="-") == [("sqs:SendMessage", queue)]
     assert needs(file, "sqs", "receive_message", QueueUrl=QUEUE) == [("sqs:ReceiveMessage", queue)]
 
 
-def test_a_task_token_needs_whatever_may_be_its_machine(file: Path) -> None:
+def test_a_task_token_needs_each_possible_machine(file: Path) -> None:
     asked = needs(file, "stepfunctions", "send_task_heartbeat", taskToken="t")
     assert asked == [("states:SendTaskHeartbeat", MACHINE), ("states:SendTaskHeartbeat", f"{MACHINE}/Map")]
 
 
-def test_executions_need_what_they_are_of(file: Path) -> None:
+def test_calls_for_executions_need_the_machine_or_the_execution(file: Path) -> None:
     started = needs(file, "stepfunctions", "start_execution", stateMachineArn=MACHINE)
     assert started == [("states:StartExecution", MACHINE)]
     execution = MACHINE.replace("stateMachine", "execution") + ":e"
@@ -77,12 +77,12 @@ def test_executions_need_what_they_are_of(file: Path) -> None:
     assert described == [("states:DescribeExecution", execution)]
 
 
-def test_a_function_that_is_called_is_named_by_its_arn(file: Path) -> None:
+def test_a_call_of_a_function_needs_its_arn(file: Path) -> None:
     function = "arn:aws:lambda:us-east-1:123456789012:function:f"
     assert needs(file, "lambda", "invoke", FunctionName=function) == [("lambda:InvokeFunction", function)]
 
 
-def test_an_event_needs_its_bus_and_tells_its_source(file: Path) -> None:
+def test_an_event_needs_its_bus_with_the_source_as_condition(file: Path) -> None:
     call = read_call(on_record(file, "events", "put_events", Entries=[EVENT]))
     (request,) = requests_of(call, role="R", task_owners=[])
     assert request.resource == "arn:aws:events:us-east-1:123456789012:event-bus/default"
@@ -106,15 +106,15 @@ def test_an_event_needs_its_bus_and_tells_its_source(file: Path) -> None:
         ("iam", "list_roles", {}),
     ],
 )
-def test_what_no_rule_speaks_of_never_passes_for_allowed(
+def test_a_call_without_a_rule_is_an_error(
     file: Path, service: str, operation: str, parameters: dict[str, Any]
 ) -> None:
     call = read_call(on_record(file, service, operation, **parameters))
-    with pytest.raises(ValueError, match="nobody has said what"):
+    with pytest.raises(ValueError, match="no rule for"):
         requests_of(call, role="R", task_owners=[])
 
 
-def test_what_is_no_operation_is_no_call(file: Path) -> None:
+def test_an_unknown_operation_is_an_error(file: Path) -> None:
     line = on_record(file, "s3", "get_object", **OBJECT).replace('"GET"', '"PATCH"')
     with pytest.raises(ValueError, match="may be: none"):
         read_call(line)

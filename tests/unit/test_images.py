@@ -84,7 +84,7 @@ def test_an_openexr_of_blender_is_whole_however_it_is_packed(tmp_path: Path, cod
     data = render_image(tmp_path / "frame", format="OPEN_EXR", depth="16", codec=codec).read_bytes()
     facts = check_image(data, format="OPEN_EXR", frame=1, size=(64, 36))
     assert facts == ImageFacts(width=64, height=36, bit_depth=16, channels=4)
-    assert _problem(check_exr, data[:-1]) == "it ends before its end"
+    assert _problem(check_exr, data[:-1]) == "it is cut off"
 
 
 def test_a_jpeg_of_blender_is_whole(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_an_image_cut_anywhere_is_invalid(check: Check, data: bytes) -> None:
 
 @every_format
 def test_an_image_with_something_behind_it_is_invalid(check: Check, data: bytes) -> None:
-    assert _problem(check, data + b"\0") == "something follows its end"
+    assert _problem(check, data + b"\0") == "it has extra bytes after its end"
 
 
 @every_format
@@ -127,7 +127,7 @@ def test_bytes_that_are_something_else_are_invalid(check: Check, data: bytes) ->
     assert _problem(check, b"") == "it is empty"
     for _, other in WHOLE:
         if other[:4] != data[:4]:
-            assert _problem(check, other).startswith("it is no ")
+            assert _problem(check, other).startswith("it is not a")
 
 
 def test_a_png_with_any_one_bit_changed_is_invalid() -> None:
@@ -156,9 +156,9 @@ def test_garbage_behind_the_right_first_bytes_is_invalid(garbage: bytes, first: 
 def test_a_png_without_pixels_is_invalid() -> None:
     header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
     end = _chunk(b"IEND", b"")
-    assert _problem(check_png, PNG_SIGNATURE + header + end) == "it holds no pixels"
-    assert _problem(check_png, PNG_SIGNATURE + header + _chunk(b"IDAT", b"") + end) == "it holds no pixels"
-    assert _problem(check_png, PNG_SIGNATURE + end) == "it holds no pixels"
+    assert _problem(check_png, PNG_SIGNATURE + header + end) == "it has no pixels"
+    assert _problem(check_png, PNG_SIGNATURE + header + _chunk(b"IDAT", b"") + end) == "it has no pixels"
+    assert _problem(check_png, PNG_SIGNATURE + end) == "it has no pixels"
 
 
 @pytest.mark.parametrize(
@@ -169,51 +169,51 @@ def test_a_png_whose_header_makes_no_sense_is_invalid(header: tuple[int, ...]) -
     data = (
         PNG_SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *header)) + _chunk(b"IDAT", b"x") + _chunk(b"IEND", b"")
     )
-    assert _problem(check_png, data) == "its header makes no sense"
+    assert _problem(check_png, data) == "its header is invalid"
 
 
 def test_a_png_whose_end_holds_something_is_invalid() -> None:
-    assert _problem(check_png, PNG[:-12] + _chunk(b"IEND", b"more")) == "something follows its end"
+    assert _problem(check_png, PNG[:-12] + _chunk(b"IEND", b"more")) == "it has extra bytes after its end"
 
 
 def test_a_png_must_begin_with_its_one_header() -> None:
     header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
     for chunks in (_chunk(b"tEXt", b"a\0b") + header, header + header):
         data = PNG_SIGNATURE + chunks + _chunk(b"IDAT", b"x") + _chunk(b"IEND", b"")
-        assert _problem(check_png, data) == "it does not begin with one header"
+        assert _problem(check_png, data) == "it does not start with exactly one header"
 
 
 def test_an_openexr_with_a_block_that_was_never_written_is_invalid() -> None:
     table = EXR.index(b"\0\0\0\0\x09\0\0\0") - 24
     unwritten = EXR[: table + 8] + bytes(8) + EXR[table + 16 :]
-    assert _problem(check_exr, unwritten) == "line 16 was never written, or lies beyond the end"
+    assert _problem(check_exr, unwritten) == "line 16 is missing, or lies beyond the end"
 
 
 def test_an_openexr_with_blocks_changed_over_is_invalid() -> None:
     table = EXR.index(b"\0\0\0\0\x09\0\0\0") - 24
     changed = EXR[:table] + EXR[table + 8 : table + 16] + EXR[table : table + 8] + EXR[table + 16 :]
-    assert _problem(check_exr, changed) == "line 0 is not where it should be"
+    assert _problem(check_exr, changed) == "line 0 is not at its offset"
 
 
 @pytest.mark.parametrize("flags", [0x202, 0x802, 0x1002, 1])
 def test_an_openexr_in_tiles_or_parts_is_not_what_blender_writes(flags: int) -> None:
-    assert _problem(check_exr, _exr(flags=flags)) == "it is an OpenEXR of another kind than Blender writes"
+    assert _problem(check_exr, _exr(flags=flags)) == "it has tiles, parts or deep data, unlike an OpenEXR of Blender"
 
 
 def test_an_openexr_that_claims_thousands_of_millions_of_lines_costs_nothing() -> None:
     window = struct.pack("<4i", 0, 0, 4, 39)
     huge = EXR.replace(window, struct.pack("<4i", 0, -(2**31), 4, 2**31 - 1))
-    assert _problem(check_exr, huge) == "it ends before its end"
+    assert _problem(check_exr, huge) == "it is cut off"
 
 
 def test_a_thumbnail_in_a_jpeg_does_not_end_it() -> None:
     thumbnail = b"\xff\xe1" + struct.pack(">H", 2 + len(JPEG)) + JPEG
     data = JPEG[:2] + thumbnail + JPEG[2:]
     assert check_jpeg(data, frame=7).width == 23
-    assert _problem(check_jpeg, data[: 2 + len(thumbnail)]) == "it ends before its end"
+    assert _problem(check_jpeg, data[: 2 + len(thumbnail)]) == "it is cut off"
 
 
 def test_another_format_needs_only_to_be_there() -> None:
     assert check_image(b"anything", format="TIFF", frame=7, size=(4, 4)) is None
-    with pytest.raises(FrameInvalid, match="Frame 7 is not fit to be stored: it is empty"):
+    with pytest.raises(FrameInvalid, match="Frame 7 is invalid: it is empty"):
         check_image(b"", format="TIFF", frame=7, size=(4, 4))

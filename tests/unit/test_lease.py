@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 import worker.lease
-from frameloom.aws.queue import Received
 from frameloom.model.log_event import LogEvent
+from frameloom.services.storage.ports import Received
 from worker.lease import Lease
 
 
@@ -45,14 +45,14 @@ def keep(
         queue=cast("Any", SimpleNamespace(renew=renew_at)),
         tokens=cast("Any", SimpleNamespace(beat=lambda _: beat(clock))),
         length=timedelta(seconds=120),
-        beat=timedelta(seconds=30),
-        on_beat=lambda: None,
-        on_end=lambda: None,
+        interval=timedelta(seconds=30),
+        on_heartbeat=lambda: None,
+        on_release=lambda: None,
     )
-    monkeypatch.setattr(lease, "_released", clock)
+    monkeypatch.setattr(lease, "_exited", clock)
     with lease:
         pass
-    assert lease.ended is None
+    assert lease.released is None
     return renewed
 
 
@@ -64,19 +64,21 @@ def silent(seconds: float) -> Callable[[Clock], bool]:
     return call
 
 
-def test_three_more_renewals_come_before_a_lease_ends_however_silent_step_functions_is(
+def test_three_more_renewals_come_before_a_lease_ends_while_step_functions_is_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     renewed = keep(monkeypatch, renew=lambda _: True, beat=silent(11))
     assert renewed == [0, 30, 60, 90]
 
 
-def test_three_more_renewals_come_before_a_lease_ends_however_silent_both_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_three_more_renewals_come_before_a_lease_ends_while_both_services_are_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     renewed = keep(monkeypatch, renew=silent(11), beat=silent(11))
     assert renewed == [0, 30, 60, 90]
 
 
-def test_a_beat_that_takes_longer_than_a_beat_is_not_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeats_that_a_slow_answer_delays_are_not_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
     renewed = keep(monkeypatch, renew=lambda _: True, beat=silent(75))
     assert renewed == [0, 75, 150, 225]
 

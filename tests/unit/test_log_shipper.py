@@ -174,7 +174,7 @@ def test_a_cut_line_is_left_out_and_the_rest_is_shipped(tmp_path: Path) -> None:
     assert messages(*bodies) == ["line 0", "line 0"]
 
 
-def test_a_disk_that_takes_no_file_loses_no_line_of_a_worker_that_lives(tmp_path: Path) -> None:
+def test_a_full_disk_loses_no_line_of_a_living_worker(tmp_path: Path) -> None:
     bodies: list[str] = []
     with logging_to(tmp_path / "log", bodies.append) as shipper:
         (tmp_path / "log").rmdir()

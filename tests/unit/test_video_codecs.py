@@ -10,7 +10,7 @@ import pytest
 from av.video.frame import VideoFrame
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video import CODECS, encode_segment, probe
+from frameloom.services.video import CODECS, encode_segment
 from tests.unit.video_images import (
     film,
     images,
@@ -29,6 +29,7 @@ from tests.unit.video_images import (
     textured,
     times,
 )
+from tests.video_probe import probe
 
 COUNTS = [1, 60, 2, 7]
 FPS = Fraction(30000, 1001)
@@ -42,7 +43,7 @@ def test_a_joined_film_decodes_to_its_segments_pictures_in_order_and_on_time(
 ) -> None:
     if large:
         # Encoders hold fewer of large pictures, and then put them in another order.
-        monkeypatch.setattr("frameloom.services.video.encoder_options.LARGE", 0)
+        monkeypatch.setattr("frameloom.services.video.codec_settings.LARGE", 0)
     # Once with square pixels and once with those of a wide PAL.
     aspect = Fraction(40, 33) if large else Fraction(1)
     options, segments, first = film(numbered(0).size, FPS, codec=codec, pixel_aspect=aspect), [], 0

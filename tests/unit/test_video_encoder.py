@@ -14,10 +14,9 @@ import pytest
 from PIL import Image
 
 from frameloom.model.errors import EncodeFailed, FrameInvalid
-from frameloom.services.video import CODECS, VideoFacts, VideoOptions, encode_segment, probe
-from frameloom.services.video import encoder_options as options_module
+from frameloom.services.video import CODECS, VideoOptions, codec_settings, encode_segment
 from frameloom.services.video import png as png_module
-from frameloom.services.video.encoder_options import gop_length
+from frameloom.services.video.codec_settings import gop_length
 from tests.unit.video_images import (
     film,
     images,
@@ -34,6 +33,7 @@ from tests.unit.video_images import (
     textured,
     times,
 )
+from tests.video_probe import VideoFacts, probe
 
 SIZE = numbered(0).size
 RATES = [Fraction(24), Fraction(25), Fraction(30000, 1001)]
@@ -133,13 +133,13 @@ WHOLE = png(textured(1))
 MISSING_ROWS = raw_png((160, 96), 8, 2, rows((160, 40), b"\1\2\3"))
 BAD_IMAGES = {
     "empty": (b"", "empty"),
-    "no PNG": (b"\xff\xd8\xff\xe0" + bytes(200), "no PNG"),
-    "a text": (b"<Error><Code>NoSuchKey</Code></Error>", "no PNG"),
-    "cut in its signature": (WHOLE[:5], "ends before"),
-    "cut in its header": (WHOLE[:20], "ends before"),
-    "cut in its pixels": (WHOLE[: len(WHOLE) // 2], "ends before"),
-    "cut before its end": (WHOLE[:-12], "ends before"),
-    "cut by a byte": (WHOLE[:-1], "ends before"),
+    "a JPEG": (b"\xff\xd8\xff\xe0" + bytes(200), "not a PNG"),
+    "a text": (b"<Error><Code>NoSuchKey</Code></Error>", "not a PNG"),
+    "cut in its signature": (WHOLE[:5], "cut off"),
+    "cut in its header": (WHOLE[:20], "cut off"),
+    "cut in its pixels": (WHOLE[: len(WHOLE) // 2], "cut off"),
+    "cut before its end": (WHOLE[:-12], "cut off"),
+    "cut by a byte": (WHOLE[:-1], "cut off"),
     "one bit wrong": (WHOLE[:500] + bytes([WHOLE[500] ^ 4]) + WHOLE[501:], "damaged"),
     "rows missing": (MISSING_ROWS, "bytes of pixels"),
     "too wide": (png(textured(1).resize((162, 96))), "162 x 96 pixels, not 160 x 96"),
@@ -257,7 +257,7 @@ def test_the_same_images_give_the_same_bytes_on_every_kind_of_processor(
         chosen = h264.options(options)
         return {**chosen, "x264-params": chosen["x264-params"] + ":asm=0"}
 
-    monkeypatch.setattr(options_module, "CODECS", {"h264": replace(h264, options=plain_c)})
+    monkeypatch.setattr(codec_settings, "CODECS", {"h264": replace(h264, options=plain_c)})
     encode_segment(frames, tmp_path / "other.mp4", film(size))
     assert (tmp_path / "this.mp4").read_bytes() == (tmp_path / "other.mp4").read_bytes()
 

@@ -153,9 +153,9 @@ def test_any_bit_that_is_wrong_is_found_where_the_codec_has_a_checksum(tmp_path:
 WHOLE = exr(SIZE, light(0.18, 0.18, 0.18))
 BAD_FRAMES = {
     "empty": (b"", "empty"),
-    "cut in its pixels": (WHOLE[:-1000], "line 27 was never written, or lies beyond the end"),
-    "cut by a byte": (WHOLE[:-1], "ends before"),
-    "a PNG": (plain(SIZE, (1, 2, 3)), "no OpenEXR"),
+    "cut in its pixels": (WHOLE[:-1000], "line 27 is missing, or lies beyond the end"),
+    "cut by a byte": (WHOLE[:-1], "cut off"),
+    "a PNG": (plain(SIZE, (1, 2, 3)), "not an OpenEXR"),
     "too wide": (exr((34, 32), light(1, 1, 1)), "34 x 32 pixels, not 32 x 32"),
     "a part of a picture": (exr(SIZE, light(1, 1, 1), display=(64, 64)), "a part of 64 x 64"),
     "layers": (exr(SIZE, {f"ViewLayer.Combined.{name}": 1.0 for name in "RGB"}), "neither the channels R, G and B"),
@@ -223,7 +223,7 @@ def test_a_film_with_transparency_keeps_that_of_light(
 def test_a_frame_whose_transparency_libav_loses_is_named_and_not_left_out(tmp_path: Path) -> None:
     frame = render_image(tmp_path / "frame", format="OPEN_EXR", depth="32", codec="DWAA").read_bytes()
     options = film(RENDERED, codec="prores", format="OPEN_EXR", alpha=True)
-    with pytest.raises(FrameInvalid, match="loses the alpha of whole floats"):
+    with pytest.raises(FrameInvalid, match="loses the alpha of 32-bit floats"):
         encode_segment([(1, frame)], tmp_path / "segment.mov", options)
 
 

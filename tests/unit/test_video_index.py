@@ -12,7 +12,7 @@ from av.packet import Packet
 
 from frameloom.services.video import CODECS, encode_segment, index_room, join_segments
 from frameloom.services.video.av_io import writing
-from frameloom.services.video.encoder_options import muxer_options
+from frameloom.services.video.codec_settings import muxer_options
 from tests.unit.video_images import film, numbered, numbered_frames
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video import VideoOptions, encode_segment, index_room, join_segments, probe
+from frameloom.services.video import VideoOptions, encode_segment, index_room, join_segments
 from frameloom.services.video.encoder import _Segment
 from tests.unit.video_images import (
     film,
@@ -29,6 +29,7 @@ from tests.unit.video_images import (
     textured,
     times,
 )
+from tests.video_probe import probe
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -105,12 +105,12 @@ WHOLE = jpeg(textured(1))
 PROGRESSIVE = jpeg(textured(1), progressive=True)
 BAD_FRAMES = {
     "empty": (b"", "empty"),
-    "cut in its pixels": (WHOLE[:-200], "ends before"),
-    "cut by a byte": (WHOLE[:-1], "ends before"),
+    "cut in its pixels": (WHOLE[:-200], "cut off"),
+    "cut by a byte": (WHOLE[:-1], "cut off"),
     "half its pixels": (pixels_missing(WHOLE, 0.5), "pixels are damaged"),
     "most of its pixels": (pixels_missing(WHOLE, 0.9), "pixels are damaged"),
     "half of its last pass": (pixels_missing(PROGRESSIVE, 0.5), "pixels are damaged"),
-    "a PNG": (plain(SIZE, (1, 2, 3)), "no JPEG"),
+    "a PNG": (plain(SIZE, (1, 2, 3)), "not a JPEG"),
     "turned": (jpeg(textured(1, (96, 160))), "96 x 160 pixels, not 160 x 96"),
     "for print": (jpeg(textured(1).convert("CMYK")), "in CMYK"),
 }

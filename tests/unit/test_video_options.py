@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from frameloom.model.errors import EncodeFailed
 from frameloom.model.settings import VideoSettings
 from frameloom.services import video
-from frameloom.services.video.encoder_options import gop_length, lookahead, muxer_options
+from frameloom.services.video.codec_settings import gop_length, lookahead, muxer_options
 from tests.unit.video_images import film
 
 RATES = st.fractions(min_value=1, max_value=1000, max_denominator=1001)

@@ -1,4 +1,4 @@
-"""What a video file holds, looked at."""
+"""The facts of a video file, as tests read them."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -8,8 +8,9 @@ import av
 import pytest
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video import VideoFacts, count_packets, encode_segment, probe
+from frameloom.services.video import encode_segment
 from tests.unit.video_images import film, join, numbered, numbered_frames
+from tests.video_probe import VideoFacts, count_packets, probe
 
 OPTIONS = film(numbered(0).size, Fraction(24000, 1001))
 
@@ -70,5 +71,5 @@ def test_a_sound_is_no_video(tmp_path: Path, look: Callable[[Path], object]) -> 
             plane.update(bytes(plane.buffer_size))
         container.mux(stream.encode(silence))
         container.mux(stream.encode(None))
-    with pytest.raises(EncodeFailed, match=r"sound\.mp4: there is no video in it"):
+    with pytest.raises(EncodeFailed, match=r"sound\.mp4: it has no video stream"):
         look(tmp_path / "sound.mp4")

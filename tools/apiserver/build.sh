@@ -1,7 +1,7 @@
 #!/bin/sh
 # Build kube-apiserver and etcd from source into a folder, for tests/integration/test_real_api_server.py:
 #   tools/apiserver/build.sh FOLDER && KUBEBUILDER_ASSETS=FOLDER .venv/bin/pytest tests/integration/test_real_api_server.py
-# It needs Go 1.24 or later and a Go module proxy, and takes some minutes. Go itself checks what it downloads.
+# It needs Go 1.24 or later and a Go module proxy, and takes some minutes. Go verifies its downloads by checksum.
 set -eu
 KUBERNETES=1.34.3
 STAGING=0.34.3  # Kubernetes' own libraries, released beside it

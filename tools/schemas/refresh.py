@@ -1,8 +1,8 @@
-"""Make the schemas of `cluster/schemas` anew, from the packages that package.json names.
+"""Generate the schemas of `cluster/schemas` from the packages in package.json.
 
     python tools/schemas/refresh.py                  write them
-    python tools/schemas/refresh.py --check          say which are stale; exit code 1 if any is
-    python tools/schemas/refresh.py --eksctl FILE    write eksctl's too, from what `eksctl utils schema` prints
+    python tools/schemas/refresh.py --check          list stale schemas; exit code 1 if there are any
+    python tools/schemas/refresh.py --eksctl FILE    write eksctl's too, from the output of `eksctl utils schema`
 
 The npm packages carry the types of KEDA's and Karpenter's objects. From a type comes a JSON Schema that refuses
 unknown fields, which the cluster itself would drop without a word.
@@ -28,9 +28,9 @@ SPECS = {
     "keda.sh/v1alpha1/TriggerAuthentication": "keda",
     "karpenter.sh/v1/NodePool": "karpenter",
 }
-# What is Kubernetes' own is checked as such: the tests give it to kubernetes-validate.
+# The tests check Kubernetes' own parts with kubernetes-validate.
 CORE = {"IJobSpec": {"type": "object"}}
-# What cluster.yaml says to eksctl. A part that is not here is refused, until it is.
+# The fields of cluster.yaml. The schema refuses a field that is not listed here.
 EKSCTL = {
     "ClusterConfig": [
         "accessConfig", "addons", "addonsConfig", "apiVersion", "autoModeConfig", "availabilityZones", "cloudWatch",
@@ -77,7 +77,7 @@ def from_types(name: str, package: str) -> Schema:
 
 
 def cut_eksctl(schema: Schema) -> Schema:
-    """Return eksctl's schema with no more of it than `EKSCTL` names and what that needs."""
+    """Return the parts of eksctl's schema that `EKSCTL` names, and their dependencies."""
     definitions = dict(schema["definitions"])
     for name, kept in EKSCTL.items():
         whole = definitions[name]
@@ -94,7 +94,7 @@ def text(schema: Schema) -> str:
 
 
 def _plain(value: Any, *, names: bool = False) -> Any:
-    """Leave out what only an editor needs; `names`: the keys are names of fields, not words of JSON Schema."""
+    """Remove the parts for editors; with `names`, the keys are names of fields, not words of JSON Schema."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if not isinstance(value, dict):
@@ -111,7 +111,7 @@ def _plain(value: Any, *, names: bool = False) -> Any:
 
 
 def _reachable(schema: Schema) -> Schema:
-    """Leave out the definitions that nothing refers to any more."""
+    """Remove the definitions without references."""
     definitions, wanted = schema["definitions"], [schema["$ref"]]
     found: Schema = {}
     while wanted:

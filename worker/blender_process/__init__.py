@@ -1,1 +1,1 @@
-"""The process that holds Blender; the only package that imports bpy."""
+"""Blender's process: the only package that imports bpy, and that no other module of the worker imports."""

@@ -1,14 +1,14 @@
-"""`python -m worker.blender_process`: the process that holds Blender, in a sandbox before it loads Blender."""
+"""`python -m worker.blender_process`: Blender's process, which enters its sandbox before it loads Blender."""
 
-from worker.blender_process.sandbox import seclude
+from worker.blender_process.sandbox import enter_sandbox
 from worker.memory import be_killed_first
 
 
 def main() -> None:
-    """Leave the network, then answer commands."""
+    """Enter the sandbox, then answer commands."""
     be_killed_first()
-    refused = seclude()
-    # Not before: Blender starts threads, and a process of several cannot be secluded.
+    refused = enter_sandbox()
+    # Not before: Blender starts threads, and only a process with a single thread can enter a user namespace.
     from worker.blender_process import session  # noqa: PLC0415
 
     session.main(network=refused)

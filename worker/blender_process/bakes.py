@@ -1,4 +1,4 @@
-"""Checks what Geometry Nodes baked to a scene's folder, before Blender reads it.
+"""Checks the bakes of Geometry Nodes in a scene's folder, before Blender reads them.
 
 A bake has JSON files in a folder `meta`. They name the files in the folder `blobs` beside it that hold the data, each
 with a start and a size. Blender joins folder and name as they are, so `../../../etc/passwd` is a mesh's data as well.
@@ -37,4 +37,4 @@ def _check(pairs: list[tuple[str, Any]]) -> None:
     if _OF_SLICES.intersection(key for key, _ in pairs):
         for key, value in pairs:
             if key == "name" and _SEPARATORS.search(str(value)):
-                raise ValueError(f"its data is in {str(value)[:_LONGEST_NAME]!r}, outside of its folder")
+                raise ValueError(f"its data is in {str(value)[:_LONGEST_NAME]!r}, outside its folder")

@@ -1,10 +1,8 @@
-"""Looks at a frame that Blender has just written, in Blender's own process: what else reads all that it writes?
+"""Checks the pixels of a PNG or JPEG that Blender has just written, in Blender's process, which can decode both.
 
-A PNG is decoded only where its first line is of one colour, a JPEG always, and an OpenEXR where nobody else can: as
-Blender packs it unless told otherwise, the worker looks at it while the next frame renders
-(src/frameloom/services/images/exr_pixels.py). Measured at
-1920 x 1080 on two busy cores, medians: PNG 0.6 ms, 60 to 70 where it is decoded; JPEG 35 ms; OpenEXR 80 to 120 ms of
-half floats, 140 of whole ones, none of it where the worker looks.
+The supervisor checks OpenEXR frames while the next one renders (frameloom.services.images.exr_pixels). Measured at
+1920 x 1080 on two busy cores, medians: JPEG 35 ms; PNG 0.6 ms, or 60 to 70 ms if its first line has one colour, since
+only such a PNG is decoded.
 """
 
 from dataclasses import dataclass
@@ -14,47 +12,40 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from frameloom.services.images.exr_pixels import Layout
 from frameloom.services.images.flat_png import NEAR, png_may_be_flat
 
-# A first look at every so many pixels, a number that no width is a multiple of.
+# The first pass reads every 997th pixel; no common width is a multiple of this number.
 _STRIDE = 997
-# Bytes of a file that hold its header.
-_HEADER = 65_536
+# Half a level more than Blender's dither.
+_SPREAD = (NEAR + 0.5) / 255
 _Pixels = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What is to be seen: the one colour of all pixels, None where they differ, and what makes the frame unfit.
+class FrameCheck:
+    """The result of a check.
 
-    `left` to whoever reads the file next: nothing was looked at.
+    Attributes:
+        flat: the one colour of all pixels, None if they differ.
+        problem: why the frame must not be stored, None if it may be.
     """
 
     flat: str | None = None
     problem: str | None = None
-    left: bool = False
 
 
-def look(path: Path, file_format: str) -> Look:
-    """Return what is to be seen of a frame; one that is not whole is for the supervisor to find."""
-    if file_format == "PNG" and not png_may_be_flat(path.read_bytes()):
-        return Look()
-    if file_format == "OPEN_EXR":
-        with path.open("rb") as file:
-            if Layout.of(file.read(_HEADER)) is not None:
-                return Look(left=True)
+def check_frame(path: Path, file_format: str) -> FrameCheck:
+    """Check the pixels of a frame; the worker checks that the file is complete, and the pixels of an OpenEXR."""
+    if file_format == "OPEN_EXR" or (file_format == "PNG" and not png_may_be_flat(path.read_bytes())):
+        return FrameCheck()
     pixels = _pixels(path)
     if pixels is None:
-        return Look(problem="Blender cannot read back what it wrote")
-    if file_format == "OPEN_EXR" and (problem := _not_numbers(pixels)):
-        return Look(problem=problem)
-    # An OpenEXR is not rounded, so not dithered.
-    return Look(flat=_one_colour(pixels, 0.0 if file_format == "OPEN_EXR" else (NEAR + 0.5) / 255))
+        return FrameCheck(problem="Blender cannot read the file that it wrote")
+    return FrameCheck(flat=_one_colour(pixels))
 
 
 def _pixels(path: Path) -> _Pixels | None:
-    """Return an image's pixels, a row of channels each, None where Blender cannot read them."""
+    """Return an image's pixels, of shape (pixels, channels); None if Blender cannot read them."""
     image = None
     try:
         image = bpy.data.images.load(str(path))
@@ -71,20 +62,11 @@ def _pixels(path: Path) -> _Pixels | None:
             bpy.data.images.remove(image)
 
 
-def _not_numbers(pixels: _Pixels) -> str | None:
-    finite = np.isfinite(pixels)
-    if finite.all():
-        return None
-    counts = {name: int((~finite[:, at]).sum()) for at, name in enumerate("RGBA"[: pixels.shape[1]])}
-    channels = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
-    return f"of its {len(pixels)} pixels some are NaN or infinite ({channels})"
-
-
-def _one_colour(pixels: _Pixels, spread: float) -> str | None:
-    """Return the lowest value of each channel where none spreads over more than `spread`."""
-    if any(np.ptp(channel) > spread for channel in pixels[::_STRIDE].T):
+def _one_colour(pixels: _Pixels) -> str | None:
+    """Return the lowest value of each channel, None if a channel varies by more than dither does."""
+    if any(np.ptp(channel) > _SPREAD for channel in pixels[::_STRIDE].T):
         return None
     lowest = [float(channel.min()) for channel in pixels.T]
-    if any(channel.max() - low > spread for channel, low in zip(pixels.T, lowest, strict=True)):
+    if any(channel.max() - low > _SPREAD for channel, low in zip(pixels.T, lowest, strict=True)):
         return None
     return "_".join(f"{value:.6g}" for value in lowest)

@@ -20,7 +20,7 @@ import bpy
 
 from frameloom.model.blender_paths import BUILTIN_FONT, CONFINED, PATHS, PathUse
 from frameloom.model.errors import InvalidRequest
-from frameloom.model.import_nodes import IMPORT, Import, Node, Tree, Use, imports
+from frameloom.model.import_nodes import IMPORT, Import, ModifierUse, Node, Tree, find_imports
 from worker.blender_process.bakes import check_bakes
 from worker.blender_process.missing_files import is_linked
 
@@ -29,7 +29,7 @@ _NOWHERE = f".outside-{secrets.token_hex(8)}"
 _TREE = "GEOMETRY"
 # FILE_MAX of BLI_path_utils.hh, in bytes.
 _LONGEST_PATH = 1024
-# FFmpeg opens these as films, and the files that they name, wherever those are. Blender offers none of them.
+# FFmpeg opens these as films, and the files that they name, wherever those are. Blender has no such formats.
 _PLAYLISTS = (".m3u8", ".m3u", ".hls")
 _SEPARATORS = re.compile(r"[/\\]")
 # Structs that are not part of a scene, or lead back to nodes that are visited anyway.
@@ -73,13 +73,13 @@ def confined(root: Path | None, *, file: str) -> Iterator[dict[str, str]]:
         The replacement paths, each with its original path; complete after the scene is open.
 
     Raises:
-        InvalidRequest: a library lies outside, or the path of an import node is computed.
+        InvalidRequest: a library is outside, or the path of an import node is computed.
     """
     if root is None:
         yield {}
         return
     folder = _Folder(root)
-    problems: list[Exception] = [RuntimeError("Blender opened a scene unnoticed")]
+    problems: list[Exception] = [RuntimeError("Blender opened the scene without calling load_post")]
 
     @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
     def loaded(*_: object) -> None:
@@ -117,7 +117,7 @@ def _confine(folder: _Folder, file: str) -> None:
         check_bakes(folder.root, file=file)
     for scene in bpy.data.scenes:
         for view in scene.render.views:
-            # Part of a file's name for each eye: of what is read, and of the frames.
+            # Part of a file's name for each eye, both of images and of frames.
             view.file_suffix = _SEPARATORS.sub("_", view.file_suffix)
     _Walk(folder, file).run()
 
@@ -138,7 +138,7 @@ def _confine_imports(folder: _Folder, file: str) -> None:
         # An animation could make one count again.
         while muted := next((link for link in tree.links if link.is_muted), None):
             tree.links.remove(muted)
-    found: Iterable[Import[_Slot]] = imports([_tree(key, tree) for key, tree in trees.items()], list(_uses()))
+    found: Iterable[Import[_Slot]] = find_imports([_tree(key, tree) for key, tree in trees.items()], list(_uses()))
     for one in found:
         if one.computed:
             problem = f"{file!r} imports a file by a path that is not a constant: {one.where}"
@@ -181,11 +181,11 @@ def _slot(owner: Any, name: str) -> _Slot:
     return _Slot(getattr(owner, name), lambda text: setattr(owner, name, text))
 
 
-def _uses() -> Iterator[Use[_Slot]]:
+def _uses() -> Iterator[ModifierUse[_Slot]]:
     for thing in bpy.data.objects:
         for modifier in thing.modifiers:
             if modifier.type == "NODES" and modifier.node_group is not None:
-                yield Use(tree=modifier.node_group.as_pointer(), inputs=dict(_inputs(modifier)))
+                yield ModifierUse(tree=modifier.node_group.as_pointer(), inputs=dict(_inputs(modifier)))
 
 
 def _inputs(modifier: Any) -> Iterator[tuple[str, _Slot]]:
@@ -227,8 +227,11 @@ class _Walk:
 
     def _confine(self, item: Any, name: str) -> None:
         if isinstance(item, bpy.types.PointCache | bpy.types.PointCacheItem) and _SEPARATORS.search(item.name):
-            # Blender makes file names of it, and lets nobody type these: the file was changed by other means.
-            raise InvalidRequest(field="file", problem=f"{self._file!r} has a cache of a false name, {item.name!r}")
+            # Blender uses it in file names, and its interface does not accept it: another program changed the file.
+            raise InvalidRequest(
+                field="file",
+                problem=f"{self._file!r} has a cache with an invalid name, {item.name!r}: a name has no slashes",
+            )
         path, library = getattr(item, name), item.id_data.library
         if isinstance(item, bpy.types.ImageStrip):
             for element in item.elements:

@@ -1,4 +1,4 @@
-"""Sets an open scene up for a job: what the job asks for, what every farm render needs, nothing else."""
+"""Sets an open scene up for a job: the job's settings and the settings that each farm render needs, nothing else."""
 
 from collections.abc import Iterator
 
@@ -14,13 +14,12 @@ _ENGINES = {"CYCLES": "CYCLES", "EEVEE": _EEVEE, "WORKBENCH": "BLENDER_WORKBENCH
 
 
 def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
-    """Apply the settings to the scene that they name, or the file's own, and return it.
+    """Apply the settings to the scene that they name, else to the file's active scene, and return that scene.
 
     Raises:
-        InvalidRequest: the file has no scene, camera or engine of that name, or holds code that the job does not
-            trust.
-        NoCamera: there is nothing to render from.
-        DeviceMissing: Cycles has no such device here.
+        InvalidRequest: the file has no scene, camera or engine of that name, or has code that the job does not trust.
+        NoCamera: the scene has no camera.
+        DeviceMissing: this worker has no such device.
     """
     scene = _scene(settings)
     render = scene.render
@@ -37,14 +36,14 @@ def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
         _set_device(scene, settings.device or "CPU")
     _set_camera(scene, settings.camera, file)
     _set_image(scene, settings.format)
-    # Pixels do not depend on it. The scene's own number is that of its artist's machine.
+    # The number of threads does not change pixels. The scene has the number of its artist's machine.
     render.threads_mode, render.threads = "FIXED", usable_cores()
     _confine(scene)
     return scene
 
 
 def expected_size(scene: bpy.types.Scene) -> list[int] | None:
-    """Return the size in pixels that Blender gives a frame, None where a crop leaves that to Blender."""
+    """Return the width and height of a frame in pixels; None if the scene crops frames to a border."""
     render = scene.render
     if render.use_border and render.use_crop_to_border:
         return None
@@ -106,7 +105,7 @@ def _set_camera(scene: bpy.types.Scene, name: str | None, file: str) -> None:
             # A marker would switch back to the camera that it is bound to.
             marker.camera = None
     bound = any(marker.camera for marker in scene.timeline_markers)
-    # Strips that are seen are rendered in the place of what the scene's own camera sees.
+    # Visible strips are rendered instead of the view of the scene's camera.
     edited = any(strip.type != "SOUND" and not strip.mute for strip in _strips(scene))
     if scene.camera is None and not (bound or edited):
         raise NoCamera(file=file, scene=scene.name)
@@ -120,7 +119,7 @@ def _set_samples(scene: bpy.types.Scene, samples: int) -> None:
 
 
 def _set_device(scene: bpy.types.Scene, device: Device) -> None:
-    """Have Cycles render on this device alone, whatever the scene was saved with: it decides pixels."""
+    """Make Cycles render on this device alone, since the device changes pixels."""
     if device == "CPU":
         scene.cycles.device = "CPU"
         return
@@ -128,18 +127,18 @@ def _set_device(scene: bpy.types.Scene, device: Device) -> None:
     cycles.compute_device_type = device
     cycles.refresh_devices()
     for each in cycles.devices:
-        # Not the CPU beside the cards, which would round its share of a frame in its own way.
+        # Not the CPU as well: it rounds differently.
         each.use = each.type == device
-    # Without a card Cycles would go on with the CPU and say nothing.
+    # Without a GPU, Cycles would render on the CPU without a warning.
     if not cycles.get_num_gpu_devices():
         raise DeviceMissing(wanted=device)
     scene.cycles.device = "GPU"
 
 
 def _refuse_cameras() -> None:
-    """Refuse cameras in Open Shading Language: Cycles runs their code even where shaders in it are switched off.
+    """Refuse cameras in Open Shading Language: Cycles runs their code even if OSL shaders are switched off.
 
-    The other cameras lose the code that they do not use: an animation could change their type after this.
+    Other cameras lose their unused code, since an animation could change their type later.
     """
     for camera in bpy.data.cameras:
         if camera.type == "CUSTOM":
@@ -154,10 +153,10 @@ def _refuse_cameras() -> None:
 
 
 def _refuse_shaders() -> None:
-    """Refuse shaders in Open Shading Language: code of whoever made the scene, which Cycles compiles and runs.
+    """Refuse shaders in Open Shading Language, which are code in the scene that Cycles compiles and runs.
 
-    Not switched off, for that would be another picture. One scene may have another rendered, in a strip say. Where the
-    scenes have them switched off they lose their code: an animation could switch them on after this.
+    To switch them off would change the picture. All scenes count, since a scene can render others. If all scenes have
+    OSL switched off, the shaders lose their code, since an animation could switch OSL on later.
     """
     are_on = any(scene.cycles.shading_system for scene in bpy.data.scenes)
     for tree in _trees():
@@ -175,7 +174,7 @@ def _refuse_shaders() -> None:
 
 
 def _trees() -> Iterator[bpy.types.NodeTree]:
-    """Yield all trees of nodes in the file."""
+    """Yield all node trees in the file."""
     data = bpy.data
     yield from data.node_groups
     for owner in (*data.materials, *data.worlds, *data.lights, *data.linestyles, *data.scenes):
@@ -187,26 +186,26 @@ def _set_image(scene: bpy.types.Scene, file_format: str) -> None:
     image = scene.render.image_settings
     linear = image.linear_colorspace_settings.name
     if hasattr(image, "media_type"):
-        # From 5.0 on, a scene set to video must be told first that it writes images.
+        # From 5.0 on, a scene that is set to video only takes image formats after this.
         image.media_type = "IMAGE"
     image.file_format = file_format
     if linear:
-        # Blender sets it to its default with the format, the same format too.
+        # Setting the format resets it to its default, even if the format stays the same.
         image.linear_colorspace_settings.name = linear
     scene.render.use_file_extension = True
 
 
 def _confine(scene: bpy.types.Scene) -> None:
-    """Let the scene write where it is told and nowhere else, and say nothing of the machine that rendered it."""
+    """Make the scene write its frames and no other files, without metadata of the machine that rendered them."""
     render = scene.render
     render.use_overwrite, render.use_placeholder = True, False
     if not render.use_stamp:
-        # Stamps that are not burned into the picture are still written into the file: date, host, memory.
+        # Blender also writes stamps that are not burned into the picture into the file: date, host, memory.
         for name in dir(render):
             if name.startswith("use_stamp_") and name != "use_stamp_note":
                 setattr(render, name, False)
     for tree in _trees():
         for node in tree.nodes:
             if node.bl_idname == "CompositorNodeOutputFile":
-                # It writes to any path that the scene names, without any script. No animation brings it back.
+                # It writes to any path in the scene, without a script. No animation can unmute it.
                 node.mute = True

@@ -1,4 +1,4 @@
-"""The child process: holds Blender, reads commands as JSON lines and answers each with one.
+"""The loop of Blender's process: reads commands as JSON lines and answers each with one line.
 
     {"do": "open", "path", "root", "name", "settings", "complete"}
                            -> {"size": [w, h] or null, "scenes": the rendered ones, "only": has the file no others}
@@ -6,16 +6,15 @@
                                               -> {"size", "depth", "seconds", "flat", "problem", "left"}
                                               (worker.blender_process.frame_check)
     either                                    -> {"error": <name>, "facts": {...}, "within": is a render still on}
-    any answer but an error                   -> and {"network": why this process has one, null where it has none}
+    any answer but an error                   -> and {"network": why it has network access, else null}
 
-A command to render says which frames will be asked for after its own, to `last` in steps of `step`: Blender renders
-them as one animation (worker.blender_process.animation), each when its command has come. It can be taken out of one
-in no other way than by its end.
+A render command announces the frames that follow it, up to `last` in steps of `step`. Blender renders them as one
+animation (worker.blender_process.animation), each frame when its own command has come. The only way to leave an
+animation is to end the process.
 
-It has no AWS credentials and, where the kernel allows it, no network (`worker.blender_process.sandbox`). It ends
-when its
-standard input does, or with its parent. Blender prints to standard output, so the answers go to a copy of it that
-Blender does not know.
+The process has no AWS credentials and, if the kernel allows it, no network (worker.blender_process.sandbox). It ends
+with its standard input or with its parent. Blender prints to standard output, so the answers go to a copy of standard
+output that Blender does not know.
 """
 
 import ctypes
@@ -32,20 +31,20 @@ import bpy
 from frameloom.model.errors import FarmError, MissingAssets, RenderCrashed, SceneUnreadable
 from frameloom.model.settings import RenderSettings
 from worker.blender_process import path_guard
-from worker.blender_process.animation import Animation, said
+from worker.blender_process.animation import Animation, error_text
 from worker.blender_process.missing_files import missing_files
 from worker.blender_process.scene_setup import expected_size, rendered_scenes, set_up
 from worker.blender_process.skipped_scripts import refuse_skipped, refusing_skipped
-from worker.notices import mark_opened
+from worker.substitutions import mark_opened
 
 _PR_SET_PDEATHSIG = 1
 
 
 def main(*, network: str | None) -> None:
-    """Answer commands until there are no more.
+    """Answer commands until standard input ends.
 
     Args:
-        network: why this process still has one, None where it has none.
+        network: why this process has network access, None if it has not.
     """
     answers = _private_stdout()
     _die_with_parent()
@@ -63,12 +62,12 @@ def main(*, network: str | None) -> None:
         except FarmError as error:
             answer({"error": type(error).__name__, "facts": error.facts})
     sys.stderr.flush()
-    # bpy may hang for ever when the interpreter ends in the ordinary way.
+    # bpy can hang for ever when the interpreter exits normally.
     os._exit(0)
 
 
 class Session:
-    """One Blender with at most one scene open; `answer` takes what each of the `commands` comes to."""
+    """One Blender with at most one open scene; `answer` is called with the answer to each of the `commands`."""
 
     def __init__(self, commands: Iterator[dict[str, Any]], answer: Callable[[dict[str, Any]], None]) -> None:
         self._commands = commands
@@ -78,7 +77,7 @@ class Session:
         self._shown: bpy.types.Scene | None = None
 
     def do(self, command: dict[str, Any]) -> None:
-        """Carry a command out, and those to render that belong to it."""
+        """Execute a command, and the render commands of the same animation."""
         if command["do"] == "open":
             settings = RenderSettings.model_validate(command["settings"])
             self.open(
@@ -102,16 +101,16 @@ class Session:
         An untrusted scene is confined to the files below `root`, or its own folder. A trusted scene is not, since its
         scripts could open any file.
         """
-        # A file that does not open leaves what was there before, and that would render.
+        # After a file that does not open, the earlier scene is still loaded and would render.
         self._scene = None
         trusted = settings.trust_scripts is True
         with path_guard.confined(None if trusted else root or path.parent, file=name) as replaced:
             try:
                 bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=trusted)
             except RuntimeError as error:
-                raise SceneUnreadable(file=name, problem=said(error)) from error
+                raise SceneUnreadable(file=name, problem=error_text(error)) from error
         if complete and (missing := missing_files()):
-            # PrepareJob has looked already, in the file and in the bucket; this is Blender's own word.
+            # PrepareJob has checked the file and the bucket. Blender may miss more.
             raise MissingAssets(file=name, assets=", ".join(replaced.get(path, path) for path in missing)[:1000])
         refuse_skipped(settings)
         self._scene, self._settings = set_up(settings, file=name), settings
@@ -120,7 +119,7 @@ class Session:
         only = len(scenes) == len(bpy.data.scenes)
         self._shown = None
         if settings.trust_scripts or bpy.data.scenes.get(scene.name) != scene:
-            # Scripts look for their scene in the window, where `blender --scene` puts it. If a local and a linked scene
+            # Scripts expect their scene in the window, where `blender --scene` puts it. If a local and a linked scene
             # share a name, the operator finds the linked scene only there.
             bpy.context.window.scene = scene
         else:
@@ -130,13 +129,13 @@ class Session:
 
 
 def _private_stdout() -> TextIO:
-    """Return standard output for the answers alone; what anyone else prints goes to standard error."""
+    """Return standard output for the answers alone; all other output goes to standard error."""
     private = os.dup(1)
     os.dup2(2, 1)
     return os.fdopen(private, "w", encoding="utf-8")
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel to end this process when the supervisor dies: nobody would fetch its frames."""
+    """Make the kernel kill this process when the supervisor dies, since its frames would be lost."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -70,7 +70,7 @@ def is_idle(scaled_job: Object) -> bool:
 
 
 def job_of(pod: Object) -> str | None:
-    """Return the name of a pod's Job; None for a pod of no Job, and for one that failed, which its Job replaces."""
+    """Return the name of a pod's Job; None for a pod without a Job, and for a failed pod, which its Job replaces."""
     if (pod.get("status") or {}).get("phase") == "Failed":
         return None
     name: str | None = (pod["metadata"].get("labels") or {}).get(JOB_NAME)
@@ -78,7 +78,7 @@ def job_of(pod: Object) -> str | None:
 
 
 def unstarted(jobs: Iterable[Object], pods: Iterable[Object]) -> list[Object]:
-    """Return the Jobs that are not finished and of whose pods none has started."""
+    """Return the unfinished Jobs without a started pod."""
     started = {job_of(pod) for pod in pods if has_started(pod)}
     return [job for job in jobs if not is_finished(job) and job["metadata"]["name"] not in started]
 

@@ -1,1 +1,1 @@
-"""The only boto3: the services' ports over S3, SQS, Step Functions and CloudFormation."""
+"""The only package with boto3: ports of the services on S3, SQS and Step Functions, and operations on stacks."""

@@ -1,4 +1,4 @@
-"""AWS clients, made when first asked for: importing the farm reads no environment and opens no connection."""
+"""AWS clients, created on first use: importing this package reads no environment and opens no connection."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -9,12 +9,12 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-# Adaptive: a throttled farm slows down instead of failing. The pool serves the threads that fetch and upload.
+# In the mode `adaptive`, throttled clients slow down instead of failing. The pool is for the threads of transfers.
 CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=32, connect_timeout=10)
-# For what is asked again soon anyway, the beats of a lease first of all: a service that says nothing may hold it up for
-# seconds and not for minutes.
+# For requests that are repeated soon anyway, such as heartbeats: a service that does not respond may delay them for
+# seconds, not for minutes.
 HASTY = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=5)
-# For who sits out an outage by his own means, and wants to look up in between; SQS' longest poll takes 20 seconds.
+# For callers that have their own retries for outages. The longest poll of SQS takes 20 seconds.
 BRIEF = Config(
     retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=32, connect_timeout=5, read_timeout=30
 )
@@ -22,8 +22,8 @@ BRIEF = Config(
 
 @cache
 def client(service: str, config: Config = CONFIG) -> Any:
-    """Return the process's client of a service; boto3's own settings say which endpoint and account."""
-    # The stubs have an overload for each service, and none for whichever it may be.
+    """Return the process's client for a service; boto3's settings determine the endpoint and the account."""
+    # The stubs have an overload for each service, but none for a variable.
     make: Callable[..., Any] = boto3.client
     return make(service, config=config)
 

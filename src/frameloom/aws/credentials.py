@@ -1,7 +1,7 @@
-"""Credentials that are looked for again when AWS refuses them.
+"""Loads credentials again when AWS refuses them.
 
-boto3 renews those of a role before they expire. Keys in its environment or in a file it reads once: a process that
-lives for weeks, on a machine whose keys another program rotates, would go on with the old ones for ever.
+boto3 renews a role's credentials before they expire, but reads keys in the environment or in a file only once. A
+process that runs for weeks would use old keys forever if another program rotates them.
 """
 
 from typing import Any, cast
@@ -13,12 +13,12 @@ from botocore.exceptions import BotoCoreError
 
 from frameloom.aws.transient import REFUSED_KEYS
 
-# What S3 makes of them in its answer to HEAD, which has no body.
-_WORDLESS = "400"
+# The code in S3's response to HEAD with refused keys; the response has no body.
+_HEAD_CODE = "400"
 
 
 def renew_refused_credentials() -> None:
-    """Have all clients that this process makes from now on look for their credentials again when they are refused."""
+    """Make all new clients of this process load their credentials again when AWS refuses them."""
     session = botocore.session.get_session()
     chain: CredentialResolver = session.get_component("credential_provider")
     renewer = _Renewer(CredentialResolver(list(chain.providers)))
@@ -28,7 +28,7 @@ def renew_refused_credentials() -> None:
 
 
 class _Renewer(CredentialProvider):
-    """Finds credentials where botocore would, and finds them anew."""
+    """Loads credentials from botocore's providers, as often as needed."""
 
     METHOD = CANONICAL_NAME = "renewed"
 
@@ -38,23 +38,24 @@ class _Renewer(CredentialProvider):
         self._credentials: _Found | None = None
 
     def load(self) -> Credentials | None:
-        """Return the credentials, None where there are none."""
+        """Return the credentials; None if no provider has any."""
         found = self._chain.load_credentials()
         self._credentials = None if found is None else _Found(found)
         return self._credentials
 
     def retry(self, *, response: Any, attempts: int, **_: Any) -> int | None:
-        """Return that a call is to be made again, at once, where it was refused for its credentials; None otherwise.
+        """Return a delay of 0 if AWS refused a request for its credentials; None otherwise.
 
-        Once in any case: another thread may have found the new ones in the meantime.
+        Retry once in any case, since another thread may have loaded new credentials. No jitter: one retry per request
+        does not accumulate.
         """
         code = "" if response is None else response[1].get("Error", {}).get("Code", "")
-        if self._credentials is None or code not in REFUSED_KEYS | {_WORDLESS} or attempts > 1:
+        if self._credentials is None or code not in REFUSED_KEYS | {_HEAD_CODE} or attempts > 1:
             return None
         try:
             found = self._chain.load_credentials()
         except BotoCoreError:
-            # Who hands them out is away, or has written half of them.
+            # The provider is unavailable, or the file is incomplete at the moment.
             return None
         if found is not None:
             self._credentials.found = found
@@ -62,12 +63,12 @@ class _Renewer(CredentialProvider):
 
 
 class _Found(Credentials):
-    """Whatever was found last."""
+    """The most recently loaded credentials."""
 
     def __init__(self, found: Credentials) -> None:
         super().__init__(found.access_key, found.secret_key, found.token, method=found.method)
         self.found = found
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """Return the keys to sign a call with."""
+        """Return the keys that sign a request."""
         return self.found.get_frozen_credentials()

@@ -1,4 +1,4 @@
-"""The worker's images, in the ECR repository of a farm's stack."""
+"""Worker images in the ECR repository of a farm's stack."""
 
 import base64
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from frameloom.model.errors import FarmUnavailable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """What a container engine logs in to a registry with; good for twelve hours."""
+    """Credentials with which a container engine logs in to a registry, for twelve hours."""
 
     registry: str
     user: str
@@ -21,47 +21,38 @@ class Login:
 
 
 def repository_of(stack: Stack) -> str:
-    """Return the URI of the repository that a stack keeps its worker images in.
+    """Return the URI of the stack's repository for worker images.
 
     Raises:
-        FarmUnavailable: it has none.
+        FarmUnavailable: the stack lacks a repository.
     """
     if stack.repository_uri is None:
         raise FarmUnavailable(
             problem=f"The stack {stack.name!r} has no repository for worker images: "
-            "it has no output 'WorkerRepositoryUri'. Deploy it anew."
+            "it has no output 'WorkerRepositoryUri'. Deploy the stack again."
         )
     return stack.repository_uri
 
 
 def log_in(repository: str) -> Login:
-    """Return what logs in to the registry of a repository.
+    """Return credentials for the registry of a repository.
 
     Raises:
-        FarmUnavailable: AWS gives no access.
+        FarmUnavailable: AWS refuses access.
     """
     try:
         (granted,) = client("ecr").get_authorization_token()["authorizationData"]
     except (BotoCoreError, ClientError) as error:
-        raise FarmUnavailable(problem=f"AWS gives no access to {repository}: {error}") from error
+        raise FarmUnavailable(problem=f"AWS refuses access to {repository}: {error}") from error
     user, _, password = base64.b64decode(granted["authorizationToken"]).decode().partition(":")
     return Login(registry=repository.partition("/")[0], user=user, password=password)
 
 
-def has_tag(repository: str, tag: str) -> bool:
-    """Return whether a repository holds an image of this tag.
-
-    Raises:
-        FarmUnavailable: there is no such repository, or it cannot be read.
-    """
-    return any(tag in image.get("imageTags", ()) for image in _images(repository))
-
-
-def holds(repository: str, image: str) -> bool:
+def has_image(repository: str, image: str) -> bool:
     """Return whether a repository contains the image of a URI with a tag or a digest.
 
     Raises:
-        FarmUnavailable: the repository does not exist, or cannot be read.
+        FarmUnavailable: the repository does not exist or cannot be read.
     """
     tag, _, digest = image.removeprefix(repository).partition("@")
     # With both, Kubernetes pulls by the digest.
@@ -77,16 +68,16 @@ def holds(repository: str, image: str) -> bool:
 
 
 def newest_image(repository: str, blender: str) -> str | None:
-    """Return the URI of the newest image that holds this version of Blender, None where there is none.
+    """Return the URI of the newest image with a version of Blender; None without such an image.
 
     Args:
-        repository: its URI.
-        blender: the full version, such as 4.5.15, which an image's tag begins with.
+        repository: the repository's URI.
+        blender: the full version, such as 4.5.15, which starts an image's tag.
 
     Raises:
-        FarmUnavailable: there is no such repository, or it cannot be read.
+        FarmUnavailable: the repository does not exist or cannot be read.
     """
-    # With the dash: 5.0.1 is not 5.0.11.
+    # The dash distinguishes 5.0.1 from 5.0.11.
     found = [
         (image["imagePushedAt"], tag)
         for image in _images(repository)

@@ -1,4 +1,4 @@
-"""An EKS cluster: where it answers, whom to believe, and a token that says who asks."""
+"""EKS clusters: their endpoint and certificate, and tokens for their API server."""
 
 import base64
 import re
@@ -11,18 +11,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 from frameloom.aws.clients import CONFIG, client
 from frameloom.model.errors import FarmUnavailable
 
-# The scheme of aws-iam-authenticator, which `aws eks get-token` follows too: the token is a presigned
-# GetCallerIdentity with the cluster's name in a signed header, and EKS asks STS who signed it.
+# A token is a presigned request GetCallerIdentity with the cluster's name in a signed header; EKS sends it to STS to
+# identify the user. `aws eks get-token` makes the same. Source:
 # https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
 TOKEN_PREFIX = "k8s-aws-v1."  # noqa: S105  a public prefix, not a token
 CLUSTER_HEADER = "x-k8s-aws-id"
-# In seconds, of the presigned request; EKS itself goes by its date and takes it for 15 minutes.
+# Lifetime of the presigned request in seconds; EKS ignores it and accepts a token for 15 minutes.
 EXPIRES = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksCluster:
-    """A cluster as EKS describes it; `certificate` is its authority's, PEM in base64."""
+    """A cluster as EKS describes it; `certificate` is that of its authority, PEM in base64."""
 
     name: str
     endpoint: str
@@ -30,11 +30,11 @@ class EksCluster:
 
 
 def find_cluster(name: str) -> EksCluster:
-    """Return a cluster that can be used.
+    """Return a cluster that is ready for use.
 
     Raises:
-        LookupError: there is none of this name.
-        FarmUnavailable: it is not up, or AWS cannot be asked.
+        LookupError: no cluster has this name.
+        FarmUnavailable: the cluster is not active, or EKS cannot be reached.
     """
     eks = client("eks")
     try:
@@ -43,22 +43,22 @@ def find_cluster(name: str) -> EksCluster:
         raise LookupError(f"there is no cluster {name!r}") from None
     except (BotoCoreError, ClientError) as error:
         raise FarmUnavailable(problem=f"The cluster {name} cannot be looked up: {error}") from error
-    # One that is being updated answers all the same.
+    # A cluster responds during an update too.
     if found["status"] not in ("ACTIVE", "UPDATING"):
-        raise FarmUnavailable(problem=f"The cluster {name} is not up: EKS says that it is {found['status']}.")
+        raise FarmUnavailable(problem=f"The cluster {name} is not active: its status is {found['status']}.")
     return EksCluster(
         name=name, endpoint=found["endpoint"], certificate=found.get("certificateAuthority", {}).get("data", "")
     )
 
 
 def token(cluster: str) -> str:
-    """Return a token for a cluster's API server; making one asks nobody.
+    """Return a token for a cluster's API server, without a request.
 
     Raises:
-        FarmUnavailable: there are no credentials to sign it with.
+        FarmUnavailable: there are no credentials to sign it.
     """
     make: Any = boto3.client
-    # A client of its own, since the header must not stand in other requests to STS.
+    # A separate client, since other requests to STS must not have the header.
     sts = make("sts", config=CONFIG)
 
     def name_cluster(request: Any, **_: Any) -> None:
@@ -73,11 +73,11 @@ def token(cluster: str) -> str:
 
 
 def caller() -> str | None:
-    """Return the ARN of the role or user whose credentials these are, None where AWS does not say."""
+    """Return the ARN of the current role or user; None if STS cannot be reached."""
     try:
         arn: str = client("sts").get_caller_identity()["Arn"]
     except (BotoCoreError, ClientError):
         return None
-    # An access entry takes the role, not one of its sessions. A role's path does not stand in a session's name.
+    # An access entry needs the role, not a session of it. A session's ARN lacks the role's path.
     session = re.fullmatch(r"arn:(?P<partition>[^:]+):sts::(?P<account>\d+):assumed-role/(?P<role>[^/]+)/.*", arn)
     return arn if session is None else f"arn:{session['partition']}:iam::{session['account']}:role/{session['role']}"

@@ -1,16 +1,19 @@
-"""Step Functions: jobs are executions, and workers answer task tokens."""
+"""Jobs as executions in Step Functions, and task tokens, which workers answer."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from frameloom.aws.clients import client
 from frameloom.model.job_status import of_execution
 from frameloom.services.storage.ports import Execution, UnknownToken
 
-# What Step Functions takes of an error's name and of its cause, in characters.
+# The longest error name and cause that Step Functions accepts, in characters.
 MAX_ERROR, MAX_CAUSE = 256, 32_768
 LONGEST_PAGE = 1000
+_NO_MACHINE = frozenset({"StateMachineDoesNotExist", "StateMachineDeleting"})
 
 
 class JobExecutions:
@@ -21,8 +24,8 @@ class JobExecutions:
         self._states = client("stepfunctions") if states is None else states
 
     def start(self, job_id: str, request: Mapping[str, Any]) -> bool:
-        """Start a job; return False where one of this id was started before."""
-        # StartExecution is idempotent while the job runs and refuses afterwards: both mean 'before'.
+        """Start a job; return False if a job with this id was started before."""
+        # StartExecution succeeds again while a job runs, and fails once it has ended.
         if self.describe(job_id) is not None:
             return False
         try:
@@ -32,19 +35,19 @@ class JobExecutions:
         return True
 
     def describe(self, job_id: str) -> Execution | None:
-        """Return a job, None where there is none of this id."""
+        """Return a job; None if no job has this id."""
         try:
             found = self._states.describe_execution(executionArn=self._arn(job_id))
         except (self._states.exceptions.ExecutionDoesNotExist, self._states.exceptions.InvalidArn):
-            # White space or brackets would make the ARN invalid, and no job id has them.
+            # White space and brackets make the ARN invalid; no job id has them.
             return None
         return _execution(found)
 
     def stop(self, job_id: str, *, reason: str) -> None:
-        """Cancel a job; one that has ended stays as it is.
+        """Cancel a job; a job that has ended stays unchanged.
 
         Raises:
-            LookupError: there is no job of this id.
+            LookupError: no job has this id.
         """
         try:
             self._states.stop_execution(executionArn=self._arn(job_id), error="Canceled", cause=reason[:MAX_CAUSE])
@@ -53,12 +56,21 @@ class JobExecutions:
 
     def list(self, *, limit: int) -> list[Execution]:
         """Return the newest jobs first, without their input and output."""
-        # Step Functions lists the newest first, at most so many a page.
         pages = self._states.get_paginator("list_executions").paginate(
             stateMachineArn=self._machine,
             PaginationConfig={"MaxItems": limit, "PageSize": max(1, min(limit, LONGEST_PAGE))},
         )
         return [_execution(execution) for page in pages for execution in page["executions"]]
+
+    def running(self) -> Iterator[str]:
+        """Yield the ids of all running jobs, the newest first; nothing if the state machine was deleted."""
+        pages = self._states.get_paginator("list_executions")
+        try:
+            for page in pages.paginate(stateMachineArn=self._machine, statusFilter="RUNNING"):
+                yield from (execution["name"] for execution in page["executions"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _NO_MACHINE:
+                raise
 
     def _arn(self, job_id: str) -> str:
         return f"{self._machine.replace(':stateMachine:', ':execution:')}:{job_id}"
@@ -96,11 +108,11 @@ class TaskTokens:
         self._dead, self._unknown = (known.TaskTimedOut, known.TaskDoesNotExist), known.InvalidToken
 
     def beat(self, token: str) -> bool:
-        """Say that the task is being worked on."""
+        """Send a heartbeat."""
         return self._answer("send_task_heartbeat", taskToken=token)
 
     def succeed(self, token: str, output: Mapping[str, Any]) -> bool:
-        """End a task as done."""
+        """End a task as succeeded."""
         return self._answer("send_task_success", taskToken=token, output=json.dumps(output))
 
     def fail(self, token: str, *, error: str, cause: str) -> bool:

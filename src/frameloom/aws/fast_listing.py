@@ -1,26 +1,26 @@
-"""S3's listings, read by what the farm needs of them.
+"""A fast parser for the listings of S3.
 
-botocore takes 50 ms of a processor for a thousand keys, a minute for a million: it reads every fact of a key by its
-model, and the time of each, which nobody asks for, by dateutil. This takes 5 ms.
+botocore takes 50 ms of processor time for 1,000 keys, and a minute for a million: it parses every field by its model,
+and each date, which this farm does not use, with dateutil. This parser takes 5 ms for 1,000 keys.
 """
 
 import html
 import re
 from typing import Any
 
-# In XML no text holds the sign that begins a tag, and an object's facts hold no other object's.
+# Text in XML contains no `<`, and an object contains no other object, so these patterns are exact.
 _OBJECT = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)
 _FACT = re.compile(rb"<(Key|Size|ETag)>([^<]*)</")
 _NEEDED = {b"Key", b"Size", b"ETag"}
 
 
 def read_listings(s3: Any) -> None:
-    """Have a client of S3 tell key, size and entity tag of what it lists, and nothing more."""
+    """Make a client of S3 return only key, size and entity tag of each object in a listing."""
     s3.meta.events.register("before-parse.s3.ListObjectsV2", _read, unique_id="frameloom-listings")
 
 
 def _read(*, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Take the objects out of an answer before botocore parses the rest of it; what looks otherwise is left to it."""
+    """Parse the objects of a response, and leave the rest to botocore; leave all to it if an object looks different."""
     listed: list[dict[str, Any]] = []
 
     def take(found: re.Match[bytes]) -> bytes:

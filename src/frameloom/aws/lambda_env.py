@@ -1,4 +1,4 @@
-"""What a Lambda function works with, made from its environment when it is first called."""
+"""The clients and settings of a Lambda function, read from its environment on first use."""
 
 import os
 from functools import cache
@@ -31,22 +31,22 @@ def executions() -> JobExecutions:
 
 @cache
 def tokens() -> TaskTokens:
-    """Return the answers to task tokens."""
+    """Return the client for task tokens."""
     return TaskTokens()
 
 
 def blender() -> str:
-    """Return the version of Blender that the farm's workers hold."""
+    """Return the version of Blender in the workers' image."""
     return os.environ["BLENDER_VERSION"]
 
 
 def device() -> Device:
-    """Return what the farm's workers render on where a request names nothing else."""
+    """Return the device on which workers render by default."""
     return read_device(os.environ["CYCLES_DEVICE"])
 
 
 def encoders() -> int:
-    """Return how many segments of a film are encoded at once."""
+    """Return the number of segments that are encoded at once."""
     return int(os.environ["ENCODERS_AT_ONCE"])
 
 

@@ -1,4 +1,4 @@
-"""Objects that S3 is given in parts."""
+"""Multipart uploads to S3."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -35,7 +35,7 @@ def in_parts(
         yield parts
         s3.complete_multipart_upload(**place, **condition, MultipartUpload={"Parts": parts.in_order()})
     except BaseException as error:
-        # The first error tells more than another one about what it left; the lifecycle's rule takes that away, too.
+        # Raise the first error, not that of the abort. The lifecycle rule deletes parts that remain.
         with suppress(ClientError, BotoCoreError):
             s3.abort_multipart_upload(**place)
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in _TAKEN:
@@ -44,7 +44,7 @@ def in_parts(
 
 
 class S3Parts:
-    """An upload in parts to `place`; see `frameloom.services.storage.ports.Parts`."""
+    """A multipart upload; see `frameloom.services.storage.ports.Parts`."""
 
     def __init__(self, s3: Any, place: Mapping[str, str]) -> None:
         self._s3 = s3
@@ -52,11 +52,11 @@ class S3Parts:
         self._stored: dict[int, dict[str, Any]] = {}
 
     def put(self, number: int, data: bytes) -> None:
-        """Store a part, which S3 holds against its checksum."""
+        """Upload a part; S3 verifies its checksum."""
         answer = self._s3.upload_part(**self._place, PartNumber=number, Body=data, ChecksumAlgorithm="CRC32")
         named = {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
         self._stored[number] = {"PartNumber": number, **named}
 
     def in_order(self) -> list[dict[str, Any]]:
-        """Return what S3 answered of each part."""
+        """Return the response of S3 for each part, by part number."""
         return [answer for _, answer in sorted(self._stored.items())]

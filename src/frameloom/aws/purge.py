@@ -1,4 +1,4 @@
-"""Buckets and image repositories emptied, however much they hold: CloudFormation deletes none that holds anything."""
+"""Empties buckets and image repositories of any size: CloudFormation deletes only empty ones."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +13,11 @@ from frameloom.aws.clients import client
 from frameloom.model.counts import counted
 from frameloom.model.errors import FarmUnavailable
 
-# What S3 takes in one DeleteObjects and lists in one page; what ECR takes in one BatchDeleteImage.
+# The most objects in one DeleteObjects or one page of S3, and the most images in one BatchDeleteImage of ECR.
 OBJECTS_AT_ONCE, IMAGES_AT_ONCE = 1000, 100
-# Requests side by side: S3 takes thousands of deletes a second below one prefix.
+# Parallel requests: S3 accepts thousands of deletes a second for one prefix.
 SIDE_BY_SIDE = 8
-# Counting goes no further: a million frames would take minutes to be counted, and are to be deleted anyway.
+# The count stops here: to count a million frames would take minutes.
 COUNTED = 100_000
 
 _NO_BUCKET, _NO_REPOSITORY = "NoSuchBucket", "RepositoryNotFoundException"
@@ -25,7 +25,7 @@ _NO_BUCKET, _NO_REPOSITORY = "NoSuchBucket", "RepositoryNotFoundException"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What a bucket holds, all versions counted; `size` in bytes, `more` where the count was given up."""
+    """Number and size in bytes of all versions in a bucket; `more` if the count stopped early."""
 
     objects: int
     size: int
@@ -33,7 +33,7 @@ class Contents:
 
 
 def contents(bucket: str) -> Contents | None:
-    """Return what a bucket holds, None where there is no such bucket."""
+    """Return a bucket's contents; None if the bucket does not exist."""
     objects = size = 0
     try:
         for page in client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket):
@@ -48,28 +48,28 @@ def contents(bucket: str) -> Contents | None:
     return Contents(objects=objects, size=size)
 
 
-def empty_bucket(bucket: str, tell: Callable[[int], None] = lambda _: None) -> None:
-    """Delete every version of every object, every delete marker and every upload that was never completed.
+def empty_bucket(bucket: str, report: Callable[[int], None] = lambda _: None) -> None:
+    """Delete all versions of all objects, all delete markers and all incomplete uploads.
 
-    A bucket that is gone is empty. `tell` is given the number deleted so far.
+    Do nothing if the bucket does not exist. `report` receives the number of deleted versions so far.
 
     Raises:
-        FarmUnavailable: S3 keeps an object, and why.
+        FarmUnavailable: S3 refuses to delete an object; the message has the reason.
     """
     deleted = 0
     try:
         _abort_uploads(bucket)
         with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="delete") as pool:
-            # Listed from the beginning each time, until there is nothing: an upload may end behind a listing's back.
+            # List from the start each time: an upload may complete before the current place in the listing.
             while batches := list(islice(_versions(bucket), SIDE_BY_SIDE)):
                 deleted += sum(pool.map(partial(_delete, bucket), batches))
-                tell(deleted)
+                report(deleted)
     except ClientError as error:
         _raise_unless(error, _NO_BUCKET)
 
 
 def delete_bucket(bucket: str) -> None:
-    """Delete an empty bucket; one that is gone stays gone."""
+    """Delete an empty bucket; do nothing if it does not exist."""
     try:
         client("s3").delete_bucket(Bucket=bucket)
     except ClientError as error:
@@ -77,15 +77,15 @@ def delete_bucket(bucket: str) -> None:
 
 
 def count_images(repository: str) -> int:
-    """Return how many images a repository holds, a tagged one once for each tag; none where it is gone."""
+    """Return the number of images in a repository, each once per tag; 0 if the repository does not exist."""
     return len(_images(repository))
 
 
 def empty_repository(repository: str) -> None:
-    """Delete every image.
+    """Delete all images.
 
     Raises:
-        FarmUnavailable: ECR keeps one, and why.
+        FarmUnavailable: ECR refuses to delete an image; the message has the reason.
     """
     images = _images(repository)
     while images:
@@ -97,18 +97,20 @@ def empty_repository(repository: str) -> None:
             )["failures"]
         ]
         left = _images(repository)
-        # An image that another one lists goes in the next round, after that one.
+        # An image index must be deleted before its images: the next round deletes those.
         if len(left) >= len(images):
-            reason = failures[0]["failureReason"] if failures else "it does not say why"
-            raise FarmUnavailable(problem=f"The repository {repository} keeps {counted(len(left), 'image')}: {reason}.")
+            reason = failures[0]["failureReason"] if failures else "ECR gives no reason"
+            raise FarmUnavailable(
+                problem=f"ECR did not delete {counted(len(left), 'image')} of {repository}: {reason}."
+            )
         images = left
 
 
 def _versions(bucket: str) -> Iterator[list[dict[str, str]]]:
-    """Yield all versions and delete markers, in batches that one request can delete."""
+    """Yield all versions and delete markers, in batches for one request each."""
     for page in client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket):
         both = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        # S3 says that a page holds at most so many of both together; an emulator may count them apart.
+        # A page of S3 has at most this many of both together; an emulator may count them separately.
         for first in range(0, len(both), OBJECTS_AT_ONCE):
             yield [
                 {"Key": each["Key"], "VersionId": each["VersionId"]} for each in both[first : first + OBJECTS_AT_ONCE]
@@ -120,7 +122,7 @@ def _delete(bucket: str, batch: list[dict[str, str]]) -> int:
     if errors := answer.get("Errors"):
         first = errors[0]
         raise FarmUnavailable(
-            problem=f"S3 keeps {counted(len(errors), 'object')} of {bucket}, {first['Key']!r} among them: "
+            problem=f"S3 did not delete {counted(len(errors), 'object')} of {bucket}, such as {first['Key']!r}: "
             f"{first['Message']}."
         )
     return len(batch)

@@ -1,41 +1,57 @@
-"""SQS as the chunk queue and the log queue."""
+"""SQS queues: the chunk queue, its dead-letter queue and the log queue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from frameloom.aws.clients import client
+from frameloom.model.errors import FarmUnavailable
+from frameloom.services.storage.ports import Received
 
-# SQS' longest poll: an idle worker asks three times a minute, and answers a new message at once.
+# The longest poll of SQS: an idle worker sends three requests a minute, and gets a new message at once.
 LONGEST_POLL = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A message that this worker leases; `receives` counts this time too."""
-
-    body: str
-    receipt: str
-    receives: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """How many messages wait in a queue, and how many are leased; SQS says both approximately."""
+    """Numbers of visible and of leased messages in a queue; both are approximate."""
 
     waiting: int
     in_flight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depths:
+    """Numbers of waiting chunks, of chunks that workers lease, and of dead letters; all are approximate."""
+
+    waiting: int
+    in_flight: int
+    dead_letters: int
+
+
+def read_depths(chunk_queue: str, dead_letter_queue: str, sqs: Any = None) -> Depths:
+    """Return the depths of a farm's queues, which are given by their URLs; `sqs` is the client, None for the process's.
+
+    Raises:
+        FarmUnavailable: SQS refuses the request or cannot be reached.
+    """
+    try:
+        chunks, lost = Queue(chunk_queue, sqs).depth(), Queue(dead_letter_queue, sqs).depth()
+    except (BotoCoreError, ClientError) as error:
+        raise FarmUnavailable(problem=f"The queues cannot be read: {error}") from error
+    return Depths(waiting=chunks.waiting, in_flight=chunks.in_flight, dead_letters=lost.waiting + lost.in_flight)
 
 
 class Queue:
     """One SQS queue.
 
     Args:
-        sqs: the client for all calls, the process's own when None.
-        leases: the client that renews leases, where another is to.
+        url: the queue's URL.
+        sqs: the client for all requests; None for the process's client.
+        leases: the client for renewals of leases; None for `sqs`.
     """
 
     def __init__(self, url: str, sqs: Any = None, *, leases: Any = None) -> None:
@@ -44,7 +60,7 @@ class Queue:
         self._leases = self._sqs if leases is None else leases
 
     def receive(self, *, lease: timedelta, wait: timedelta = LONGEST_POLL) -> Received | None:
-        """Return a message, leased for `lease`, or None where none came within `wait`."""
+        """Return a message, leased for `lease`; None if no message arrives within `wait`."""
         answer = self._sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=1,
@@ -60,7 +76,7 @@ class Queue:
         return Received(body=message["Body"], receipt=message["ReceiptHandle"], receives=receives)
 
     def renew(self, receipt: str, lease: timedelta) -> bool:
-        """Lease a message anew from now; return False where the lease was lost: another worker may hold it."""
+        """Renew a lease from now on; return False if it is lost, and another worker may hold the message."""
         try:
             self._leases.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=round(lease.total_seconds())
@@ -76,7 +92,7 @@ class Queue:
         self.renew(receipt, after)
 
     def delete(self, receipt: str) -> None:
-        """Take a message off the queue; one that is gone stays gone."""
+        """Delete a message; do nothing if it is gone."""
         try:
             self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=receipt)
         except ClientError as error:
@@ -84,18 +100,18 @@ class Queue:
                 raise
 
     def depth(self) -> Depth:
-        """Return how many messages there are."""
+        """Return the numbers of visible and of leased messages."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
         waiting, in_flight = (int(found[name]) for name in names)
         return Depth(waiting=waiting, in_flight=in_flight)
 
     def send(self, body: str) -> None:
-        """Put a message on the queue."""
+        """Send a message."""
         self._sqs.send_message(QueueUrl=self.url, MessageBody=body)
 
 
-# How SQS says that a receipt no longer holds its message; each name has a spelling of either protocol.
+# Error codes for a receipt that no longer leases its message, as both protocols of SQS spell them.
 _LOST = {
     "MessageNotInflight",
     "AWS.SimpleQueueService.MessageNotInflight",

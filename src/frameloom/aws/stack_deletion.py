@@ -1,4 +1,4 @@
-"""A stack taken away: what it holds, how its deletion goes on, and why it failed."""
+"""Deletes a stack, reports the progress, and finds out why a deletion failed."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,16 +12,16 @@ from frameloom.aws.clients import client
 from frameloom.model.counts import counted
 from frameloom.model.errors import FarmUnavailable
 
-# In seconds; CloudFormation tells news about as often.
-LOOK_EVERY = 5.0
-# What stands for a nested stack and a bucket among a stack's resources.
+# Seconds between two polls; the status in CloudFormation changes about as often.
+POLL_EVERY = 5.0
+# Types of resources.
 NESTED, BUCKET, REPOSITORY = "AWS::CloudFormation::Stack", "AWS::S3::Bucket", "AWS::ECR::Repository"
 _GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A resource of a stack: its name in the template, its type, and its own name in AWS."""
+    """A resource of a stack: its name in the template, its type, and its physical id."""
 
     name: str
     type: str
@@ -30,7 +30,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A resource that could not be deleted, and why."""
+    """A resource that could not be deleted, with the reason."""
 
     resource: str
     type: str
@@ -38,7 +38,7 @@ class Failure:
 
 
 def resources(stack_id: str) -> list[Resource]:
-    """Return the resources of a stack that are there, those of its nested stacks not."""
+    """Return the existing resources of a stack, without those of its nested stacks."""
     pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack_id)
     return [
         Resource(name=each["LogicalResourceId"], type=each["ResourceType"], id=each.get("PhysicalResourceId", ""))
@@ -49,9 +49,9 @@ def resources(stack_id: str) -> list[Resource]:
 
 
 def deleted_stack(name: str) -> dict[str, str] | None:
-    """Return the outputs of the newest stack of a name that was deleted, None where there is none.
+    """Return the outputs of the newest deleted stack with a name; None if no such stack was deleted.
 
-    CloudFormation knows of it for 90 days.
+    CloudFormation keeps deleted stacks for 90 days.
     """
     cloudformation = client("cloudformation")
     pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
@@ -63,34 +63,34 @@ def deleted_stack(name: str) -> dict[str, str] | None:
     return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
 
 
-def delete_stack(stack_id: str, tell: Callable[[str], None]) -> list[Failure]:
-    """Delete a stack and wait until it is gone; return what could not be deleted.
+def delete_stack(stack_id: str, report: Callable[[str], None]) -> list[Failure]:
+    """Delete a stack and wait until it no longer exists; return the resources that could not be deleted.
 
-    `tell` is given a sentence whenever there is news.
+    `report` receives a progress message at each poll.
 
     Raises:
-        FarmUnavailable: CloudFormation refuses to begin.
+        FarmUnavailable: CloudFormation refuses to start.
     """
     cloudformation = client("cloudformation")
     total = len(resources(stack_id))
-    # By CloudFormation's own clock: this machine's may be ahead, and would hide why it failed.
+    # By CloudFormation's clock: if this machine's clock were ahead, the events of the failure would be skipped.
     began = next((event["Timestamp"] for event in _events(stack_id)), datetime.min.replace(tzinfo=UTC))
     try:
         cloudformation.delete_stack(StackName=stack_id)
     except ClientError as error:
-        raise FarmUnavailable(problem=f"CloudFormation does not delete the stack: {error}") from None
+        raise FarmUnavailable(problem=f"CloudFormation refused to delete the stack: {error}") from None
     while (status := status_of(stack_id)) == "DELETE_IN_PROGRESS":
-        tell(_progress(stack_id, total))
-        time.sleep(LOOK_EVERY)
+        report(_progress(stack_id, total))
+        time.sleep(POLL_EVERY)
     if status in (None, "DELETE_COMPLETE"):
         return []
     return list(_failures(stack_id, since=began)) or [
-        Failure(resource=stack_id, type=NESTED, reason=f"CloudFormation says {status}")
+        Failure(resource=stack_id, type=NESTED, reason=f"the stack's status is {status}")
     ]
 
 
 def status_of(stack: str) -> str | None:
-    """Return how a stack of this name or id stands, None where there is none."""
+    """Return the status of a stack by its name or id; None if it does not exist."""
     try:
         status: str = client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
     except ClientError as error:
@@ -110,12 +110,12 @@ def _progress(stack_id: str, total: int) -> str:
         if each["ResourceStatus"] == "DELETE_IN_PROGRESS"
     ]
     others = f" and {len(now) - 3} more" if len(now) > 3 else ""
-    rest = f"; at work on {', '.join(now[:3])}{others}" if now else ""
-    return f"{total - len(left)} of {counted(total, 'resource')} of the stack are gone{rest}"
+    rest = f"; deleting {', '.join(now[:3])}{others}" if now else ""
+    return f"Deleted {total - len(left)} of {counted(total, 'resource')} of the stack{rest}"
 
 
 def _failures(stack_id: str, *, since: datetime) -> Iterator[Failure]:
-    """Yield what failed since a time, looking into nested stacks, which fail for the sake of what they hold."""
+    """Yield the failures since a time; for a nested stack, those of its resources."""
     for event in _events(stack_id):
         if event["Timestamp"] <= since:
             return

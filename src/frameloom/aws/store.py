@@ -1,4 +1,4 @@
-"""S3 as the farm's store."""
+"""The farm's store in S3."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from frameloom.aws.multipart import in_parts
 from frameloom.model.backoff import delays
 from frameloom.services.storage.ports import Parts, StoredObject
 
-# What S3 calls an object that is not there: HEAD has no body to name it in.
+# Error codes for a missing object; a response to HEAD has only the HTTP status.
 _ABSENT = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
 _CHANGED = frozenset({"PreconditionFailed", "412"})
 # Attempts to read a body that breaks off, and limits of the delays between them, in seconds.
@@ -32,7 +32,7 @@ class S3Store:
         read_listings(self._s3)
 
     def get(self, bucket: str, key: str) -> bytes | None:
-        """Return an object's bytes, None where there is no such key."""
+        """Return an object's bytes; None if the key does not exist."""
         try:
             return self._body(Bucket=bucket, Key=key)
         except ClientError as error:
@@ -40,16 +40,16 @@ class S3Store:
             return None
 
     def read(self, bucket: str, key: str, *, start: int, length: int, etag: str) -> bytes:
-        """Return bytes out of an object, all of them, of the version with this entity tag.
+        """Return a range of an object's bytes, from the version with this entity tag.
 
         Raises:
-            LookupError: there is no such object any more, or it is another one now.
+            LookupError: the object does not exist, or has changed.
         """
         try:
             return self._body(Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}", IfMatch=etag)
         except ClientError as error:
             _raise_unless_absent(error, _ABSENT | _CHANGED)
-            raise LookupError(f"{key!r} in bucket {bucket!r} is not there any more, or another one") from error
+            raise LookupError(f"{key!r} in bucket {bucket!r} was deleted or has changed") from error
 
     def _body(self, **request: str) -> bytes:
         pauses = islice(delays(first=_FIRST_DELAY, longest=_LONGEST_DELAY), ATTEMPTS - 1)
@@ -67,7 +67,7 @@ class S3Store:
                 return data
 
     def put(self, bucket: str, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
-        """Store an object, whole, over what was there."""
+        """Store an object, and replace an existing one."""
         self._s3.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
 
     def in_parts(
@@ -87,7 +87,7 @@ class S3Store:
         return in_parts(self._s3, bucket, key, content_type=content_type, metadata=metadata or {}, replaces=replaces)
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
-        """Return an object without its bytes, None where there is no such key."""
+        """Return an object's properties; None if the key does not exist."""
         try:
             found = self._s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
@@ -102,17 +102,17 @@ class S3Store:
         )
 
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
-        """Yield what lies below `prefix` in the order of keys, from the first key after `after`."""
+        """Yield the objects below `prefix` in the order of keys, starting after the key `after`."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=after)
         for page in pages:
             for found in page.get("Contents", []):
                 yield StoredObject(key=found["Key"], size=found["Size"], etag=found["ETag"].strip('"'))
 
     def download(self, bucket: str, key: str, path: Path, *, version: str | None = None) -> None:
-        """Write an object to `path`, in parallel parts where it is large.
+        """Download an object to `path`, a large one in parallel parts.
 
         Raises:
-            LookupError: there is no such object, or no such version of it.
+            LookupError: the object or the version does not exist.
         """
         extra = {} if version is None else {"VersionId": version}
         try:
@@ -130,7 +130,7 @@ class S3Store:
         content_type: str = "application/octet-stream",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Store a file's bytes, in parallel parts where it is large; it is there whole or not at all."""
+        """Upload a file, a large one in parallel parts; the object appears only when it is complete."""
         extra = {"ContentType": content_type, "Metadata": dict(metadata or {})}
         self._s3.upload_file(str(path), bucket, key, ExtraArgs=extra)
 

@@ -13,6 +13,7 @@ from frameloom.cli import cancel, check, estimate, farm, fetch, logs, render, re
 from frameloom.cli.fleet import fleet_commands
 from frameloom.cli.help_format import SectionedCommand, examples
 from frameloom.cli.output import REFUSED, tell_error
+from frameloom.cli.stack import stack_commands
 from frameloom.cli.terminal import say
 
 NAME = "frameloom"
@@ -56,6 +57,7 @@ app.command(cls=SectionedCommand, epilog=fetch.EXAMPLES)(fetch.fetch)
 app.command(cls=SectionedCommand, epilog=cancel.EXAMPLES)(cancel.cancel)
 app.command(cls=SectionedCommand, epilog=retry.EXAMPLES)(retry.retry)
 app.add_typer(farm.app, name="farm")
+app.add_typer(stack_commands.app, name="stack")
 app.add_typer(fleet_commands.app, name="fleet")
 
 

@@ -1,4 +1,4 @@
-"""A question before something is deleted."""
+"""Asks for confirmation before a deletion."""
 
 import sys
 
@@ -7,22 +7,22 @@ from frameloom.model.errors import InvalidRequest
 
 
 def check_askable(*, yes: bool) -> None:
-    """Make sure that somebody can be asked, or need not be.
+    """Check that a user can confirm, or that --yes is given.
 
     Raises:
-        InvalidRequest: neither.
+        InvalidRequest: --yes is missing, and standard input is not a terminal.
     """
     if not yes and not sys.stdin.isatty():
         raise InvalidRequest(
-            field="--yes", problem="is needed where nobody can be asked: without it, this asks on a terminal"
+            field="--yes", problem="is required without a terminal, where the command cannot ask for confirmation"
         )
 
 
 def confirm(question: str, *, answer: str, yes: bool) -> None:
-    """Ask until somebody has answered once.
+    """Ask a question, unless `yes` is true.
 
     Raises:
-        InvalidRequest: the answer was another one, and nothing was deleted.
+        InvalidRequest: the response is not `answer`.
     """
     if yes:
         return

@@ -1,4 +1,4 @@
-"""What a command shows while a job runs: a live display on a terminal, a line now and then on a pipe."""
+"""Shows the progress of a job: a live display on a terminal, a line every few seconds on a pipe."""
 
 import time
 from collections.abc import Callable
@@ -18,33 +18,33 @@ from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import LogRecord
 from frameloom.services.follow_job import Snapshot
 
-# Seconds between two lines on a pipe: where there is news, and as a sign of life where there is none.
+# Seconds between two lines on a pipe: with new frames, and without, as a sign of life.
 NEWS_EVERY, LIFE_EVERY = 5.0, 60.0
-# More workers than these are counted, not shown: a terminal has 24 lines.
+# Further workers are only counted: a terminal has 24 lines.
 SHOWN_WORKERS = 12
 
 
 class Display(Protocol):
-    """Shows how a job stands; a context manager."""
+    """Shows the progress of a job; a context manager."""
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Start the display."""
 
     def __exit__(self, *error: object) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
 
     def say(self, text: str) -> None:
-        """Show what is done now."""
+        """Show the current step."""
 
     def note(self, text: str) -> None:
-        """Show what has happened; it stays. Any thread may call it."""
+        """Show an event permanently; any thread may call it."""
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show how the job stands."""
+        """Show the progress of the job."""
 
 
 def make_display(*, quiet: bool, json: bool) -> Display:
-    """Return the display that suits stderr."""
+    """Return a live display if stderr is a terminal, else lines; silence if the options ask for it."""
     console = make_console(stderr=True)
     if quiet or (json and not console.is_terminal):
         return Silence()
@@ -72,11 +72,11 @@ class Silence:
 
 
 class LineDisplay:
-    """Prints a line when the job goes on to its next step, and now and then in between."""
+    """Prints a line for each step of the job, and every few seconds within a step."""
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._clock = console, clock
-        self._step, self._done, self._told = "", 0, 0.0
+        self._step, self._done, self._printed = "", 0, 0.0
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -86,26 +86,26 @@ class LineDisplay:
         """End."""
 
     def say(self, text: str) -> None:
-        """Print what is done now."""
+        """Print the current step."""
         self._step = text
         self.note(text)
 
     def note(self, text: str) -> None:
-        """Print what has happened."""
+        """Print an event."""
         self._console.print(plain(text), markup=False, soft_wrap=True)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Print how the job stands, where that is news or was not said for long."""
+        """Print the progress of the job if it has changed or has not been printed for a minute."""
         step, now = step_of(snapshot), self._clock()
-        patience = NEWS_EVERY if snapshot.done != self._done else LIFE_EVERY
-        if step == self._step and now < self._told + patience:
+        interval = NEWS_EVERY if snapshot.done != self._done else LIFE_EVERY
+        if step == self._step and now < self._printed + interval:
             return
-        self._step, self._done, self._told = step, snapshot.done, now
+        self._step, self._done, self._printed = step, snapshot.done, now
         self.note(f"{step}: {', '.join(facts_of(snapshot))}" if snapshot.total else step)
 
 
 class LiveDisplay:
-    """A bar with its figures, and a line for each worker, redrawn in place."""
+    """Redraws a progress bar with figures, and a line for each worker, in place."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -123,24 +123,24 @@ class LiveDisplay:
         self._live = Live(console=console, get_renderable=self._render, transient=True, refresh_per_second=8)
 
     def __enter__(self) -> Self:
-        """Take the terminal."""
+        """Start to draw."""
         self._live.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Give the terminal back."""
+        """Erase the display."""
         self._live.stop()
 
     def say(self, text: str) -> None:
-        """Show what is done now."""
+        """Show the current step."""
         self._progress.update(self._task, description=plain(text))
 
     def note(self, text: str) -> None:
-        """Print what has happened above the bar."""
+        """Print an event above the bar."""
         self._live.console.print(plain(text), markup=False, soft_wrap=True)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show how the job stands."""
+        """Show the progress of the job."""
         self._workers = snapshot.workers
         self._progress.update(
             self._task,
@@ -157,23 +157,23 @@ class LiveDisplay:
 
 
 def step_of(snapshot: Snapshot) -> str:
-    """Return what the job is at, in a word or two."""
+    """Return the job's current step in a word or two."""
     status = snapshot.execution.status
     if status.ended:
         return {JobStatus.SUCCEEDED: "Done", JobStatus.FAILED: "Failed"}.get(status, "Canceled")
     if snapshot.job is None or snapshot.reused is None:
         return "Preparing"
-    if snapshot.done == snapshot.total or not snapshot.job.renders:
-        return "Making the video" if snapshot.job.films else "Finishing"
+    if snapshot.done == snapshot.total or not snapshot.job.renders_frames:
+        return "Making the video" if snapshot.job.makes_film else "Finishing"
     return "Rendering"
 
 
 def facts_of(snapshot: Snapshot) -> list[str]:
-    """Return a job's figures, as far as they are known."""
+    """Return the known figures of a job."""
     facts = []
     if snapshot.total is not None:
         facts.append(f"{snapshot.done:,} of {counted(snapshot.total, 'frame')}")
-    if snapshot.reused and snapshot.job is not None and snapshot.job.renders:
+    if snapshot.reused and snapshot.job is not None and snapshot.job.renders_frames:
         facts.append(f"{snapshot.reused:,} reused")
     if snapshot.rate is not None and snapshot.left and not snapshot.execution.status.ended:
         facts.append(f"{_figures(snapshot.rate)} frames/s")
@@ -182,7 +182,7 @@ def facts_of(snapshot: Snapshot) -> list[str]:
 
 
 def activity(record: LogRecord) -> str:
-    """Return what a worker does, from the latest record of its log."""
+    """Return a worker's current activity, from the latest record of its log."""
     match record.event:
         case LogEvent.CHUNK_RECEIVED:
             return f"opens the scene for frames {record.facts.get('frames', 'of its chunk')}"

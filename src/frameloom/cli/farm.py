@@ -1,14 +1,11 @@
-"""`frameloom farm`: a farm on this machine that stays, and the end of one that was deployed."""
+"""`frameloom farm`: a farm on this machine that runs until it is stopped."""
 
 from typing import Annotated
 
 import typer
 
-from frameloom.cli import options
-from frameloom.cli.fleet.fleet_commands import Context, Stack, Yes
 from frameloom.cli.help_format import SectionedCommand, examples
-from frameloom.cli.optional_deps import extra
-from frameloom.cli.output import answering
+from frameloom.cli.output import REFUSED, answering, tell_error
 from frameloom.cli.terminal import say
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -19,17 +16,14 @@ UP_EXAMPLES = examples(
     "frameloom farm up --workers 2",
     "frameloom farm up --trust-scripts",
 )
-DELETE_EXAMPLES = examples(
-    "frameloom farm delete --stack my-farm",
-    "frameloom farm delete --stack my-farm --frames --yes",
-)
 
 
 @app.callback(invoke_without_command=True)
 def farm(context: typer.Context) -> None:
-    """Keep a farm running on this machine, or delete one in AWS.
+    """Run a farm on this machine, for as many jobs as you like.
 
-    The one here is all there, as it is in AWS: any S3 and any Step Functions client can use it.
+    It has all parts of a farm in AWS: any client of S3 and of Step Functions can use it. `frameloom stack` lists and
+    deletes farms in AWS.
     """
     if context.invoked_subcommand is None:
         say(*context.get_help().splitlines())
@@ -43,7 +37,7 @@ def up(
         typer.Option(
             metavar="N",
             min=0,
-            help="How many workers it has.",
+            help="The number of workers.",
             show_default="one, and more while Blender leaves cores idle",
         ),
     ] = None,
@@ -54,10 +48,10 @@ def up(
         ),
     ] = False,
 ) -> None:
-    """Run a farm until Ctrl-C, and say how it is reached.
+    """Run a farm until Ctrl-C, and print how to reach it.
 
-    While it runs, `frameloom render` and `frameloom status` use it, and a .blend that any client uploads to
-    its scenes bucket is rendered. Clients need the key that it prints. Its buckets are lost when it ends.
+    While it runs, `frameloom render` and `frameloom status` use it. It renders each .blend that a client uploads to its
+    scenes bucket. Clients need the key that it prints. Its buckets are lost when it ends.
     """
     with answering(json=False):
         from frameloom.cli import farm_up  # noqa: PLC0415
@@ -67,32 +61,20 @@ def up(
 
 @app.command(cls=SectionedCommand)
 def down() -> None:
-    """End the farm that `frameloom farm up` runs, and wait until it is gone."""
+    """End the farm that `frameloom farm up` runs, and wait until it has ended."""
     with answering(json=False):
         from frameloom.cli import farm_up  # noqa: PLC0415
 
         farm_up.end()
 
 
-@app.command(cls=SectionedCommand, epilog=DELETE_EXAMPLES)
-def delete(
-    *,
-    stack: Stack,
-    context: Context = None,
-    frames: Annotated[
-        bool,
-        typer.Option("--frames", help="The frames too, which are kept otherwise.", rich_help_panel=options.RESULTS),
-    ] = False,
-    yes: Yes = False,
-    json: options.Json = False,
-) -> None:
-    """Empty and delete a farm in AWS: jobs, fleet, scenes, logs, images, queues and the stack.
-
-    It shows what goes first, and asks for the stack's name. Frames are kept in their bucket unless --frames is
-    given, then or later: within 90 days the stack's name is enough to find them. A deletion that was cut short
-    goes on when it is run again.
-    """
-    with answering(json=json), extra("fleet"):
-        from frameloom.cli.stack import delete_stack  # noqa: PLC0415
-
-        delete_stack.run(delete_stack.Order(stack=stack, context=context, frames=frames, yes=yes), json=json)
+@app.command(
+    hidden=True,
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def delete(context: typer.Context) -> None:
+    """Refuse the former name of `frameloom stack delete`, whatever its options."""
+    problem = "`frameloom farm delete` is now `frameloom stack delete`. Nothing was deleted."
+    tell_error("UsageError", problem, json="--json" in context.args)
+    raise typer.Exit(REFUSED)

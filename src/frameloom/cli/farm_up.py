@@ -1,4 +1,4 @@
-"""A local farm in the foreground, and its end from another terminal."""
+"""Runs a local farm in the foreground, and ends it from another terminal."""
 
 import shlex
 import signal
@@ -14,13 +14,13 @@ from frameloom.client.unsaved_objects import losses
 from frameloom.local.farm_state import FarmState, held, is_held
 from frameloom.model.errors import FarmUnavailable
 
-# Seconds that a farm may take to end: workers have some of their own to give their messages back.
+# Timeout for a farm to end, in seconds; it includes the time in which workers return their messages.
 ENDS_WITHIN = 30.0
 
 # Timeout for counting a farm's objects before it ends, in seconds.
 _COUNTS_WITHIN = 5.0
 
-# What the outputs of a stack are called for people, in the order in which they are shown.
+# The labels of a stack's outputs, in the order of the output.
 SHOWN = {
     "ScenesBucketName": "scenes",
     "FramesBucketName": "frames",
@@ -33,10 +33,10 @@ SHOWN = {
 
 
 def run(*, workers: int | None, trust_scripts: bool) -> None:
-    """Run a farm until it is interrupted; without a number of workers it has as many as its cores have work for.
+    """Run a farm until it is interrupted; without a number of workers, it adds workers while cores are idle.
 
     Raises:
-        FarmUnavailable: a farm is running already, or this one ended by itself.
+        FarmUnavailable: a farm is running already, or this farm ended unexpectedly.
     """
     state = FarmState.load()
     if state is not None:
@@ -52,7 +52,7 @@ def run(*, workers: int | None, trust_scripts: bool) -> None:
 
 
 def _serve(target: OwnTarget, lost: list[str]) -> None:
-    """Serve until the farm ends or is interrupted; add what is lost with it to `lost`."""
+    """Serve until the farm ends or is interrupted; append a description of the lost objects to `lost`."""
     target.open(warn)
     running = target.running()
     state = FarmState(
@@ -88,10 +88,10 @@ def _is_down(lost: str) -> str:
 
 
 def describe(endpoint: str, *, outputs: Mapping[str, str], environment: Mapping[str, str]) -> str:
-    """Return how a farm is reached, with commands to copy."""
+    """Return lines on how to reach a farm, with commands to copy."""
     lines = ["The farm is up; Ctrl-C ends it.", "", *_warning(outputs), "", f"  {'endpoint':<14} {endpoint}"]
     lines += [f"  {name:<14} {outputs[output]}" for output, name in SHOWN.items() if output in outputs]
-    lines += ["", "Any client of AWS reaches it with"]
+    lines += ["", "To use it with any AWS client:"]
     lines += [f"  export {name}={shlex.quote(value)}" for name, value in environment.items()]
     machine = shlex.quote(outputs["StateMachineArn"])
     order = shlex.quote('{"file": "shot.blend", "start": "1", "end": "17"}')
@@ -100,7 +100,7 @@ def describe(endpoint: str, *, outputs: Mapping[str, str], environment: Mapping[
         "An upload starts a job with the scene's own frames:",
         f"  aws s3 cp shot.blend s3://{outputs['ScenesBucketName']}/",
         "",
-        "A scene that lies there is rendered with frames of your choice by",
+        "To render chosen frames of a scene in that bucket:",
         f"  aws stepfunctions start-execution --state-machine-arn {machine} --input {order}",
     ]
     return "\n".join(lines)
@@ -115,10 +115,10 @@ def _warning(outputs: Mapping[str, str]) -> list[str]:
 
 
 def end() -> None:
-    """End the farm that runs, and return when it is gone.
+    """End the running farm, and return when it has ended.
 
     Raises:
-        FarmUnavailable: none is running, or it does not end.
+        FarmUnavailable: no farm is running, or it does not end.
     """
     state = FarmState.load()
     if state is None:

@@ -157,3 +157,20 @@ Json = Annotated[
     bool, typer.Option("--json", help="Write one JSON document to stdout, of errors too.", rich_help_panel=OTHER)
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OTHER)]
+
+# The stack of a command that works only with a deployed farm.
+FleetStack = Annotated[str, typer.Option("--stack", metavar="NAME", help="The farm's stack.", rich_help_panel=FARM)]
+Context = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CONTEXT",
+        help="A context of the kubeconfig, instead of the stack's cluster and your AWS credentials.",
+        rich_help_panel=FARM,
+    ),
+]
+Timeout = Annotated[
+    str, typer.Option(metavar="DURATION", help="How long to wait, such as 900, 900s or 15m.", rich_help_panel=FARM)
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask; required without a terminal.", rich_help_panel=OTHER)
+]

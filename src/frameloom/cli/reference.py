@@ -35,7 +35,8 @@ def _sections(command: Any, path: str, parent: Any) -> Iterator[str]:
     text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     yield f"## `{path}`\n\n```text\n{text}\n```\n"
     for name, below in getattr(command, "commands", {}).items():
-        yield from _sections(below, f"{path} {name}", context)
+        if not below.hidden:
+            yield from _sections(below, f"{path} {name}", context)
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 import importlib.metadata
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from frameloom.client.job_result import QueueDepth
@@ -279,15 +279,11 @@ def _local_connection(outputs: Mapping[str, str], clients: Callable[[str], Any])
 
 def _connection(stack: "Stack", clients: Callable[[str], Any]) -> Connection:
     from frameloom.aws.executions import JobExecutions  # noqa: PLC0415
-    from frameloom.aws.queue import Queue  # noqa: PLC0415
+    from frameloom.aws.queue import read_depths  # noqa: PLC0415
     from frameloom.aws.store import S3Store  # noqa: PLC0415
 
     def queue_depth() -> QueueDepth:
-        sqs = clients("sqs")
-        chunks, lost = (Queue(url, sqs).depth() for url in (stack.chunk_queue, stack.dead_letter_queue))
-        return QueueDepth(
-            waiting=chunks.waiting, in_flight=chunks.in_flight, dead_letters=lost.waiting + lost.in_flight
-        )
+        return QueueDepth(**asdict(read_depths(stack.chunk_queue, stack.dead_letter_queue, clients("sqs"))))
 
     return Connection(
         store=S3Store(clients("s3")),

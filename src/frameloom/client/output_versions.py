@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from frameloom.client.output_folder import FRAMES_REPORT, REPORT, OutputFolder
 from frameloom.model import keys
 from frameloom.model.report import JobReport
-from frameloom.services.storage.frame_transfer import partial_file
+from frameloom.services.storage.atomic_write import partial_file, place_new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,7 @@ def keep(results: OutputFolder, report: dict[str, Any], *, identity: str, fetch:
     versions. The highest is the newest. A report replaces one of the same film, or of the same request if neither has
     a film.
     """
+    results.out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         written = stack.enter_context(partial_file(results.report(film=fetch is not None)))
         written.write_text(json.dumps(report | {"identity": identity}, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -71,10 +72,10 @@ class _Work:
     def place(self, version: int) -> Kept | None:
         """Store film and report under a version; return None if another command has just taken it."""
         video, report = self._paths(version)
-        new = self.film is not None and _put(self.film, video)
+        new = self.film is not None and place_new(self.film, video)
         if not new and self.film is not None and not _equal(self.film, video):
             return None
-        if not _put(self.report, report):
+        if not place_new(self.report, report):
             if not self._replaces(report, same_film=self.film is not None and not new):
                 if new:
                     video.unlink()
@@ -116,24 +117,3 @@ def _equal(one: Path, other: Path) -> bool:
         return other.is_file() and filecmp.cmp(one, other, shallow=False)
     except OSError:
         return False
-
-
-def _put(source: Path, target: Path) -> bool:
-    """Give a file its name atomically; return False if the name exists."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        return False
-    except OSError:
-        # The file system has no links: take the name with an empty file first.
-        try:
-            with target.open("xb"):
-                pass
-        except FileExistsError:
-            return False
-        try:
-            source.replace(target)
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
-    return True

@@ -1,1 +1,1 @@
-"""The only Kubernetes client: a cluster's objects as plain dicts, and what the fleet does with them."""
+"""The only package with the Kubernetes client: a cluster's objects as plain dicts, and the operations of a fleet."""

@@ -1,4 +1,4 @@
-"""A cluster's objects: applied, found, listed and deleted, whatever their kind."""
+"""Applies, reads, lists and deletes a cluster's objects of any kind."""
 
 import tempfile
 import time
@@ -19,7 +19,7 @@ from frameloom.model.errors import FarmUnavailable
 T = TypeVar("T")
 Manifest = Mapping[str, Any]
 
-# Who says so of a field that the fleet sets; another manager's fields of the same object stay as they are.
+# The field manager of a fleet's fields; fields of other managers in the same object stay unchanged.
 MANAGER = "frameloom"
 
 # Transient errors: a conflict, a throttled or restarting server, a webhook that is not up yet.
@@ -28,13 +28,13 @@ TRANSIENT = frozenset({409, 429, 500, 502, 503, 504})
 # control plane that EKS scales up answers again by then.
 ATTEMPTS = 6
 FIRST_DELAY, LONGEST_DELAY = 1.0, 16.0
-# In seconds, to connect and to answer: the endpoint of a private cluster takes packets in and says nothing.
+# Timeouts to connect and to respond, in seconds. The endpoint of a private cluster drops packets silently.
 TIMEOUT = (10.0, 60.0)
 PAGE = 500
 
 
 class _Client(DynamicClient):  # type: ignore[misc]  # the client has no types
-    """The dynamic client with a time-out on every request; its discovery has none of its own."""
+    """The dynamic client with a timeout on every request; the original has no timeout for discovery."""
 
     def request(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         """Send one request."""
@@ -43,29 +43,29 @@ class _Client(DynamicClient):  # type: ignore[misc]  # the client has no types
 
 
 class Cluster:
-    """A cluster that answers; every error is a sentence that names it.
+    """A cluster that responds; its errors are sentences with its name.
 
     Args:
         client: the official client, connected.
-        name: what the cluster is called in sentences.
-        remedy: what one who lacks a right can do about it, asked for only then.
+        name: the cluster's name in messages.
+        remedy: returns advice for a user who lacks a right; called only for such an error.
     """
 
     def __init__(self, client: Any, *, name: str, remedy: Callable[[], str] = lambda: "") -> None:
         self.name, self.remedy = name, remedy
-        # The client keeps what it discovers in a file that any user of the machine could have put there.
+        # By default, the client caches discovery in a shared folder, where any user could plant a file.
         with tempfile.TemporaryDirectory() as folder, explained(self):
             self._client = _Client(client, cache_file=str(Path(folder, "discovered.json")))
 
     @property
     def server(self) -> str:
-        """Return the URL that the cluster is reached at."""
+        """Return the URL of the API server."""
         return str(self._client.client.configuration.host)
 
     def apply(self, manifest: Manifest, *, manager: str = MANAGER) -> dict[str, Any]:
-        """Make an object what `manifest` says, by server-side apply, and return it.
+        """Apply a manifest by server-side apply, and return the object.
 
-        What the manifest does not name stays, unless this manager set it before.
+        Fields that the manifest lacks stay, unless this manager has set them before.
         """
         kind = self._kind(manifest["apiVersion"], manifest["kind"])
         metadata = manifest["metadata"]
@@ -83,7 +83,7 @@ class Cluster:
         return found
 
     def find(self, api_version: str, kind: str, name: str, *, namespace: str | None = None) -> dict[str, Any] | None:
-        """Return an object, None where there is none, or no such kind."""
+        """Return an object; None if it or its kind does not exist."""
         if not self.knows(api_version, kind):
             return None
         with explained(self, "read", f"{kind} {name!r}"):
@@ -97,7 +97,7 @@ class Cluster:
     def list(
         self, api_version: str, kind: str, *, namespace: str | None = None, labels: Mapping[str, str] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Yield the objects of a kind that carry `labels`, in all namespaces where none is named."""
+        """Yield the objects of a kind with these labels, from all namespaces if `namespace` is None."""
         if not self.knows(api_version, kind):
             return
         selector = ",".join(f"{name}={value}" for name, value in (labels or {}).items()) or None
@@ -105,12 +105,12 @@ class Cluster:
         while more != "":
             with explained(self, "list", f"{kind}s"):
                 page = self._page(api_version, kind, namespace=namespace, selector=selector, after=more)
-            # A list's items do not say what they are.
+            # The items of a list lack their kind.
             yield from (item | {"apiVersion": api_version, "kind": kind} for item in page["items"])
             more = page["metadata"].get("continue") or ""
 
     def delete(self, found: Manifest) -> None:
-        """Begin to delete an object and what it owns; one that is gone stays gone."""
+        """Start to delete an object and its dependents; do nothing if it does not exist."""
         metadata = found["metadata"]
         with explained(self, "delete", kind_name(found)):
             try:
@@ -125,7 +125,7 @@ class Cluster:
                 return
 
     def delete_unchanged(self, found: Manifest, options: Manifest) -> bool:
-        """Begin to delete an object; return False if it does not meet the preconditions in `options`."""
+        """Start to delete an object; return False if it does not meet the preconditions in `options`."""
         metadata = found["metadata"]
         kind = self._kind(found["apiVersion"], found["kind"])
         with explained(self, "delete", kind_name(found)):
@@ -139,12 +139,12 @@ class Cluster:
         return True
 
     def knows(self, api_version: str, kind: str) -> bool:
-        """Return whether the cluster has objects of a kind."""
+        """Return whether the cluster knows a kind."""
         with explained(self):
             return self._search(api_version, kind) is not None
 
     def may(self, verb: str, manifest: Manifest) -> bool:
-        """Return whether this client may do something with an object; a kind that is not there yet, it may."""
+        """Return whether this user may do something with an object; True for an unknown kind."""
         with explained(self):
             kind = self._search(manifest["apiVersion"], manifest["kind"])
         if kind is None:
@@ -189,7 +189,7 @@ class Cluster:
             )
         except ResourceNotFoundError:
             return None
-        # To the client what is empty means anything, and anything must never be deleted.
+        # The client treats an empty group or kind as a wildcard, and a wildcard must never be deleted.
         exact = (each for each in found if (each.group_version, each.kind) == (api_version, kind))
         return next(exact, None)
 
@@ -208,7 +208,7 @@ class Cluster:
 
 
 def kind_name(manifest: Manifest) -> str:
-    """Return an object as sentences call it: `ScaledJob 'worker'`."""
+    """Return an object's kind and name for messages: `ScaledJob 'worker'`."""
     return f"{manifest['kind']} {manifest['metadata']['name']!r}"
 
 

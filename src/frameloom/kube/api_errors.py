@@ -1,4 +1,4 @@
-"""What an API server, or the way to it, says against a request: one sentence, with what can be done about it."""
+"""Explains errors of an API server and of the connection to it: one sentence, with advice."""
 
 import json
 import ssl
@@ -13,7 +13,7 @@ from frameloom.model.errors import FarmUnavailable
 
 
 class Named(Protocol):
-    """A cluster, as far as sentences need it."""
+    """A cluster's name and advice."""
 
     name: str
     remedy: Callable[[], str]
@@ -21,37 +21,37 @@ class Named(Protocol):
 
 @contextmanager
 def explained(cluster: Named, verb: str = "use", what: str = "the cluster") -> Iterator[None]:
-    """Turn an error of the client into a sentence.
+    """Explain an error of the client.
 
     Raises:
-        FarmUnavailable: with the sentence.
+        FarmUnavailable: with one sentence.
     """
     try:
         yield
     except ApiException as error:
-        raise FarmUnavailable(problem=_refusal(error, cluster, f"{verb} {what}")) from None
+        raise FarmUnavailable(problem=_explanation(error, cluster, f"{verb} {what}")) from None
     except HTTPError as error:
-        raise FarmUnavailable(problem=_no_way(error, cluster)) from None
+        raise FarmUnavailable(problem=_unreachable(error, cluster)) from None
     except ValueError as error:
-        # How discovery says that what answers is no Kubernetes.
-        problem = f"What answers for the cluster {cluster.name} is no API server: {error}."
+        # Discovery raises it for a server that is not Kubernetes.
+        problem = f"The server at the endpoint of the cluster {cluster.name} is not an API server: {error}."
         raise FarmUnavailable(problem=problem) from None
 
 
 def forbidden(cluster: Named, act: str) -> str:
-    """Return the sentence for a right that is missing."""
+    """Return the sentence for a missing right."""
     return f"You may not {act} in the cluster {cluster.name}{_with(cluster.remedy())}."
 
 
-def _refusal(error: ApiException, cluster: Named, act: str) -> str:
+def _explanation(error: ApiException, cluster: Named, act: str) -> str:
     message = _message(error).rstrip(".")
     match error.status:
         case 401:
-            return f"The cluster {cluster.name} does not know you{_with(cluster.remedy())}."
+            return f"The cluster {cluster.name} does not accept your credentials{_with(cluster.remedy())}."
         case 403:
             return forbidden(cluster, act)
         case 422 | 400:
-            return f"The cluster {cluster.name} refuses to {act}: {message}."
+            return f"The cluster {cluster.name} refused to {act}: {message}."
         case _:
             return f"The cluster {cluster.name} failed to {act}: {message}."
 
@@ -61,21 +61,21 @@ def _with(remedy: str) -> str:
 
 
 def _message(error: ApiException) -> str:
-    """Return what the server says, or at least what HTTP says."""
+    """Return the server's message, or else the HTTP status."""
     try:
-        said = json.loads(error.body)["message"]
+        message = json.loads(error.body)["message"]
     except (TypeError, ValueError, KeyError):
-        said = f"{error.status} {error.reason}"
-    return " ".join(str(said).split())
+        message = f"{error.status} {error.reason}"
+    return " ".join(str(message).split())
 
 
-def _no_way(error: HTTPError, cluster: Named) -> str:
+def _unreachable(error: HTTPError, cluster: Named) -> str:
     reason = error.reason if isinstance(error, MaxRetryError) and error.reason is not None else error
     if isinstance(reason, ssl.SSLError) or "CERTIFICATE_VERIFY" in str(reason):
-        return f"What answers for the cluster {cluster.name} does not show that cluster's certificate."
-    # urllib3 begins with its own name for the connection, which tells a person nothing.
-    said = str(reason).rpartition("): ")[2]
+        return f"The server at the endpoint of the cluster {cluster.name} does not have that cluster's certificate."
+    # urllib3 puts the name of its connection object first.
+    message = str(reason).rpartition("): ")[2]
     return (
-        f"The cluster {cluster.name} cannot be reached: {said.rstrip('.')}. "
-        "Where its endpoint is private, run this from inside of its network."
+        f"The cluster {cluster.name} cannot be reached: {message.rstrip('.')}. "
+        "If its endpoint is private, run this command inside its network."
     )

@@ -1,4 +1,4 @@
-"""The way to a cluster: by what EKS says of one, or by a context of the user's kubeconfig."""
+"""Connects to a cluster, by its description from EKS or by a context of the user's kubeconfig."""
 
 import os
 import time
@@ -11,9 +11,9 @@ from kubernetes.config import ConfigException, new_client_from_config, new_clien
 from frameloom.kube.api import Cluster
 from frameloom.model.errors import InvalidRequest
 
-# In seconds: EKS takes a token for 15 minutes.
+# How long a token is used, in seconds; EKS accepts it for 15 minutes.
 TOKEN_LASTS = 600.0
-# One more try where a connection fails; more would only hide for a minute that there is none.
+# Retries of a failed connection. With more, an unreachable cluster would take a minute to report.
 RETRIES = 1
 
 
@@ -23,14 +23,14 @@ def connect(
     """Return the cluster at `endpoint`.
 
     Args:
-        name: what it is called in sentences.
-        endpoint: its API server's URL.
-        certificate: of the authority that signed the server's, PEM in base64; nobody else is believed.
-        token: makes a token that says who asks; called anew while the cluster is used.
-        remedy: what one who lacks a right can do about it.
+        name: the cluster's name in messages.
+        endpoint: the URL of its API server.
+        certificate: the certificate of its authority, PEM in base64; no other authority is trusted.
+        token: makes a token for the user; called again before a token expires.
+        remedy: returns advice for a user who lacks a right.
 
     Raises:
-        FarmUnavailable: it cannot be reached, or does not know who asks.
+        FarmUnavailable: the cluster cannot be reached, or does not accept the user.
     """
     config = {
         "apiVersion": "v1",
@@ -42,22 +42,22 @@ def connect(
     }
     client = new_client_from_config_dict(config, persist_config=False, client_configuration=_configuration())
     tokens = _Tokens(token)
-    # The client sends no token at all where none was there when it first looked.
+    # The client sends tokens only if it has one from the start.
     tokens(client.configuration)
     client.configuration.refresh_api_key_hook = tokens
     return Cluster(client, name=name, remedy=remedy)
 
 
 def connect_context(context: str, *, remedy: Callable[[], str] = lambda: "") -> Cluster:
-    """Return the cluster that a context of the user's kubeconfig names.
+    """Return the cluster of a context of the user's kubeconfig.
 
     Raises:
-        InvalidRequest: there is no such context, or no kubeconfig.
-        FarmUnavailable: the cluster cannot be reached, or does not know who asks.
+        InvalidRequest: the context or the kubeconfig does not exist.
+        FarmUnavailable: the cluster cannot be reached, or does not accept the user.
     """
     try:
         client = new_client_from_config(
-            # The client itself looks at the variable only once, when it is imported.
+            # The client itself reads the variable only once, when it is imported.
             config_file=os.environ.get("KUBECONFIG"),
             context=context,
             client_configuration=_configuration(),
@@ -74,7 +74,7 @@ def _configuration() -> Any:
 
 
 class _Tokens:
-    """Gives the client a token, and another one before the first has run out."""
+    """Sets the client's token, and replaces it before it expires."""
 
     def __init__(self, make: Callable[[], str]) -> None:
         self._make = make

@@ -1,4 +1,4 @@
-"""What makes up a stack's fleet in a cluster: applied in order, and pruned of what an earlier overlay left."""
+"""Applies the objects of a stack's fleet in order, and deletes objects that an earlier overlay left."""
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -9,8 +9,8 @@ from frameloom.kube.api_errors import forbidden
 from frameloom.kube.manifests import STACK, labels_of
 from frameloom.model.errors import FarmUnavailable
 
-# The kinds that a fleet may be made of. What scales comes first, since it is deleted first: nothing may start
-# workers while the rest goes. Objects of other kinds, in an overlay of one's own, go with the namespace.
+# The kinds of a fleet's objects, in the order of deletion. Scalers come first, so that nothing starts workers during
+# the deletion. Objects of other kinds, from a user's own overlay, are deleted with the namespace.
 KINDS = (
     ("keda.sh/v1alpha1", "ScaledJob"),
     ("batch/v1", "CronJob"),
@@ -26,13 +26,13 @@ KINDS = (
     ("karpenter.sh/v1", "NodePool"),
     ("v1", "Namespace"),
 )
-# What others need comes first, what starts pods comes last; all else is in between.
+# Order of application: first the objects that others need, last the scalers and Deployments, all others in between.
 _FIRST = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "NetworkPolicy", "NodePool")
 _LAST = ("TriggerAuthentication", "Deployment", "HorizontalPodAutoscaler", "ScaledJob")
 
 
 class Change(StrEnum):
-    """What became of an object."""
+    """The effect of a deployment on an object."""
 
     CREATED = "created"
     CHANGED = "changed"
@@ -41,7 +41,7 @@ class Change(StrEnum):
 
 
 def in_order(manifests: Iterable[Manifest]) -> list[Manifest]:
-    """Return objects in an order in which each finds what it needs."""
+    """Return objects in an order in which each comes after the objects that it needs."""
 
     def rank(manifest: Manifest) -> int:
         kind = manifest["kind"]
@@ -53,10 +53,10 @@ def in_order(manifests: Iterable[Manifest]) -> list[Manifest]:
 
 
 def check_rights(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
-    """Make sure that all of it may be applied, before any of it is.
+    """Check that the user may apply all manifests, before any is applied.
 
     Raises:
-        FarmUnavailable: naming the first right that is missing.
+        FarmUnavailable: a right is missing; the message names the first.
     """
     asked = set()
     for manifest in manifests:
@@ -86,16 +86,16 @@ def check_node_classes(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
         if cluster.find(version, kind, name) is None:
             raise FarmUnavailable(
                 problem=f"{kind_name(pool)} needs the {kind} {name!r}, which the cluster {cluster.name} does not have: "
-                "EKS Auto Mode makes 'default' once one of its built-in node pools is enabled, general-purpose or "
-                "system. Enable one, or name another class in your own overlay."
+                "EKS Auto Mode creates 'default' with the first built-in node pool, general-purpose or system. "
+                "Enable one of the two, or name another class in your own overlay."
             )
 
 
 def check_namespace(cluster: Cluster, name: str, stack: str) -> bool:
-    """Return whether a namespace is this stack's or still to be made; False for one that somebody else made.
+    """Return whether a namespace belongs to this stack or does not exist yet; False if it is foreign.
 
     Raises:
-        FarmUnavailable: it is another stack's.
+        FarmUnavailable: it belongs to another stack.
     """
     found = cluster.find("v1", "Namespace", name)
     if found is None:
@@ -105,14 +105,14 @@ def check_namespace(cluster: Cluster, name: str, stack: str) -> bool:
         return True
     if STACK in labels:
         raise FarmUnavailable(
-            problem=f"The namespace {name} of the cluster {cluster.name} is that of the stack {labels[STACK]!r}: "
-            "deploy one of the two with another FleetNamespace."
+            problem=f"The namespace {name} of the cluster {cluster.name} belongs to the stack {labels[STACK]!r}: "
+            "deploy one of the two stacks with another FleetNamespace."
         )
     return False
 
 
 def apply(cluster: Cluster, manifests: Iterable[Manifest]) -> Iterator[tuple[Manifest, Change]]:
-    """Apply objects in their order, and yield what became of each."""
+    """Apply objects in order; yield each with the change."""
     for manifest in in_order(manifests):
         metadata = manifest["metadata"]
         before = cluster.find(
@@ -123,7 +123,7 @@ def apply(cluster: Cluster, manifests: Iterable[Manifest]) -> Iterator[tuple[Man
 
 
 def prune(cluster: Cluster, manifests: Iterable[Manifest], *, stack: str) -> Iterator[Manifest]:
-    """Delete what carries the stack's labels and is not among `manifests`, and yield it."""
+    """Delete the stack's objects that are not among `manifests`; yield them."""
     wanted = {_identity(manifest) for manifest in manifests}
     for found in owned(cluster, stack):
         if _identity(found) not in wanted and "deletionTimestamp" not in found["metadata"]:
@@ -132,7 +132,7 @@ def prune(cluster: Cluster, manifests: Iterable[Manifest], *, stack: str) -> Ite
 
 
 def owned(cluster: Cluster, stack: str) -> Iterator[dict[str, Any]]:
-    """Yield the objects that carry a stack's labels, in the order in which they are deleted."""
+    """Yield the objects with a stack's labels in the order of deletion."""
     for api_version, kind in KINDS:
         yield from cluster.list(api_version, kind, labels=labels_of(stack))
 
@@ -140,7 +140,7 @@ def owned(cluster: Cluster, stack: str) -> Iterator[dict[str, Any]]:
 def _change(before: dict[str, Any] | None, after: dict[str, Any]) -> Change:
     if before is None:
         return Change.CREATED
-    # A status that moves on in between is no change; only a few kinds count their generations.
+    # The resource version also counts changes of the status, but only some kinds have a generation.
     field = "generation" if "generation" in before["metadata"] else "resourceVersion"
     same = before["metadata"].get(field) == after["metadata"].get(field)
     return Change.UNCHANGED if same else Change.CHANGED

@@ -1,4 +1,4 @@
-"""What a fleet is at: its pods, the cluster's nodes, and how many workers are wanted."""
+"""A fleet's status: its pods, the cluster's nodes, and the desired number of workers."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,19 +7,19 @@ from typing import Any
 
 from frameloom.kube import job_cleanup
 from frameloom.kube.api import Cluster
-from frameloom.kube.delete import PODS
+from frameloom.kube.fleet_deletion import PODS
 from frameloom.kube.manifests import WORKER
 from frameloom.kube.pending_reasons import Wait, waits
 
 PHASES = ("pending", "running", "succeeded", "failed")
 CAPACITIES = ("on-demand", "spot")
-# Where a node says how it is paid for: Karpenter and EKS Auto Mode, and EKS' node groups.
+# Node labels with the capacity type: of Karpenter and EKS Auto Mode, and of EKS node groups.
 _CAPACITY_LABELS = ("karpenter.sh/capacity-type", "eks.amazonaws.com/capacityType")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetState:
-    """Pods by phase, nodes of the whole cluster by capacity type, and the number of workers wanted, None if unknown.
+    """Pods by phase, nodes of the whole cluster by capacity type, and the desired number of workers, None if unknown.
 
     `waits` has the reasons why workers do not start.
     """
@@ -31,7 +31,7 @@ class FleetState:
 
 
 def observe(cluster: Cluster, namespace: str) -> FleetState:
-    """Return how a fleet stands."""
+    """Return a fleet's status."""
     found, jobs = workers_of(cluster, namespace)
     pods = Counter(str(pod.get("status", {}).get("phase", "Unknown")).lower() for pod in found)
     nodes = Counter(_capacity(node["metadata"].get("labels") or {}) for node in cluster.list("v1", "Node"))
@@ -57,12 +57,12 @@ def workers_of(cluster: Cluster, namespace: str) -> tuple[list[dict[str, Any]], 
 
 
 def _desired(cluster: Cluster, namespace: str, jobs: Iterable[Mapping[str, Any]]) -> int | None:
-    """Return how many workers what scales the fleet wants to have."""
+    """Return the number of workers that the scaler wants; None without a scaler."""
     scaler = cluster.find("autoscaling/v2", "HorizontalPodAutoscaler", WORKER, namespace=namespace)
     if scaler is not None:
         return int(scaler.get("status", {}).get("desiredReplicas", 0))
     if cluster.find("keda.sh/v1alpha1", "ScaledJob", WORKER, namespace=namespace) is not None:
-        # A ScaledJob tells no number: it makes a Job for each worker that it wants.
+        # A ScaledJob has no desired number: it makes a Job for each worker.
         return sum(1 for job in jobs if not job_cleanup.is_finished(job))
     deployment = cluster.find("apps/v1", "Deployment", WORKER, namespace=namespace)
     return None if deployment is None else int(deployment["spec"].get("replicas", 1))

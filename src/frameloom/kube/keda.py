@@ -1,4 +1,4 @@
-"""KEDA, which starts a Job for each chunk that waits: found, installed where it is not there, and taken away again."""
+"""Finds, installs and deletes KEDA, which starts a Job for each waiting chunk."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,21 +17,21 @@ VERSION = "2.21.0"
 # to which EKS upgrades it. Source: https://keda.sh/docs/latest/operate/cluster/, "Kubernetes Compatibility".
 TESTED_ON = ("1.34", "1.35", "1.36")
 RELEASE = f"https://github.com/kedacore/keda/releases/download/v{VERSION}/keda-{VERSION}.yaml"
-# Where its release puts it; the stack's role for it is bound to this service account.
+# The namespace and operator of its release; the stack's role for KEDA is bound to this service account.
 NAMESPACE, OPERATOR = "keda", "keda-operator"
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "scaledjobs.keda.sh")
 GROUP = "keda.sh/"
 
-# What marks a KEDA of ours, so that only that one is ever deleted.
+# The label of a KEDA that `frameloom fleet deploy` installed; no other KEDA is ever deleted.
 INSTALLED = {"frameloom/installed": "keda"}
-# A pod is given credentials when it starts: one that ran before its role was bound has to start again. The role
-# in its template starts it once, and never again. A manager of its own keeps this apart from the release's fields.
+# A pod gets credentials when it starts, so a pod that is older than its role's binding must restart. An annotation with
+# the role in the pod template restarts it once. A field manager of its own keeps it apart from the release's fields.
 IDENTITY, IDENTITY_MANAGER = "frameloom/pod-identity", "frameloom-identity"
 
-# A release is more than a megabyte: the loader in Python takes ten times as long.
+# A release has more than a megabyte, for which the loader in Python takes ten times as long.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# What its release is made of, in the order in which it goes: first who calls the rest.
+# The kinds of a release's objects in the order of deletion: first the objects that call others.
 KINDS = (
     ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
     ("apiregistration.k8s.io/v1", "APIService"),
@@ -48,22 +48,22 @@ KINDS = (
 
 
 def needed(manifests: Iterable[Manifest]) -> bool:
-    """Return whether objects want KEDA."""
+    """Return whether any manifest needs KEDA."""
     return any(manifest["apiVersion"].startswith(GROUP) for manifest in manifests)
 
 
 def operator(cluster: Cluster) -> dict[str, Any] | None:
-    """Return the Deployment of the operator that runs, wherever it does."""
+    """Return the Deployment of KEDA's operator, from any namespace; None if it does not exist."""
     labels = {"app.kubernetes.io/name": OPERATOR}
     return next(iter(cluster.list("apps/v1", "Deployment", labels=labels)), None)
 
 
 def missing(cluster: Cluster) -> bool:
-    """Return whether KEDA is not there, or an installation of ours was cut short."""
+    """Return whether KEDA is not installed, or `frameloom fleet deploy` was interrupted while installing it."""
     definition = cluster.find(*CRD)
     if definition is None:
         return True
-    # The operator is applied last of all.
+    # The operator is applied last.
     return _ours(definition) and operator(cluster) is None
 
 
@@ -74,23 +74,23 @@ def ours(cluster: Cluster) -> bool:
 
 
 def version_of(deployment: Manifest) -> str:
-    """Return the version of an operator, as its image tells it."""
+    """Return the version of an operator from its image's tag."""
     image: str = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
     return image.partition("@")[0].rpartition("/")[2].partition(":")[2] or "unknown"
 
 
 def is_older(version: str) -> bool:
-    """Return whether a version of KEDA came before ours; False where it is not known."""
+    """Return whether a version of KEDA is older than `VERSION`; False if it is unknown."""
     numbers = version.removeprefix("v").split(".")
     return all(each.isdecimal() for each in numbers) and [*map(int, numbers)] < [*map(int, VERSION.split("."))]
 
 
 def load(source: str) -> list[dict[str, Any]]:
-    """Return the objects of a release, from a URL or a file, marked as installed by us.
+    """Return the objects of a release, from a URL or a file, with the label `INSTALLED`.
 
     Raises:
-        InvalidRequest: it is no manifest.
-        FarmUnavailable: it cannot be fetched.
+        InvalidRequest: it is not a release of KEDA.
+        FarmUnavailable: it cannot be downloaded.
     """
     try:
         documents = [document for document in yaml.load_all(_text(source), Loader=_LOADER) if document]
@@ -100,7 +100,7 @@ def load(source: str) -> list[dict[str, Any]]:
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
         documents = []
     if not any(document["metadata"].get("name") == CRD[2] for document in documents):
-        raise InvalidRequest(field="--keda-manifest", problem=f"{source!r} is no release of KEDA") from None
+        raise InvalidRequest(field="--keda-manifest", problem=f"{source!r} is not a release of KEDA") from None
     return documents
 
 
@@ -111,7 +111,7 @@ def install(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
 
 
 def give_identity(cluster: Cluster, deployment: Manifest, role: str) -> bool:
-    """Let the operator's pods start again where they began before the role was theirs; return whether they do."""
+    """Restart the operator's pods if they may be older than the binding of the role; return whether they restart."""
     metadata = deployment["metadata"]
     annotations = deployment["spec"]["template"].get("metadata", {}).get("annotations") or {}
     if annotations.get(IDENTITY) == role:
@@ -130,13 +130,13 @@ def give_identity(cluster: Cluster, deployment: Manifest, role: str) -> bool:
 
 
 def scaled(cluster: Cluster) -> Iterator[dict[str, Any]]:
-    """Yield everything that KEDA scales, whosever it is."""
+    """Yield all objects that KEDA scales, foreign ones too."""
     for kind in ("ScaledJob", "ScaledObject"):
         yield from cluster.list("keda.sh/v1alpha1", kind)
 
 
 def installed(cluster: Cluster) -> Iterator[dict[str, Any]]:
-    """Yield the objects of the KEDA that we installed, in the order in which they are deleted."""
+    """Yield the objects of a KEDA that `frameloom fleet deploy` installed, in the order of deletion."""
     for api_version, kind in KINDS:
         yield from cluster.list(api_version, kind, labels=INSTALLED)
 
@@ -152,14 +152,14 @@ def _ours(definition: Manifest) -> bool:
 def _text(source: str) -> str:
     if "://" not in source:
         return Path(source).read_text(encoding="utf-8")
-    # Whoever can change it on its way owns the cluster.
+    # A manipulated download would control the cluster.
     if not source.startswith("https://"):
         raise InvalidRequest(field="--keda-manifest", problem=f"takes a file or an https URL, not {source!r}")
-    hint = "download it where you can, and give the file as --keda-manifest"
+    hint = "download it on another machine, and pass the file as --keda-manifest"
     try:
-        answer = urllib3.request("GET", source, timeout=urllib3.Timeout(connect=TIMEOUT[0], read=TIMEOUT[1]))
+        response = urllib3.request("GET", source, timeout=urllib3.Timeout(connect=TIMEOUT[0], read=TIMEOUT[1]))
     except HTTPError as error:
-        raise FarmUnavailable(problem=f"KEDA cannot be fetched from {source} ({error}): {hint}.") from None
-    if answer.status != 200:
-        raise FarmUnavailable(problem=f"KEDA cannot be fetched from {source} (HTTP {answer.status}): {hint}.")
-    return answer.data.decode("utf-8")
+        raise FarmUnavailable(problem=f"KEDA cannot be downloaded from {source} ({error}): {hint}.") from None
+    if response.status != 200:
+        raise FarmUnavailable(problem=f"KEDA cannot be downloaded from {source} (HTTP {response.status}): {hint}.")
+    return response.data.decode("utf-8")

@@ -1,4 +1,4 @@
-"""The manifests of one stack's fleet: an overlay filled in with the stack's outputs, by kubectl's kustomize."""
+"""Renders the manifests of a stack's fleet, from an overlay and the stack's outputs, with kubectl's kustomize."""
 
 import hashlib
 import json
@@ -17,18 +17,18 @@ import yaml
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
 OVERLAYS = ("keda", "hpa", "spot", "gpu", "local")
-# What every object of a fleet carries, so that nobody else's is ever changed or deleted.
+# Labels of all objects of a fleet: objects without them are never changed or deleted.
 MANAGED_BY, OURS = "app.kubernetes.io/managed-by", "frameloom"
 STACK = "frameloom/stack"
-# The name of the image in the manifests, and of what scales.
+# Names in the manifests: of the image, and of the ScaledJob, HorizontalPodAutoscaler or Deployment.
 IMAGE, WORKER = "frameloom-worker", "worker"
-# What Kubernetes takes as a label's value, in characters; a stack's name may be twice as long.
+# The longest value of a label, in characters; a stack's name may be twice as long.
 LABEL_LENGTH = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a fleet is given: the worker's image, its ConfigMap, and how many workers there may be at most."""
+    """A fleet's settings: the worker's image, the values of its ConfigMap, and the largest number of workers."""
 
     stack: str
     namespace: str
@@ -38,23 +38,23 @@ class Settings:
 
 
 def labels_of(stack: str) -> dict[str, str]:
-    """Return the labels that tell the objects of a stack's fleet from all others."""
+    """Return the labels of the objects of a stack's fleet."""
     if len(stack) > LABEL_LENGTH:
         stack = f"{stack[: LABEL_LENGTH - 13]}-{hashlib.sha256(stack.encode()).hexdigest()[:12]}"
     return {MANAGED_BY: OURS, STACK: stack}
 
 
 def render(cluster: Path, overlay: str, settings: Settings) -> list[dict[str, Any]]:
-    """Return the objects of a fleet, as its overlay and its settings have them.
+    """Return the objects of a fleet.
 
     Args:
         cluster: the folder of the base and the overlays.
-        overlay: one of `OVERLAYS`, or a folder with a kustomization of one's own on top of them.
-        settings: what is filled in.
+        overlay: one of `OVERLAYS`, or a folder with a kustomization of the user's own.
+        settings: the values to fill in.
 
     Raises:
-        InvalidRequest: there is no such overlay, or kustomize does not take it.
-        FarmUnavailable: there is no kubectl here, or no folder `cluster`.
+        InvalidRequest: the overlay does not exist, or kustomize fails.
+        FarmUnavailable: kubectl or the folder `cluster` is missing.
     """
     kubectl = _find_kubectl()
     if not (cluster / "base").is_dir():
@@ -65,19 +65,21 @@ def render(cluster: Path, overlay: str, settings: Settings) -> list[dict[str, An
         top = folder / "deploy"
         top.mkdir()
         document = kustomization(_overlay(overlay, top), settings, local=overlay == "local")
-        # JSON is YAML too, and quotes whatever an output may hold.
+        # JSON is valid YAML, and quotes any value of an output.
         (top / "kustomization.yaml").write_text(json.dumps(document, indent=2), encoding="utf-8")
-        # It would ask the user's current cluster for its version, which may be any, or out of reach.
+        # With a kubeconfig, kustomize would ask the user's current cluster for its version.
         alone = os.environ | {"KUBECONFIG": os.devnull}
-        ended = subprocess.run([kubectl, "kustomize", str(top)], capture_output=True, text=True, check=False, env=alone)
-    if ended.returncode:
-        problem = " ".join(ended.stderr.split()).removeprefix("error: ").replace(scratch, "").rstrip(".")
-        raise InvalidRequest(field="--overlay", problem=f"kustomize does not take {overlay!r}: {problem}")
-    return [document for document in yaml.safe_load_all(ended.stdout) if document]
+        completed = subprocess.run(
+            [kubectl, "kustomize", str(top)], capture_output=True, text=True, check=False, env=alone
+        )
+    if completed.returncode:
+        problem = " ".join(completed.stderr.split()).removeprefix("error: ").replace(scratch, "").rstrip(".")
+        raise InvalidRequest(field="--overlay", problem=f"kustomize failed for {overlay!r}: {problem}")
+    return [document for document in yaml.safe_load_all(completed.stdout) if document]
 
 
 def kustomization(overlay: str, settings: Settings, *, local: bool) -> dict[str, Any]:
-    """Return the kustomization that stands on top of an overlay."""
+    """Return the kustomization that adds the settings to an overlay."""
     return {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -99,9 +101,9 @@ def kustomization(overlay: str, settings: Settings, *, local: bool) -> dict[str,
 
 
 def _limits(workers: int, *, local: bool) -> list[dict[str, Any]]:
-    """Return the patches that set how many workers there may be; one whose target is not there does nothing."""
+    """Return the patches that set the largest number of workers; patches without a target have no effect."""
     fields = [("ScaledJob", "/spec/maxReplicaCount"), ("HorizontalPodAutoscaler", "/spec/maxReplicas")]
-    # Nothing scales a local fleet. Elsewhere the replicas of a Deployment belong to what scales it.
+    # A local fleet has no scaler. Elsewhere the scaler sets the replicas of a Deployment.
     fields += [("Deployment", "/spec/replicas")] if local else []
     return [
         {
@@ -113,34 +115,34 @@ def _limits(workers: int, *, local: bool) -> list[dict[str, Any]]:
 
 
 def _image(uri: str) -> dict[str, str]:
-    """Return an image's name and its tag or digest, as kustomize takes them."""
+    """Return an image's name and its tag or digest, as kustomize expects them."""
     name, at, digest = uri.partition("@")
     if at:
         return {"newName": name, "digest": digest}
     folder, slash, leaf = uri.rpartition("/")
-    # A colon before the last slash is that of a registry's port.
+    # A colon before the last slash precedes a registry's port.
     leaf, colon, tag = leaf.partition(":")
     return {"newName": folder + slash + leaf, "newTag": tag if colon else "latest"}
 
 
 def _overlay(overlay: str, top: Path) -> str:
-    """Return an overlay as the generated kustomization, which lies in `top`, refers to it."""
+    """Return the path of an overlay, relative to the generated kustomization in `top`."""
     if overlay in OVERLAYS:
         return f"../overlays/{overlay}"
     folder = Path(overlay).resolve()
     if not folder.is_dir():
         raise InvalidRequest(field="--overlay", problem=f"takes {', '.join(OVERLAYS)} or a folder, not {overlay!r}")
-    # Where it lies, since its own references are relative; kustomize takes no absolute path.
+    # Not a copy: its own references are relative. kustomize accepts no absolute path.
     return os.path.relpath(folder, top)
 
 
 def _find_kubectl() -> str:
-    # Beside the interpreter too: an environment that holds kubectl need not be on the path.
+    # A virtual environment may contain kubectl without being on the path.
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
     found = shutil.which("kubectl", path=path)
     if found is None:
         raise FarmUnavailable(
-            problem="kubectl is not installed here, and its kustomize makes the manifests: "
+            problem="kubectl is not installed, and its kustomize is needed to render the manifests: "
             "see https://kubernetes.io/docs/tasks/tools/."
         )
     return found

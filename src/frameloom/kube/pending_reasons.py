@@ -1,4 +1,4 @@
-"""Why workers do not start: the reasons in Kubernetes for pending pods and for Jobs without a pod."""
+"""Finds why workers do not start: the reasons in Kubernetes for pending pods and for Jobs without a pod."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from frameloom.model.errors import FarmUnavailable
 
 # The pod is starting: its node pulls the image or creates its volumes.
 STARTING = "Starting"
-# Kubernetes alternates between the two for the same image.
+# Kubernetes alternates between these two for the same image.
 _PULLING, _BACKING_OFF = "ErrImagePull", "ImagePullBackOff"
 _ON_ITS_WAY = ("ContainerCreating", "PodInitializing")
 # The longest message, in characters; a scheduler's message lists every kind of node.
@@ -70,19 +70,19 @@ def _of_scheduling(status: Mapping[str, Any]) -> tuple[str, str] | None:
 def _of_jobs(
     cluster: Cluster, namespace: str, jobs: Iterable[Mapping[str, Any]], pods: list[Mapping[str, Any]]
 ) -> Iterator[tuple[str, str]]:
-    """Yield why Jobs have no pod at all, such as a quota."""
+    """Yield reasons why Jobs have no pod, such as a quota."""
     unfinished = {job["metadata"]["name"] for job in jobs if not job_cleanup.is_finished(job)}
     without = unfinished - set(map(job_cleanup.job_of, pods))
     if not without:
         return
-    said: dict[str, tuple[str, str]] = {}
+    reasons: dict[str, tuple[str, str]] = {}
     # Without the right to read events, the number of Jobs is still returned.
     with suppress(FarmUnavailable):
         for event in cluster.list("v1", "Event", namespace=namespace):
             about = event.get("involvedObject") or {}
             if about.get("kind") == "Job" and event.get("reason") == "FailedCreate":
-                said[about.get("name", "")] = "FailedCreate", event.get("message") or ""
-    yield from (said.get(name, (STARTING, "")) for name in sorted(without))
+                reasons[about.get("name", "")] = "FailedCreate", event.get("message") or ""
+    yield from (reasons.get(name, (STARTING, "")) for name in sorted(without))
 
 
 def _one_line(message: str) -> str:

@@ -1,4 +1,4 @@
-"""When an object is ready, and the wait for it."""
+"""Decides whether objects are ready, and waits for them."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -7,10 +7,10 @@ from typing import Any
 from frameloom.kube.api import Cluster, Manifest, kind_name
 from frameloom.model.errors import FarmUnavailable
 
-# In seconds between two looks.
-LOOK_EVERY = 2.0
+# Seconds between two polls.
+POLL_EVERY = 2.0
 
-# Which condition says that an object of a kind can be used.
+# The condition that is True when an object of a kind is ready.
 CONDITIONS = {
     "CustomResourceDefinition": "Established",
     "Deployment": "Available",
@@ -21,9 +21,9 @@ CONDITIONS = {
 
 
 def lacks(found: Mapping[str, Any] | None) -> str | None:
-    """Return what an object lacks to be ready, None where it lacks nothing."""
+    """Return why an object is not ready; None if it is."""
     if found is None:
-        return "is not there"
+        return "does not exist"
     status = found.get("status") or {}
     if found["kind"] == "Deployment" and (behind := _behind(found, status)):
         return behind
@@ -36,18 +36,18 @@ def lacks(found: Mapping[str, Any] | None) -> str | None:
 
 
 def _behind(found: Mapping[str, Any], status: Mapping[str, Any]) -> str | None:
-    """Return how far a Deployment's pods are behind what it says, None where they are not."""
+    """Return why a Deployment's rollout is not complete; None if it is."""
     if status.get("observedGeneration", 0) < found["metadata"].get("generation", 0):
-        return "has not begun to change"
+        return "has not started its rollout"
     wanted, updated = found["spec"].get("replicas", 1), status.get("updatedReplicas", 0)
-    # One old pod more, and the roll-out is not over.
+    # An old pod still runs.
     if updated < wanted or status.get("replicas", updated) > updated:
-        return f"has {updated} of {wanted} pods renewed"
+        return f"has {updated} of {wanted} pods updated"
     return None
 
 
 class Deadline:
-    """The moment until which everything has to be ready."""
+    """The time until which everything must be ready."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -55,30 +55,36 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        """Whether the moment is over."""
+        """Whether the time is over."""
         return time.monotonic() > self._end
 
 
 def wait_until(
-    pending: Callable[[], list[str]], *, deadline: Deadline, cluster: Cluster, tell: Callable[[str], None]
+    pending: Callable[[], list[str]], *, deadline: Deadline, cluster: Cluster, report: Callable[[str], None]
 ) -> None:
-    """Wait until nothing is pending; `tell` is given the first of what is, whenever that changes.
+    """Poll until nothing is pending.
+
+    Args:
+        pending: returns a description of each pending object.
+        deadline: the end of the wait.
+        cluster: the cluster, for the message.
+        report: receives the first description whenever it changes.
 
     Raises:
-        FarmUnavailable: naming what is still pending when time is up.
+        FarmUnavailable: objects are pending at the deadline; the message has the first description.
     """
-    told = None
+    reported = None
     while left := pending():
         if deadline.passed:
             others = f", and {len(left) - 1} more" if len(left) > 1 else ""
             raise FarmUnavailable(
-                problem=f"Time is up after {deadline.seconds:.0f} seconds in the cluster {cluster.name}: "
+                problem=f"Timed out after {deadline.seconds:.0f} seconds in the cluster {cluster.name}: "
                 f"{left[0]}{others}."
             )
-        if left[0] != told:
-            told = left[0]
-            tell(f"Waiting: {told}")
-        time.sleep(LOOK_EVERY)
+        if left[0] != reported:
+            reported = left[0]
+            report(f"Waiting: {reported}")
+        time.sleep(POLL_EVERY)
 
 
 def wait_ready(
@@ -86,10 +92,10 @@ def wait_ready(
     manifests: Iterable[Manifest],
     *,
     deadline: Deadline,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
     why: Callable[[], str] = str,
 ) -> None:
-    """Wait until all objects are ready; `why` returns possible causes for the message.
+    """Wait until all objects are ready; `why` returns possible reasons for the message.
 
     Raises:
         FarmUnavailable: some are not ready at the deadline; the message names them.
@@ -97,12 +103,12 @@ def wait_ready(
     waiting = [each for each in manifests if each["kind"] in CONDITIONS]
 
     def pending() -> list[str]:
-        left = [f"{kind_name(each)} {lack}" for each in waiting if (lack := lacks(_look(cluster, each)))]
+        left = [f"{kind_name(each)} {lack}" for each in waiting if (lack := lacks(_find(cluster, each)))]
         return [f"{left[0]}{reasons}", *left[1:]] if left and (reasons := why()) else left
 
-    wait_until(pending, deadline=deadline, cluster=cluster, tell=tell)
+    wait_until(pending, deadline=deadline, cluster=cluster, report=report)
 
 
-def _look(cluster: Cluster, manifest: Manifest) -> dict[str, Any] | None:
+def _find(cluster: Cluster, manifest: Manifest) -> dict[str, Any] | None:
     metadata = manifest["metadata"]
     return cluster.find(manifest["apiVersion"], manifest["kind"], metadata["name"], namespace=metadata.get("namespace"))

@@ -43,7 +43,7 @@ def wait_startable(
     *,
     chunks: Callable[[], int],
     deadline: Deadline,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> Started:
     """Delete earlier versions' Jobs that never started; while chunks wait, wait until a worker of this version starts.
 
@@ -54,7 +54,7 @@ def wait_startable(
         namespace: the fleet's namespace.
         chunks: returns how many chunks wait for a worker.
         deadline: for the wait.
-        tell: receives a progress message.
+        report: receives a progress message.
 
     Raises:
         FarmUnavailable: no worker has started at the deadline; the message has the reasons.
@@ -64,9 +64,9 @@ def wait_startable(
     def pending() -> list[str]:
         # Each time: KEDA may make more Jobs of an earlier version until it has read this one.
         deleted.extend(delete_stale(cluster, namespace))
-        return _lacks(cluster, namespace, chunks=chunks)
+        return _pending(cluster, namespace, chunks=chunks)
 
-    wait_until(pending, deadline=deadline, cluster=cluster, tell=tell)
+    wait_until(pending, deadline=deadline, cluster=cluster, report=report)
     return Started(deleted=deleted, waits=why_workers_wait(cluster, namespace))
 
 
@@ -85,14 +85,14 @@ def delete_stale(cluster: Cluster, namespace: str) -> Iterator[str]:
             yield job["metadata"]["name"]
 
 
-def _lacks(cluster: Cluster, namespace: str, *, chunks: Callable[[], int]) -> list[str]:
+def _pending(cluster: Cluster, namespace: str, *, chunks: Callable[[], int]) -> list[str]:
     scaled_job = _scaled_job(cluster, namespace)
     if scaled_job is None:
         return []
     pods, jobs = workers_of(cluster, namespace)
     stale = [job for job in job_cleanup.unstarted(jobs, pods) if job_cleanup.is_stale(job, scaled_job)]
     if stale:
-        # They changed as they were to be deleted, or KEDA has just made them.
+        # They changed before they could be deleted, or KEDA has just made them.
         return [f"{counted(len(stale), 'Job')} of earlier deploys not deleted yet"]
     unfinished = [job for job in jobs if not job_cleanup.is_finished(job)]
     ours = [job for job in unfinished if not job_cleanup.is_stale(job, scaled_job)]

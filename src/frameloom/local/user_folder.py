@@ -1,6 +1,6 @@
 """The folder that Frameloom keeps between commands; only its user may read or write it.
 
-Its contents are trusted: a running farm's address and key, and pickled definitions.
+Its contents are trusted: a running farm's address and key, and the caches of template and definitions.
 """
 
 import os
@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from frameloom.model.errors import FarmUnavailable
+from frameloom.services.storage.atomic_write import whole_file
 
 
 def home() -> Path:
@@ -61,13 +62,8 @@ def cache_folder() -> Path | None:
 
 def write_whole(file: Path, content: str | bytes) -> None:
     """Write a file atomically, with mode 0600."""
-    unfinished = file.with_name(f"{file.name}.{os.getpid()}")
-    # A killed process with the same id may have left one.
-    unfinished.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
-            written.write(content.encode() if isinstance(content, str) else content)
-        unfinished.replace(file)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with (
+        whole_file(file) as unfinished,
+        os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written,
+    ):
+        written.write(content.encode() if isinstance(content, str) else content)

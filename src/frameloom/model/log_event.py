@@ -1,4 +1,4 @@
-"""What programs read in a worker's log: each record names its event, and its message is for people alone."""
+"""The events of a worker's log, for programs; a record's message is for people alone."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -7,7 +7,7 @@ from pydantic import BeforeValidator
 
 
 class LogEvent(StrEnum):
-    """The event of a log record. Names are interface: a reader of another version matches them."""
+    """The event of a log record. The names are an interface: readers of other versions match them."""
 
     WORKER_STARTED = "worker_started"
     WORKER_STOPPED = "worker_stopped"
@@ -15,7 +15,7 @@ class LogEvent(StrEnum):
     CHUNK_RECEIVED = "chunk_received"
     CHUNK_SUCCEEDED = "chunk_succeeded"
     CHUNK_FAILED = "chunk_failed"
-    # The worker stopped working on the chunk before its end; the fact `reason` says why.
+    # The worker has given the chunk up before its end; the fact `reason` is a ReleaseReason of worker/lease.py.
     CHUNK_RELEASED = "chunk_released"
     CHUNK_MESSAGE_INVALID = "chunk_message_invalid"
 

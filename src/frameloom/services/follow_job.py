@@ -150,7 +150,7 @@ class _Frames:
         self._arrivals: deque[tuple[float, int]] = deque()  # when there were how many, since the plan
         self._looked = 0.0
         self.total = len(wanted)
-        self.reused: int | None = None if job.renders else self.total
+        self.reused: int | None = None if job.renders_frames else self.total
 
     @property
     def done(self) -> int:

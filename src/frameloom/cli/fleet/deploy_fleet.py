@@ -1,4 +1,4 @@
-"""What `frameloom fleet deploy` does: from a stack's outputs to workers that scale with its queue."""
+"""`frameloom fleet deploy`: deploys workers that scale with a stack's queue."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frameloom.aws.depths import depths
-from frameloom.aws.ecr import holds, newest_image, repository_of
+from frameloom.aws.ecr import has_image, newest_image, repository_of
+from frameloom.aws.queue import read_depths
 from frameloom.aws.stack import Stack, find_stack
 from frameloom.cli.display import Display, make_display
 from frameloom.cli.fleet.select_cluster import find_cluster
 from frameloom.cli.output import tell_json
 from frameloom.cli.terminal import say
-from frameloom.kube import fleet, keda, manifests, network, readiness, rollout
+from frameloom.kube import fleet, keda, manifests, network_policies, readiness, rollout
 from frameloom.kube.api import Cluster, Manifest, kind_name
 from frameloom.kube.fleet_status import why_workers_wait
 from frameloom.kube.pending_reasons import STARTING
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
-# The manifests lie beside this package in its checkout.
+# The manifests, in the checkout that contains this package.
 FOLDER = Path(__file__).resolve().parents[4] / "cluster"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What the options say; `timeout` in seconds, for all that is waited for together."""
+class Options:
+    """The command's options; `timeout` in seconds, for all waits together."""
 
     stack: str
     overlay: str
@@ -38,62 +38,64 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """A fleet that is ready, and what became of each of its objects."""
+    """A ready fleet, and the change of each of its objects."""
 
     cluster: Cluster
     image: str
     keda: Mapping[str, Any] | None
     changes: list[tuple[Manifest, fleet.Change]]
-    # Names of the deleted Jobs, which earlier versions made and which never started.
+    # Names of deleted Jobs of earlier versions, which never started.
     deleted_jobs: list[str]
 
 
-def run(order: Order, *, json: bool) -> None:
-    """Deploy a fleet, wait until it is ready, and print what there is.
+def run(options: Options, *, json: bool) -> None:
+    """Deploy a fleet, wait until it is ready, and print its objects.
 
     Raises:
-        FarmError: it cannot be deployed, and why.
-        KeyboardInterrupt: with what becomes of a deployment that was begun.
+        FarmError: the fleet was not deployed, or is not ready.
+        KeyboardInterrupt: with how to continue.
     """
     try:
         with make_display(quiet=False, json=json) as display:
             display.say("Reading the stack")
-            stack = find_stack(order.stack)
-            deployed = _deploy(order, stack, display)
+            stack = find_stack(options.stack)
+            deployed = _deploy(options, stack, display)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            "Interrupted: what was applied stays, and the same command goes on from there."
+            "Interrupted: the applied objects stay. Run the same command again to continue."
         ) from None
-    _tell(order, stack, deployed, json=json)
+    _print_result(options, stack, deployed, json=json)
 
 
-def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
-    deadline = readiness.Deadline(order.timeout)
-    image = _newest(stack) if order.image is None else _checked(order.image, stack, display)
-    objects: list[Manifest] = [*manifests.render(FOLDER, order.overlay, _settings(order, stack, image))]
+def _deploy(options: Options, stack: Stack, display: Display) -> Deployed:
+    deadline = readiness.Deadline(options.timeout)
+    image = _newest(stack) if options.image is None else _checked(options.image, stack, display)
+    objects: list[Manifest] = [*manifests.render(FOLDER, options.overlay, _settings(options, stack, image))]
     display.say("Looking for the cluster")
-    cluster = find_cluster(stack, context=order.context, anywhere=order.overlay == "local")
+    cluster = find_cluster(stack, context=options.context, anywhere=options.overlay == "local")
     if not fleet.check_namespace(cluster, stack.namespace, stack.name):
-        display.note(f"The namespace {stack.namespace} is not of this fleet's making: it stays as it is.")
+        display.note(f"The namespace {stack.namespace} does not belong to this fleet, so it stays unchanged.")
         objects = [each for each in objects if each["kind"] != "Namespace"]
-    display.say("Checking what you may do")
+    display.say("Checking your rights")
     fleet.check_rights(cluster, objects)
     fleet.check_node_classes(cluster, objects)
     if keda.needed(objects):
         rollout.check_rights(cluster, stack.namespace)
-    keda_facts = _have_keda(order, stack, cluster, deadline, display) if keda.needed(objects) else None
-    if warning := network.enforce_policies(cluster, FOLDER, stack=stack.owns_cluster, eks=stack.cluster is not None):
+    keda_facts = _have_keda(options, stack, cluster, deadline, display) if keda.needed(objects) else None
+    if warning := network_policies.enforce_policies(
+        cluster, FOLDER, stack=stack.owns_cluster, eks=stack.cluster is not None
+    ):
         display.note(warning)
     display.say("Applying the manifests")
-    changes = [*fleet.apply(cluster, _with_credentials(order, cluster, stack, objects))]
+    changes = [*fleet.apply(cluster, _with_credentials(options, cluster, stack, objects))]
     changes += [(gone, fleet.Change.DELETED) for gone in fleet.prune(cluster, objects, stack=stack.name)]
     readiness.wait_ready(
-        cluster, objects, deadline=deadline, tell=display.say, why=lambda: _reasons(cluster, stack.namespace)
+        cluster, objects, deadline=deadline, report=display.say, why=lambda: _reasons(cluster, stack.namespace)
     )
     started = rollout.Started()
     if keda_facts is not None:
         started = rollout.wait_startable(
-            cluster, stack.namespace, chunks=lambda: _waiting_chunks(stack), deadline=deadline, tell=display.say
+            cluster, stack.namespace, chunks=lambda: _waiting_chunks(stack), deadline=deadline, report=display.say
         )
     for each in started.waits:
         if each.reason != STARTING:
@@ -104,7 +106,7 @@ def _deploy(order: Order, stack: Stack, display: Display) -> Deployed:
 def _waiting_chunks(stack: Stack) -> int:
     # A user without the right to read the queue can still deploy.
     with suppress(FarmUnavailable):
-        return depths(stack).waiting
+        return read_depths(stack.chunk_queue, stack.dead_letter_queue).waiting
     return 0
 
 
@@ -124,9 +126,9 @@ def _checked(image: str, stack: Stack, display: Display) -> str:
     repository = stack.repository_uri
     if repository is None or not image.startswith((f"{repository}:", f"{repository}@")):
         display.note(f"The image {image} is not in the stack's repository, so its existence was not checked.")
-    elif not holds(repository, image):
+    elif not has_image(repository, image):
         newest = newest_image(repository, stack.blender)
-        hint = f"the newest with Blender {stack.blender} is {newest}" if newest else _how_to_make_one(stack)
+        hint = f"the newest image with Blender {stack.blender} is {newest}" if newest else _how_to_make_one(stack)
         raise InvalidRequest(field="--image", problem=f"the image {image!r} does not exist: {hint}")
     return image
 
@@ -146,9 +148,9 @@ def _how_to_make_one(stack: Stack) -> str:
     return f"make one with `make image BLENDER_VERSION={stack.blender} STACK={stack.name}`"
 
 
-def _settings(order: Order, stack: Stack, image: str) -> manifests.Settings:
+def _settings(options: Options, stack: Stack, image: str) -> manifests.Settings:
     if stack.log_queue is None:
-        raise FarmUnavailable(problem=f"The stack {stack.name!r} has no output 'LogQueueUrl': deploy it anew.")
+        raise FarmUnavailable(problem=f"The stack {stack.name!r} has no output 'LogQueueUrl': deploy the stack again.")
     return manifests.Settings(
         stack=stack.name,
         namespace=stack.namespace,
@@ -159,34 +161,38 @@ def _settings(order: Order, stack: Stack, image: str) -> manifests.Settings:
             "LOG_BUCKET": stack.buckets.logs,
             "AWS_REGION": stack.region,
         },
-        max_workers=order.max_workers,
+        max_workers=options.max_workers,
     )
 
 
 def _have_keda(
-    order: Order, stack: Stack, cluster: Cluster, deadline: readiness.Deadline, display: Display
+    options: Options, stack: Stack, cluster: Cluster, deadline: readiness.Deadline, display: Display
 ) -> Mapping[str, Any]:
-    """Return what there is of KEDA, once it is ready for this stack; install it where it is not there."""
-    install = keda.missing(cluster) or (order.keda_manifest is not None and keda.ours(cluster))
+    """Wait until KEDA is ready for this stack, and return its facts; install it if it is missing."""
+    install = keda.missing(cluster) or (options.keda_manifest is not None and keda.ours(cluster))
     parts: list[Manifest] = []
     if install:
-        source = order.keda_manifest or keda.RELEASE
-        display.say(f"Fetching KEDA from {source}")
+        source = options.keda_manifest or keda.RELEASE
+        display.say(f"Downloading KEDA from {source}")
         parts = [*keda.load(source)]
         fleet.check_rights(cluster, parts)
         display.say("Installing KEDA")
         keda.install(cluster, parts)
     operator = keda.operator(cluster)
     if operator is None:
-        display.note("KEDA is there, but its operator is not to be seen: whether it may read the queue is not known.")
+        display.note("KEDA is installed, but its operator was not found. It may lack the right to read the queue.")
         return {"version": None, "installed": False}
     _identify(stack, cluster, operator, display)
-    readiness.wait_ready(cluster, parts or [operator], deadline=deadline, tell=display.say)
+    readiness.wait_ready(cluster, parts or [operator], deadline=deadline, report=display.say)
     readiness.wait_until(
-        lambda: [] if cluster.knows("keda.sh/v1alpha1", "ScaledJob") else ["the cluster does not know ScaledJobs yet"],
+        lambda: (
+            []
+            if cluster.knows("keda.sh/v1alpha1", "ScaledJob")
+            else ["the cluster does not know the kind ScaledJob yet"]
+        ),
         deadline=deadline,
         cluster=cluster,
-        tell=display.say,
+        report=display.say,
     )
     version = keda.version_of(operator)
     if keda.is_older(version):
@@ -195,7 +201,7 @@ def _have_keda(
 
 
 def _outdated(version: str, *, ours: bool) -> str:
-    """Return the note on a KEDA that is older than the one that `fleet deploy` installs."""
+    """Return the note on a KEDA that is older than the version that `fleet deploy` installs."""
     tested = f"{keda.TESTED_ON[0]} to {keda.TESTED_ON[-1]}"
     how = f": upgrade it with `--keda-manifest {keda.RELEASE}`" if ours else ""
     return f"The cluster has KEDA {version}. KEDA {keda.VERSION} is tested on Kubernetes {tested}{how}."
@@ -210,34 +216,34 @@ def _identify(stack: Stack, cluster: Cluster, operator: Manifest, display: Displ
             f"give {namespace}/{keda.OPERATOR} the right to read the queue."
         )
     elif stack.keda_role is not None and keda.give_identity(cluster, operator, stack.keda_role):
-        display.say("Starting KEDA's operator with its role")
+        display.say("Restarting KEDA's operator with its role")
 
 
-def _with_credentials(order: Order, cluster: Cluster, stack: Stack, objects: list[Manifest]) -> list[Manifest]:
-    """Return the objects, once what they take their credentials from is there.
+def _with_credentials(options: Options, cluster: Cluster, stack: Stack, objects: list[Manifest]) -> list[Manifest]:
+    """Return the objects, after a check for the secret with their credentials.
 
     Raises:
-        FarmUnavailable: it is not, and how it is made.
+        FarmUnavailable: the secret is missing; the message has the command that creates it.
     """
-    if order.overlay == "local":
-        # The namespace must be there for the secret to be made in it.
+    if options.overlay == "local":
+        # The user can create the secret only in an existing namespace.
         list(fleet.apply(cluster, [each for each in objects if each["kind"] == "Namespace"]))
         if cluster.find("v1", "Secret", "aws", namespace=stack.namespace) is None:
             raise FarmUnavailable(
-                problem="The overlay 'local' takes its credentials from a secret that is not there: make it with "
+                problem="The overlay 'local' needs a secret with credentials, which does not exist: create it with "
                 f"`kubectl create secret generic aws --namespace {stack.namespace} "
                 "--from-literal AWS_ACCESS_KEY_ID=... --from-literal AWS_SECRET_ACCESS_KEY=...`, and deploy again."
             )
     return objects
 
 
-def _tell(order: Order, stack: Stack, deployed: Deployed, *, json: bool) -> None:
+def _print_result(options: Options, stack: Stack, deployed: Deployed, *, json: bool) -> None:
     facts = {
         "stack": stack.name,
         "cluster": deployed.cluster.name,
         "server": deployed.cluster.server,
         "namespace": stack.namespace,
-        "overlay": order.overlay,
+        "overlay": options.overlay,
         "image": deployed.image,
     }
     if json:
@@ -254,12 +260,12 @@ def _tell(order: Order, stack: Stack, deployed: Deployed, *, json: bool) -> None
         return
     shown: dict[str, str] = dict(facts)
     if deployed.keda is not None:
-        version = deployed.keda["version"] or "there already"
+        version = deployed.keda["version"] or "unknown version"
         shown["keda"] = f"{version}{', installed now' if deployed.keda['installed'] else ''}"
     shown |= {kind_name(each): change.value for each, change in deployed.changes}
     if deployed.deleted_jobs:
-        shown["deleted Jobs"] = f"{len(deployed.deleted_jobs):,} of earlier deploys that never started"
+        shown["deleted Jobs"] = f"{len(deployed.deleted_jobs):,} of earlier deployments that never started"
     width = max(map(len, shown))
     for name, value in shown.items():
         say(f"{name:<{width}}  {value}")
-    say(f"The fleet is ready; `frameloom fleet watch --stack {stack.name}` shows it at work.")
+    say(f"The fleet is ready. To watch it, run `frameloom fleet watch --stack {stack.name}`.")

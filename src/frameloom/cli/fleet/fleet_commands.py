@@ -33,23 +33,6 @@ DELETE_EXAMPLES = examples(
     "frameloom fleet delete --stack my-farm --yes --json",
 )
 
-Stack = Annotated[str, typer.Option("--stack", metavar="NAME", help="The farm's stack.", rich_help_panel=options.FARM)]
-Context = Annotated[
-    str | None,
-    typer.Option(
-        metavar="CONTEXT",
-        help="A context of the kubeconfig, in place of the cluster and the credentials that AWS tells of.",
-        rich_help_panel=options.FARM,
-    ),
-]
-Timeout = Annotated[
-    str,
-    typer.Option(metavar="DURATION", help="How long to wait, such as 900, 900s or 15m.", rich_help_panel=options.FARM),
-]
-Yes = Annotated[
-    bool, typer.Option("--yes", "-y", help="Ask nothing; needed off a terminal.", rich_help_panel=options.OTHER)
-]
-
 
 @app.callback(invoke_without_command=True)
 def fleet(context: typer.Context) -> None:
@@ -61,15 +44,15 @@ def fleet(context: typer.Context) -> None:
 @app.command(cls=SectionedCommand, epilog=DEPLOY_EXAMPLES)
 def deploy(
     *,
-    stack: Stack,
-    context: Context = None,
+    stack: options.FleetStack,
+    context: options.Context = None,
     overlay: Annotated[
         str,
         typer.Option(
             metavar="OVERLAY",
-            help="How workers come and go: keda (a Job for each chunk, none when idle), spot or gpu (the same on "
-            "nodes of that kind), hpa (by CPU, without KEDA), local (any cluster, credentials from a secret), or a "
-            "folder with a kustomization of your own.",
+            help="How the fleet scales: keda (a Job for each chunk, zero when idle), spot or gpu (keda on such nodes), "
+            "hpa (by CPU, without KEDA) or local (any cluster, credentials from a secret). A folder with your own "
+            "kustomization works too.",
             rich_help_panel=options.FARM,
         ),
     ] = "keda",
@@ -77,39 +60,39 @@ def deploy(
         str | None,
         typer.Option(
             metavar="URI",
-            help="The worker's image.  [default: the newest of the stack's repository with its Blender]",
+            help="The worker's image.  [default: the newest in the stack's repository with its Blender]",
             rich_help_panel=options.FARM,
         ),
     ] = None,
     max_workers: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Workers at most.  [default: the overlay's]", rich_help_panel=options.FARM
+            metavar="N", min=1, help="The most workers at once.  [default: the overlay's]", rich_help_panel=options.FARM
         ),
     ] = None,
     keda_manifest: Annotated[
         str | None,
         typer.Option(
             metavar="URL|FILE",
-            help="KEDA's release, for a cluster without it, or to renew what an earlier deploy installed.  "
-            "[default: the release that the overlays are checked against, from GitHub]",
+            help="A release of KEDA, for a cluster without KEDA, or for an upgrade after an earlier deploy.  "
+            "[default: the tested release, from GitHub]",
             rich_help_panel=options.FARM,
         ),
     ] = None,
-    timeout: Timeout = "15m",
+    timeout: options.Timeout = "15m",
     json: options.Json = False,
 ) -> None:
-    """Bring the workers of a stack into its cluster, and wait until they are ready.
+    """Deploy the workers of a stack to its cluster, and wait until they are ready.
 
-    It installs KEDA where the overlay needs it and the cluster has none, and takes away what an earlier deploy
-    with another overlay left. Run again, it changes what is different and nothing else. Jobs of earlier deploys that
-    never started are deleted. While chunks wait, the fleet is ready when a worker has started; otherwise it is ready
-    when KEDA can start one. kubectl must be installed, since its kustomize makes the manifests.
+    The command installs KEDA if the overlay needs it and the cluster lacks it. It deletes objects that an earlier
+    deploy with another overlay left, and Jobs of earlier deploys that never started. A repeated deploy changes only
+    differences. While chunks wait, the fleet is ready when a worker has started; otherwise it is ready when KEDA can
+    start one. kubectl must be installed, since its kustomize renders the manifests.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.cli.fleet import deploy_fleet  # noqa: PLC0415
 
-        order = deploy_fleet.Order(
+        chosen = deploy_fleet.Options(
             stack=stack,
             overlay=overlay,
             image=image,
@@ -118,16 +101,16 @@ def deploy(
             keda_manifest=keda_manifest,
             timeout=seconds_of(timeout, field="--timeout"),
         )
-        deploy_fleet.run(order, json=json)
+        deploy_fleet.run(chosen, json=json)
 
 
 @app.command(cls=SectionedCommand, epilog=WATCH_EXAMPLES)
 def watch(
     *,
-    stack: Stack,
-    context: Context = None,
+    stack: options.FleetStack,
+    context: options.Context = None,
     every: Annotated[
-        str, typer.Option(metavar="DURATION", help="The time between two looks.", rich_help_panel=options.OTHER)
+        str, typer.Option(metavar="DURATION", help="The time between two samples.", rich_help_panel=options.OTHER)
     ] = "5s",
     lasts: Annotated[
         str | None,
@@ -140,31 +123,33 @@ def watch(
     ] = None,
     csv: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Append each look to it, as a row.", rich_help_panel=options.RESULTS),
+        typer.Option(
+            metavar="FILE", help="Append each sample to this file, as a row.", rich_help_panel=options.RESULTS
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Draw all looks into it at the end, as .png or .svg.",
+            help="Plot all samples into this file at the end, .png or .svg.",
             rich_help_panel=options.RESULTS,
         ),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Write a line of JSON for each look.", rich_help_panel=options.OTHER)
+        bool, typer.Option("--json", help="Write a line of JSON for each sample.", rich_help_panel=options.OTHER)
     ] = False,
 ) -> None:
-    """Show the queue, the pods by state and the nodes over time.
+    """Show the queue, the pods by phase and the nodes over time.
 
-    On a terminal it is a table that is redrawn in place, elsewhere a line when something has changed. Ctrl-C ends
-    it, with exit code 0: that is how a watch ends. Below the figures it prints why workers do not start. What cannot
-    be asked for a moment is told, and left out. Nodes are those of the whole cluster. The stack may have no cluster:
-    then it is the queue alone.
+    On a terminal, the command redraws a table in place. Without one, it prints a line for each change. Ctrl-C ends it
+    with exit code 0. Below the figures, it prints why workers do not start. If a service does not respond, the command
+    prints a warning and leaves its figures out. Nodes are those of the whole cluster. For a stack without a cluster,
+    the command shows only the queue.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.cli.fleet import watch_fleet  # noqa: PLC0415
 
-        order = watch_fleet.Order(
+        chosen = watch_fleet.Options(
             stack=stack,
             context=context,
             every=seconds_of(every, field="--every"),
@@ -172,33 +157,38 @@ def watch(
             csv=csv,
             plot=plot,
         )
-        watch_fleet.run(order, json=json)
+        watch_fleet.run(chosen, json=json)
 
 
 @app.command(cls=SectionedCommand, epilog=DELETE_EXAMPLES)
 def delete(
-    *, stack: Stack, context: Context = None, timeout: Timeout = "10m", yes: Yes = False, json: options.Json = False
+    *,
+    stack: options.FleetStack,
+    context: options.Context = None,
+    timeout: options.Timeout = "10m",
+    yes: options.Yes = False,
+    json: options.Json = False,
 ) -> None:
-    """Take the workers of a stack out of its cluster, and wait until they are gone.
+    """Delete the workers of a stack from its cluster, and wait until they have ended.
 
-    It shows what goes and asks first. Chunks that are being rendered go back to the queue. KEDA goes too where
-    `frameloom fleet deploy` installed it and nothing else uses it. The farm itself stays.
+    The command lists the objects and asks before it deletes them. Unfinished chunks return to the queue. It deletes
+    KEDA too if `frameloom fleet deploy` installed it and no other fleet uses it. The stack stays.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.cli.fleet import delete_fleet  # noqa: PLC0415
 
-        order = delete_fleet.Order(
+        chosen = delete_fleet.Options(
             stack=stack, context=context, timeout=seconds_of(timeout, field="--timeout"), yes=yes
         )
-        delete_fleet.run(order, json=json)
+        delete_fleet.run(chosen, json=json)
 
 
 @app.command(cls=SectionedCommand, epilog=ZONES_EXAMPLES)
 def zones(*, json: options.Json = False) -> None:
     """Print the zones for a new cluster: the stack's parameter Zones.
 
-    It prints three availability zones of the account, in the region of AWS_REGION or of the profile. EKS refuses
-    clusters in some zones, whose names differ from account to account.
+    The command prints three availability zones of the account, in the region of AWS_REGION or of the profile. EKS
+    refuses clusters in some zones, whose names differ between accounts.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.aws.zones import cluster_zones  # noqa: PLC0415

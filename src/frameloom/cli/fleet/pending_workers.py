@@ -1,4 +1,4 @@
-"""Why the workers of a stack do not start, for commands that otherwise need no cluster."""
+"""The reasons why a stack's workers do not start, for commands that otherwise need no cluster."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

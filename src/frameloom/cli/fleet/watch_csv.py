@@ -1,4 +1,4 @@
-"""What was seen, row by row in a CSV file: whatever ends the watch, the rows before it are there."""
+"""Writes samples to a CSV file, each at once, so that an interrupted watch loses none."""
 
 import csv
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ COLUMNS = ["time", *FIGURES, "problem"]
 
 
 class CsvLog:
-    """Appends looks to a file, which may hold those of earlier watches; a context manager.
+    """Appends samples to a file, after those of earlier watches; a context manager. Without a path it does nothing.
 
     Raises:
-        InvalidRequest: on entry, where the file holds something else.
-        OSError: on entry, where it cannot be written.
+        InvalidRequest: on entry, if the file has other contents.
+        OSError: on entry, if it cannot be written.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -28,13 +28,13 @@ class CsvLog:
         """Open the file."""
         if self._path is None:
             return self
-        # With \r\n, as the format has it, and no translation of it.
+        # No translation: lines of CSV end with \r\n.
         self._file = self._path.open("a+", newline="", encoding="utf-8")
         self._file.seek(0)
         head = next(csv.reader(self._file), None)
         if head is not None and head != COLUMNS:
             self._file.close()
-            raise InvalidRequest(field="--csv", problem=f"{str(self._path)!r} holds something else: name another file")
+            raise InvalidRequest(field="--csv", problem=f"{str(self._path)!r} has other columns: name another file")
         self._file.seek(0, 2)
         if head is None:
             self._write(COLUMNS)
@@ -48,7 +48,7 @@ class CsvLog:
             self._file.close()
 
     def add(self, sample: Sample) -> None:
-        """Write a look down at once."""
+        """Write a sample at once."""
         row = sample.row()
         self._write(["" if row[name] is None else row[name] for name in COLUMNS])
 

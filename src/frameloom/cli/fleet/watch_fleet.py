@@ -1,4 +1,4 @@
-"""What `frameloom fleet watch` does: it looks, shows and keeps what it sees until it is ended."""
+"""`frameloom fleet watch`: takes samples of a fleet, shows them and writes them to files."""
 
 import time
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from frameloom.aws.stack import Stack, find_stack
 from frameloom.cli.fleet.select_cluster import find_cluster
 from frameloom.cli.fleet.watch_csv import CsvLog
 from frameloom.cli.fleet.watch_plot import check_plot, draw
-from frameloom.cli.fleet.watch_sample import Sample, look
+from frameloom.cli.fleet.watch_sample import Sample, take_sample
 from frameloom.cli.fleet.watch_view import make_view
 from frameloom.cli.signals import Interrupts
 from frameloom.cli.terminal import warn
@@ -16,8 +16,8 @@ from frameloom.kube.api import Cluster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What the options say; times in seconds, `lasts` None where only Ctrl-C ends it."""
+class Options:
+    """The command's options; times in seconds. If `lasts` is None, only Ctrl-C ends the watch."""
 
     stack: str
     context: str | None
@@ -27,46 +27,46 @@ class Order:
     plot: Path | None
 
 
-def run(order: Order, *, json: bool) -> None:
-    """Watch a fleet until it is over or interrupted, which is how a watch ends: both are well.
+def run(options: Options, *, json: bool) -> None:
+    """Watch a fleet until its time is over or Ctrl-C; both are a success.
 
     Raises:
-        FarmError: it could not begin, and why; what fails later is shown, and the watch goes on.
+        FarmError: the watch could not start. Later errors are shown, and the watch continues.
     """
     try:
-        stack, cluster = _begin(order)
+        stack, cluster = _start(options)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("Interrupted before the watch began.") from None
+        raise KeyboardInterrupt("Interrupted before the watch started.") from None
     samples: list[Sample] = []
     view = make_view(f"Fleet of {stack.name}", json=json)
-    # From the first signal on, nothing tears apart what is being written.
-    with Interrupts(), CsvLog(order.csv) as log:
+    # A second signal must not interrupt a write.
+    with Interrupts(), CsvLog(options.csv) as log:
         try:
             with view:
                 began = time.monotonic()
                 while True:
-                    sample = look(stack, cluster)
+                    sample = take_sample(stack, cluster)
                     samples.append(sample)
                     log.add(sample)
                     view.show(sample)
                     now = time.monotonic() - began
-                    # By the clock that began: looks that take long do not shift the later ones.
-                    pause = order.every - now % order.every
-                    if order.lasts is not None and now + pause > order.lasts:
+                    # Relative to the start: a slow sample does not delay the later ones.
+                    pause = options.every - now % options.every
+                    if options.lasts is not None and now + pause > options.lasts:
                         break
                     time.sleep(pause)
         except KeyboardInterrupt:
             pass
-        if order.plot is not None and samples:
-            draw(samples, order.plot, title=f"Fleet of {stack.name}")
+        if options.plot is not None and samples:
+            draw(samples, options.plot, title=f"Fleet of {stack.name}")
 
 
-def _begin(order: Order) -> tuple[Stack, Cluster | None]:
-    """Return what is watched; without a cluster, the queue alone."""
-    if order.plot is not None:
-        check_plot(order.plot)
-    stack = find_stack(order.stack)
-    if stack.cluster is None and order.context is None:
+def _start(options: Options) -> tuple[Stack, Cluster | None]:
+    """Return the stack and its cluster; None for a stack without one, of which only the queue is watched."""
+    if options.plot is not None:
+        check_plot(options.plot)
+    stack = find_stack(options.stack)
+    if stack.cluster is None and options.context is None:
         warn(f"frameloom: The stack {stack.name!r} has no cluster: only its queue is watched.")
         return stack, None
-    return stack, find_cluster(stack, context=order.context, anywhere=True)
+    return stack, find_cluster(stack, context=options.context, anywhere=True)

@@ -1,4 +1,4 @@
-"""What was seen, as a picture: queue, pods and nodes over the same time."""
+"""Plots samples: queue, pods and nodes over time."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +8,11 @@ from frameloom.cli.fleet.watch_sample import GROUPS, Sample
 from frameloom.model.errors import InvalidRequest
 
 SUFFIXES = (".png", ".svg")
-# In inches; 1,000 pixels wide at the resolution below.
+# Size in inches, and dots per inch: 1,000 pixels wide.
 _SIZE, _DPI = (10.0, 8.0), 100
-# A look that failed leaves a gap instead of a line across it.
+# A failed sample leaves a gap in the curve.
 _GAP = float("nan")
-# What went wrong looks like it, and the same in each picture; matplotlib chooses the others.
+# Colours that are the same in each plot, red for failures; matplotlib chooses the others.
 _COLOURS = {
     "waiting": "tab:blue",
     "in_flight": "tab:green",
@@ -26,11 +26,11 @@ _COLOURS = {
 
 
 def check_plot(path: Path) -> None:
-    """Make sure, before the watch, that a picture can be drawn after it.
+    """Check before the watch that the plot can be drawn after it.
 
     Raises:
-        InvalidRequest: the path is none of a picture.
-        ModuleNotFoundError: there is nothing to draw with.
+        InvalidRequest: the file's suffix is unsupported, or its folder does not exist.
+        ModuleNotFoundError: matplotlib is not installed.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise InvalidRequest(field="--plot", problem=f"takes a name in .png or .svg, not {path.name!r}")
@@ -40,14 +40,14 @@ def check_plot(path: Path) -> None:
 
 
 def draw(samples: Sequence[Sample], path: Path, *, title: str) -> None:
-    """Draw looks over time into a file, PNG or SVG by its name."""
+    """Plot samples over time into a file, PNG or SVG by its suffix."""
     figure = _figure()
     axes = figure.subplots(len(GROUPS), sharex=True)
     times = [sample.time for sample in samples]
     for axis, (group, names) in zip(axes, GROUPS.items(), strict=True):
         for name, label in names.items():
             values = [sample.figures.get(name) for sample in samples]
-            # What never was anything would only crowd the legend.
+            # Curves that are always zero would only crowd the legend.
             if any(values) or name in ("waiting", "desired", "nodes_on_demand"):
                 axis.step(
                     times,
@@ -60,7 +60,7 @@ def draw(samples: Sequence[Sample], path: Path, *, title: str) -> None:
         axis.set_ylim(bottom=0)
         axis.yaxis.get_major_locator().set_params(integer=True)
         axis.grid(visible=True, alpha=0.3)
-        # Beside the curves, not upon them.
+        # Beside the curves, not over them.
         axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
     axes[-1].set_xlabel("time (UTC)")
     axes[0].set_title(title)
@@ -69,7 +69,7 @@ def draw(samples: Sequence[Sample], path: Path, *, title: str) -> None:
 
 
 def _figure() -> Any:
-    # A figure of its own, without pyplot, needs no display, and takes half the time to import.
+    # Without pyplot, matplotlib needs no display, and its import takes half the time.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     return Figure(figsize=_SIZE, dpi=_DPI, layout="constrained")

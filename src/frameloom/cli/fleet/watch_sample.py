@@ -1,18 +1,18 @@
-"""One look at a fleet: how much is left to do, and who does it."""
+"""Samples of a fleet: the queue, the pods and the nodes at one time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from frameloom.aws.depths import depths
+from frameloom.aws.queue import read_depths
 from frameloom.aws.stack import Stack
 from frameloom.kube.api import Cluster
 from frameloom.kube.fleet_status import CAPACITIES, PHASES, FleetState, observe
 from frameloom.kube.pending_reasons import Wait
 from frameloom.model.errors import FarmUnavailable
 
-# The figures of a look by what they are about, in the order in which they are shown, drawn and written down.
+# The figures of a sample by group, with their labels, in the order of all outputs.
 GROUPS: dict[str, dict[str, str]] = {
     "queue": {"waiting": "waiting", "in_flight": "in flight", "dead_letters": "dead letters"},
     "pods": {"desired": "wanted"} | {f"pods_{phase}": phase for phase in PHASES},
@@ -23,7 +23,7 @@ FIGURES = [name for group in GROUPS.values() for name in group]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Figures by their names in `GROUPS`, as far as they could be had, and why the others could not."""
+    """Figures by their names in `GROUPS`; `problem` has the reason if some are missing."""
 
     time: datetime
     figures: Mapping[str, int | None] = field(default_factory=dict)
@@ -32,19 +32,19 @@ class Sample:
     waits: Sequence[Wait] = ()
 
     def row(self) -> dict[str, Any]:
-        """Return the look as a flat row; a figure that could not be had is None."""
+        """Return the sample as a flat row; a missing figure is None."""
         moment = self.time.isoformat(timespec="seconds")
         return {"time": moment} | {name: self.figures.get(name) for name in FIGURES} | {"problem": self.problem}
 
 
-def look(stack: Stack, cluster: Cluster | None) -> Sample:
-    """Return how a farm stands now; what does not answer is left out, with the reason."""
+def take_sample(stack: Stack, cluster: Cluster | None) -> Sample:
+    """Return the current figures of a farm; those of a service that does not respond are missing."""
     now = datetime.now(UTC)
     figures: dict[str, int | None] = {}
     waits: Sequence[Wait] = ()
     problems = []
     try:
-        left = depths(stack)
+        left = read_depths(stack.chunk_queue, stack.dead_letter_queue)
         figures |= {"waiting": left.waiting, "in_flight": left.in_flight, "dead_letters": left.dead_letters}
     except FarmUnavailable as error:
         problems.append(str(error))

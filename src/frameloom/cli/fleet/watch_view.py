@@ -1,4 +1,4 @@
-"""What a watch shows: a table in place on a terminal, a line now and then on a pipe, a JSON line for each look."""
+"""Views of a watch: a table on a terminal, lines for a pipe, or a line of JSON for each sample."""
 
 import time
 from collections import deque
@@ -16,27 +16,27 @@ from frameloom.cli.display import LIFE_EVERY
 from frameloom.cli.fleet.watch_sample import GROUPS, Sample
 from frameloom.cli.terminal import say_json, warn
 
-# Looks that the small curves go back; a terminal has 80 columns.
+# The number of samples in a sparkline; a terminal has 80 columns.
 CURVE = 40
 _BARS = "▁▂▃▄▅▆▇█"
 _STYLES = {"dead_letters": "red", "pods_failed": "red", "pods_pending": "yellow", "pods_running": "green"}
 
 
 class View(Protocol):
-    """Shows looks; a context manager."""
+    """Shows samples; a context manager."""
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Start the view."""
 
     def __exit__(self, *error: object) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
 
     def show(self, sample: Sample) -> None:
-        """Show the latest look."""
+        """Show the latest sample."""
 
 
 def make_view(title: str, *, json: bool) -> View:
-    """Return the view that suits stdout."""
+    """Return the view for stdout."""
     if json:
         return JsonView()
     console = make_console()
@@ -44,14 +44,14 @@ def make_view(title: str, *, json: bool) -> View:
 
 
 class JsonView:
-    """Writes each look as a line of JSON."""
+    """Writes each sample as a line of JSON."""
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Do nothing."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End."""
+        """Do nothing."""
 
     def show(self, sample: Sample) -> None:
         """Write a line."""
@@ -59,66 +59,66 @@ class JsonView:
 
 
 class LineView:
-    """Prints a line when a figure has changed, and now and then when none has."""
+    """Prints a line when a figure changes, and otherwise at long intervals."""
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._clock = console, clock
-        self._said, self._told = "", 0.0
+        self._line, self._printed = "", 0.0
         self._why: list[str] = []
         self._problem: str | None = None
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Do nothing."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End."""
+        """Do nothing."""
 
     def show(self, sample: Sample) -> None:
-        """Print a look where that is news or was not said for long."""
-        said, now = facts_of(sample), self._clock()
+        """Print a sample if it differs from the last line, or if the last line is old."""
+        line, now = facts_of(sample), self._clock()
         why = [each.reason for each in sample.waits]
-        # Once, however long it lasts.
-        news, self._problem = sample.problem != self._problem, sample.problem
-        if news and sample.problem is not None:
+        # Print a problem once, not with each sample.
+        is_new, self._problem = sample.problem != self._problem, sample.problem
+        if is_new and sample.problem is not None:
             warn(f"frameloom: {sample.problem}")
-        if said and ((said, why) != (self._said, self._why) or now >= self._told + LIFE_EVERY):
-            self._said, self._why, self._told = said, why, now
-            self._console.print(f"{sample.time:%H:%M:%S}  {said}", markup=False, soft_wrap=True)
+        if line and ((line, why) != (self._line, self._why) or now >= self._printed + LIFE_EVERY):
+            self._line, self._why, self._printed = line, why, now
+            self._console.print(f"{sample.time:%H:%M:%S}  {line}", markup=False, soft_wrap=True)
             for each in sample.waits:
                 self._console.print(f"          {each}", markup=False, soft_wrap=True)
             self._console.file.flush()
 
 
 class TableView:
-    """A table of the figures with their curves, redrawn in place; it stays as it was when the watch ended."""
+    """A table of the figures with sparklines, redrawn in place; the last one stays on the terminal."""
 
     def __init__(self, title: str, console: Console) -> None:
         self._title = title
-        self._looks: deque[Sample] = deque(maxlen=CURVE)
+        self._samples: deque[Sample] = deque(maxlen=CURVE)
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
 
     def __enter__(self) -> Self:
-        """Take the terminal."""
+        """Start to redraw."""
         self._live.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Give the terminal back."""
+        """Stop to redraw."""
         self._live.stop()
 
     def show(self, sample: Sample) -> None:
-        """Show a look."""
-        self._looks.append(sample)
+        """Add a sample to the table."""
+        self._samples.append(sample)
 
     def _render(self) -> Table:
         table = Table(title=self._title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for justify in ("left", "left", "right", "left"):
             table.add_column(justify=justify, no_wrap=True)
-        latest = self._looks[-1] if self._looks else None
+        latest = self._samples[-1] if self._samples else None
         for group, names in GROUPS.items():
             for position, (name, label) in enumerate(names.items()):
-                values = [look.figures.get(name) for look in self._looks]
+                values = [sample.figures.get(name) for sample in self._samples]
                 now = values[-1] if values else None
                 figure = Text("-" if now is None else f"{now:,}", style=_STYLES.get(name, "") if now else "")
                 curve = Text(sparkline(values), style="dim")
@@ -131,7 +131,7 @@ class TableView:
 
 
 def facts_of(sample: Sample) -> str:
-    """Return a look's figures in a line; what is nought and what is not known is left out, but for the queue's."""
+    """Return a sample's figures in a line; omit missing figures, and zeros except waiting chunks and running pods."""
     groups = []
     for group, names in GROUPS.items():
         facts = [
@@ -145,7 +145,7 @@ def facts_of(sample: Sample) -> str:
 
 
 def sparkline(values: Iterable[int | None]) -> str:
-    """Return a curve of figures over time, from nought to their highest; a gap for one that is not known."""
+    """Return a curve of figures, scaled from zero to the largest; a gap for an unknown figure."""
     known = list(values)
     top = max([value for value in known if value is not None], default=0) or 1
     return "".join(" " if value is None else _BARS[round(value / top * (len(_BARS) - 1))] for value in known)

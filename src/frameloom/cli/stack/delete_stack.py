@@ -1,29 +1,30 @@
-"""What `frameloom farm delete` does: a deployed farm is emptied and deleted, its frames only where asked for."""
+"""`frameloom stack delete`: empties and deletes a deployed farm, its frames only with --frames."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from frameloom.aws import stack_deletion
-from frameloom.aws.jobs import stop_job
+from frameloom.aws.executions import JobExecutions
 from frameloom.aws.purge import Contents, contents, delete_bucket, empty_bucket, empty_repository
 from frameloom.aws.stack import find_stack
 from frameloom.cli.confirm import check_askable, confirm
 from frameloom.cli.display import Display, make_display
 from frameloom.cli.output import tell_json
-from frameloom.cli.stack.inventory import Survey, amount, describe, survey
+from frameloom.cli.stack.inventory import Inventory, amount, describe, take_inventory
 from frameloom.cli.terminal import say, warn
-from frameloom.kube.delete import remove
+from frameloom.kube.fleet_deletion import delete_fleet
 from frameloom.kube.readiness import Deadline
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
-# In seconds, for workers to end and nodes to go.
-FLEET_GOES_WITHIN = 600.0
-# A Lambda that was still at work may write to a bucket that was emptied: it is emptied again.
-ROUNDS = 3
+# Timeout for workers to end and nodes to be deleted, in seconds.
+FLEET_TIMEOUT = 600.0
+# Attempts to delete the stack: a Lambda that still runs may write to a bucket after it was emptied.
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What the options say."""
+class Options:
+    """The command's options."""
 
     stack: str
     context: str | None
@@ -31,43 +32,45 @@ class Order:
     yes: bool
 
 
-def run(order: Order, *, json: bool) -> None:
-    """Delete a farm, after showing what goes.
+def run(options: Options, *, json: bool) -> None:
+    """Delete a farm, after a list of its contents and a question.
 
     Raises:
-        FarmError: it is not deleted, or not all of it, and why.
-        KeyboardInterrupt: with what becomes of a deletion that was begun.
+        FarmError: the farm was not deleted, or not completely.
+        KeyboardInterrupt: with how to continue.
     """
-    check_askable(yes=order.yes)
+    check_askable(yes=options.yes)
     try:
-        if stack_deletion.status_of(order.stack) is None:
-            _delete_left(order, json=json)
+        if stack_deletion.status_of(options.stack) is None:
+            _delete_left(options, json=json)
             return
         with make_display(quiet=False, json=json) as display:
-            found = survey(find_stack(order.stack), context=order.context, tell=display.say)
-        _ask(order, describe(found, with_frames=order.frames))
+            found = take_inventory(find_stack(options.stack), context=options.context, report=display.say)
+        _ask(options, describe(found, with_frames=options.frames))
         if found.problem is not None:
             warn(f"frameloom: {found.problem}")
         with make_display(quiet=False, json=json) as display:
-            _delete(found, display, with_frames=order.frames)
+            _delete(found, display, with_frames=options.frames)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("Interrupted: the same command deletes what is left.") from None
-    _tell(found, with_frames=order.frames, json=json)
+        raise KeyboardInterrupt("Interrupted: run the same command again to delete the rest.") from None
+    _print_result(found, with_frames=options.frames, json=json)
 
 
-def _ask(order: Order, lines: list[str]) -> None:
+def _ask(options: Options, lines: list[str]) -> None:
     warn(*lines)
-    confirm("Type the stack's name to delete this for good:", answer=order.stack, yes=order.yes)
+    confirm("Type the stack's name to delete this for good:", answer=options.stack, yes=options.yes)
 
 
-def _delete(found: Survey, display: Display, *, with_frames: bool) -> None:
+def _delete(found: Inventory, display: Display, *, with_frames: bool) -> None:
     stack = found.stack
+    executions = JobExecutions(stack.machine)
     for number, job in enumerate(found.jobs, 1):
         display.say(f"Stopping job {number:,} of {len(found.jobs):,}")
-        stop_job(job, reason=f"The farm {stack.name} is being deleted.")
+        with suppress(LookupError):
+            executions.stop(job, reason=f"The farm {stack.name} is being deleted.")
     if found.workers is not None:
         _delete_fleet(found, display)
-    for _ in range(ROUNDS):
+    for _ in range(ATTEMPTS):
         for bucket in [*found.buckets, *([stack.buckets.frames] if with_frames else [])]:
             _empty(bucket, display)
         for repository in found.repositories:
@@ -80,72 +83,77 @@ def _delete(found: Survey, display: Display, *, with_frames: bool) -> None:
     if failures:
         reasons = "; ".join(f"{each.resource} ({each.type}): {each.reason.rstrip('.')}" for each in failures)
         raise FarmUnavailable(
-            problem=f"The stack {stack.name} is not deleted: {reasons}. The same command tries what is left again."
+            problem=f"The stack {stack.name} is not deleted: {reasons}. Run the same command again to retry."
         )
     if with_frames:
-        # The template keeps it when the stack goes.
+        # CloudFormation keeps it, as the template's DeletionPolicy demands.
         delete_bucket(stack.buckets.frames)
 
 
-def _delete_fleet(found: Survey, display: Display) -> None:
+def _delete_fleet(found: Inventory, display: Display) -> None:
     if found.workers is None:
         return
     try:
-        remove(
+        delete_fleet(
             found.workers.cluster,
             found.workers.fleet,
             namespace=found.stack.namespace,
-            deadline=Deadline(FLEET_GOES_WITHIN),
-            tell=display.say,
+            deadline=Deadline(FLEET_TIMEOUT),
+            report=display.say,
         )
     except FarmUnavailable as error:
         if not found.stack.owns_cluster:
             raise
-        display.note(f"{error} It goes with the cluster all the same.")
+        display.note(f"{error} The fleet will be deleted with the cluster.")
 
 
 def _empty(bucket: str, display: Display) -> None:
     display.say(f"Emptying {bucket}")
-    told = 0
+    reported = 0
 
-    def tell(deleted: int) -> None:
-        nonlocal told
-        # A pipe need not hear of every thousand.
-        if deleted >= told + 10_000:
-            told = deleted
-            display.say(f"Emptying {bucket}: {deleted:,} objects are gone")
+    def report(deleted: int) -> None:
+        nonlocal reported
+        # A line for every thousand would flood a log file.
+        if deleted >= reported + 10_000:
+            reported = deleted
+            display.say(f"Emptying {bucket}: {deleted:,} objects deleted")
 
-    empty_bucket(bucket, tell)
+    empty_bucket(bucket, report)
 
 
-def _delete_left(order: Order, *, json: bool) -> None:
-    """Delete the frames that a deleted stack has left.
+def _delete_left(options: Options, *, json: bool) -> None:
+    """Delete the frames of a stack that was deleted before.
 
     Raises:
-        InvalidRequest: there is no such stack, and nothing that it left was to be deleted.
+        InvalidRequest: no such stack or frames exist, or --frames is missing.
     """
-    outputs = stack_deletion.deleted_stack(order.stack) or {}
+    outputs = stack_deletion.deleted_stack(options.stack) or {}
     bucket = outputs.get("FramesBucketName")
     held = None if bucket is None else contents(bucket)
     if bucket is None or held is None:
-        raise InvalidRequest(field="--stack", problem=f"there is no stack {order.stack!r}, and nothing left of one")
-    if not order.frames:
+        raise InvalidRequest(
+            field="--stack", problem=f"there is no stack {options.stack!r}, and no frames of a deleted one"
+        )
+    if not options.frames:
         raise InvalidRequest(
             field="--stack",
-            problem=f"the stack {order.stack!r} is gone; its frames are in s3://{bucket} ({amount(held)}), and "
-            "--frames deletes them",
+            problem=f"the stack {options.stack!r} was deleted; its frames are in s3://{bucket} ({amount(held)}): add "
+            "--frames to delete them",
         )
-    _ask(order, [f"The stack {order.stack} is gone. Of it there is", f"  bucket {bucket} with {amount(held)}"])
+    _ask(
+        options,
+        [f"The stack {options.stack} was deleted. Its frames remain:", f"  bucket {bucket} with {amount(held)}"],
+    )
     with make_display(quiet=False, json=json) as display:
         _empty(bucket, display)
         delete_bucket(bucket)
     if json:
-        tell_json({"stack": order.stack, "frames": _facts(bucket, held) | {"kept": False}})
+        tell_json({"stack": options.stack, "frames": _facts(bucket, held) | {"kept": False}})
     else:
-        say(f"The frames of the farm {order.stack} are gone.")
+        say(f"The frames of the farm {options.stack} were deleted.")
 
 
-def _tell(found: Survey, *, with_frames: bool, json: bool) -> None:
+def _print_result(found: Inventory, *, with_frames: bool, json: bool) -> None:
     frames = found.stack.buckets.frames
     kept = None if with_frames else contents(frames)
     if json:
@@ -160,10 +168,10 @@ def _tell(found: Survey, *, with_frames: bool, json: bool) -> None:
             }
         )
         return
-    say(f"The farm {found.stack.name} is gone.")
+    say(f"The farm {found.stack.name} was deleted.")
     if kept is not None:
         say(f"Its frames are kept in s3://{frames} ({amount(kept)}).")
-        say(f"`frameloom farm delete --stack {found.stack.name} --frames` deletes them, within 90 days.")
+        say(f"To delete them within 90 days, run `frameloom stack delete --stack {found.stack.name} --frames`.")
 
 
 def _facts(bucket: str, held: Contents) -> dict[str, object]:

@@ -1,31 +1,35 @@
-"""What a deployed farm holds, as `frameloom farm delete` shows it before it all goes."""
+"""The contents of a deployed farm, which `frameloom stack delete` lists before it deletes them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from frameloom.aws import stack_deletion
-from frameloom.aws.depths import depths
-from frameloom.aws.jobs import running_jobs
+from frameloom.aws.executions import JobExecutions
 from frameloom.aws.purge import Contents, contents, count_images
+from frameloom.aws.queue import read_depths
 from frameloom.aws.stack import Stack
 from frameloom.cli.fleet.select_cluster import find_cluster, is_gone
 from frameloom.kube.api import Cluster
-from frameloom.kube.delete import Fleet, find_fleet
+from frameloom.kube.fleet_deletion import Fleet, find_fleet
 from frameloom.model.counts import counted
 from frameloom.model.errors import FarmUnavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """A fleet in a cluster that answers."""
+    """A fleet and its cluster, which responds."""
 
     cluster: Cluster
     fleet: Fleet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
-    """What there is; `buckets` and `repositories` by name, `jobs` as ARNs, `problem` why a cluster does not answer."""
+class Inventory:
+    """The contents of a farm.
+
+    `jobs` has the ids of running jobs, `buckets` and `repositories` have their contents by name, without the frames.
+    `workers` is None without a fleet, or if the cluster does not respond: `problem` then has the reason.
+    """
 
     stack: Stack
     resources: int
@@ -38,26 +42,31 @@ class Survey:
     problem: str | None
 
 
-def survey(stack: Stack, *, context: str | None, tell: Callable[[str], None]) -> Survey:
-    """Return what a farm holds; what an earlier deletion has taken is not there.
+def take_inventory(stack: Stack, *, context: str | None, report: Callable[[str], None]) -> Inventory:
+    """Return the contents of a farm; an interrupted deletion may have removed some.
+
+    Args:
+        stack: the farm's stack.
+        context: a context of the kubeconfig; None for the stack's cluster.
+        report: receives a progress message.
 
     Raises:
-        FarmUnavailable: a cluster that is not the stack's own does not answer: what runs there would be left behind.
+        FarmUnavailable: a cluster that does not belong to the stack does not respond, so that its objects would stay.
     """
-    tell("Looking at the stack")
+    report("Reading the stack")
     resources = stack_deletion.resources(stack.id)
     buckets = {}
     for bucket in _ids(resources, stack_deletion.BUCKET):
-        tell(f"Counting what is in {bucket}")
+        report(f"Counting the objects in {bucket}")
         if (found := contents(bucket)) is not None:
             buckets[bucket] = found
     frames = buckets.pop(stack.buckets.frames, None) or contents(stack.buckets.frames)
-    tell("Looking for the fleet")
+    report("Looking for the fleet")
     workers, problem = _workers(stack, context=context)
-    return Survey(
+    return Inventory(
         stack=stack,
         resources=len(resources),
-        jobs=running_jobs(stack.machine),
+        jobs=list(JobExecutions(stack.machine).running()),
         buckets=buckets,
         frames=frames,
         repositories={name: count_images(name) for name in _ids(resources, stack_deletion.REPOSITORY)},
@@ -67,8 +76,8 @@ def survey(stack: Stack, *, context: str | None, tell: Callable[[str], None]) ->
     )
 
 
-def describe(found: Survey, *, with_frames: bool) -> list[str]:
-    """Return what goes and what stays, in lines."""
+def describe(found: Inventory, *, with_frames: bool) -> list[str]:
+    """Return lines that list the contents to delete, and the frames if they stay."""
     stack = found.stack
     lines = [f"The stack {stack.name} with its {counted(found.resources, 'resource')}:"]
     lines.append(f"  {counted(len(found.jobs), 'running job')}, {counted(found.chunks, 'chunk')} in the queue")
@@ -78,15 +87,15 @@ def describe(found: Survey, *, with_frames: bool) -> list[str]:
         pods = found.workers.fleet.pods
         lines.append(f"  the fleet in the cluster {found.workers.cluster.name}, with {counted(pods, 'pod')}")
     if stack.owns_cluster and stack.cluster is not None:
-        lines.append(f"  the cluster {stack.cluster}, with all that runs in it")
+        lines.append(f"  the cluster {stack.cluster}, with everything that runs in it")
     if found.frames is not None:
-        what = f"bucket {stack.buckets.frames} with {amount(found.frames)}"
-        lines.append(f"  the frames: {what}" if with_frames else f"The frames stay: {what}.")
+        frames = f"bucket {stack.buckets.frames} with {amount(found.frames)}"
+        lines.append(f"  the frames: {frames}" if with_frames else f"The frames stay: {frames}.")
     return lines
 
 
 def amount(held: Contents) -> str:
-    """Return how much a bucket holds, for people."""
+    """Return the number and the size of a bucket's objects as text."""
     size, unit = float(held.size), "bytes"
     for larger in ("kB", "MB", "GB", "TB"):
         if size < 1000:
@@ -101,7 +110,7 @@ def _ids(resources: list[stack_deletion.Resource], kind: str) -> list[str]:
 
 
 def _workers(stack: Stack, *, context: str | None) -> tuple[Workers | None, str | None]:
-    """Return the fleet, or why it cannot be seen where that does not matter."""
+    """Return the fleet; or None, and why the stack's own cluster does not respond."""
     if context is None and (stack.cluster is None or is_gone(stack.cluster)):
         return None, None
     try:
@@ -109,20 +118,20 @@ def _workers(stack: Stack, *, context: str | None) -> tuple[Workers | None, str 
         fleet = find_fleet(cluster, stack=stack.name, namespace=stack.namespace)
     except FarmUnavailable as error:
         if stack.owns_cluster:
-            return None, f"{error} It goes with the stack all the same."
+            return None, f"{error} The fleet will be deleted with the cluster."
         raise FarmUnavailable(
-            problem=f"{error} What the stack {stack.name!r} runs there would stay: nothing was deleted."
+            problem=f"{error} The fleet of the stack {stack.name!r} would stay in that cluster: nothing was deleted."
         ) from None
     if stack.owns_cluster:
-        # KEDA goes with the cluster.
+        # KEDA is deleted with the cluster.
         fleet = replace(fleet, with_keda=False)
     return (Workers(cluster=cluster, fleet=fleet) if fleet.objects else None), None
 
 
 def _chunks(stack: Stack) -> int:
     try:
-        left = depths(stack)
+        left = read_depths(stack.chunk_queue, stack.dead_letter_queue)
     except FarmUnavailable:
-        # The queue may have gone with an earlier deletion.
+        # An earlier deletion may have deleted the queue.
         return 0
     return left.waiting + left.in_flight

@@ -1,74 +1,69 @@
-"""Whether a PNG can be of one colour at all: most frames show with their first line that they are not."""
+"""Flat PNG frames, in which all pixels have one colour: most frames prove with their first line that they are not."""
 
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
-# Levels of 8 bits that one colour may spread over: Blender dithers what it rounds to 8 bits.
-NEAR = 4
+from frameloom.services.images.png_chunks import PALETTE, png_chunks, png_header
 
-_SIGNATURE, _HEADER = 8, struct.Struct(">IIBBBBB")
-# Colour type -> channels. A palette is none that Blender writes.
-_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-# Packed bytes that are unpacked at a time: deflate makes at most a thousand times as much of them.
+# The range of 8-bit levels that still counts as one colour: Blender dithers when it rounds to 8 bits.
+NEAR = 4
+# Compressed bytes per step: deflate expands them at most a thousand times.
 _SLICE = 4096
 
 
 def png_may_be_flat(data: bytes) -> bool:
-    """Return whether all pixels of the first line are of one colour, or nearly.
+    """Return whether the pixels of the first line have one colour, or nearly.
 
-    It unpacks no more than that line. A PNG that is damaged, interlaced or of less than 8 bits is not called flat.
-    Source: https://www.w3.org/TR/png-3/, 9 Filtering.
+    Only that line is decompressed. A PNG that is damaged, interlaced, of less than 8 bits or with a palette is not
+    called flat. Source: https://www.w3.org/TR/png-3/, 9 Filtering.
     """
     try:
-        width, _, bits, colour, _, _, interlace = _HEADER.unpack_from(data, _SIGNATURE + 8)
-        if bits < 8 or interlace or colour not in _CHANNELS:
+        header = png_header(data)
+        if header.bit_depth < 8 or header.interlace or header.colour_type == PALETTE:
             return False
-        step = bits // 8
-        pixel = _CHANNELS[colour] * step
-        line = _unpacked(data, 1 + width * pixel)
-        # Of 16 bits the upper byte, which comes first.
-        return all(_nearly_one(line[0], line[1 + at :: pixel]) for at in range(0, pixel, step))
-    except (struct.error, zlib.error, IndexError):
-        # Whether it is whole is for check_image to say.
+        step = header.bit_depth // 8
+        pixel = header.channels * step
+        line = _first_bytes(data, 1 + header.width * pixel)
+        # Of 16 bits, the upper byte comes first and is enough.
+        return all(_nearly_equal(line[0], line[1 + at :: pixel]) for at in range(0, pixel, step))
+    except (struct.error, zlib.error, LookupError):
+        # check_image reports damage.
         return False
 
 
-def _nearly_one(number: int, channel: bytes) -> bool:
-    values = set(_values(number, channel))
+def _nearly_equal(filter_type: int, channel: bytes) -> bool:
+    values = set(_unfiltered(filter_type, channel))
     return max(values) - min(values) <= NEAR
 
 
-def _values(number: int, channel: bytes) -> Iterable[int]:
-    """Return what a filter of PNG made of one channel of the first line, which has nothing above it."""
-    if number in (1, 4):
-        # Sub, and Paeth: without a line above it, what is left of the pixel is the nearest.
+def _unfiltered(filter_type: int, channel: bytes) -> Iterable[int]:
+    """Return the values of one channel of the first line, which has no line above it."""
+    if filter_type in (1, 4):
+        # Sub; and Paeth, which then predicts the pixel to the left.
         return accumulate(channel, lambda left, byte: (left + byte) % 256)
-    if number == 3:
+    if filter_type == 3:
         return accumulate(channel, lambda left, byte: (left // 2 + byte) % 256)
     return channel
 
 
-def _unpacked(data: bytes, length: int) -> bytes:
-    """Return the first `length` bytes of the pixels.
+def _first_bytes(data: bytes, length: int) -> bytes:
+    """Return the first `length` bytes of the decompressed pixels.
 
     Raises:
-        IndexError: there are not as many.
+        IndexError: the pixels have fewer bytes.
     """
-    unpacked, line = zlib.decompressobj(), bytearray()
-    for packed in _packed(data):
-        line += unpacked.decompress(packed)
+    inflater, line = zlib.decompressobj(), bytearray()
+    for piece in _compressed(data):
+        line += inflater.decompress(piece)
         if len(line) >= length:
             return bytes(line[:length])
     raise IndexError(length)
 
 
-def _packed(data: bytes) -> Iterator[bytes]:
-    at = _SIGNATURE
-    while at < len(data):
-        size, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"IDAT":
-            for start in range(at + 8, at + 8 + size, _SLICE):
-                yield data[start : min(start + _SLICE, at + 8 + size)]
-        at += 12 + size
+def _compressed(data: bytes) -> Iterator[bytes]:
+    for chunk in png_chunks(data):
+        if chunk.kind == b"IDAT":
+            for start in range(chunk.start, chunk.end, _SLICE):
+                yield data[start : min(start + _SLICE, chunk.end)]

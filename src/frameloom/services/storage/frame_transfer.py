@@ -1,10 +1,7 @@
 """Frames between a folder and the farm: each file is there whole or not at all."""
 
-import hashlib
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,38 +9,13 @@ from typing import Self
 from frameloom.model import keys
 from frameloom.model.errors import FrameInvalid
 from frameloom.model.frames import FrameRange
-from frameloom.model.settings import FrameFormat
+from frameloom.model.settings import CONTENT_TYPES, FrameFormat
 from frameloom.services.images.integrity import check_image
+from frameloom.services.storage.atomic_write import whole_file
 from frameloom.services.storage.ports import Store
 
-CONTENT_TYPES: dict[FrameFormat, str] = {"PNG": "image/png", "OPEN_EXR": "image/x-exr", "JPEG": "image/jpeg"}
 # Enough to fill a line to S3 with small files; each holds one compressed frame in memory.
 STREAMS = 8
-
-
-@contextmanager
-def partial_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the folder of `path`, from which a file can be moved to `path` atomically.
-
-    A file that is left at the temporary path is deleted at the end. The folder is created if it is missing.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The process id makes the name unique. A hash, since a name may be as long as the file system takes.
-    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    partial = path.with_name(f".{digest}.{os.getpid()}.part")
-    try:
-        yield partial
-    finally:
-        with suppress(OSError):
-            partial.unlink()
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path; move its file to `path` at the end, and delete it on an error."""
-    with partial_file(path) as partial:
-        yield partial
-        partial.replace(path)
 
 
 class FrameFetcher:
@@ -73,6 +45,7 @@ class FrameFetcher:
         data = self._store.get(self._bucket, key)
         if data is None:
             raise LookupError(f"frame {key!r} went away from bucket {self._bucket!r}")
+        path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as partial:
             partial.write_bytes(data)
         self.brought.add(frame)

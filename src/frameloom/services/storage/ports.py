@@ -128,6 +128,15 @@ class Executions(Protocol):
         """Return the newest jobs first, without their input and output."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A message that this worker leases; `receives` is how often it was received, this time included."""
+
+    body: str
+    receipt: str
+    receives: int
+
+
 class UnknownToken(Exception):
     """Step Functions does not know a task token: it is damaged or not registered yet. Its task may still run."""
 

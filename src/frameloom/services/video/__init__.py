@@ -1,21 +1,17 @@
 """Images into a film: segments that are encoded apart, joined without encoding anew. Files and streams, no AWS."""
 
+from frameloom.services.video.codec_settings import CODECS, VideoOptions, coded_size, encoder_options, pixel_format
 from frameloom.services.video.encoder import encode_segment
-from frameloom.services.video.encoder_options import CODECS, VideoOptions, coded_size, encoder_options, pixel_format
 from frameloom.services.video.joiner import join_segments
 from frameloom.services.video.moov_size import index_room
-from frameloom.services.video.probe import VideoFacts, count_packets, probe
 
 __all__ = [
     "CODECS",
-    "VideoFacts",
     "VideoOptions",
     "coded_size",
-    "count_packets",
     "encode_segment",
     "encoder_options",
     "index_room",
     "join_segments",
     "pixel_format",
-    "probe",
 ]

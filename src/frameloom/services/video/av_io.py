@@ -1,26 +1,31 @@
-"""Videos that are read from a file object, and written to one, wherever its bytes come from and go to."""
+"""Videos that libav reads from and writes to a file object or a path."""
 
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.video.stream import VideoStream
 
-from frameloom.services.video.atomic_write import refusals, video_in
+from frameloom.model.errors import EncodeFailed
+from frameloom.services.video.refusals import refusals
 
-# What libav reads and writes at once.
+if TYPE_CHECKING:
+    from av.packet import Packet
+
+# The bytes that libav reads or writes in one call.
 BUFFER_BYTES = 256 * 1024
 
 
 @contextmanager
 def reading(file: io.IOBase, name: str) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Yield the mp4 or mov that `file` holds and its video. What `file` raises is passed on.
+    """Yield the mp4 or mov in `file` and its video stream. Errors of `file` are passed on.
 
     Raises:
-        EncodeFailed: there is none, or libav or a disk refuses something in the block.
+        EncodeFailed: there is no video, or libav or a disk refuses something in the block.
     """
     with refusals(name), av.open(_File(file), format="mp4", buffer_size=BUFFER_BYTES) as container:
         yield container, video_in(container, name)
@@ -28,7 +33,7 @@ def reading(file: io.IOBase, name: str) -> Iterator[tuple[InputContainer, VideoS
 
 @contextmanager
 def writing(file: io.IOBase, name: str, *, kind: str, options: Mapping[str, str]) -> Iterator[OutputContainer]:
-    """Yield a video to fill, which is whole at the end of the block. What `file` raises is passed on.
+    """Yield a video to fill, which is complete at the end of the block. Errors of `file` are passed on.
 
     Raises:
         EncodeFailed: libav or a disk refuses something in the block.
@@ -42,22 +47,47 @@ def writing(file: io.IOBase, name: str, *, kind: str, options: Mapping[str, str]
         try:
             yield container
         except BaseException:
-            # Nobody wants the file any more, and an error on closing it would only hide the one that is under way.
-            passed.let_go()
+            # The file is abandoned, and an error on closing it would hide this one.
+            passed.detach()
             with suppress(Exception):
                 container.close()
             raise
         container.close()
 
 
+def video_in(container: InputContainer, name: str) -> VideoStream:
+    """Return the video stream of a file, called `name` in errors.
+
+    Raises:
+        EncodeFailed: it has no video stream.
+    """
+    if not container.streams.video:
+        raise EncodeFailed(problem=f"{name}: it has no video stream")
+    return container.streams.video[0]
+
+
+def is_whole(packet: "Packet[VideoStream]") -> bool:
+    """Return whether a packet is a complete frame.
+
+    The last packet of a video is empty: it flushes the decoder. If the file was cut off, the packet before it is
+    shorter than in the index.
+    """
+    return bool(packet.size) and not packet.is_corrupt
+
+
+def url(path: Path) -> str:
+    """Return a path for libav: without the prefix, the `a` of `a:b.mp4` would be a protocol."""
+    return f"file:{path}"
+
+
 class _File:
-    """A file as libav takes it, which can be let go of."""
+    """A file object for libav, which can be detached."""
 
     def __init__(self, file: io.IOBase) -> None:
         self._file: Any = file
 
-    def let_go(self) -> None:
-        """Have whatever else is written go nowhere."""
+    def detach(self) -> None:
+        """Discard everything that is written from now on."""
         self._file = io.BytesIO()
 
     def read(self, size: int) -> Any:

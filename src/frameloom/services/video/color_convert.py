@@ -15,8 +15,8 @@ from av.video.frame import PictureType, VideoFrame
 from frameloom.model.errors import FrameInvalid
 from frameloom.model.settings import FrameFormat
 from frameloom.services.images.integrity import check_image
+from frameloom.services.video.codec_settings import VideoOptions, coded_size, keeps_alpha, pixel_format
 from frameloom.services.video.decoder import PixelsInvalidError
-from frameloom.services.video.encoder_options import VideoOptions, coded_size, keeps_alpha, pixel_format
 from frameloom.services.video.exr_view import CURVE, check_alpha, decode_exr
 from frameloom.services.video.jpeg import decode_jpeg
 from frameloom.services.video.png import decode_png

@@ -13,7 +13,7 @@ import av
 import av.logging
 from av.video.frame import VideoFrame
 
-from frameloom.services.video.atomic_write import reason
+from frameloom.services.video.refusals import reason
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
@@ -46,7 +46,7 @@ def decode(codec: str, data: bytes) -> VideoFrame:
     if complaints:
         raise PixelsInvalidError(f"its pixels are damaged ({_words(complaints)[0]})")
     if not images:
-        raise PixelsInvalidError("it holds no image")
+        raise PixelsInvalidError("it has no image")
     return images[0]
 
 

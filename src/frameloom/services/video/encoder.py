@@ -11,9 +11,9 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video.atomic_write import REFUSALS, refusals, url, whole_file
-from frameloom.services.video.color_convert import Pictures
-from frameloom.services.video.encoder_options import (
+from frameloom.services.storage.atomic_write import partial_file
+from frameloom.services.video.av_io import url
+from frameloom.services.video.codec_settings import (
     VideoOptions,
     codec_of,
     coded_size,
@@ -21,6 +21,8 @@ from frameloom.services.video.encoder_options import (
     muxer_options,
     pixel_format,
 )
+from frameloom.services.video.color_convert import Pictures
+from frameloom.services.video.refusals import REFUSALS, refusals
 
 
 def encode_segment(frames: Iterable[tuple[int, bytes]], out: Path, options: VideoOptions) -> int:
@@ -34,10 +36,13 @@ def encode_segment(frames: Iterable[tuple[int, bytes]], out: Path, options: Vide
         FrameInvalid: an image is not a whole one of `options.format` and `options.size`; nothing after it is taken.
         EncodeFailed: there is no image, or the encoder or the disk refuses.
     """
-    with whole_file(out) as part, _Segment(part, out, options) as segment:
-        for number, image in frames:
-            segment.add(number, image)
-        segment.finish()
+    with partial_file(out) as part:
+        with _Segment(part, out, options) as segment:
+            for number, image in frames:
+                segment.add(number, image)
+            segment.finish()
+        with refusals(out.name):
+            part.replace(out)
     return segment.frames
 
 

@@ -10,9 +10,8 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from frameloom.model.errors import EncodeFailed
-from frameloom.services.video.atomic_write import is_whole
-from frameloom.services.video.av_io import reading, writing
-from frameloom.services.video.encoder_options import muxer_options
+from frameloom.services.video.av_io import is_whole, reading, writing
+from frameloom.services.video.codec_settings import muxer_options
 from frameloom.services.video.moov_size import index_room
 
 if TYPE_CHECKING:
