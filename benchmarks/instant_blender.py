@@ -36,10 +36,10 @@ class InstantBlender(Blender):
         return RenderedFrame(frame=frame, path=path, process="instant", size=None, depth=8, seconds=SECONDS)
 
 
-def image() -> bytes:
-    """Return a small grey PNG, eight bits a channel."""
+def image(shade: int = 0x80) -> bytes:
+    """Return a small PNG of one grey, eight bits a channel."""
     header = struct.pack(">IIBBBBB", SIZE, SIZE, 8, 2, 0, 0, 0)
-    row = b"\0" + b"\x80" * 3 * SIZE
+    row = b"\0" + bytes([shade]) * 3 * SIZE
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * SIZE)), (b"IEND", b""))
     packed = (struct.pack(">I", len(data)) + kind + data + _sum_of(kind + data) for kind, data in chunks)
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)

@@ -277,7 +277,7 @@ class Blender:
         if self._killed:
             return BlenderKilled()
         seconds = round(self.silence_timeout.total_seconds())
-        return RenderHung(where=_place(frame), seconds=seconds, words=output or "none")
+        return RenderHung(where=_place(frame), seconds=seconds, output=output or "none")
 
     def _ended(self, frame: int | None) -> BlenderKilled | FarmError:
         """Return the error that the child's exit stands for."""

@@ -12,9 +12,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from frameloom.aws import lambda_env
 from frameloom.aws.lambda_logger import make_logger
-from frameloom.model.execution_event import Stopped
+from frameloom.model.execution_event import StoppedExecution
 from frameloom.model.job import Segment
-from frameloom.services.log_job import report, report_stopped
+from frameloom.services.log_job import write_report, write_stopped_report
 from frameloom.services.storage import job_documents
 
 logger, tracer, metrics = make_logger(), Tracer(), Metrics()
@@ -50,7 +50,7 @@ def _keep_segment_failure(event: dict[str, Any]) -> None:
 def _of_state(event: dict[str, Any]) -> dict[str, Any]:
     logger.append_keys(job=event["job_id"])
     error = event.get("error")
-    summary = report(
+    summary = write_report(
         event["job_id"],
         started=event["started"],
         now=datetime.now(UTC),
@@ -62,6 +62,6 @@ def _of_state(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_stopped(event: dict[str, Any]) -> dict[str, Any]:
-    stopped = Stopped.of_event(event)
+    stopped = StoppedExecution.of_event(event)
     logger.append_keys(job=stopped.job_id)
-    return report_stopped(stopped, store=lambda_env.store(), buckets=lambda_env.buckets())
+    return write_stopped_report(stopped, store=lambda_env.store(), buckets=lambda_env.buckets())

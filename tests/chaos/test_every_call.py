@@ -106,7 +106,9 @@ class Crew:
             "WORKER_NAME": name,
         }
         with (self._folder / "farm" / f"{name}.log").open("wb") as log:
-            worker = subprocess.Popen([sys.executable, "-m", "worker"], cwd=CHECKOUT, env=environment, stderr=log)
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.numbering_worker"], cwd=CHECKOUT, env=environment, stderr=log
+            )
         self._killer.victim = worker
         return worker
 

@@ -1,4 +1,4 @@
-"""moto in a process of its own, mended or as it is, and the words in which the tests talk to it."""
+"""moto in its own process, patched or unpatched, and calls to it for tests."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ _DISTRIBUTED = {"Type": "Map", "Label": "Items", "MaxConcurrencyPath": "$.limits
 class Moto:
     """A server, its clients, and one queue, which `fresh` replaces."""
 
-    # What every task of the tests is, before it has a queue.
+    # Each task of the tests, without its queue.
     TASK: ClassVar[States] = {
         "Type": "Task",
         "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
@@ -47,7 +47,7 @@ class Moto:
         """Wait until the server answers, and return this."""
         assert self._process.stdout is not None
         address = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
-        # An error of the server must be seen, not tried again.
+        # An error of the server must be reported, not retried.
         once = Config(retries={"max_attempts": 0}, max_pool_connections=20)
         self.states, self._queue, self._store, self._events = (
             boto3.client(name, endpoint_url=address, region_name="us-east-1", config=once)
@@ -57,7 +57,7 @@ class Moto:
         return self
 
     def fresh(self) -> Self:
-        """Take a queue in which nothing of another test lies, and return this."""
+        """Create a new queue, without messages of other tests, and return this."""
         self._queue_url = self._queue.create_queue(QueueName=uuid.uuid4().hex)["QueueUrl"]
         return self
 
@@ -66,20 +66,20 @@ class Moto:
         self._process.communicate()
 
     def threads(self) -> int:
-        """Return how many threads the server has."""
+        """Return the number of the server's threads."""
         return int(psutil.Process(self._process.pid).num_threads())
 
     def task(self, message: States | None = None, **fields: Any) -> dict[str, Any]:
-        """Return a state that sends a token and waits for its answer; it ends the machine unless told what is next."""
+        """Return a state that sends a token and waits for its answer. It ends the machine unless `Next` is given."""
         body = {"token.$": "$$.Task.Token", "attempt.$": "$$.State.RetryCount", **(message or {})}
         return _ending({**self.TASK, "Parameters": {"QueueUrl": self._queue_url, "MessageBody": body}}, fields)
 
     def many(self, item: States, **fields: Any) -> dict[str, Any]:
-        """Return a distributed Map of `$.items`, with one state for each; all its results are its output."""
+        """Return a distributed Map of `$.items` with one state per item, whose output is all results."""
         return _ending({**_DISTRIBUTED, "ItemsPath": "$.items", "ItemProcessor": _processor(item)}, fields)
 
     def many_stored(self, item: States, **fields: Any) -> dict[str, Any]:
-        """Return a distributed Map as the farm has it: its items and what becomes of them lie in the store."""
+        """Return a distributed Map like the farm's: its items and results are in S3."""
         reader = {
             "Resource": "arn:aws:states:::s3:getObject",
             "ReaderConfig": {"InputType": "JSON"},
@@ -94,12 +94,12 @@ class Moto:
         return _ending({**_DISTRIBUTED, **stored, "ItemProcessor": _processor(item)}, fields)
 
     def few(self, item: States, **fields: Any) -> dict[str, Any]:
-        """Return an inline Map of `$.items`, with one state for each."""
+        """Return an inline Map of `$.items` with one state per item."""
         processor = _processor(item, ProcessorConfig={"Mode": "INLINE"})
         return _ending({"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor}, fields)
 
     def machine(self, states: States, *, limit: int | None = None) -> str:
-        """Create a machine that starts with the first of `states`, may take `limit` seconds, and return its ARN."""
+        """Create a machine of `states` with a timeout of `limit` seconds, and return its ARN."""
         limits = {} if limit is None else {"TimeoutSeconds": limit}
         definition = json.dumps({"StartAt": next(iter(states)), "States": states, **limits})
         name = uuid.uuid4().hex
@@ -111,14 +111,14 @@ class Moto:
         return str(self.states.start_execution(**arguments, input=json.dumps(data or {}))["executionArn"])
 
     def start_many(self, item: States, *, items: int, workers: int, after: States | None = None, **fields: Any) -> str:
-        """Start a distributed Map of the numbers below `items`, with the states `after` behind it."""
+        """Start a distributed Map of the numbers below `items`, followed by the states `after`."""
         key = f"{uuid.uuid4().hex}.json"
         self._store.put_object(Bucket=_BUCKET, Key=key, Body=json.dumps(list(range(items))))
         data = {"plan": {"bucket": _BUCKET, "key": key}, "limits": {"workers": workers, "heartbeat": 30, "timeout": 60}}
         return self.start({"Many": self.many_stored(item, **fields), **(after or {})}, data)
 
-    def start_heard(self, states: States, data: States | None = None, *, limit: int | None = None) -> str:
-        """Do as `start`, and have a rule put what EventBridge hears of it into the queue."""
+    def start_observed(self, states: States, data: States | None = None, *, limit: int | None = None) -> str:
+        """Do as `start`, with a rule that sends the execution's events to the queue."""
         machine, name = self.machine(states, limit=limit), uuid.uuid4().hex
         names = ["QueueArn"]
         queue = self._queue.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=names)["Attributes"]
@@ -129,7 +129,7 @@ class Moto:
         return str(started["executionArn"])
 
     def message(self, *, within: float = 10) -> dict[str, Any]:
-        """Return the next message that a task sent; an empty one where none comes in `within` seconds."""
+        """Return the next message of a task, or an empty one if none comes in `within` seconds."""
         until = time.monotonic() + within
         while time.monotonic() < until:
             for message in self._queue.receive_message(QueueUrl=self._queue_url).get("Messages", []):
@@ -139,22 +139,22 @@ class Moto:
         return {}
 
     def written(self, prefix: str) -> list[str]:
-        """Return the keys under a prefix of the bucket in which plans lie."""
+        """Return the keys under a prefix of the bucket of plans."""
         return [
             entry["Key"] for entry in self._store.list_objects_v2(Bucket=_BUCKET, Prefix=prefix).get("Contents", [])
         ]
 
     def now(self, execution: str) -> dict[str, Any]:
-        """Return what DescribeExecution says."""
+        """Return DescribeExecution."""
         return dict(self.states.describe_execution(executionArn=execution))
 
     def end(self, execution: str, *, within: float = 20) -> dict[str, Any]:
-        """Return what DescribeExecution says once the execution is over, or after `within` seconds if it is not."""
+        """Return DescribeExecution once the execution has ended, or after `within` seconds."""
         wait_until(lambda: self.now(execution)["status"] != "RUNNING", within=within)
         return self.now(execution)
 
     def output(self, execution: str) -> Any:
-        """Return the output of an execution that succeeds."""
+        """Wait for an execution, which must succeed, and return its output."""
         end = self.end(execution)
         assert end["status"] == "SUCCEEDED", end
         return json.loads(end["output"])
@@ -164,20 +164,20 @@ class Moto:
         return list(self.states.get_execution_history(executionArn=execution)["events"])
 
     def succeed(self, message: States) -> str:
-        """Answer a message's token; return OK or the error's code, as the two below do."""
-        return said(lambda: self.states.send_task_success(taskToken=message["token"], output='{"done": true}'))
+        """Answer a message's token; return OK or the error's code, as the two methods below do."""
+        return error_code(lambda: self.states.send_task_success(taskToken=message["token"], output='{"done": true}'))
 
     def fail(self, message: States, error: str, **cause: str) -> str:
         """Answer a message's token with an error."""
-        return said(lambda: self.states.send_task_failure(taskToken=message["token"], error=error, **cause))
+        return error_code(lambda: self.states.send_task_failure(taskToken=message["token"], error=error, **cause))
 
-    def beat(self, message: States) -> str:
+    def heartbeat(self, message: States) -> str:
         """Send a heartbeat."""
-        return said(lambda: self.states.send_task_heartbeat(taskToken=message["token"]))
+        return error_code(lambda: self.states.send_task_heartbeat(taskToken=message["token"]))
 
 
-def said(call: Callable[[], Any]) -> str:
-    """Return OK, or the code of the error with which AWS's interface refuses."""
+def error_code(call: Callable[[], Any]) -> str:
+    """Call a client; return OK or the code of the error."""
     try:
         call()
     except ClientError as error:
@@ -186,7 +186,7 @@ def said(call: Callable[[], Any]) -> str:
 
 
 def wait_until(condition: Callable[[], bool], *, within: float) -> bool:
-    """Return whether a condition comes true in time."""
+    """Return whether a condition becomes true in time."""
     until = time.monotonic() + within
     while not condition():
         if time.monotonic() > until:

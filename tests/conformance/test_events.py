@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from frameloom.model.execution_event import Stopped
+from frameloom.model.execution_event import StoppedExecution
 from frameloom.model.job import Segment
 from frameloom.model.messages import ChunkMessage, LogBatch
 from frameloom.model.request import parse_request
@@ -71,7 +71,7 @@ def test_the_queued_ones_hold_messages_of_ours() -> None:
 
 
 def test_a_job_that_was_stopped_can_be_read() -> None:
-    assert Stopped.of_event(event("job_stopped")).started.isoformat() == "2026-11-23T10:15:00+00:00"
+    assert StoppedExecution.of_event(event("job_stopped")).started.isoformat() == "2026-11-23T10:15:00+00:00"
 
 
 def test_the_pulse_is_what_its_schedule_sends() -> None:

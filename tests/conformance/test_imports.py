@@ -59,12 +59,12 @@ def test_a_handler_knows_the_use_cases_and_nothing_else_of_ours() -> None:
 
 
 def test_no_handler_makes_a_client_when_it_is_imported() -> None:
-    """The wiring's functions are called when an event comes: at import there may be no environment."""
+    """The functions of lambda_env are called when an event comes: at import there may be no environment."""
     for handler in ROOT.glob("functions/*/app.py"):
         tree = ast.parse(handler.read_text(encoding="utf-8"))
         at_import = [node for node in tree.body if not isinstance(node, ast.FunctionDef)]
         calls = {ast.unparse(call) for node in at_import for call in ast.walk(node) if isinstance(call, ast.Call)}
-        assert [call for call in calls if call.startswith(("wiring", "boto", "os."))] == [], handler
+        assert [call for call in calls if call.startswith(("lambda_env", "boto", "os."))] == [], handler
 
 
 def imports(source: Path) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from frameloom.model.request import LONGEST_TIMEOUT
+from frameloom.model.request import MAX_TIMEOUT
 from tests.conformance.asl_checks import every_state
 from tests.conformance.farm_template import listed, of_type, resources, statements, template
 from tests.conformance.toolbox import ROOT, run, uv
@@ -119,7 +119,7 @@ class TestTheStateMachine:
 def test_a_message_outlives_the_longest_wait_that_a_job_may_ask_for() -> None:
     chunks, dead = resources["ChunkQueue"]["Properties"], resources["ChunkDeadLetterQueue"]["Properties"]
     # A message that is moved keeps its age.
-    assert LONGEST_TIMEOUT < chunks["MessageRetentionPeriod"] < dead["MessageRetentionPeriod"]
+    assert MAX_TIMEOUT < chunks["MessageRetentionPeriod"] < dead["MessageRetentionPeriod"]
 
 
 def substitutions() -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_a_chunk_that_nobody_finishes_is_lost_and_the_job_says_so(rig: Rig, tiny
     wait(crash, "the job to give up")
     execution = rig.end_of(job_id)
     assert (execution.status, execution.error) == (JobStatus.FAILED, "FramesMissing")
-    assert "The last attempt ended as ChunkLost" in (execution.cause or "")
+    assert "The last attempt failed with ChunkLost" in (execution.cause or "")
     lost = [chunk for chunk in rig.report(job_id)["chunks"] if chunk.get("error") == "ChunkLost"]
     # Two rounds, and two attempts in each; in the second each frame is a chunk of its own.
     assert sorted((chunk["chunk_id"], chunk["attempt"], chunk["frames"]) for chunk in lost) == [

@@ -171,7 +171,7 @@ os._exit(0)
 """
     # Blender 5.0 first prints a warning about a missing driver.
     *_, last = run(built, "python3.11", "-c", script).splitlines()
-    assert last == f"The job wants {device}, but this worker has no such device."
+    assert last == f"The job needs the device {device}, which this worker does not have."
 
 
 def test_it_holds_no_credentials_and_says_what_it_is(built: str, series: str) -> None:

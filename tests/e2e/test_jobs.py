@@ -125,7 +125,7 @@ def test_a_film_that_cannot_be_made_fails_in_the_words_of_the_segment_that_faile
     execution = rig.end_of(job_id)
     # The distributed Map's own words are that a threshold was exceeded.
     assert (execution.status, execution.error) == (JobStatus.FAILED, "FrameInvalid")
-    assert str(execution.cause).startswith("Frame 2 is not fit to be stored")
+    assert str(execution.cause).startswith("Frame 2 is invalid")
     summary = rig.report(job_id)["summary"]
     assert (summary["error"], summary["cause"]) == (execution.error, execution.cause)
     assert rig.store.head(rig.stack.buckets.scenes, "spoilt.mp4") is None

@@ -24,7 +24,7 @@ def test_a_scene_that_cannot_render_fails_after_three_frames(rig: Rig, tmp_path:
     execution = rig.end_of(job_id)
     assert (execution.status, execution.error) == (JobStatus.FAILED, "FramesMissing")
     assert execution.cause is not None
-    assert "Tried first, frames 1, 51, 100 did not render. The last attempt ended as FrameInvalid" in execution.cause
+    assert "Frames 1, 51, 100, rendered first, failed. The last attempt failed with FrameInvalid" in execution.cause
     # All of their attempts, and no other frame.
     assert sorted((chunk["frames"], chunk["attempt"]) for chunk in rig.report(job_id)["chunks"]) == [
         (frame, attempt) for frame in ("1", "100", "51") for attempt in range(3)

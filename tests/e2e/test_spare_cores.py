@@ -24,6 +24,6 @@ def test_a_second_worker_joins_in_where_the_first_leaves_a_core_idle(tmp_path: P
         text=True,
         check=True,
     )
-    assert "Blender leaves cores idle: worker 2 joins in." in done.stderr
+    assert "Blender leaves cores idle: worker 2 starts." in done.stderr
     (report,) = out.glob("*.report.json")
     assert {"worker-1", "worker-2"} <= set(json.loads(report.read_text())["workers"])

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from frameloom.model.errors import InvalidRequest, NoCamera, SceneUnreadable
 from frameloom.model.frames import MAX_FRAMES, FrameRange
-from frameloom.model.messages import ChunkMessage, LogBatch, LogRecord, StrayChunk, StrayMessage
+from frameloom.model.messages import ChunkMessage, LogBatch, LogRecord, UnreadableChunk, UnreadableMessage
 from frameloom.model.request import parse_request
+from tests.job_requests import upload
 from tests.unit.blends import read
-from tests.unit.test_request import upload
 
 # Of the processor's time, for one input: a loop without end takes more on any machine.
 SECONDS = 5.0
@@ -51,7 +51,7 @@ def frames(text: str) -> None:
 
 def message(body: str | bytes) -> None:
     """Take anything as what the queues carry: a chunk, whatever is left of one, a piece of a log, a line."""
-    for kind in (ChunkMessage, StrayMessage, StrayChunk, LogBatch, LogRecord):
+    for kind in (ChunkMessage, UnreadableMessage, UnreadableChunk, LogBatch, LogRecord):
         with within_bounds(), contextlib.suppress(ValueError):
             parsed = kind.model_validate_json(body)
             if isinstance(parsed, ChunkMessage):

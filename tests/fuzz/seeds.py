@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Iterable
 
 from tests.fuzz import recipes
+from tests.job_requests import FULL, upload
 from tests.unit.blends import PACKERS, as_blender_5_writes, packed, small
 from tests.unit.test_messages import MESSAGE
-from tests.unit.test_request import FULL, upload
 
 _RANGES = [
     b"1",

@@ -17,7 +17,7 @@ RUNS = {"scene": 40, "bytes": 100, "frames": 1000}
 
 @needs_fuzzer
 @pytest.mark.parametrize("target", TARGETS)
-def test_no_promise_is_broken_in_a_bounded_run(target: str) -> None:
+def test_a_bounded_fuzzing_run_finds_no_error(target: str) -> None:
     outcome = fuzz(target, seed=4, runs=RUNS.get(target, 3000))
     assert outcome.found is None, f"{outcome.said[-4000:]}\n{pasteable(outcome)}"
     assert outcome.runs >= RUNS.get(target, 3000)
@@ -26,7 +26,7 @@ def test_no_promise_is_broken_in_a_bounded_run(target: str) -> None:
 
 
 @needs_fuzzer
-def test_a_fault_that_chance_does_not_meet_is_found_and_told_as_a_line_of_a_test() -> None:
+def test_fuzzing_finds_a_rare_fault_and_prints_it_as_a_line_of_a_test() -> None:
     command = [sys.executable, "-m", "tests.fuzz", "planted", "--runs", "5000000", "--seed", "4"]
     ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert ended.returncode == 1, ended.stdout + ended.stderr

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from frameloom.model.messages import ChunkMessage, LogBatch
 from frameloom.model.request import JobRequest
 from tests.fuzz import promises
+from tests.job_requests import FULL, upload
 from tests.unit.blends import PACKERS, as_blender_5_writes, blocks, small
 from tests.unit.test_messages import MESSAGE
-from tests.unit.test_request import FULL, upload
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 

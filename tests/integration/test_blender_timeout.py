@@ -51,7 +51,7 @@ def test_a_child_that_prints_nothing_is_killed_and_its_last_output_is_shown(
     open_with(blender, tmp_path, "while True: pass", monkeypatch)
     pid = blender.pid
     begun = time.monotonic()
-    with pytest.raises(RenderHung, match=r"frame 7: it said nothing for 1 s .*; its last words: Sample 1/16\."):
+    with pytest.raises(RenderHung, match=r"frame 7: it printed nothing for 1 s .*. Its last output: Sample 1/16\."):
         blender.render(7, tmp_path / "7.png")
     assert time.monotonic() - begun < 5
     assert blender.pid is None

@@ -18,7 +18,9 @@ def test_a_missing_gpu_is_an_error_and_the_next_job_renders_on_the_cpu(
     gpus: list[Device] = [device for device in get_args(Device) if device != "CPU"]
     assert gpus
     for device in gpus:
-        with pytest.raises(DeviceMissing, match=f"^The job wants {device}, but this worker has no such device.$"):
+        with pytest.raises(
+            DeviceMissing, match=f"^The job needs the device {device}, which this worker does not have.$"
+        ):
             blender.open(scene, RenderSettings(device=device), name="shot.blend")
     for settings in (RenderSettings(), RenderSettings(device="CPU")):
         blender.open(scene, settings, name="shot.blend")

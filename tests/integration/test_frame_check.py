@@ -40,7 +40,7 @@ def test_a_flat_frame_is_stored_only_after_a_second_attempt_renders_the_same(
 ) -> None:
     attempt(farm, hidden, 0, format=format_)
     error, cause = farm.answers.failed["attempt-0"]
-    assert (error, cause.partition(":")[0]) == ("FrameInvalid", "Frame 2 is not fit to be stored")
+    assert (error, cause.partition(":")[0]) == ("FrameInvalid", "Frame 2 is invalid")
     assert "one colour" in cause
     assert [name.partition(".")[0] for name in farm.frames()] == ["000001", "000003"]
     attempt(farm, hidden, 1, format=format_)
@@ -108,6 +108,6 @@ def test_a_frame_with_nan_pixels_is_never_stored_and_the_error_counts_them(farm:
         attempt(farm, broken, number, format="OPEN_EXR")
         error, cause = farm.answers.failed[f"attempt-{number}"]
         assert error == "FrameInvalid"
-        assert cause.startswith("Frame 2 is not fit to be stored: of its 2304 pixels some are NaN or infinite (R ")
+        assert cause.startswith("Frame 2 is invalid: of its 2304 pixels some are NaN or infinite (R ")
     assert farm.frames() == ["000001.exr", "000003.exr"]
     assert farm.store.get("frames", PREFIX + "000002.exr") is None

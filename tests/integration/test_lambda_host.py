@@ -1,4 +1,4 @@
-"""Functions run as AWS Lambda runs them."""
+"""Functions run as in AWS Lambda."""
 
 import json
 import os
@@ -81,9 +81,7 @@ def test_a_function_stays_warm(host: LambdaHost, tmp_path: Path) -> None:
     assert first != os.getpid()
 
 
-def test_a_function_that_was_started_has_a_process_for_its_first_call_and_no_second_one(
-    host: LambdaHost, tmp_path: Path
-) -> None:
+def test_a_started_function_has_one_process_for_its_calls(host: LambdaHost, tmp_path: Path) -> None:
     code = "import os\nopen(f'imported-by-{os.getpid()}', 'w')\ndef handler(event, context):\n    return os.getpid()"
     early = function(tmp_path, code)
     host.start(early)
@@ -98,9 +96,7 @@ def imported_by(function: Function) -> list[int]:
     return [int(file.name.rpartition("-")[2]) for file in function.code.glob("imported-by-*")]
 
 
-def test_invocations_at_the_same_time_run_in_processes_of_their_own_up_to_a_limit(
-    host: LambdaHost, tmp_path: Path
-) -> None:
+def test_concurrent_invocations_run_in_their_own_processes_up_to_a_limit(host: LambdaHost, tmp_path: Path) -> None:
     code = "import os, time\ndef handler(event, context):\n    time.sleep(0.5)\n    return os.getpid()"
     slow = function(tmp_path, code)
     with ThreadPoolExecutor(4) as pool:
@@ -108,7 +104,7 @@ def test_invocations_at_the_same_time_run_in_processes_of_their_own_up_to_a_limi
     assert len(set(processes)) == 2, "the third and the fourth wait for one of the first two"
 
 
-def test_a_function_sees_its_own_variables_and_none_of_this_machine_s(
+def test_a_function_has_its_own_variables_and_none_of_this_machine(
     host: LambdaHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OF_THIS_MACHINE", "1")
@@ -139,7 +135,7 @@ def test_a_layer_s_modules_can_be_imported(host: LambdaHost, tmp_path: Path) -> 
     assert value(host.invoke(layered, "{}")) == 42
 
 
-def test_what_a_handler_raises_is_told_by_name_with_its_message_and_trace(host: LambdaHost, tmp_path: Path) -> None:
+def test_an_exception_of_a_handler_is_an_error_with_its_name_and_trace(host: LambdaHost, tmp_path: Path) -> None:
     code = """
 class NoCamera(Exception): pass
 def handler(event, context):
@@ -151,7 +147,7 @@ def handler(event, context):
     assert "in handler" in described["stackTrace"][0]
 
 
-def test_a_function_that_takes_too_long_is_killed_and_the_next_call_finds_a_fresh_one(
+def test_a_function_that_exceeds_its_timeout_is_killed_and_the_next_call_gets_a_new_process(
     host: LambdaHost, tmp_path: Path
 ) -> None:
     code = """
@@ -167,22 +163,20 @@ def handler(event, context):
     described = error(host.invoke(slow, json.dumps({"file": str(file)})))
     assert described["errorType"] == "Sandbox.Timedout"
     assert described["errorMessage"].endswith("Task timed out after 1.00 seconds")
-    wait_until(lambda: gone(int(file.read_text())), "what the function started ends with it")
+    wait_until(lambda: gone(int(file.read_text())), "the child of the function ends with it")
     assert value(host.invoke(slow, "{}")) == "fresh"
 
 
 @pytest.mark.parametrize(
-    ("last_words", "how"),
+    ("statement", "how"),
     [
         ("os._exit(3)", "exit status 3"),
         ("os.kill(os.getpid(), 9)", "signal: killed"),
         ("sys.exit(4)", "exit status 4"),
     ],
 )
-def test_a_function_that_dies_is_an_error_and_no_hang(
-    host: LambdaHost, tmp_path: Path, last_words: str, how: str
-) -> None:
-    dying = function(tmp_path, f"import os, sys\ndef handler(event, context):\n    {last_words}")
+def test_a_function_that_dies_is_an_error(host: LambdaHost, tmp_path: Path, statement: str, how: str) -> None:
+    dying = function(tmp_path, f"import os, sys\ndef handler(event, context):\n    {statement}")
     described = error(host.invoke(dying, "{}"))
     assert described["errorType"] == "Runtime.ExitError"
     assert described["errorMessage"].endswith(f"Error: Runtime exited with error: {how}")
@@ -200,15 +194,15 @@ def test_a_function_that_dies_is_an_error_and_no_hang(
         ("def handler(event, context:\n", "app.handler", "Runtime.UserCodeSyntaxError"),
     ],
 )
-def test_a_broken_function_is_an_error_with_lambda_s_name(
+def test_a_broken_function_is_an_error_with_the_name_of_lambda(
     host: LambdaHost, tmp_path: Path, code: str, handler: str, kind: str
 ) -> None:
     broken = function(tmp_path, code, handler=handler)
     assert error(host.invoke(broken, "{}"))["errorType"] == kind
-    assert error(host.invoke(broken, "{}"))["errorType"] == kind, "and stays one"
+    assert error(host.invoke(broken, "{}"))["errorType"] == kind, "also on the second call"
 
 
-def test_what_functions_print_and_log_is_in_the_log_once(host: LambdaHost, tmp_path: Path) -> None:
+def test_the_output_and_log_of_functions_is_in_the_log_once(host: LambdaHost, tmp_path: Path) -> None:
     code = """
 import logging, sys
 from aws_lambda_powertools import Logger
@@ -223,7 +217,7 @@ def handler(event, context):
         assert log.count(words) == 1, log
 
 
-def test_what_handlers_import_is_imported_before_they_are_called_and_nothing_else_of_theirs_happens(
+def test_the_imports_of_handlers_run_before_the_calls_and_no_other_statement(
     tmp_path: Path,
 ) -> None:
     code = """
@@ -243,18 +237,18 @@ def handler(event, context): pass
     plan = {"handlers": [str(tmp_path / "code" / "app.py"), str(tmp_path / "no" / "app.py")]}
     program = f"""
 import sys
-from frameloom.local import lambda_zygote
-lambda_zygote.warm({plan | {"layers": [str(tmp_path / "layer")]}!r})
+from frameloom.local import lambda_preload
+lambda_preload.warm({plan | {"layers": [str(tmp_path / "layer")]}!r})
 names = 'colorsys', 'html.parser', 'own_module', 'chunk_of_the_layer', 'boto3'
 print([name for name in names if name in sys.modules])
 """
     ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "['colorsys', 'html.parser', 'chunk_of_the_layer']"
-    assert "no_such_part" in ended.stderr, "what cannot be imported is told"
+    assert "no_such_part" in ended.stderr, "a failed import is reported"
     assert not (tmp_path / "proof").exists()
 
 
-def test_closing_ends_what_runs(tmp_path: Path) -> None:
+def test_closing_ends_running_functions(tmp_path: Path) -> None:
     host = LambdaHost(environment={}, log=tmp_path / "log")
     file, answers = tmp_path / "pid", []
     running = function(tmp_path, SLEEPS, timeout=600)
@@ -290,12 +284,12 @@ if __name__ == "__main__":
 def wait_until(happened: Callable[[], Any], what: str, *, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.02)
 
 
 def gone(pid: int) -> bool:
-    """Return whether a process has ended; one whose parent has ended may wait to be noticed."""
+    """Return whether a process has ended; it may be a zombie if its parent has ended."""
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

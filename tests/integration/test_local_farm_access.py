@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 
 from frameloom.local.local_farm import LocalFarm
 from tests.farm_client import farm_client
+from tests.small_farm import MINI_FARM
 
-MINI_FARM = Path(__file__).parent / "fixtures" / "mini_farm"
 ORIGIN = {"Origin": "https://evil.example"}
 FORM = b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\nevil.blend\r\n--x\r\n'
 FORM += b'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\nBLENDER\r\n--x--\r\n'
@@ -27,11 +27,9 @@ FORM += b'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\nBLEND
 
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFarm]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FRAMELOOM_HOME", str(tmp_path_factory.mktemp("home")))
-        work_dir = tmp_path_factory.mktemp("farm")
-        with LocalFarm(workers=0, root=MINI_FARM, work_dir=work_dir, record=work_dir / "calls") as farm:
-            yield farm
+    work_dir = tmp_path_factory.mktemp("farm")
+    with LocalFarm(workers=0, root=MINI_FARM, work_dir=work_dir, record=work_dir / "calls") as farm:
+        yield farm
 
 
 @pytest.fixture
@@ -52,7 +50,7 @@ class Sent:
 
 
 def send(farm: LocalFarm, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Sent:
-    """Send a call as it is; without a Host of its own it has the farm's."""
+    """Send a call unchanged, with the farm's Host unless it has one."""
     connection = http.client.HTTPConnection("127.0.0.1", urlsplit(farm.endpoint).port, timeout=30)
     try:
         connection.request(method, path, body=body, headers=dict(headers))
@@ -74,8 +72,8 @@ def signed(
     return dict(request.headers.items())
 
 
-def of_the_time(monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
-    """Have calls signed at another time than now."""
+def shift_signing_time(monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
+    """Sign calls with a time that differs by this many minutes."""
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: datetime.now(UTC) + timedelta(minutes=minutes))
 
 
@@ -96,8 +94,7 @@ def test_a_web_page_can_neither_reset_nor_use_nor_read_a_farm(farm: LocalFarm, b
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "x-amz-target"}
     port = urlsplit(farm.endpoint).port
-    # As `fetch` sends what needs no preflight, the preflight of what does, a form, an image, a page that is opened,
-    # and a page whose own name was made to lead here.
+    # `fetch` without a preflight, a preflight, a form, an image, an opened page, and a page after DNS rebinding.
     calls: list[tuple[str, str, dict[str, str], bytes]] = [
         ("POST", "/moto-api/reset", ORIGIN | text, b""),
         ("POST", "/moto-api/reset", {"Origin": "null"} | form, b"a=b"),
@@ -120,12 +117,12 @@ def test_a_web_page_can_neither_reset_nor_use_nor_read_a_farm(farm: LocalFarm, b
         ("GET", f"http://evil.example/{bucket}", {}, b""),
         ("TRACE", "/", {}, b""),
     ]
-    let_in = [call for call in calls if not send(farm, *call).is_refused()]
-    assert let_in == []
+    accepted = [call for call in calls if not send(farm, *call).is_refused()]
+    assert accepted == []
     assert is_untouched(farm)
 
 
-def test_a_signature_opens_no_door_to_a_page_to_another_host_or_to_the_emulator_itself(farm: LocalFarm) -> None:
+def test_a_signed_call_of_a_web_page_or_to_another_host_or_to_moto_s_api_is_refused(farm: LocalFarm) -> None:
     assert send(farm, "GET", "/", signed(farm, "GET", "/")).status == 200
     assert send(farm, "GET", "/", signed(farm, "GET", "/") | ORIGIN).is_refused()
     assert send(farm, "GET", "/", signed(farm, "GET", "/", Host="evil.example")).is_refused()
@@ -136,9 +133,9 @@ def test_a_signature_opens_no_door_to_a_page_to_another_host_or_to_the_emulator_
     assert is_untouched(farm)
 
 
-def test_another_user_without_the_key_reads_why_in_every_service_s_own_words(farm: LocalFarm) -> None:
+def test_a_call_without_the_key_gets_the_error_code_of_its_service(farm: LocalFarm) -> None:
     wrong = farm.environment | {"AWS_SECRET_ACCESS_KEY": "testing"}
-    said = {}
+    codes = {}
     for service, call in {
         "s3": "list_buckets",
         "sqs": "list_queues",
@@ -150,17 +147,17 @@ def test_another_user_without_the_key_reads_why_in_every_service_s_own_words(far
     }.items():
         with pytest.raises(ClientError, match="not signed with this farm's key") as refused:
             getattr(farm_client(wrong, service), call)()
-        said[service] = refused.value.response["Error"]["Code"]
+        codes[service] = refused.value.response["Error"]["Code"]
     json_services = dict.fromkeys(("sqs", "stepfunctions", "lambda", "events"), "InvalidSignatureException")
-    assert said == json_services | dict.fromkeys(("s3", "cloudformation", "iam"), "SignatureDoesNotMatch")
+    assert codes == json_services | dict.fromkeys(("s3", "cloudformation", "iam"), "SignatureDoesNotMatch")
     nobody = send(farm, "POST", "/", {"X-Amz-Target": "AmazonSQS.ListQueues"}, b"{}")
     assert json.loads(nobody.text)["__type"] == "MissingAuthenticationTokenException"
-    # What is refused is nobody's call: the record that permissions are checked by has none of it.
+    # The record, with which permissions are checked, has no refused calls.
     principals = [json.loads(line)["status"] for line in (farm.work_dir / "calls").read_text().splitlines()]
     assert 403 not in principals
 
 
-def test_a_call_of_the_user_s_own_cannot_be_sent_again_as_another(
+def test_a_signed_call_cannot_be_sent_again_with_changes_or_late(
     farm: LocalFarm, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, body = f"/{bucket}/mine.txt", b"mine"
@@ -183,7 +180,7 @@ def test_a_call_of_the_user_s_own_cannot_be_sent_again_as_another(
     assert send(farm, "POST", "/", unsigned, queue).is_refused()
 
     for minutes in (-16, 16):
-        of_the_time(monkeypatch, minutes)
+        shift_signing_time(monkeypatch, minutes)
         late = send(farm, "PUT", path, signed(farm, "PUT", path, body), body)
         assert late.is_refused()
         assert "RequestTimeTooSkewed" in late.text
@@ -191,7 +188,7 @@ def test_a_call_of_the_user_s_own_cannot_be_sent_again_as_another(
     assert is_untouched(farm)
 
 
-def test_the_words_that_a_farm_prints_are_all_that_a_client_of_aws_needs(farm: LocalFarm, bucket: str) -> None:
+def test_a_client_of_aws_needs_only_the_variables_that_a_farm_prints(farm: LocalFarm, bucket: str) -> None:
     program = f"""
 import boto3, urllib.error, urllib.request
 from boto3.s3.transfer import TransferConfig
@@ -230,7 +227,7 @@ boto3.client("lambda").invoke(FunctionName=name, Payload=b"{{}}")
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_the_key_stands_in_no_command_line_and_is_another_for_each_farm(farm: LocalFarm) -> None:
+def test_the_key_is_in_no_command_line_and_differs_for_each_farm(farm: LocalFarm) -> None:
     secret = farm.environment["AWS_SECRET_ACCESS_KEY"]
     assert len(secret) == 40
     assert secret != LocalFarm().environment["AWS_SECRET_ACCESS_KEY"]

@@ -260,7 +260,7 @@ def test_a_scene_that_cannot_be_confined_is_refused(blender: Blender, tmp_path: 
             blender.render(1, tmp_path / "1.png")
     # The error shows the path of the scene, not its replacement.
     absolute = make_scene(tmp_path / "job" / "absolute.blend", missing_image="/host/wood.png")
-    with pytest.raises(MissingAssets, match=r"not there: \S*/host/wood\.png\. "):
+    with pytest.raises(MissingAssets, match=r"are missing: \S*/host/wood\.png\. "):
         blender.open(absolute, RenderSettings(), name="absolute.blend")
 
 

@@ -50,7 +50,7 @@ os._exit(0)
 """
 
 
-def test_the_reader_and_blender_agree_which_drivers_need_trust() -> None:
+def test_the_reader_and_blender_agree_on_drivers_that_need_trust() -> None:
     expressions = [part for line in EXPRESSIONS.strip().splitlines() for part in line.split("|")]
     done = subprocess.run(
         [sys.executable, "-c", EVALUATE], input=json.dumps(expressions), capture_output=True, text=True, check=True
@@ -80,11 +80,11 @@ thing.hide_viewport = True
         ({"also": HIDDEN}, True),
     ],
 )
-def test_code_that_blender_skips_ends_the_attempt_unless_the_job_does_without(
+def test_code_that_blender_skips_fails_the_attempt_unless_the_job_skips_it(
     blender: Blender, tmp_path: Path, recipe: dict[str, str], *, opens: bool
 ) -> None:
     scene = make_scene(tmp_path / "shot.blend", **recipe)  # type: ignore[arg-type]
-    path, refused = tmp_path / "frame.png", r"trust_scripts: the scene holds Python.*--without-scripts"
+    path, refused = tmp_path / "frame.png", r"trust_scripts: the scene contains Python.*--without-scripts"
     if opens:
         # Objects that are hidden in the viewport are evaluated only when the first frame is rendered.
         blender.open(scene, UNSAID, name="shot.blend")
@@ -100,7 +100,7 @@ def test_code_that_blender_skips_ends_the_attempt_unless_the_job_does_without(
     assert path.exists()
 
 
-def test_an_engine_that_blender_replaces_ends_the_attempt_unless_the_job_names_another(
+def test_an_engine_that_blender_replaces_fails_the_attempt_unless_the_job_names_another(
     blender: Blender, tmp_path: Path
 ) -> None:
     scene = with_text(make_scene(tmp_path / "shot.blend"), b"SC", b"r", b"engine", text="LUXCORE")
@@ -119,7 +119,7 @@ def test_an_engine_that_blender_replaces_ends_the_attempt_unless_the_job_names_a
         ("", False),
     ],
 )
-def test_the_engine_of_another_scene_counts_where_that_is_rendered_too(
+def test_the_engine_of_another_rendered_scene_is_checked(
     blender: Blender, tmp_path: Path, also: str, *, refused: bool
 ) -> None:
     also = f"night = bpy.data.scenes['Night']; {also}"
@@ -144,7 +144,7 @@ def test_the_engine_of_another_scene_counts_where_that_is_rendered_too(
         ((b"IM", b"colorspace_settings", b"name"), "Utility - Linear - sRGB", False),
     ],
 )
-def test_a_name_of_colour_management_that_blender_replaces_ends_the_attempt(
+def test_a_colour_name_that_blender_replaces_fails_the_attempt(
     blender: Blender, tmp_path: Path, field: tuple[bytes, ...], name: str, *, refused: bool
 ) -> None:
     image = "bpy.data.images.new('pixels', 8, 8).use_fake_user = True"
@@ -157,7 +157,7 @@ def test_a_name_of_colour_management_that_blender_replaces_ends_the_attempt(
     assert name in str(raised.value)
 
 
-def test_blender_takes_no_colour_configuration_from_the_workers_environment(
+def test_blender_ignores_a_colour_configuration_in_the_workers_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OCIO", "/studio/aces.ocio")

@@ -168,7 +168,7 @@ def test_a_multipart_upload_replaces_only_the_object_that_it_names(store: Stream
     write(b"second", first.etag)
     assert store.get("bucket", "film.mp4") == b"second"
     if isinstance(store, S3Store):
-        # moto ignores the condition without its patch, which tests/conformance/test_moto_mends.py tests.
+        # moto ignores the condition without its patch, which tests/conformance/test_moto_s3.py tests.
         assert no_upload_is_under_way()
     else:
         with pytest.raises(Taken):

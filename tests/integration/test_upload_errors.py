@@ -36,7 +36,7 @@ def test_a_refusal_by_s3_is_not_reported_as_a_fault_of_blender(
     farm.work(farm.message(scene, "1"))
     error, cause = farm.answers.failed["token"]
     assert error == "WorkerFailed"
-    assert cause.startswith("The worker failed at the upload of frame 1, which is no fault of Blender or the scene: ")
+    assert cause.startswith("The worker failed at the upload of frame 1, not Blender or the scene: ")
     assert "AccessDenied" in cause
     assert farm.frames() == []
     assert list(farm.scratch.iterdir()) == []

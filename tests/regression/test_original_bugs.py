@@ -23,7 +23,7 @@ from frameloom.model.errors import SceneNotFound
 from frameloom.model.frames import FrameRange
 from frameloom.model.job_status import JobStatus, of_execution
 from frameloom.services.fail_lost_chunk import fail_lost_chunk
-from frameloom.services.log_job import report
+from frameloom.services.log_job import write_report
 from frameloom.services.plan_chunks import plan
 from frameloom.services.prepare_job import prepare
 from frameloom.services.storage import job_documents
@@ -31,8 +31,8 @@ from frameloom.services.submit_job import describe, submit
 from frameloom.testing import MemoryExecutions, MemoryStore, MemoryTokens
 from tests.jobs import BUCKETS, S3_BUCKETS, STARTED, make_job, put_frames
 from tests.scenes import make_scene
-from tests.unit.test_lost import MESSAGE
-from tests.unit.test_report import NOW
+from tests.unit.test_fail_lost_chunk import MESSAGE
+from tests.unit.test_log_job import NOW
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("frames", ["101-117", "-8-8", "2-18", "1000-1016"])
-def test_chunks_begin_at_the_first_frame_of_the_range_wherever_it_is(frames: str) -> None:
+def test_chunks_start_at_the_first_frame_of_any_range(frames: str) -> None:
     store = MemoryStore()
     make_job(store, frames, chunk_size=5)
     planned = plan("shot-1", 1, store=store, buckets=BUCKETS)
@@ -56,12 +56,12 @@ def test_chunks_begin_at_the_first_frame_of_the_range_wherever_it_is(frames: str
 # ── Messages were sent before the job's record existed ──
 
 
-def test_nothing_is_planned_before_the_jobs_record_exists() -> None:
+def test_nothing_is_planned_before_the_manifest_exists() -> None:
     with pytest.raises(LookupError, match="no manifest"):
         plan("shot-1", 1, store=MemoryStore(), buckets=BUCKETS)
 
 
-def test_the_jobs_record_is_all_that_preparing_writes(tmp_path: Path) -> None:
+def test_prepare_job_writes_only_the_manifest(tmp_path: Path) -> None:
     store = MemoryStore()
     store.upload(make_scene(tmp_path / "shot.blend"), BUCKETS.scenes, "shot.blend")
     prepare(
@@ -77,7 +77,7 @@ def test_the_jobs_record_is_all_that_preparing_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", ["PrepareJob", "PlanChunks"])
-def test_no_way_through_the_state_machine_sends_messages_before_the_record_is_written(before: str) -> None:
+def test_no_path_through_the_state_machine_sends_messages_before_the_manifest_is_written(before: str) -> None:
     machine = json.loads((ROOT / "statemachine" / "render_job.asl.json").read_text(encoding="utf-8"))
     assert "RenderChunks" in reachable(machine)
     assert "RenderChunks" not in reachable(machine, without=before)
@@ -103,18 +103,18 @@ def nexts(state: dict[str, Any]) -> Iterator[str]:
 # ── Two words for done, so completion was never reported ──
 
 
-def test_a_job_that_is_done_is_called_so_by_everyone_in_the_same_word() -> None:
+def test_a_finished_job_has_the_same_status_everywhere() -> None:
     store, executions = MemoryStore(), MemoryExecutions()
     put_frames(store, make_job(store, "1-3"), [1, 2, 3])
     executions.start("shot-1", {})
-    summary = report("shot-1", started=STARTED, now=NOW, error=None, store=store, buckets=BUCKETS)
+    summary = write_report("shot-1", started=STARTED, now=NOW, error=None, store=store, buckets=BUCKETS)
     executions.end("shot-1", of_execution("SUCCEEDED"), output=summary)
     execution = executions.describe("shot-1")
     assert execution is not None
     assert describe(execution, store=store, buckets=BUCKETS)["status"] == summary["status"] == "succeeded"
 
 
-def test_every_word_that_step_functions_has_for_an_execution_is_one_of_the_farms() -> None:
+def test_every_execution_status_has_a_job_status() -> None:
     shape: Any = get_session().get_service_model("stepfunctions").shape_for("ExecutionStatus")
     words: list[str] = shape.enum
     assert {of_execution(word) for word in words} == set(JobStatus) - {JobStatus.QUEUED}
@@ -123,7 +123,7 @@ def test_every_word_that_step_functions_has_for_an_execution_is_one_of_the_farms
 # ── A file name could be rendered once and never again ──
 
 
-def test_a_file_name_is_rendered_again_when_the_scene_or_the_request_changes_or_it_is_asked_for() -> None:
+def test_a_changed_scene_request_or_run_renders_a_file_name_again() -> None:
     store, executions = MemoryStore(), MemoryExecutions()
     request = {"file": "shot.blend", "start": "1", "end": "17"}
 
@@ -142,7 +142,7 @@ def test_a_file_name_is_rendered_again_when_the_scene_or_the_request_changes_or_
     assert started(request)
 
 
-def test_an_edited_scene_does_not_meet_the_frames_of_the_one_before(tmp_path: Path) -> None:
+def test_an_edited_scene_does_not_reuse_frames(tmp_path: Path) -> None:
     store = MemoryStore()
     for job_id, frames in (("one", (1, 5)), ("other", (1, 6))):
         store.upload(make_scene(tmp_path / "shot.blend", frames=frames), BUCKETS.scenes, "shot.blend")
@@ -156,7 +156,7 @@ def test_an_edited_scene_does_not_meet_the_frames_of_the_one_before(tmp_path: Pa
 # ── Errors were lost, and there was no dead-letter queue ──
 
 
-def test_a_chunk_that_no_worker_finished_ends_as_an_error_that_is_kept() -> None:
+def test_the_error_of_a_chunk_that_no_worker_finished_is_kept() -> None:
     store, tokens = MemoryStore(), MemoryTokens()
     fail_lost_chunk(json.dumps(MESSAGE), store=store, tokens=tokens, buckets=BUCKETS)
     assert [answer.error for answer in tokens.answers.values()] == ["ChunkLost"]
@@ -188,13 +188,13 @@ def test_more_than_a_thousand_frames_are_all_found(s3: S3Store) -> None:
 
 
 @pytest.mark.parametrize("there", ["shot.blend.blend", "shot.blendx", "shot.blend/other.blend", "film/shot.blend"])
-def test_a_scene_is_there_only_under_its_whole_key(s3: S3Store, there: str) -> None:
+def test_a_scene_is_found_only_by_its_whole_key(s3: S3Store, there: str) -> None:
     s3.put(S3_BUCKETS.scenes, there, b"scene")
     with pytest.raises(SceneNotFound):
         submit({"file": "shot.blend"}, store=s3, executions=MemoryExecutions(), buckets=S3_BUCKETS)
 
 
-def test_a_frame_is_there_only_under_its_whole_key(s3: S3Store) -> None:
+def test_a_frame_is_found_only_by_its_whole_key(s3: S3Store) -> None:
     job = make_job(s3, "1-3", buckets=S3_BUCKETS)
     for key in (job.frame_key(1) + ".part", job.frame_key(2)[:-1], job.outputs.prefix + "x/000003.png"):
         s3.put(job.outputs.bucket, key, b"image")
@@ -237,7 +237,7 @@ def test_no_credential_is_in_any_file() -> None:
     assert {name: kinds for name, kinds in found.items() if kinds} == {}
 
 
-def test_nothing_that_is_shipped_sets_a_credential() -> None:
+def test_no_shipped_file_sets_a_credential() -> None:
     files = tracked(*SHIPPED)
     assert {path.relative_to(ROOT).parts[0] + "/" for path in files if path.parent != ROOT} == {
         name for name in SHIPPED if name.endswith("/")

@@ -1,11 +1,22 @@
-"""A terminal whose commands run on a farm in memory."""
+"""Fixtures that several unit tests use: a template, and a terminal whose commands run on a farm in memory."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.scenes import make_scene
+from tests.unit.local_templates import TEMPLATE
 from tests.unit.memory_farm import MemoryFarm, Terminal, make_png
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    for folder in ("shared", "one", "layer"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "machine.asl.json").write_text("{}")
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE)
+    return path
 
 
 @pytest.fixture

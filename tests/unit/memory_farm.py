@@ -17,7 +17,7 @@ from frameloom.model.errors import FarmError
 from frameloom.model.job import Job
 from frameloom.model.job_status import JobStatus
 from frameloom.model.settings import Device
-from frameloom.services.log_job import report
+from frameloom.services.log_job import write_report
 from frameloom.services.plan_chunks import missing_frames, plan
 from frameloom.services.prepare_job import prepare
 from frameloom.services.storage import job_documents
@@ -123,7 +123,7 @@ class SteppingExecutions(MemoryExecutions):
             store.put(job.outputs.bucket, job.frame_key(missing[0]), self._farm.image)
             self._rendered += 1
         else:
-            if job.films:
+            if job.makes_film:
                 key = keys.video_key(job.scene.key, job.video.container, name=job.film)
                 store.put(BUCKETS.scenes, key, self._farm.video)
                 job_documents.write_stitched(store, BUCKETS, job_id, {"bucket": BUCKETS.scenes, "key": key})
@@ -131,7 +131,7 @@ class SteppingExecutions(MemoryExecutions):
 
     def _end(self, job_id: str, error: FarmError | None) -> None:
         told = None if error is None else {"Error": type(error).__name__, "Cause": str(error)}
-        output = report(
+        output = write_report(
             job_id, started=_now(), now=datetime.now(UTC), error=told, store=self._farm.store, buckets=BUCKETS
         )
         if error is None:

@@ -85,7 +85,7 @@ def test_a_file_that_exists_nowhere_is_refused_before_a_job_starts(terminal: Ter
     Path("sets/textures/wood.png").unlink()
     ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
     assert ran.code == 2
-    assert "not there: //textures/wood.png (of //sets/set.blend). " in ran.err
+    assert "are missing: //textures/wood.png (of //sets/set.blend). " in ran.err
     assert terminal.farm.executions.list(limit=1) == []
     ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only", "--set", "missing_assets=render")
     assert ran.code == 0, ran.err

@@ -69,7 +69,7 @@ def test_missing_files_are_refused_and_existing_ones_listed(folder: Path, capsys
         ["missing", "//textures/skin.<UDIM>.png"],
         ["missing", "//caches/smoke_0001.vdb"],
     ]
-    assert err.startswith("frameloom: 'shot.blend' refers to files that are not there: //textures/skin.<UDIM>.png, ")
+    assert err.startswith("frameloom: 'shot.blend' refers to files that are missing: //textures/skin.<UDIM>.png, ")
 
 
 def test_json_has_the_same_facts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +115,7 @@ def test_the_files_of_a_library_are_checked(folder: Path, capsys: pytest.Capture
         (
             {"also": REPLAYED},
             [],
-            "trust_scripts: 'shot.blend' simulates as its frames go by and would write to //fluid",
+            "trust_scripts: 'shot.blend' simulates while it renders, and would write to //fluid",
         ),
     ],
 )
@@ -134,7 +134,7 @@ def test_python_in_a_scene_and_in_its_library_is_a_warning(folder: Path, capsys:
     text, driver = json.loads(out)["scripts"]
     assert (code, text) == (0, "text 'startup.py', which runs when the file opens")
     assert driver.startswith("driver of object 'Cube', location[2]: 'bpy.app.version[0]' (of ")
-    assert err.startswith("frameloom: warning: 'shot.blend' holds Python, which only runs if")
+    assert err.startswith("frameloom: warning: 'shot.blend' contains Python, which runs only if")
     assert json.loads(out)["warnings"][0] in err
     assert all(way in err for way in ("--trust-scripts", "--without-scripts"))
 

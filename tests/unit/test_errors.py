@@ -18,7 +18,7 @@ def facts_of(kind: type[FarmError]) -> dict[str, Any]:
     return {field: f"the-{field}" for field in fields}
 
 
-def test_the_names_that_the_state_machine_lists_are_these() -> None:
+def test_error_names_do_not_change() -> None:
     assert set(names(JobImpossible)) == {
         *("InvalidRequest", "SceneNotFound", "SceneUnreadable", "SceneTooNew"),
         *("MissingAssets", "NoCamera", "FramesMissing", "EncodeFailed"),
@@ -35,28 +35,28 @@ def test_the_names_that_the_state_machine_lists_are_these() -> None:
     }
 
 
-def test_the_tree_in_the_docstring_is_the_tree() -> None:
+def test_the_tree_in_the_docstring_matches_the_classes() -> None:
     drawn = errors.__doc__ or ""
     assert all(kind.__name__ in drawn for kind in [*LEAVES, JobImpossible, AttemptFailed, NoResult])
 
 
-def test_a_class_without_classes_below_is_its_own_leaf() -> None:
+def test_a_class_without_subclasses_is_its_own_leaf() -> None:
     assert leaves(errors.ChunkLost) == [errors.ChunkLost]
     assert names(errors.ChunkLost) == ["ChunkLost"]
 
 
 @pytest.mark.parametrize("kind", LEAVES)
-def test_a_name_gives_its_class_back(kind: type[FarmError]) -> None:
+def test_by_name_returns_the_class(kind: type[FarmError]) -> None:
     assert by_name(kind.__name__) is kind
 
 
 @pytest.mark.parametrize("name", ["States.Timeout", "JobImpossible", "FarmError", "ValueError", ""])
-def test_other_names_have_no_class(name: str) -> None:
+def test_by_name_returns_none_for_other_names(name: str) -> None:
     assert by_name(name) is None
 
 
 @pytest.mark.parametrize("kind", LEAVES)
-def test_a_message_holds_every_fact_in_one_line(kind: type[FarmError]) -> None:
+def test_a_message_holds_all_facts_in_one_line(kind: type[FarmError]) -> None:
     facts = facts_of(kind)
     message = str(kind(**facts))
     assert all(value in message for value in facts.values())
@@ -67,7 +67,7 @@ def test_a_message_holds_every_fact_in_one_line(kind: type[FarmError]) -> None:
 
 
 @pytest.mark.parametrize("kind", LEAVES)
-def test_an_error_comes_through_a_pickle_whole(kind: type[FarmError]) -> None:
+def test_an_error_survives_pickling(kind: type[FarmError]) -> None:
     error = kind(**facts_of(kind))
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
     assert type(copy) is kind
@@ -75,6 +75,6 @@ def test_an_error_comes_through_a_pickle_whole(kind: type[FarmError]) -> None:
     assert str(copy) == str(error)
 
 
-def test_a_fact_is_taken_as_it_is_braces_too() -> None:
+def test_braces_in_a_fact_are_kept() -> None:
     error = errors.InvalidRequest(field="frames", problem="'{0}{field}' is no range")
     assert str(error) == "frames: '{0}{field}' is no range."

@@ -34,7 +34,7 @@ def doubts(store: MemoryStore, worker: str = "one") -> FlatFrames:
 def store() -> MemoryStore:
     """A store in which process a of worker one has found frame 2 black."""
     store = MemoryStore()
-    with pytest.raises(FrameInvalid, match="Frame 2 is not fit to be stored: all pixels have one colour"):
+    with pytest.raises(FrameInvalid, match="Frame 2 is invalid: all pixels have one colour"):
         doubts(store).confirm(chunk(), 2, "0_0_0", process="a")
     return store
 

@@ -215,5 +215,5 @@ def test_a_thumbnail_in_a_jpeg_does_not_end_it() -> None:
 
 def test_another_format_needs_only_to_be_there() -> None:
     assert check_image(b"anything", format="TIFF", frame=7, size=(4, 4)) is None
-    with pytest.raises(FrameInvalid, match="Frame 7 is not fit to be stored: it is empty"):
+    with pytest.raises(FrameInvalid, match="Frame 7 is invalid: it is empty"):
         check_image(b"", format="TIFF", frame=7, size=(4, 4))

@@ -35,7 +35,7 @@ LEGAL_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,80}", re.ASCII)
 
 
 @given(st.integers(FIRST_FRAME, LAST_FRAME), formats, st.text(max_size=20))
-def test_a_frame_key_gives_its_frame_back(frame: int, file_format: FrameFormat, scene: str) -> None:
+def test_the_frame_can_be_read_from_its_key(frame: int, file_format: FrameFormat, scene: str) -> None:
     prefix = keys.frames_prefix(f"{scene}.blend", "0123456789abcdef")
     key = keys.frame_key(prefix, frame, file_format)
     assert key == prefix + keys.frame_name(frame, file_format)
@@ -49,7 +49,7 @@ def test_frame_names_sort_as_their_frames_do_up_to_a_million() -> None:
     ]
 
 
-def test_the_frames_of_shot_are_not_below_those_of_shot2() -> None:
+def test_the_frames_of_shot_and_shot2_are_in_different_folders() -> None:
     one, other = (keys.frames_prefix(scene, "0123456789abcdef") for scene in ("film/shot.blend", "film/shot2.blend"))
     assert not keys.frame_key(other, 1, "PNG").startswith(one)
     assert not keys.results_prefix("shot2-1").startswith(keys.job_prefix("shot2-"))
@@ -85,12 +85,12 @@ def test_each_setting_changes_the_render_key(name: str, value: object) -> None:
     assert keys.render_key(digest="d", settings=plain) != keys.render_key(digest="d", settings=changed)
 
 
-def test_frames_without_scripts_are_those_of_before_anybody_had_to_say_so() -> None:
+def test_skipping_scripts_keeps_the_render_key_of_earlier_versions() -> None:
     said, unsaid = RenderSettings(trust_scripts=False), RenderSettings()
     assert keys.render_key(digest="d", settings=said) == keys.render_key(digest="d", settings=unsaid)
 
 
-def test_the_settings_of_the_tests_are_all_settings() -> None:
+def test_the_tests_cover_all_settings() -> None:
     """A new setting must be put into the tests above, for it must change the render key too."""
     assert set(RenderSettings.model_fields) == {
         *("blender", "device", "scene", "camera", "engine", "samples", "resolution_percentage", "format"),
@@ -98,14 +98,14 @@ def test_the_settings_of_the_tests_are_all_settings() -> None:
     }
 
 
-def test_the_render_key_stays_as_it_is() -> None:
+def test_the_render_key_does_not_change_between_versions() -> None:
     """Frames in S3 lie below it: where it changes, every scene of every farm renders anew."""
     settings = RenderSettings(blender="4.5.15", samples=16)
     assert keys.render_key(digest="0" * 64, settings=settings) == "8c286800df3840ca"
 
 
 @given(st.text(min_size=1), st.text(string.hexdigits, min_size=1, max_size=40))
-def test_a_job_id_is_legal_whatever_the_scene_is_called(scene: str, suffix: str) -> None:
+def test_a_job_id_is_valid_for_any_scene(scene: str, suffix: str) -> None:
     for name in (scene, f"{scene}.blend", f"{scene * 30}.blend"):
         job_id = keys.job_id(name, suffix)
         assert LEGAL_JOB_ID.fullmatch(job_id)
@@ -113,14 +113,14 @@ def test_a_job_id_is_legal_whatever_the_scene_is_called(scene: str, suffix: str)
 
 
 @given(st.text(min_size=1))
-def test_new_job_ids_are_legal_and_sort_by_time(scene: str) -> None:
+def test_new_job_ids_are_valid_and_sort_by_time(scene: str) -> None:
     early, late = (keys.new_job_id(scene, datetime(2026, month, 1, tzinfo=UTC), "0a1b2c3d") for month in (1, 11))
     assert LEGAL_JOB_ID.fullmatch(early)
     assert LEGAL_JOB_ID.fullmatch(late)
     assert early < late
 
 
-def test_a_job_id_tells_its_scene() -> None:
+def test_a_job_id_contains_the_name_of_its_scene() -> None:
     assert keys.job_id("film/my shot (3).blend", "abc") == "my-shot-3-abc"
     assert keys.job_id("片.blend", "abc") == "job-abc"
 
@@ -146,13 +146,13 @@ def test_another_request_or_version_has_another_job_id(change: dict[str, Any], v
     assert keys.submitted_job_id(request | change, version) != keys.submitted_job_id(request, "v1")
 
 
-def test_the_film_lies_beside_its_scene() -> None:
+def test_the_film_is_beside_its_scene() -> None:
     assert keys.video_key("film/shot.blend", "mp4") == "film/shot.mp4"
     assert keys.video_key("film/shot.blend", "mov") == "film/shot.mov"
     assert keys.video_key("a.blend.blend", "mp4") == "a.blend.mp4"
 
 
-def test_films_that_come_after_the_first_have_a_version() -> None:
+def test_later_films_have_a_version() -> None:
     stem = keys.video_stem("film/shot.blend")
     assert [keys.versioned(stem, version) for version in (1, 2, 999, 1000)] == [
         "film/shot",
@@ -165,7 +165,7 @@ def test_films_that_come_after_the_first_have_a_version() -> None:
 
 
 @given(st.text(min_size=1, max_size=8), st.integers(1, 10**6), st.sampled_from(["mp4", "report.json"]))
-def test_a_version_is_read_as_it_is_written(stem: str, version: int, ending: str) -> None:
+def test_a_version_is_read_from_its_key(stem: str, version: int, ending: str) -> None:
     key = f"{keys.versioned(stem, version)}.{ending}"
     assert keys.version_of(key, stem, [ending]) == version
     assert keys.version_of(key, stem, ["mov"]) is None
@@ -176,7 +176,7 @@ def test_a_version_is_read_as_it_is_written(stem: str, version: int, ending: str
     "key",
     ["shot_v2.mp4", "shot_v0002.mp4", "shot_v001.mp4", "shot_v002/x.mp4", "shot_v\N{ARABIC-INDIC DIGIT TWO}02.mp4"],
 )
-def test_what_only_looks_like_a_version_is_none(key: str) -> None:
+def test_similar_names_are_not_versions(key: str) -> None:
     assert keys.version_of(key, "shot", ["mp4"]) is None
 
 
@@ -195,11 +195,11 @@ FILM = {"scene": "film/shot.blend", "render": "0" * 16, "frames": "1-12", "fps":
         ("video", None),
     ],
 )
-def test_each_of_what_makes_a_film_changes_its_identity(name: str, value: object) -> None:
+def test_each_part_of_a_film_changes_its_identity(name: str, value: object) -> None:
     assert keys.film_identity(**FILM) != keys.film_identity(**{**FILM, name: value})  # type: ignore[arg-type]
 
 
-def test_the_identity_of_a_film_stays_as_it_is() -> None:
+def test_the_identity_of_a_film_does_not_change_between_versions() -> None:
     """Films in S3 are known by it: where it changes, each that is made again gets another version."""
     assert keys.film_identity(**FILM) == "96a34b095533325e5c5e3db50cd2d9c6"  # type: ignore[arg-type]
 
@@ -208,10 +208,10 @@ names = st.text(min_size=1, max_size=6).filter(lambda name: "/" not in name)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(["one", "two"]), names), min_size=2))
-def test_two_files_of_two_disks_never_have_one_key_and_one_file_always_has_the_same(
+def test_each_file_of_each_disk_has_one_unique_key(
     files: list[tuple[str, str, str]],
 ) -> None:
-    made = {file: keys.disk_key(keys.owner(*file[:2]), "/", f"home/{file[2]}/shot.blend") for file in files}
+    made = {file: keys.disk_key(keys.owner_folder(*file[:2]), "/", f"home/{file[2]}/shot.blend") for file in files}
     assert len(set(made.values())) == len(set(files))
 
 
@@ -223,26 +223,30 @@ def test_two_files_of_two_disks_never_have_one_key_and_one_file_always_has_the_s
         ("\\\\server\\share\\", "film/shot.blend", "ann-1/server-share/film/shot.blend"),
     ],
 )
-def test_the_bucket_mirrors_its_owners_disk(root: str, path: str, key: str) -> None:
+def test_the_bucket_mirrors_the_disk_of_its_owner(root: str, path: str, key: str) -> None:
     assert keys.disk_key("ann-1", root, path) == key
 
 
 @given(st.text(), st.text())
-def test_an_owner_is_a_folder_that_any_key_may_have(user: str, host: str) -> None:
-    assert scene_file(f"{keys.owner(user, host)}/shot.blend")
+def test_an_owner_folder_is_valid_in_every_key(user: str, host: str) -> None:
+    assert scene_file(f"{keys.owner_folder(user, host)}/shot.blend")
 
 
-def test_an_owner_is_the_same_in_every_network_that_names_the_machine() -> None:
-    assert keys.owner("ann", "Moon.local") == keys.owner("ann", "moon.example.org") != keys.owner("ann", "mars")
+def test_an_owner_folder_does_not_depend_on_the_domain() -> None:
+    assert (
+        keys.owner_folder("ann", "Moon.local")
+        == keys.owner_folder("ann", "moon.example.org")
+        != keys.owner_folder("ann", "mars")
+    )
 
 
-def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> None:
+def test_each_document_of_a_job_has_its_own_key_in_the_jobs_folder() -> None:
     made = [
         keys.manifest_key("j"),
         keys.assets_key("j"),
         keys.report_key("j"),
         *(keys.chunks_key("j", number) for number in (1, 2)),
-        keys.film_key("j"),
+        keys.film_frames_key("j"),
         keys.segments_key("j"),
         keys.segment_failure_key("j"),
         keys.stitched_key("j"),
@@ -267,12 +271,12 @@ def test_everything_about_a_job_lies_in_its_folder_under_a_key_of_its_own() -> N
 
 
 @given(st.integers(1, 2), st.integers(0, 10**7), st.integers(1, 2), st.integers(0, 10**7))
-def test_chunk_ids_are_unlike_each_other(round_: int, index: int, other_round: int, other_index: int) -> None:
+def test_chunk_ids_are_unique(round_: int, index: int, other_round: int, other_index: int) -> None:
     one, other = keys.chunk_id(round_, index), keys.chunk_id(other_round, other_index)
     assert (one == other) == ((round_, index) == (other_round, other_index))
 
 
-def test_the_table_of_keys_is_how_keys_are_made() -> None:
+def test_the_table_in_the_docstring_matches_the_keys() -> None:
     table = keys.__doc__ or ""
     prefix = keys.frames_prefix("film/shot.blend", "<render key>")
     for key in (

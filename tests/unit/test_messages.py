@@ -23,13 +23,13 @@ MESSAGE: dict[str, Any] = {
 }
 
 
-def test_a_chunk_message_comes_through_the_queue_whole() -> None:
+def test_a_chunk_message_survives_the_queue() -> None:
     message = ChunkMessage.read(MESSAGE)
     assert ChunkMessage.read(json.loads(json.dumps(message.to_json()))) == message
     assert list(message.frame_range()) == [1, 2, 3, 7]
 
 
-def test_a_chunk_of_a_bucket_without_versions_has_none() -> None:
+def test_a_chunk_from_an_unversioned_bucket_has_no_version() -> None:
     scene = {name: value for name, value in MESSAGE["scene"].items() if name != "version"}
     message = ChunkMessage.read(MESSAGE | {"scene": scene})
     assert message.scene.version is None
@@ -37,7 +37,7 @@ def test_a_chunk_of_a_bucket_without_versions_has_none() -> None:
 
 
 @pytest.mark.parametrize("missing", sorted(MESSAGE))
-def test_a_chunk_message_without_a_field_is_refused_by_its_name(missing: str) -> None:
+def test_a_chunk_message_without_a_field_is_refused_with_the_field(missing: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         ChunkMessage.read({name: value for name, value in MESSAGE.items() if name != missing})
     assert caught.value.facts["field"] == missing
@@ -55,13 +55,13 @@ def test_a_chunk_message_without_a_field_is_refused_by_its_name(missing: str) ->
         ({"output": {"bucket": "frames"}}, "output.prefix"),
     ],
 )
-def test_a_chunk_message_of_another_kind_is_refused_by_field(change: dict[str, Any], field: str) -> None:
+def test_a_chunk_message_with_an_invalid_field_is_refused_with_the_field(change: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         ChunkMessage.read(MESSAGE | change)
     assert caught.value.facts["field"] == field
 
 
-def test_the_largest_chunk_with_holes_everywhere_fits_a_message_and_the_state() -> None:
+def test_the_largest_chunk_fits_into_a_message_and_the_state() -> None:
     # 10,000 frames, the largest chunk_size, in pairs with a hole after each: the longest text they can have.
     chunk = next(FrameRange.parse("1000000-1040000:3,1000001-1040000:3").chunks(10_000))
     message = ChunkMessage.read(MESSAGE | {"frames": str(chunk)})
@@ -70,7 +70,7 @@ def test_the_largest_chunk_with_holes_everywhere_fits_a_message_and_the_state() 
     assert len(json.dumps(message.to_json())) < 256 * 1024
 
 
-def test_an_answer_is_small_whatever_the_chunk() -> None:
+def test_an_answer_is_equally_small_for_a_large_chunk() -> None:
     answer = ChunkAnswer(chunk_id="2-019999", rendered=10_000, reused=10_000, seconds=123_456.789, worker="w" * 80)
     assert len(json.dumps(answer.to_json())) < 256
 
@@ -92,7 +92,7 @@ def test_a_record_keeps_its_event_and_the_event_of_a_newer_version_is_dropped(
 
 
 @pytest.mark.parametrize("level", ["fatal", "INFO", ""])
-def test_a_log_of_other_levels_is_refused(level: str) -> None:
+def test_an_unknown_log_level_is_refused(level: str) -> None:
     record = {"time": "2026-11-23T00:00:00Z", "level": level, "message": "Frame rendered", "worker": "w"}
     with pytest.raises(InvalidRequest, match=r"^records\.0\.level"):
         LogBatch.read({"worker": "w", "job_id": "j", "part": "1", "records": [record]})

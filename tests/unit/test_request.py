@@ -1,48 +1,21 @@
-"""The three shapes of a request, and the errors that name its fields."""
+"""Requests for jobs, in each form of input."""
 
 import json
 from typing import Any
 
 import pytest
 
-from frameloom.model.errors import InvalidRequest
 from frameloom.model.frames import FrameRange
 from frameloom.model.request import (
     JobRequest,
     is_upload,
     parse_request,
 )
-
-
-def upload(key: object = "film/shot.blend") -> dict[str, Any]:
-    """Return EventBridge's event of an upload, as S3 sends it."""
-    return {
-        "version": "0",
-        "id": "17793124-05d4-b198-2fde-7ededc63b103",
-        "detail-type": "Object Created",
-        "source": "aws.s3",
-        "account": "123456789012",
-        "time": "2026-11-23T06:00:00Z",
-        "region": "eu-central-1",
-        "resources": ["arn:aws:s3:::scenes"],
-        "detail": {
-            "version": "0",
-            "bucket": {"name": "scenes"},
-            "object": {"key": key, "size": 5, "etag": "b1946ac92492d2347c6235b4d2611184", "sequencer": "0"},
-            "reason": "PutObject",
-        },
-    }
-
-
-def refused(request: object, **metadata: str) -> InvalidRequest:
-    """Return the refusal of a request."""
-    with pytest.raises(InvalidRequest) as caught:
-        parse_request(request, metadata=metadata)
-    return caught.value
+from tests.job_requests import FULL, refused, upload
 
 
 @pytest.mark.parametrize(("start", "end"), [("1", "17"), (1, 17), ("01", " 17 "), (1.0, "17")])
-def test_start_and_end_are_numbers_or_digits(start: object, end: object) -> None:
+def test_the_console_accepts_file_start_and_end_as_numbers_or_digits(start: object, end: object) -> None:
     request = parse_request({"file": "rolling_ball.blend", "start": start, "end": end})
     assert request.file == "rolling_ball.blend"
     assert request.frame_range() == FrameRange.parse("1-17")
@@ -74,51 +47,26 @@ def test_the_metadata_of_an_upload_overrides_its_scene() -> None:
         ({"start": "1"}, "end"),
     ],
 )
-def test_wrong_metadata_is_refused_by_name(metadata: dict[str, str], field: str) -> None:
+def test_invalid_metadata_is_refused_with_its_field(metadata: dict[str, str], field: str) -> None:
     assert refused(upload(), **metadata).facts["field"] == field
 
 
-def test_metadata_cannot_send_an_upload_to_another_file() -> None:
+def test_metadata_cannot_change_the_file_of_an_upload() -> None:
     assert parse_request(upload(), metadata={"file": "other.blend"}).file == "film/shot.blend"
 
 
 @pytest.mark.parametrize("name", ["trust_scripts", "Trust-Scripts"])
-def test_metadata_of_a_scene_may_refuse_scripts_and_not_trust_them(name: str) -> None:
+def test_metadata_may_refuse_scripts_but_not_trust_them(name: str) -> None:
     assert refused(upload(), **{name: "true"}).facts["field"] == "trust_scripts"
     assert parse_request(upload(), metadata={name: "false"}).trust_scripts is False
 
 
-def test_a_request_is_not_changed_by_the_metadata_of_its_scene() -> None:
+def test_a_request_ignores_the_metadata_of_its_scene() -> None:
     request = {"file": "shot.blend", "samples": 16}
     assert parse_request(request, metadata={"samples": "1", "frames": "1"}) == parse_request(request)
 
 
-FULL: dict[str, Any] = {
-    "file": "film/shot.blend",
-    "frames": "1-10:2,15,20-30",
-    "chunk_size": 5,
-    "max_workers": 8,
-    "queue_timeout": 60,
-    "chunk_timeout": 120,
-    "frame_timeout": 30,
-    "blender": "4.5.15",
-    "scene": "Scene",
-    "camera": "Camera",
-    "engine": "CYCLES",
-    "samples": 16,
-    "resolution_percentage": 50,
-    "format": "PNG",
-    "trust_scripts": True,
-    "fps": "2997/100",
-    "video": {"codec": "h264", "quality": 20},
-    "output": "both",
-    "on_missing": "stitch",
-    "missing_assets": "render",
-    "run": 2,
-}
-
-
-def test_a_full_request_has_every_field() -> None:
+def test_a_full_request_keeps_every_field() -> None:
     request = parse_request(FULL)
     assert request.to_json() == FULL
     assert len(request.frame_range() or ()) == 17
@@ -131,7 +79,7 @@ def test_a_full_request_has_every_field() -> None:
     }
 
 
-def test_a_request_survives_its_json() -> None:
+def test_a_request_survives_step_functions() -> None:
     for request in (FULL, {"file": "a.blend", "start": -5, "end": "5", "step": "2", "fps": 23.976023976023978}):
         parsed = parse_request(request)
         assert parse_request(json.loads(json.dumps(parsed.to_json()))) == parsed
@@ -147,13 +95,13 @@ def test_a_request_survives_its_json() -> None:
         ({"start": 1, "end": 10, "step": "3"}, "1-10:3"),
     ],
 )
-def test_frames_are_an_expression_or_start_end_and_step(fields: dict[str, Any], frames: str) -> None:
+def test_frames_are_read_from_frames_or_start_and_end(fields: dict[str, Any], frames: str) -> None:
     assert parse_request({"file": "a.blend"} | fields).frame_range() == FrameRange.parse(frames)
 
 
 @pytest.mark.parametrize("image", ["PNG", "OPEN_EXR", "JPEG"])
 @pytest.mark.parametrize("output", ["frames", "video", "both"])
-def test_a_film_is_made_of_frames_in_every_format_that_is_rendered(image: str, output: str) -> None:
+def test_every_frame_format_works_with_every_output(image: str, output: str) -> None:
     assert parse_request({"file": "a.blend", "format": image, "output": output}).format == image
 
 
@@ -164,13 +112,13 @@ def test_a_film_is_made_of_frames_in_every_format_that_is_rendered(image: str, o
         ({"frames": "1-"}, "frames", "is not a range"),
         ({"frames": "1-5,5"}, "frames", "named twice"),
         ({"frames": 7}, "frames", "takes text"),
-        ({"frames": "1," * 6000 + "1"}, "frames", "over the limit of 10,000"),
+        ({"frames": "1," * 6000 + "1"}, "frames", "exceed the limit of 10,000"),
         ({"frames": "1-3", "start": 1, "end": 3}, "frames", "cannot be combined with"),
         ({"frames": "1-3", "step": 1}, "frames", "cannot be combined with"),
         ({"start": 1}, "end", "is missing"),
         ({"end": 1}, "start", "is missing"),
-        ({"step": 2}, "step", "goes with"),
-        ({"start": 17, "end": 1}, "end", "comes before"),
+        ({"step": 2}, "step", "needs `start`"),
+        ({"start": 17, "end": 1}, "end", "is less than"),
         ({"start": 1, "end": 9, "step": 0}, "step", "or more"),
         ({"start": 1, "end": 9, "step": -1}, "step", "or more"),
         ({"start": "one", "end": 9}, "start", "whole number"),
@@ -179,14 +127,14 @@ def test_a_film_is_made_of_frames_in_every_format_that_is_rendered(image: str, o
         ({"start": [1], "end": 9}, "start", "whole number"),
         ({"start": 1, "end": 10**30}, "end", "1048574"),
         ({"start": -(10**30), "end": 1}, "start", "-1048574"),
-        ({"start": -1_000_000, "end": 1_000_000}, "end", "over the limit of 1,000,000"),
+        ({"start": -1_000_000, "end": 1_000_000}, "end", "exceed the limit of 1,000,000"),
         ({"start": float("nan"), "end": 1}, "start", "whole number"),
         ({"chunk_size": 0}, "chunk_size", "or more"),
         ({"chunk_size": 10_001}, "chunk_size", "less"),
         ({"max_workers": 0}, "max_workers", "or more"),
         ({"max_workers": False}, "max_workers", "true or false"),
         ({"max_workers": 10_001}, "max_workers", "less"),
-        ({"queue_timeout": 100, "chunk_timeout": 100}, "chunk_timeout", "more than `queue_timeout`"),
+        ({"queue_timeout": 100, "chunk_timeout": 100}, "chunk_timeout", "exceed `queue_timeout`"),
         ({"chunk_timeout": 10**9}, "chunk_timeout", "less"),
         ({"fps": 0}, "fps", "1 to 1000"),
         ({"fps": True}, "fps", "frames per second"),
@@ -209,7 +157,7 @@ def test_a_film_is_made_of_frames_in_every_format_that_is_rendered(image: str, o
         ({"file": 5}, "file", "takes text"),
     ],
 )
-def test_a_wrong_field_is_named_with_its_valid_values(fields: dict[str, Any], field: str, problem: str) -> None:
+def test_an_error_names_the_field_and_its_valid_values(fields: dict[str, Any], field: str, problem: str) -> None:
     error = refused({"file": "a.blend"} | fields)
     assert error.facts["field"] == field
     assert problem in error.facts["problem"]
@@ -217,13 +165,13 @@ def test_a_wrong_field_is_named_with_its_valid_values(fields: dict[str, Any], fi
     assert len(str(error)) < 400
 
 
-def test_a_refusal_is_one_sentence_about_its_field() -> None:
+def test_an_error_is_one_sentence_about_its_field() -> None:
     assert str(refused({"file": "shot"})) == (
         "file: takes the key of a .blend file in the scenes bucket, such as film/shot.blend."
     )
 
 
-def test_an_unknown_field_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_field_is_refused_with_the_known_fields() -> None:
     assert "file" in refused({"file": "a.blend", "frame": 1}).facts["problem"].split(": ")[-1]
     inside = refused({"file": "a.blend", "video": {"bitrate": 1}})
     assert inside.facts["field"] == "video.bitrate"
@@ -231,7 +179,7 @@ def test_an_unknown_field_is_refused_with_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("request_", [None, [], "shot.blend", 5, True, [{"file": "a.blend"}]])
-def test_input_other_than_an_object_is_refused_with_an_example(request_: object) -> None:
+def test_input_that_is_not_an_object_is_refused_with_an_example(request_: object) -> None:
     assert '{"file": "shot.blend"}' in str(refused(request_))
 
 

@@ -1,4 +1,4 @@
-"""The keys of scenes and the names of films that a request accepts and refuses."""
+"""The keys of scenes and the names of films in requests."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from frameloom.model.request import (
     parse_request,
 )
 from frameloom.model.settings import EXTENSIONS
-from tests.unit.test_request import refused, upload
+from tests.job_requests import refused, upload
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from tests.unit.test_request import refused, upload
         "25% off.blend",
     ],
 )
-def test_a_key_inside_the_bucket_is_accepted(file: str) -> None:
+def test_every_key_inside_the_bucket_is_accepted(file: str) -> None:
     assert parse_request({"file": file}).file == file
     assert parse_request(upload(file)).file == file
 
@@ -56,7 +56,7 @@ def test_a_key_inside_the_bucket_is_accepted(file: str) -> None:
         "...blend",
         "film/...blend",
         "..blend",
-        # Escapes that a later reader may unescape, once or twice.
+        # What someone downstream may unescape, once or twice.
         "%2e%2e/shot.blend",
         "film%2F..%2Fshot.blend",
         "%252e%252e%252fshot.blend",
@@ -81,7 +81,7 @@ def test_a_key_inside_the_bucket_is_accepted(file: str) -> None:
         "shot\u200b.blend",
         "shot\u2028.blend",
         "shot\ud800.blend",
-        # Look-alikes that NFKC keeps, invisible marks and spaces, escapes that are not UTF-8.
+        # Look-alikes that NFKC leaves alone, marks and spaces that nobody sees, escapes that are no UTF-8.
         "film\N{FRACTION SLASH}..\N{FRACTION SLASH}shot.blend",
         "film\N{DIVISION SLASH}..\N{DIVISION SLASH}shot.blend",
         "..\N{BIG SOLIDUS}shot.blend",
@@ -103,12 +103,12 @@ def test_a_key_inside_the_bucket_is_accepted(file: str) -> None:
         "ü" * 448 + ".blend",
     ],
 )
-def test_a_hostile_key_is_refused_in_every_shape(file: str) -> None:
+def test_a_hostile_key_is_refused_in_every_form_of_input(file: str) -> None:
     assert refused({"file": file}).facts["field"] == "file"
     assert refused(upload(file)).facts["field"] == "file"
 
 
-def test_the_longest_key_of_a_scene_leaves_room_for_those_of_its_frames() -> None:
+def test_the_longest_scene_key_leaves_room_for_frame_keys() -> None:
     """S3 takes 1,024 bytes."""
     for letter in ("x", "ü", "場"):
         longest = letter * ((MAX_FILE_LENGTH - 6) // len(letter.encode()))
@@ -127,7 +127,7 @@ def test_a_film_name_has_no_folder_and_no_extension(film: str) -> None:
 
 
 @given(st.text().map(lambda name: f"{name}.blend"))
-def test_an_accepted_key_stays_inside_the_bucket(file: str) -> None:
+def test_no_accepted_key_leaves_its_bucket(file: str) -> None:
     try:
         parse_request({"file": file})
     except InvalidRequest:

@@ -1,4 +1,4 @@
-"""The limits of a request's fields, and requests of any JSON value."""
+"""The limits of requests, and requests of arbitrary values."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from frameloom.model.request import (
     JobRequest,
     parse_request,
 )
-from tests.unit.test_request import refused, upload
+from tests.job_requests import refused, upload
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from tests.unit.test_request import refused, upload
         ("chunk_timeout", 86_401, 7 * 24 * 3600),
     ],
 )
-def test_a_number_is_accepted_at_its_limits_and_refused_beyond(field: str, least: int, most: int) -> None:
+def test_numbers_are_accepted_at_their_limits_and_refused_past_them(field: str, least: int, most: int) -> None:
     for number in (least, most):
         assert str(getattr(parse_request({"file": "a.blend", field: number}), field)) == str(number)
     for number in (least - 1, most + 1):
@@ -35,13 +35,13 @@ def test_a_number_is_accepted_at_its_limits_and_refused_beyond(field: str, least
 
 
 @pytest.mark.parametrize("field", ["scene", "camera", "blender"])
-def test_a_name_is_accepted_at_its_limit_and_refused_beyond(field: str) -> None:
+def test_names_are_accepted_at_their_limit_and_refused_past_it(field: str) -> None:
     assert getattr(parse_request({"file": "a.blend", field: "x" * 63}), field) == "x" * 63
     for name in ("", "x" * 64):
         assert refused({"file": "a.blend", field: name}).facts["field"] == field
 
 
-def test_frames_are_accepted_at_their_limits_and_refused_beyond() -> None:
+def test_frames_are_accepted_at_their_limits_and_refused_past_them() -> None:
     """A million in a job, 10,000 characters, and Blender's own first and last."""
     for frames in (
         f"{FIRST_FRAME}",
@@ -87,7 +87,7 @@ def test_any_json_value_is_a_request_or_an_invalid_request(value: object) -> Non
 
 
 @given(st.dictionaries(st.sampled_from([*JobRequest.model_fields, "quality", "codec", "other"]), st.text(max_size=8)))
-def test_any_metadata_makes_a_request_or_an_invalid_request(metadata: dict[str, str]) -> None:
+def test_any_metadata_is_a_request_or_an_invalid_request(metadata: dict[str, str]) -> None:
     try:
         request = parse_request(upload(), metadata=metadata)
     except InvalidRequest:

@@ -25,28 +25,28 @@ FILE = SceneFacts(
 )  # fmt: skip
 
 
-def test_the_scene_that_the_file_opens_with_is_rendered_unless_another_is_named() -> None:
+def test_the_active_scene_is_picked_unless_another_is_named() -> None:
     assert FILE.pick() == DAY
     assert FILE.pick("Day") == DAY
     assert FILE.pick("Night", "Side").name == "Night"
 
 
-def test_a_camera_that_is_named_takes_the_place_of_the_scenes_own() -> None:
+def test_a_named_camera_replaces_that_of_the_scene() -> None:
     assert FILE.pick(None, "Side").camera == "Side"
     assert FILE.pick(None, "Camera") == DAY
 
 
-def test_an_object_of_another_file_may_be_a_camera() -> None:
+def test_an_object_linked_from_another_file_may_be_the_camera() -> None:
     assert FILE.pick(None, "Far").camera == "Far"
 
 
-def test_a_scene_may_render_from_what_is_no_camera() -> None:
+def test_a_scene_may_render_from_an_object_that_is_not_a_camera() -> None:
     # Blender takes any object for a camera: a light, say, whose view is wanted.
     facts = SceneFacts(file="shot.blend", blender_version=(4, 5), scenes=(_entry(camera="Lamp"),), active="Day")
     assert facts.pick(None, "Lamp").camera == "Lamp"
 
 
-def test_an_unknown_scene_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_scene_is_refused_with_the_existing_scenes() -> None:
     with pytest.raises(InvalidRequest) as raised:
         FILE.pick("Dusk")
     assert raised.value.facts == {
@@ -55,19 +55,19 @@ def test_an_unknown_scene_is_refused_with_those_that_there_are() -> None:
     }
 
 
-def test_an_unknown_camera_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_camera_is_refused_with_the_existing_cameras() -> None:
     with pytest.raises(InvalidRequest) as raised:
         FILE.pick(None, "Top")
     assert str(raised.value) == "camera: 'shot.blend' has no camera 'Top'; it has 'Camera', 'Side'."
 
 
-def test_an_unknown_camera_where_there_are_none_is_refused() -> None:
+def test_an_unknown_camera_is_refused_in_a_file_without_cameras() -> None:
     facts = SceneFacts(file="shot.blend", blender_version=(4, 5), scenes=(NIGHT,), active="Night")
-    with pytest.raises(InvalidRequest, match="has no camera 'Top', nor any other"):
+    with pytest.raises(InvalidRequest, match="has no camera 'Top', and no other camera"):
         facts.pick(None, "Top")
 
 
-def test_a_thousand_names_are_not_all_listed() -> None:
+def test_a_message_lists_only_some_of_a_thousand_names() -> None:
     scenes = tuple(_entry(f"Shot {number}") for number in range(1000))
     facts = SceneFacts(file="shot.blend", blender_version=(4, 5), scenes=scenes, active="Shot 0")
     with pytest.raises(InvalidRequest, match="'Shot 19' and 980 more"):
@@ -114,7 +114,7 @@ def _single(number: float) -> float:
 
 
 @given(st.integers(4, 65536), st.integers(4, 65536), st.integers(1, 1000))
-def test_a_size_is_never_larger_than_asked_for_and_never_a_pixel_too_small(x: int, y: int, percentage: int) -> None:
+def test_a_rendered_size_is_rounded_down_by_less_than_a_pixel(x: int, y: int, percentage: int) -> None:
     if x * percentage < 100 or y * percentage < 100:
         with pytest.raises(InvalidRequest, match="resolution_percentage: at"):
             _entry(size=(x, y)).rendered_size(percentage)

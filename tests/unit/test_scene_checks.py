@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.model.colours import Colours, missing
+from frameloom.model.colours import Colours, missing_names
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.request import parse_request
-from frameloom.services.prepare_job import Settled, settle
+from frameloom.services.resolve_request import ResolvedRequest, resolve_request
 from frameloom.services.scene.find_assets import find_assets
 from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage.local_files import Disk
@@ -43,8 +43,8 @@ simple.variables.new().name = "width"
 """
 
 
-def settled(scene: Path, **fields: object) -> Settled:
-    return settle(parse_request({"file": "shot.blend", **fields}), scene, blender="4.5.15", device="CPU")
+def settled(scene: Path, **fields: object) -> ResolvedRequest:
+    return resolve_request(parse_request({"file": "shot.blend", **fields}), scene, blender="4.5.15", device="CPU")
 
 
 def refusal(scene: Path, **fields: object) -> str:
@@ -53,7 +53,7 @@ def refusal(scene: Path, **fields: object) -> str:
     return str(raised.value)
 
 
-def test_drivers_that_need_trust_are_named_with_their_places_wherever_they_are(tmp_path: Path) -> None:
+def test_drivers_that_need_trust_are_described_with_their_locations(tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "shot.blend", also=DRIVERS)
     assert set(read_scene(scene).scripts) == {
         "driver of object 'Cube', location[0]: 'self.location.y'",
@@ -79,7 +79,7 @@ def test_drivers_that_need_trust_are_named_with_their_places_wherever_they_are(t
         ({"style": "import os"}, "Freestyle style 'style.py'"),
     ],
 )
-def test_a_scene_with_code_is_refused_until_the_job_says_whether_it_runs(
+def test_a_scene_with_code_is_refused_unless_the_job_sets_trust_scripts(
     tmp_path: Path, recipe: dict[str, str], named: str
 ) -> None:
     scene = make_scene(tmp_path / "shot.blend", **recipe)  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ def test_a_scene_with_code_is_refused_until_the_job_says_whether_it_runs(
     settled(scene, output="video")
 
 
-def test_code_that_is_switched_off_is_none(tmp_path: Path) -> None:
+def test_disabled_code_is_ignored(tmp_path: Path) -> None:
     also = "scene.render.use_freestyle = False"
     settled(make_scene(tmp_path / "shot.blend", style="import os", also=also))
     text = "bpy.data.texts.new('notes.py').from_string('import os')"
@@ -111,7 +111,7 @@ def test_code_that_is_switched_off_is_none(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_engine_that_the_workers_lack_is_refused_by_name_unless_the_job_names_another(
+def test_an_engine_that_the_workers_lack_is_refused_unless_the_job_names_another(
     tmp_path: Path, engine: str, said: str
 ) -> None:
     scene = with_text(make_scene(tmp_path / "shot.blend"), *ENGINE, text=engine)
@@ -123,7 +123,7 @@ def test_an_engine_that_the_workers_lack_is_refused_by_name_unless_the_job_names
 
 
 @pytest.mark.parametrize("engine", ["BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH"])
-def test_an_engine_that_blender_has_by_any_of_its_names_is_taken(tmp_path: Path, engine: str) -> None:
+def test_engines_are_accepted_by_all_identifiers_of_blender_versions(tmp_path: Path, engine: str) -> None:
     settled(with_text(make_scene(tmp_path / "shot.blend"), *ENGINE, text=engine))
 
 
@@ -139,7 +139,7 @@ def test_an_engine_that_blender_has_by_any_of_its_names_is_taken(tmp_path: Path,
         (SPACE, "Input - ARRI", "the colour space 'Input - ARRI' of image 'pixels'"),
     ],
 )
-def test_a_name_that_blenders_colour_configuration_lacks_is_refused(
+def test_a_name_that_the_colour_configuration_lacks_is_refused(
     tmp_path: Path, field: tuple[bytes, ...], text: str, said: str
 ) -> None:
     image = "bpy.data.images.new('pixels', 8, 8).use_fake_user = True"
@@ -163,7 +163,7 @@ def test_a_name_that_blenders_colour_configuration_lacks_is_refused(
         (SPACE, "scene_linear"),
     ],
 )
-def test_a_name_that_blender_itself_maps_is_taken(tmp_path: Path, field: tuple[bytes, ...], text: str) -> None:
+def test_a_name_that_blender_maps_is_accepted(tmp_path: Path, field: tuple[bytes, ...], text: str) -> None:
     image = "bpy.data.images.new('pixels', 8, 8).use_fake_user = True"
     settled(with_text(make_scene(tmp_path / "shot.blend", also=image), *field, text=text))
 
@@ -178,16 +178,16 @@ def test_a_name_that_blender_itself_maps_is_taken(tmp_path: Path, field: tuple[b
         (Colours(view="Filmic", look="Filmic - Base Contrast"), (2, 80), "the look 'Filmic - Base Contrast' of"),
     ],
 )
-def test_what_blender_maps_to_the_same_picture_is_taken_of_the_files_that_it_maps_it_in(
+def test_old_looks_are_accepted_in_files_of_the_versions_that_blender_maps(
     colours: Colours, until: tuple[int, int], named: str
 ) -> None:
-    assert list(missing(colours, (), blender="4.5.15", saved_by=until)) == []
-    [words] = missing(colours, (), blender="4.5.15", saved_by=(4, 1))
+    assert list(missing_names(colours, (), blender="4.5.15", saved_by=until)) == []
+    [words] = missing_names(colours, (), blender="4.5.15", saved_by=(4, 1))
     assert words.startswith(named)
 
 
 @pytest.mark.parametrize("template", ["VFX", "Video_Editing"])
-def test_a_scene_from_a_template_of_blenders_own_is_taken(template: str) -> None:
+def test_scenes_from_blenders_templates_are_accepted(template: str) -> None:
     """Blender ships them as 2.80 saved them in development, with the look `Filmic - Base Contrast`."""
     package = importlib.util.find_spec("bpy")
     assert package is not None
@@ -196,7 +196,7 @@ def test_a_scene_from_a_template_of_blenders_own_is_taken(template: str) -> None
     settled(scene)
 
 
-def test_what_is_written_with_colours_of_its_own_is_checked_by_those(tmp_path: Path) -> None:
+def test_an_output_with_its_own_colour_management_is_checked_by_it(tmp_path: Path) -> None:
     also = "scene.render.image_settings.color_management = 'OVERRIDE'"
     scene = make_scene(tmp_path / "shot.blend", also=also)
     with_text(scene, *VIEW, text="Film")
@@ -205,7 +205,7 @@ def test_what_is_written_with_colours_of_its_own_is_checked_by_those(tmp_path: P
     assert "the view 'Film'" in refusal(scene)
 
 
-def test_the_colour_space_of_openexr_frames_counts_where_the_frames_are_written_with_it(tmp_path: Path) -> None:
+def test_the_colour_space_of_openexr_frames_is_checked_only_for_openexr(tmp_path: Path) -> None:
     """Blender prints nothing where it lacks that one, and writes another."""
     also = "scene.render.image_settings.color_management = 'OVERRIDE'"
     linear = (b"SC", b"r", b"im_format", b"linear_colorspace_settings", b"name")

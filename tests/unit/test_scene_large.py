@@ -12,7 +12,7 @@ import zstandard
 from tests.conformance.toolbox import ROOT
 from tests.scenes import make_scene
 from tests.unit.blends import blocks
-from tests.unit.test_scene_parts import KINDS
+from tests.unit.test_modifier_references import KINDS
 
 # Blocks of data, such as packed images; each more than there is room for.
 BLOCK, COUNT = 256 * 2**20, 4

@@ -26,7 +26,7 @@ from tests.video_probe import probe
 POTTERY = Path(__file__).resolve().parents[3] / "shared" / "scenes" / "pottery.blend"
 
 
-def test_a_scene_says_its_frames_size_rate_engine_and_camera(tmp_path: Path) -> None:
+def test_frames_size_rate_engine_and_camera_are_read(tmp_path: Path) -> None:
     path = make_scene(
         tmp_path / "shot.blend",
         frames=(3, 40),
@@ -57,7 +57,7 @@ for number, (across, down) in enumerate({pairs}):
 """
 
 
-def test_pixels_are_as_wide_for_their_height_as_in_blenders_own_film(tmp_path: Path) -> None:
+def test_the_pixel_aspect_equals_that_of_blenders_film(tmp_path: Path) -> None:
     pairs = [(1, 1), (2, 1), (1, 2), (40, 33), (1.46, 1), (1, 1.4587), (5.1239, 3.3007)]
     make_scene(tmp_path / "last.blend", also=OWN_FILM.format(pairs=pairs, folder=str(tmp_path)))
     found = [read_scene(tmp_path / f"{number}.blend").pick().pixel_aspect for number in range(len(pairs))]
@@ -65,7 +65,7 @@ def test_pixels_are_as_wide_for_their_height_as_in_blenders_own_film(tmp_path: P
     assert found == [probe(tmp_path / f"{number}.mp4").pixel_aspect for number in range(len(pairs))]
 
 
-def test_every_scene_and_camera_is_told_and_which_scene_the_file_opens_with(tmp_path: Path) -> None:
+def test_all_scenes_and_cameras_and_the_active_scene_are_read(tmp_path: Path) -> None:
     path = make_scene(tmp_path / "shot.blend", scenes=["Day", "Night"], active="Night", cameras=["Side", "Tôp"])
     facts = read_scene(path)
     assert [(entry.name, entry.camera) for entry in facts.scenes] == [
@@ -96,7 +96,7 @@ _MARKERS = "[scene.timeline_markers.new('marker', frame=frame) for frame in (1, 
         (f"{_MARKERS}", True),
     ],
 )
-def test_a_scene_of_strips_or_of_cameras_by_marker_needs_none_of_its_own(
+def test_a_scene_with_strips_or_cameras_bound_to_markers_needs_no_camera(
     tmp_path: Path, also: str, *, needed: bool
 ) -> None:
     facts = read_scene(make_scene(tmp_path / "edit.blend", camera=False, cameras=["Side"], also=also))
@@ -116,30 +116,30 @@ def test_a_camera_linked_from_another_file_counts(tmp_path: Path) -> None:
     [(24, Fraction(24)), ("29.97", Fraction(2997, 100)), (Fraction(30000, 1001), Fraction(30000, 1001)),
      (Fraction(24000, 1001), Fraction(24000, 1001)), ("12.5", Fraction(25, 2))],
 )  # fmt: skip
-def test_a_rate_comes_back_as_it_was_typed_in(tmp_path: Path, fps: Fraction | int | str, exact: Fraction) -> None:
+def test_a_rate_is_read_as_it_was_typed(tmp_path: Path, fps: Fraction | int | str, exact: Fraction) -> None:
     rate = read_scene(make_scene(tmp_path / "shot.blend", fps=fps)).scenes[0].fps
     assert rate.limit_denominator(1001) == exact
 
 
 @pytest.mark.parametrize("codec", ["NONE", "PXR24", "ZIP", "PIZ", "RLE", "ZIPS", "DWAA", "DWAB"])
-def test_a_scene_says_how_it_packs_openexr(tmp_path: Path, codec: str) -> None:
+def test_the_openexr_codec_is_read(tmp_path: Path, codec: str) -> None:
     also = f"scene.render.image_settings.exr_codec = {codec!r}"
     facts = read_scene(make_scene(tmp_path / "shot.blend", format="OPEN_EXR", also=also))
     assert facts.pick().exr_codec == codec
 
 
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "OPEN_EXR", "OPEN_EXR_MULTILAYER", "TIFF", "WEBP", "FFMPEG"])
-def test_formats_have_the_names_that_blender_gives_them(tmp_path: Path, name: str) -> None:
+def test_formats_have_blenders_names(tmp_path: Path, name: str) -> None:
     assert read_scene(make_scene(tmp_path / "shot.blend", format=name)).scenes[0].format == name
 
 
-def test_a_crop_is_told(tmp_path: Path) -> None:
+def test_a_crop_is_read(tmp_path: Path) -> None:
     entry = read_scene(make_scene(tmp_path / "shot.blend", size=(100, 20), crop=(0.25, 0, 0.75, 0.5))).scenes[0]
     assert entry.crop == (0.25, 0.0, 0.75, 0.5)
     assert entry.rendered_size() == (50, 10)
 
 
-def test_a_scene_of_blender_3_reads() -> None:
+def test_a_scene_of_blender_3_is_read() -> None:
     if not POTTERY.exists():
         pytest.skip("../shared/scenes/pottery.blend, a scene by others, is not beside this checkout")
     facts = read_scene(POTTERY)
@@ -152,7 +152,7 @@ def test_a_scene_of_blender_3_reads() -> None:
     check_version(facts, supported="4.5.15", file="pottery.blend")
 
 
-def test_a_scene_reads_without_the_settings_that_later_versions_brought() -> None:
+def test_a_scene_without_settings_of_later_versions_is_read() -> None:
     """2.48 has no engine, no frame step, and a member called [3]; before 2.61 there is no image format of its own."""
     data, now = small(), read(small()).scenes[0]
     for name, other in (
@@ -169,25 +169,25 @@ def test_a_scene_reads_without_the_settings_that_later_versions_brought() -> Non
 
 @pytest.mark.parametrize("packing", PACKERS)
 @pytest.mark.parametrize("header", [b"BLENDER-v283", b"BLENDER-v300", b"BLENDER-v405"])
-def test_a_packed_scene_says_the_same_as_a_plain_one(packing: str, header: bytes) -> None:
+def test_a_compressed_scene_is_read_like_an_uncompressed_one(packing: str, header: bytes) -> None:
     facts = read(PACKERS[packing](header + small()[12:]))
     assert facts == replace(read(small()), blender_version=divmod(int(header[-3:]), 100))
 
 
-def test_a_scene_that_blender_itself_packed_reads(tmp_path: Path) -> None:
+def test_a_scene_compressed_by_blender_is_read(tmp_path: Path) -> None:
     path = make_scene(tmp_path / "shot.blend", compress=True)
     assert path.read_bytes()[:4] == b"\x28\xb5\x2f\xfd"
     assert read_scene(path) == read_scene(make_scene(path))
 
 
-def test_a_packed_scene_reads_without_the_table_of_its_pieces() -> None:
+def test_a_zstd_scene_without_its_seek_table_is_read() -> None:
     assert read(packed("zstd").removesuffix(SEEK_TABLE)) == read(small())
 
 
 @pytest.mark.parametrize("checksum", [True, False])
 @pytest.mark.parametrize("length_told", [True, False])
 @pytest.mark.parametrize("piece", [100, 1000, 10**6])
-def test_every_kind_of_zstd_frame_reads_and_is_missed_when_it_is_cut(
+def test_every_kind_of_zstd_frame_is_read_and_refused_when_cut(
     *, checksum: bool, length_told: bool, piece: int
 ) -> None:
     packer = zstandard.ZstdCompressor(write_checksum=checksum, write_content_size=length_told)
@@ -202,12 +202,12 @@ def test_every_kind_of_zstd_frame_reads_and_is_missed_when_it_is_cut(
 
 
 @pytest.mark.parametrize("packing", PACKERS)
-def test_the_header_of_blender_5_reads(packing: str) -> None:
+def test_the_header_of_blender_5_is_read(packing: str) -> None:
     facts = read(PACKERS[packing](as_blender_5_writes(small())))
     assert facts == replace(read(small()), blender_version=(5, 0))
 
 
-def test_nothing_is_left_behind_printed_or_logged(
+def test_the_reader_leaves_no_file_and_prints_and_logs_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -228,7 +228,7 @@ def test_nothing_is_left_behind_printed_or_logged(
     assert not caplog.records
 
 
-def test_what_the_library_says_of_a_damaged_file_names_the_file_and_goes_to_no_log(
+def test_blender_asset_tracer_names_the_scene_and_logs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def condense_and_cut(source: BufferedReader, target: IO[bytes], *, limit: int) -> Header:
@@ -252,14 +252,14 @@ def test_what_the_library_says_of_a_damaged_file_names_the_file_and_goes_to_no_l
 
 
 @pytest.mark.parametrize("saved_by", ["2.83", "3.0", "4.4", "4.5"])
-def test_a_scene_of_the_same_blender_or_an_older_one_may_be_rendered(tmp_path: Path, saved_by: str) -> None:
+def test_a_scene_of_the_same_or_an_older_blender_is_accepted(tmp_path: Path, saved_by: str) -> None:
     facts = read_scene(make_scene(tmp_path / "shot.blend", saved_by=saved_by))
     assert "{}.{}".format(*facts.blender_version) == saved_by
     check_version(facts, supported="4.5.15", file="shot.blend")
 
 
 @pytest.mark.parametrize("saved_by", ["4.6", "5.0", "5.1", "10.0"])
-def test_a_scene_of_a_newer_blender_is_refused_by_name(saved_by: str) -> None:
+def test_a_scene_of_a_newer_blender_is_refused_with_both_versions(saved_by: str) -> None:
     major, minor = map(int, saved_by.split("."))
     facts = replace(read(small()), blender_version=(major, minor))
     with pytest.raises(SceneTooNew) as raised:

@@ -32,19 +32,19 @@ def test_a_rate_is_read_exactly(text: str, rate: Fraction) -> None:
     "text",
     ["", "fast", "24 fps", "-24", "1/0", "24/0", "nan", "inf", "0x18", "24,0", "2_4", "٢٤", "1/2/3", "24.", "1e1"],
 )
-def test_what_is_no_rate_is_refused_with_examples(text: str) -> None:
+def test_an_invalid_rate_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ValueError, match=r"such as 24, 29\.97 or 30000/1001"):
         parse_rate(text)
 
 
 @pytest.mark.parametrize("text", ["0", "0.5", "1/2", "1001", "999999999", "0.0"])
-def test_a_rate_out_of_bounds_is_refused_with_them(text: str) -> None:
+def test_a_rate_outside_its_limits_is_refused_with_the_limits(text: str) -> None:
     with pytest.raises(ValueError, match="1 to 1000"):
         parse_rate(text)
 
 
 @pytest.mark.parametrize("text", ["1e999999999", "1e-999999999", "1" * 100_000, "24." + "0" * 100_000])
-def test_a_rate_that_would_take_for_ever_is_refused_at_once(text: str) -> None:
+def test_a_rate_with_an_endless_exponent_is_refused_at_once(text: str) -> None:
     begun = time.process_time()
     with pytest.raises(ValueError, match="frames per second"):
         parse_rate(text)
@@ -52,12 +52,12 @@ def test_a_rate_that_would_take_for_ever_is_refused_at_once(text: str) -> None:
 
 
 @given(st.fractions(1, 1000, max_denominator=1001))
-def test_a_rate_comes_back_from_its_text(rate: Fraction) -> None:
+def test_a_rate_can_be_parsed_from_its_text(rate: Fraction) -> None:
     assert parse_rate(str(rate)) == rate
 
 
 @given(st.sampled_from([24, 25, 30, 48, 60, 120]))
-def test_a_rate_of_television_comes_back_from_a_decimal_number(whole: int) -> None:
+def test_a_television_rate_can_be_parsed_from_a_decimal_number(whole: int) -> None:
     exact = Fraction(whole * 1000, 1001)
     assert JobRequest(file="a.blend", fps=float(exact)).fps == str(exact)  # type: ignore[arg-type]
 
@@ -96,7 +96,7 @@ def test_engines_are_read_in_either_case(written: str, read: str) -> None:
         ("trust_scripts", []),
     ],
 )
-def test_impossible_settings_are_refused_by_name(field: str, value: object) -> None:
+def test_invalid_settings_are_refused_with_their_field(field: str, value: object) -> None:
     with pytest.raises(InvalidRequest) as caught:
         RenderSettings.read({field: value})
     assert caught.value.facts["field"] == field
@@ -105,7 +105,7 @@ def test_impossible_settings_are_refused_by_name(field: str, value: object) -> N
 @pytest.mark.parametrize(
     ("field", "value"), [("quality", -1), ("quality", 52), ("quality", False), ("codec", "mpeg1"), ("bitrate", 1)]
 )
-def test_impossible_films_are_refused_by_name(field: str, value: object) -> None:
+def test_invalid_film_settings_are_refused_with_their_field(field: str, value: object) -> None:
     with pytest.raises(InvalidRequest) as caught:
         VideoSettings.read({field: value})
     assert caught.value.facts["field"] == field
@@ -118,7 +118,7 @@ def test_prores_has_one_quality() -> None:
     assert VideoSettings.read(settings.to_json()) == settings
 
 
-def test_av1_takes_no_quality_that_its_encoder_would_not_keep_to() -> None:
+def test_av1_refuses_a_quality_that_its_encoder_would_ignore() -> None:
     with pytest.raises(InvalidRequest, match="1 to 51 with av1"):
         VideoSettings.read({"codec": "av1", "quality": 0})
     assert VideoSettings.read({"codec": "av1", "quality": 1}).quality == 1
@@ -130,24 +130,24 @@ def test_devices_are_read_in_either_case(written: str) -> None:
     assert RenderSettings.read({"device": written}).device == read_device(written) == "OPTIX"
 
 
-def test_a_device_that_no_farm_renders_on_is_refused() -> None:
+def test_a_device_that_farms_do_not_support_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="device"):
         read_device("METAL")
 
 
 @pytest.mark.parametrize("written", [True, "true", "True"])
-def test_scripts_are_trusted_where_that_is_said(written: object) -> None:
+def test_trust_scripts_is_read_from_text_and_boolean(written: object) -> None:
     assert RenderSettings.read({"trust_scripts": written}).trust_scripts is True
 
 
 @pytest.mark.parametrize(("written", "read"), [(False, False), ("false", False), (None, None)])
-def test_to_render_without_scripts_is_not_the_same_as_to_say_nothing(written: object, read: object) -> None:
+def test_trust_scripts_false_differs_from_none(written: object, read: object) -> None:
     settings = RenderSettings.read({"trust_scripts": written})
     assert settings.trust_scripts is read
     assert RenderSettings.read(settings.to_json()) == settings
 
 
-def test_settings_are_values_that_nothing_changes() -> None:
+def test_settings_are_immutable() -> None:
     settings = RenderSettings(samples=16)
     with pytest.raises(ValueError, match="frozen"):
         settings.samples = 17

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import bpy
 
-from frameloom.model.assets import Reference, Spread, pattern
+from frameloom.model.assets import PathKind, Reference, key_pattern
 from frameloom.model.errors import FrameInvalid
 from frameloom.services.images.integrity import check_image
 
 # The sources of an image that are files, with the files that its path stands for.
-_SPREADS: dict[str, Spread] = {"FILE": "file", "MOVIE": "file", "SEQUENCE": "sequence", "TILED": "tiles"}
+_KINDS: dict[str, PathKind] = {"FILE": "file", "MOVIE": "file", "SEQUENCE": "sequence", "TILED": "tiles"}
 
 
 # The first bytes of the formats whose structure is checked.
@@ -33,12 +33,12 @@ def missing_files() -> list[str]:
 
 def _missing_images() -> Iterator[str]:
     for image in bpy.data.images:
-        if image.source not in _SPREADS or not image.filepath or image.packed_files:
+        if image.source not in _KINDS or not image.filepath or image.packed_files:
             continue
         if image.users <= image.use_fake_user:
             continue
         path = bpy.path.abspath(image.filepath, library=image.library)
-        if not _exists(path, _SPREADS[image.source]):
+        if not _exists(path, _KINDS[image.source]):
             yield image.filepath
         elif image.source == "FILE" and not (_is_complete(Path(path)) or _decodes(image)):
             yield f"{image.filepath} (damaged)"
@@ -77,9 +77,9 @@ def is_linked(library: bpy.types.Library) -> bool:
     return bool(library.users_id)
 
 
-def _exists(path: str, spread: Spread) -> bool:
+def _exists(path: str, kind: PathKind) -> bool:
     path = os.path.normpath(path)
-    alike = pattern(path, Reference(path=path, spread=spread))
+    alike = key_pattern(path, Reference(path=path, kind=kind))
     if alike is None:
         return Path(path).exists()
     folder = Path(path).parent

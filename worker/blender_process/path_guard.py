@@ -20,7 +20,7 @@ import bpy
 
 from frameloom.model.blender_paths import BUILTIN_FONT, CONFINED, PATHS, PathUse
 from frameloom.model.errors import InvalidRequest
-from frameloom.model.import_nodes import IMPORT, Import, Node, Tree, Use, imports
+from frameloom.model.import_nodes import IMPORT, Import, ModifierUse, Node, Tree, find_imports
 from worker.blender_process.bakes import check_bakes
 from worker.blender_process.missing_files import is_linked
 
@@ -138,7 +138,7 @@ def _confine_imports(folder: _Folder, file: str) -> None:
         # An animation could make one count again.
         while muted := next((link for link in tree.links if link.is_muted), None):
             tree.links.remove(muted)
-    found: Iterable[Import[_Slot]] = imports([_tree(key, tree) for key, tree in trees.items()], list(_uses()))
+    found: Iterable[Import[_Slot]] = find_imports([_tree(key, tree) for key, tree in trees.items()], list(_uses()))
     for one in found:
         if one.computed:
             problem = f"{file!r} imports a file by a path that is not a constant: {one.where}"
@@ -181,11 +181,11 @@ def _slot(owner: Any, name: str) -> _Slot:
     return _Slot(getattr(owner, name), lambda text: setattr(owner, name, text))
 
 
-def _uses() -> Iterator[Use[_Slot]]:
+def _uses() -> Iterator[ModifierUse[_Slot]]:
     for thing in bpy.data.objects:
         for modifier in thing.modifiers:
             if modifier.type == "NODES" and modifier.node_group is not None:
-                yield Use(tree=modifier.node_group.as_pointer(), inputs=dict(_inputs(modifier)))
+                yield ModifierUse(tree=modifier.node_group.as_pointer(), inputs=dict(_inputs(modifier)))
 
 
 def _inputs(modifier: Any) -> Iterator[tuple[str, _Slot]]:

@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 from frameloom.model.errors import InvalidRequest
-from frameloom.model.settings import SCRIPTS_WAYS_OUT, RenderSettings
+from frameloom.model.settings import TRUST_OPTIONS, RenderSettings
 
 
 def refuse_skipped(settings: RenderSettings) -> None:
@@ -21,8 +21,8 @@ def refuse_skipped(settings: RenderSettings) -> None:
     """
     if settings.trust_scripts is None and bpy.app.autoexec_fail:
         problem = (
-            "the scene holds Python, which only runs if the job trusts it: "
-            f"{bpy.app.autoexec_fail_message}; {SCRIPTS_WAYS_OUT}"
+            "the scene contains Python, which runs only if the job trusts it: "
+            f"{bpy.app.autoexec_fail_message}; {TRUST_OPTIONS}"
         )
         raise InvalidRequest(field="trust_scripts", problem=problem)
 

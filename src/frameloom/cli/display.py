@@ -163,8 +163,8 @@ def step_of(snapshot: Snapshot) -> str:
         return {JobStatus.SUCCEEDED: "Done", JobStatus.FAILED: "Failed"}.get(status, "Canceled")
     if snapshot.job is None or snapshot.reused is None:
         return "Preparing"
-    if snapshot.done == snapshot.total or not snapshot.job.renders:
-        return "Making the video" if snapshot.job.films else "Finishing"
+    if snapshot.done == snapshot.total or not snapshot.job.renders_frames:
+        return "Making the video" if snapshot.job.makes_film else "Finishing"
     return "Rendering"
 
 
@@ -173,7 +173,7 @@ def facts_of(snapshot: Snapshot) -> list[str]:
     facts = []
     if snapshot.total is not None:
         facts.append(f"{snapshot.done:,} of {counted(snapshot.total, 'frame')}")
-    if snapshot.reused and snapshot.job is not None and snapshot.job.renders:
+    if snapshot.reused and snapshot.job is not None and snapshot.job.renders_frames:
         facts.append(f"{snapshot.reused:,} reused")
     if snapshot.rate is not None and snapshot.left and not snapshot.execution.status.ended:
         facts.append(f"{_figures(snapshot.rate)} frames/s")

@@ -65,7 +65,7 @@ class Download:
         """Begin to download frames, unless the folder has them; call it inside a `fetching` block."""
         if self._fetcher is None:
             raise RuntimeError("fetch frames inside a `fetching` block")
-        if not manifest.renders:
+        if not manifest.renders_frames:
             return
         # The farm decides the render key: its Blender may be another version than the one here.
         folder = self.output.frames(_render_key(manifest))
@@ -75,7 +75,7 @@ class Download:
     def fetch_existing(self, job_id: str, farm: Connection) -> None:
         """Download the frames that exist now, and wait for them."""
         manifest = job_documents.find_job(farm.store, farm.buckets, job_id)
-        if manifest is not None and manifest.renders:
+        if manifest is not None and manifest.renders_frames:
             with self.fetching(farm):
                 self.fetch(job_documents.present_frames(farm.store, manifest), manifest)
 

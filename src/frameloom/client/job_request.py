@@ -50,7 +50,7 @@ def place_of(scene: Path) -> str:
         InvalidRequest: its path is no valid key.
     """
     disk = Disk.of(scene)
-    key = keys.disk_key(keys.owner(_user(), platform.node()), str(disk.root), disk.key(scene))
+    key = keys.disk_key(keys.owner_folder(_user(), platform.node()), str(disk.root), disk.key(scene))
     try:
         return scene_file(key)
     except ValueError as error:

@@ -11,8 +11,8 @@ from frameloom.client.job_request import apart_from, build_request, find_scene
 from frameloom.client.output_folder import OutputFolder
 from frameloom.model import keys
 from frameloom.model.request import START, START_NO, JobRequest
-from frameloom.services.prepare_job import Settled, settle, with_assets
-from frameloom.services.scene.upload_assets import DIGEST, find_places, upload_assets
+from frameloom.services.resolve_request import ResolvedRequest, resolve_request, with_assets
+from frameloom.services.scene.upload_assets import DIGEST, local_assets, upload_assets
 from frameloom.services.storage.frame_transfer import offer_frames
 
 
@@ -29,7 +29,7 @@ class Order:
 
     scene: Path
     request: JobRequest
-    settled: Settled
+    settled: ResolvedRequest
     assets: Mapping[str, Path]
     output: OutputFolder | None
 
@@ -89,11 +89,11 @@ def check_order(scene: Path, fields: Mapping[str, Any], *, out: Path | None, tar
         refuse_own_configuration()
     if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
         request = request.model_copy(update={"max_workers": target.chunks_at_once})
-    settled = settle(request, scene, blender=target.blender(), device=target.device(), name=scene.name)
+    settled = resolve_request(request, scene, blender=target.blender(), device=target.device(), name=scene.name)
     output = None if out is None else OutputFolder.of(out, request, scene)
     if output is not None:
         output.check(settled.render_key)
-    assets = find_places(scene, request.file, settled.references)
+    assets = local_assets(scene, request.file, settled.references)
     if request.output != "frames":
         if output is not None:
             output.check_against(assets.values())

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from frameloom.client.colour_config import refuse_own_configuration
 from frameloom.client.job_request import build_request, find_scene
+from frameloom.model.counts import listed
 from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible, MissingAssets
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneFacts
-from frameloom.services.prepare_job import settle
+from frameloom.services.resolve_request import resolve_request
 from frameloom.services.scene.checks import check_spaces, scripts_problem
-from frameloom.services.scene.find_assets import Found, find_assets, listed
+from frameloom.services.scene.find_assets import FoundAssets, find_assets
 from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage.local_files import Disk
 
@@ -80,10 +81,12 @@ def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
     )
 
 
-def _refusal(scene: Path, request: JobRequest, found: Found, facts: SceneFacts, *, blender: str) -> FarmError | None:
+def _refusal(
+    scene: Path, request: JobRequest, found: FoundAssets, facts: SceneFacts, *, blender: str
+) -> FarmError | None:
     try:
         refuse_own_configuration()
-        settle(request, scene, blender=blender, device="CPU")
+        resolve_request(request, scene, blender=blender, device="CPU")
         found.check(file=facts.file, trusted=False)
         check_spaces(found.spaces, file=facts.file, blender=blender)
     except JobImpossible as error:

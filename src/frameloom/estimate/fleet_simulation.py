@@ -27,7 +27,7 @@ from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job, Limits, OutputRef, SceneRef
 from frameloom.model.settings import RenderSettings, VideoSettings
 from frameloom.model.timings import Timings
-from frameloom.services.chunk_sizing import TURN_AROUND
+from frameloom.services.chunk_sizing import TURNAROUND
 from frameloom.services.measured_times import SAMPLE
 
 
@@ -47,7 +47,7 @@ class Costs:
     node: float = 60.0
     rate: float = 100.0
     start: float = 2.2
-    turn: float = TURN_AROUND
+    turn: float = TURNAROUND
     between: float = 3.0
     idle_timeout: float = 120.0
 

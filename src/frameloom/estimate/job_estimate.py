@@ -13,7 +13,7 @@ from functools import cache
 from frameloom.estimate.aws_requests import HEARTBEAT, SCOUTS, AwsRequests, aws_requests, listed
 from frameloom.estimate.fleet_simulation import Costs, Outcome, simulate, simulated_job
 from frameloom.model.timings import Timings
-from frameloom.services.chunk_sizing import MOST_FRAMES, Sizing
+from frameloom.services.chunk_sizing import MAX_FRAMES, Sizing
 from frameloom.services.plan_chunks import worth_scouting
 from frameloom.services.verify_frames import AT_ONCE, plan_segments
 
@@ -168,12 +168,12 @@ def chunk_rounds(case: Case) -> Iterator[tuple[int, ...]]:
     """Yield the chunk sizes of each round, in frames, as the planner cuts a job without measured times."""
     job = simulated_job(case.frames, case.workers)
     if not worth_scouting(job, job.frame_range()):
-        yield tuple(chunk_sizes(case.frames, 1.0, Sizing.blind(case.workers)))
+        yield tuple(chunk_sizes(case.frames, 1.0, Sizing.untimed(case.workers)))
         return
     yield (1,) * SCOUTS
     timings = Timings(start=Costs().start, frames={})
-    patience = job.limits.chunk_timeout - job.limits.queue_timeout
-    sizing = Sizing.measured(case.workers, timings, patience=patience)
+    timeout = job.limits.chunk_timeout - job.limits.queue_timeout
+    sizing = Sizing.timed(case.workers, timings, timeout=timeout)
     yield tuple(chunk_sizes(case.frames - SCOUTS, case.seconds, sizing))
 
 
@@ -187,12 +187,12 @@ def chunk_sizes(frames: int, each: float, sizing: Sizing) -> Iterator[int]:
         each: seconds of each frame.
         sizing: the planner's sizing.
     """
-    crew = sizing.crew(frames * each)
+    useful = sizing.useful_workers(frames * each)
     made = 0
     while frames:
-        if made % crew == 0:
-            target = sizing.size(frames * each, crew)
-        size = min(frames, MOST_FRAMES, max(1, math.floor(target / each - 0.5) + 1))
+        if made % useful == 0:
+            target = sizing.size(frames * each, useful)
+        size = min(frames, MAX_FRAMES, max(1, math.floor(target / each - 0.5) + 1))
         yield size
         frames -= size
         made += 1

@@ -1,4 +1,4 @@
-"""Writes down every call that the emulator answers, as it stands on the wire: its signature says who made it."""
+"""Records every call that the emulator handles, as it was sent. The signature identifies the caller."""
 
 import json
 import os
@@ -13,24 +13,24 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # Source: IAM user guide, "Elements of an AWS API request signature".
 _SIGNATURE = re.compile(r"Credential=(?P<principal>[^/,]+)/\d{8}/[^/]+/(?P<service>[^/]+)/aws4_request")
 
-# What is no part of what is asked for, and what would be a key if this were AWS.
+# Headers that are not part of the request, or that would be credentials in AWS.
 _LEFT_OUT = ("x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
 
 
 class Recorder:
-    """A WSGI application that appends a line of JSON to a file for each call that another one answers.
+    """A WSGI middleware that appends a line of JSON to a file for each call.
 
-    The line holds `principal` (the access key), `service` (as a signature names it), `method`, `uri`, `host`,
-    `headers` (those of AWS), `body` (where parameters are in it, not an object's bytes) and `status`.
+    The line has `principal` (the access key), `service` (its name in the signature), `method`, `uri`, `host`,
+    `headers` (those of AWS), `body` (if it has parameters, not an object's bytes) and `status`.
     """
 
     def __init__(self, application: Application, file: Path) -> None:
         self._application = application
-        # A line is written at once and so is whole, whichever thread writes beside it.
+        # One write per line, so that lines of several threads do not mix.
         self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Have the call answered, and write it down if all of it arrived: a caller may be killed while it sends."""
+        """Pass the call on, and record it if all of it arrived: a caller may be killed while it sends."""
         line = _line(environ)
         if line is None:
             return self._application(environ, start_response)
@@ -66,7 +66,7 @@ def _line(environ: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _parameters(environ: dict[str, Any]) -> str | None:
-    """Return the body of a call that has its parameters there (None if it is cut), and leave it to be read again."""
+    """Return the body of a call with parameters in it, None if it is cut. The application can read the body again."""
     is_json = "HTTP_X_AMZ_TARGET" in environ
     if not is_json and "x-www-form-urlencoded" not in environ.get("CONTENT_TYPE", ""):
         return ""

@@ -14,17 +14,17 @@ from frameloom.model.errors import FarmUnavailable
 
 STACK = "frameloom"
 
-# In seconds; the emulator creates the whole stack in one answer.
-_PATIENCE = 60
+# Timeout of a call in seconds. The emulator creates the whole stack in one call.
+_TIMEOUT = 60
 
 
 def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], *, endpoint: str, secret: str) -> dict[str, str]:
-    """Create the stack `STACK` from a template, with calls signed by `secret`, and return its outputs.
+    """Create the stack `STACK` from a template with calls signed by `secret`, and return its outputs.
 
     Raises:
         FarmUnavailable: CloudFormation refused it; the message has the reason.
     """
-    config = Config(read_timeout=_PATIENCE, retries={"total_max_attempts": 1})
+    config = Config(read_timeout=_TIMEOUT, retries={"total_max_attempts": 1})
     cloudformation = clients_for(farm_environment(endpoint, secret=secret), config=config)("cloudformation")
     try:
         cloudformation.create_stack(
@@ -37,5 +37,5 @@ def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], *, endpoi
     except (BotoCoreError, ClientError, ResponseParserError) as error:
         raise FarmUnavailable(problem=f"The stack could not be created: {error}") from None
     if stack["StackStatus"] != "CREATE_COMPLETE":
-        raise FarmUnavailable(problem=f"The stack could not be created: it is {stack['StackStatus']}")
+        raise FarmUnavailable(problem=f"The stack could not be created: its status is {stack['StackStatus']}")
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

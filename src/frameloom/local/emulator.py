@@ -1,17 +1,17 @@
-"""`python -m frameloom.local.emulator`: the embedded AWS, a process of its own.
+"""`python -m frameloom.local.emulator`: the embedded AWS, in its own process.
 
-It prints the port it answers on, on 127.0.0.1, once it does. It ends on SIGTERM, and when its standard input ends:
-the process that started it holds the other end, and may die without stopping it. A line on standard input announces
-the end: the emulator then answers long polls at once. A socket that listens already (`--fd`) lets others connect
-before it is up: they wait until it is. Calls must be signed with the key in its environment variable
+It prints its port on 127.0.0.1 once it is up. It ends on SIGTERM and at the end of its standard input, whose other end
+belongs to the process that started it and ends even if that process is killed. A line on standard input announces the
+end: the emulator then answers long polls at once. With a listening socket (`--fd`), clients can connect before the
+emulator is up, and wait until it is. Calls must be signed with the key in its environment variable
 AWS_SECRET_ACCESS_KEY; an argument would be readable by all users.
 
-The imports stand inside, since every process that a function runs in imports this module first.
+The imports are inside `main`, since each process of a function imports this module first.
 """
 
 
 def main() -> None:
-    """Read the arguments and serve until the end."""
+    """Parse the arguments and serve until the end."""
     import argparse  # noqa: PLC0415
     import gc  # noqa: PLC0415
     import os  # noqa: PLC0415
@@ -19,20 +19,22 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(prog="python -m frameloom.local.emulator", description="Run the embedded AWS.")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--port", type=int, default=0, help="0, which is the default, takes one that is free")
-    where.add_argument("--fd", type=int, help="a socket to listen on, as a file descriptor")
-    parser.add_argument("--work-dir", type=Path, required=True, help="where logs and temporary files go")
-    parser.add_argument("--warm", default='{"handlers": [], "layers": []}', help="what functions import, as JSON")
-    parser.add_argument("--record", type=Path, help="a file that every call is written down in")
-    parser.add_argument("--cache", type=Path, help="a folder for what the next emulator can use")
-    parser.add_argument("--every-service", action="store_true", help="have all of AWS, not just what a farm needs")
+    where.add_argument("--port", type=int, default=0, help="the port to listen on; 0, the default, takes a free one")
+    where.add_argument("--fd", type=int, help="a listening socket, as a file descriptor")
+    parser.add_argument("--work-dir", type=Path, required=True, help="the folder for logs and temporary files")
+    parser.add_argument(
+        "--warm", default='{"handlers": [], "layers": []}', help="the imports of the functions, as JSON"
+    )
+    parser.add_argument("--record", type=Path, help="a file in which every call is recorded")
+    parser.add_argument("--cache", type=Path, help="a folder that the next emulator reads, too")
+    parser.add_argument("--every-service", action="store_true", help="import every service of moto")
     arguments = parser.parse_args()
 
-    # What moto prints goes to standard error from here on, and standard output ends with this process.
+    # moto's output goes to standard error from here on. Standard output stays open until this process ends.
     announce = os.dup(1)
     os.dup2(2, 1)
 
-    # First, so that it imports what functions need while this process imports what it needs itself.
+    # First, so that the imports of functions run in parallel with those of this process.
     from frameloom.local import lambda_host  # noqa: PLC0415
 
     lambda_host.start_forkserver(arguments.warm)
@@ -42,7 +44,7 @@ def main() -> None:
         stub_services.apply()
     # moto's responses allow every origin by default; moto reads this variable at import.
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
-    # Thousands of modules and nothing to collect: a tenth of the time to start.
+    # Imports create thousands of modules and no garbage; the collector would take a tenth of the start.
     gc.disable()
     from frameloom.local import server  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
-"""Whether a machine has cores and memory to spare for another worker.
+"""Whether a machine has idle cores and free memory for another worker.
 
-One Blender takes every core that it can use, and of many scenes it can use few: modifiers, simulations and small
-pictures leave most of a machine idle. Read from /proc; where there is none, nobody knows, and nothing is spare.
+One Blender uses as many cores as it can, but with modifiers, simulations or small images it can use only a few. The
+data come from /proc; without it no worker is added.
 """
 
 import os
@@ -14,21 +14,21 @@ from pathlib import Path
 from frameloom.services.system.cpu import usable_cores
 
 PROC = Path("/proc")
-# Of what a Blender keeps busy, the least that must be idle for another to be worth its start.
-ROOM = 0.75
-# Cores: a Blender that keeps less busy waits for work, or for the disk.
-WORKING = 0.5
-# Times the memory of the largest Blender, and bytes on top of that, which must be free.
-MEMORY, RESERVE = 1.5, 2**30
-# However many cores there are: each worker holds the scene in memory, and is one more for whom a job is cut up.
-MOST = 8
+# The idle cores that another worker needs, as a share of the cores that one Blender keeps busy.
+IDLE_SHARE = 0.75
+# A Blender that keeps fewer cores busy waits for work or for the disk.
+BUSY_CORES = 0.5
+# The memory that must be free: this many times that of the largest Blender, plus a reserve in bytes.
+MEMORY_FACTOR, MEMORY_RESERVE = 1.5, 2**30
+# The limit on any machine: each worker holds the scene in memory, and a job is split into more chunks for it.
+MAX_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A look at the machine `at` a time in seconds: its `idle` core seconds so far, and its `free` bytes.
+    """The machine at the time `at` in seconds: its `idle` core seconds so far, and its `free` bytes.
 
-    `busy` are the core seconds so far of each worker's Blender by its process id, `largest` the most bytes of one.
+    `busy` has the core seconds so far of each worker's Blender by its process id, `largest` the bytes of the largest.
     """
 
     at: float
@@ -39,32 +39,36 @@ class Sample:
 
 
 def most_workers() -> int:
-    """Return how many workers may ever be of use on this machine."""
-    return min(MOST, usable_cores())
+    """Return the largest number of workers that can be useful on this machine."""
+    return min(MAX_WORKERS, usable_cores())
 
 
-def worth_another(looks: Iterable[Sample], *, cores: int) -> bool:
-    """Return whether every worker rendered and left room for another, each time from one look to the next.
+def worth_another(samples: Iterable[Sample], *, cores: int) -> bool:
+    """Return whether, between each two samples, every worker rendered and left room for another.
 
-    `cores` is how many all of them may use: of what else is idle on the machine, a container has nothing.
+    `cores` is the number that all workers may use together: a container cannot use other idle cores of the machine.
 
-    On the whole of it would not do: a worker that waits at first and then takes all cores leaves half of them idle.
+    An average over all samples would be wrong: a worker that waits first and then uses all cores has half of them idle.
     """
-    steps = list(pairwise(looks))
-    return bool(steps) and all(_room(before, now, cores) for before, now in steps)
+    steps = list(pairwise(samples))
+    return bool(steps) and all(_has_room(before, now, cores) for before, now in steps)
 
 
-def _room(before: Sample, now: Sample, cores: int) -> bool:
+def _has_room(before: Sample, now: Sample, cores: int) -> bool:
     seconds = now.at - before.at
     if seconds <= 0 or not now.busy or now.busy.keys() != before.busy.keys():
         return False
     busy = [(now.busy[pid] - before.busy[pid]) / seconds for pid in now.busy]
     idle = min((now.idle - before.idle) / seconds, cores - sum(busy))
-    return min(busy) >= WORKING and idle >= ROOM * sum(busy) / len(busy) and now.free >= MEMORY * now.largest + RESERVE
+    return (
+        min(busy) >= BUSY_CORES
+        and idle >= IDLE_SHARE * sum(busy) / len(busy)
+        and now.free >= MEMORY_FACTOR * now.largest + MEMORY_RESERVE
+    )
 
 
-def look(workers: Collection[int], *, at: float, proc: Path = PROC) -> Sample | None:
-    """Return a sample of the machine and of the Blenders of `workers`, process ids; None where it cannot be had.
+def take_sample(workers: Collection[int], *, at: float, proc: Path = PROC) -> Sample | None:
+    """Return a sample of the machine and of the Blenders of `workers` (process ids), or None without /proc.
 
     Sources: proc_stat(5), proc_meminfo(5), proc_pid_stat(5), proc_tid_children(5).
     """
@@ -78,11 +82,11 @@ def look(workers: Collection[int], *, at: float, proc: Path = PROC) -> Sample | 
     for worker in workers:
         for child in _children(worker, proc):
             with suppress(OSError):
-                # What stands before the last parenthesis is a name, which may hold anything.
-                facts = (proc / str(child) / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                busy[child] = (int(facts[11]) + int(facts[12])) / ticks
-                largest = max(largest, int(facts[21]) * page)
-    # Idle, and idle but for a disk that is waited for.
+                # The text up to the last parenthesis has the process's name, which may contain any characters.
+                fields = (proc / str(child) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+                busy[child] = (int(fields[11]) + int(fields[12])) / ticks
+                largest = max(largest, int(fields[21]) * page)
+    # Idle time, and idle time in which a process waited for the disk.
     idle = (int(cores[4]) + int(cores[5])) / ticks
     return Sample(at=at, idle=idle, free=int(memory["MemAvailable"].split()[0]) * 1024, busy=busy, largest=largest)
 

@@ -1,4 +1,4 @@
-"""Runs functions as AWS Lambda does: each in warm processes of its own, several at once, with a time limit."""
+"""Runs functions as AWS Lambda does: each in its own warm processes, several at once, with a timeout."""
 
 import os
 import signal
@@ -16,33 +16,33 @@ from frameloom.local.environment import access_key
 from frameloom.local.lambda_preload import WARM
 from frameloom.local.lambda_runtime import Answer, Function, Ready, Request, failure, serve
 
-# AWS gives a function's module ten seconds to import; a laptop that renders on all cores needs more.
+# Timeout for the import of a function's module. AWS allows ten seconds; a laptop that renders on all cores needs more.
 INIT_SECONDS = 60
 
 # Timeout for killed processes to end, in seconds.
 _GONE_WITHIN = 2.0
 
-# The environment variables of this machine that a function may see.
+# The environment variables of this machine that are passed to functions.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "NO_PROXY", "no_proxy")
 
 _context = get_context("forkserver")
 _context.set_forkserver_preload(["frameloom.local.lambda_runtime", "frameloom.local.lambda_preload"])
-# multiprocessing's own bookkeeping of children is not safe against starts from several threads.
+# multiprocessing's list of children is not thread-safe.
 _starting = threading.Lock()
 
 
 def start_forkserver(warm: str) -> None:
-    """Start the process that runtimes are forked from, so that it imports while this one does other things.
+    """Start the process from which runtimes are forked, whose imports then run in parallel with this process.
 
     Args:
-        warm: what it imports, as `frameloom.local.lambda_preload` takes it.
+        warm: its imports, in the format of `frameloom.local.lambda_preload`.
     """
     os.environ[WARM] = warm
     forkserver.ensure_running()
 
 
 def end_forkserver() -> None:
-    """Kill all runtimes and the process that forks them, and wait until they have ended; no runtime can start again.
+    """Kill all runtimes and the process that forks them, and wait until they have ended. No runtime can start again.
 
     Otherwise the forking process would end some time after this one.
     """
@@ -66,8 +66,8 @@ class LambdaHost:
 
     Args:
         environment: added to every function's own variables (endpoint, region, credentials).
-        log: the file that the functions' output is appended to.
-        runtimes_per_function: how many invocations of one function run side by side; further ones wait.
+        log: the file to which the functions' output is appended.
+        runtimes_per_function: the number of concurrent invocations of one function; further ones wait.
     """
 
     def __init__(self, *, environment: Mapping[str, str], log: Path, runtimes_per_function: int = 10) -> None:
@@ -78,7 +78,7 @@ class LambdaHost:
         self._lock = threading.Lock()
 
     def invoke(self, function: Function, event: str) -> Answer:
-        """Return what the function's handler answers to `event` (JSON); whatever goes wrong is an answer too."""
+        """Return the handler's answer to `event` (JSON). An error of any kind is an answer, too."""
         request_id = str(uuid.uuid4())
         pool = self._pool(function)
         with pool.slots:
@@ -90,13 +90,13 @@ class LambdaHost:
                 pool.give_back(runtime)
 
     def start(self, function: Function) -> None:
-        """Start a process of a function that has none, so that its first call finds one."""
+        """Start a process for a function without one, so that its first call does not wait for the start."""
         pool = self._pool(function)
         if not (pool.idle or pool.busy):
             pool.give_back(_Runtime(function, self._runtime_environment(function), self._log))
 
     def close(self) -> None:
-        """Kill every runtime, whatever it is doing."""
+        """Kill every runtime, with or without a running invocation."""
         with self._lock:
             pools = list(self._pools.values())
             self._pools.clear()
@@ -107,7 +107,7 @@ class LambdaHost:
         with self._lock:
             pool = self._pools.get(function.name)
             if pool is None or pool.function != function:
-                # With another configuration, warm runtimes are of no use; they end when nobody holds their pipes.
+                # Warm runtimes have the old configuration; they end when their pipes are closed.
                 pool = self._pools[function.name] = _Pool(function, self._runtimes_per_function)
             return pool
 
@@ -127,7 +127,7 @@ class LambdaHost:
             "LAMBDA_TASK_ROOT": str(function.code),
             "_HANDLER": function.handler,
             "TZ": "UTC",
-            # There is no X-Ray daemon to send traces to.
+            # This machine has no X-Ray daemon.
             "POWERTOOLS_TRACE_DISABLED": "true",
             **dict(function.environment),
         }
@@ -145,7 +145,7 @@ class _Pool:
     def idle_runtime(self) -> "_Runtime | None":
         with suppress(IndexError):
             while True:
-                # The one used last: it is the warmest, and those that burst needed grow cold.
+                # The last used runtime, so that the extra runtimes of a burst stay unused.
                 runtime = self.idle.pop()
                 if runtime.alive:
                     return runtime
@@ -175,7 +175,7 @@ class _Runtime:
 
     @property
     def alive(self) -> bool:
-        # A process that has been killed lives on for an instant.
+        # A killed process may still be alive for a moment.
         return not self._ended and self._process.is_alive()
 
     def invoke(self, event: str, request_id: str) -> Answer:

@@ -1,7 +1,7 @@
-"""The process a Lambda function runs in: imports its handler once, then answers invocations over a pipe.
+"""The process of a Lambda function: it imports its handler once, then answers invocations over a pipe.
 
-The protocol, host to runtime: `Request`; runtime to host: first `Ready`, then one `Answer` for each request.
-It stands alone, with light imports, because every runtime is a fork of a process that has imported it.
+The host sends `Request`s. The runtime sends `Ready` first, then one `Answer` per request. This module imports little,
+since each runtime is a fork of a process that has imported it.
 """
 
 import importlib
@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-# What a synchronous invocation may return; AWS: "Lambda quotas", invocation payload.
+# The largest result of a synchronous invocation, in bytes. Source: AWS, "Lambda quotas", invocation payload.
 LARGEST_PAYLOAD = 6 * 1024 * 1024
 
 
@@ -42,7 +42,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One invocation: the event as JSON, and when it must have ended, in seconds since the epoch."""
+    """One invocation: the event as JSON, and its deadline in seconds since the epoch."""
 
     id: str
     event: str
@@ -51,7 +51,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of an invocation: the handler's value or a description of its error, as JSON."""
+    """The result of an invocation: the handler's value or a description of its error, as JSON."""
 
     payload: str
     failed: bool
@@ -59,13 +59,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """The runtime has imported the handler, or has found that it cannot: then every answer is `broken`."""
+    """The runtime has imported the handler, or has failed to: then every answer is `broken`."""
 
     broken: Answer | None = None
 
 
 class LambdaContext:
-    """The context object that a handler gets, with the attributes that AWS documents for Python."""
+    """The context object of a handler, with the attributes that AWS documents for Python."""
 
     client_context = None
     identity = None
@@ -74,7 +74,7 @@ class LambdaContext:
         self.function_name = function.name
         self.function_version = "$LATEST"
         self.invoked_function_arn = function.arn
-        # A string, as in AWS: its runtime reads it from the environment.
+        # A string, as in AWS, whose runtime reads it from the environment.
         self.memory_limit_in_mb = str(function.memory_mb)
         self.aws_request_id = request.id
         self.log_group_name = f"/aws/lambda/{function.name}"
@@ -82,13 +82,13 @@ class LambdaContext:
         self._deadline = request.deadline
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds that are left before the runtime is killed."""
+        """Return the milliseconds until the runtime is killed."""
         return max(0, int((self._deadline - time.time()) * 1000))
 
 
 def serve(function: Function, environment: Mapping[str, str], log: Path, pipe: Connection) -> None:
-    """Be the runtime of `function` until the pipe or the host ends; `environment` is all it sees of the world."""
-    os.setsid()  # One signal to the group also ends what a handler has started.
+    """Run `function` until the pipe or the host ends, with no environment variables but `environment`."""
+    os.setsid()  # One signal to the group also ends the processes that a handler started.
     threading.Thread(target=_end_with_host, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
@@ -108,7 +108,7 @@ def serve(function: Function, environment: Mapping[str, str], log: Path, pipe: C
 
 
 def failure(kind: str, message: str, *, request_id: str = "", trace: list[str] | None = None) -> Answer:
-    """Return the answer that describes an error as Lambda does."""
+    """Return an answer that describes an error as Lambda does."""
     description = {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace or []}
     return Answer(payload=json.dumps(description), failed=True)
 
@@ -127,12 +127,12 @@ def _write_output_to(log: Path) -> None:
     os.close(descriptor)
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115  # to the end
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115  # to the end
-    # AWS' runtime gives the root logger a handler too; without one, warnings of libraries would vanish.
+    # AWS's runtime also gives the root logger a handler; without one, warnings of libraries would be lost.
     logging.basicConfig(stream=sys.stdout, format="[%(levelname)s]\t%(asctime)s\t%(message)s", force=True)
 
 
 def _load(function: Function) -> tuple[Callable[[Any, Any], Any] | None, Answer | None]:
-    """Return the handler, or the answer that says why there is none, in the words of AWS' runtime."""
+    """Return the handler, or the answer of AWS's runtime for a handler that cannot be imported."""
     sys.path[:0] = [str(function.code), *map(str, function.layers)]
     os.chdir(function.code)
     module_name, _, attribute = function.handler.rpartition(".")
@@ -147,14 +147,14 @@ def _load(function: Function) -> tuple[Callable[[Any, Any], Any] | None, Answer 
         return None, failure(
             "Runtime.HandlerNotFound", f"Handler '{attribute}' missing on module '{module_name}': {error}"
         )
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is the function's
+    except Exception as error:  # noqa: BLE001  # any error of the function is an answer
         return None, _described(error)
 
 
 def _invoke(function: Function, handler: Callable[[Any, Any], Any], request: Request) -> Answer:
     try:
         value = handler(json.loads(request.event), LambdaContext(function, request))
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is the function's
+    except Exception as error:  # noqa: BLE001  # any error of the function is an answer
         answer = _described(error, request.id)
     else:
         answer = _encoded(value, request.id)
@@ -181,6 +181,6 @@ def _encoded(value: Any, request_id: str) -> Answer:
 
 
 def _described(error: Exception, request_id: str = "") -> Answer:
-    # The first frame is this module's own: a handler's trace begins with the handler.
+    # Without the first frame, which is in this module: a trace begins with the handler.
     trace = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
     return failure(type(error).__name__, str(error), request_id=request_id, trace=trace)

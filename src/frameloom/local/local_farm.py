@@ -1,4 +1,4 @@
-"""The farm on one machine: the embedded AWS with the stack of template.yaml in it, and workers."""
+"""The farm on one machine: the embedded AWS with the stack of template.yaml, and workers."""
 
 import json
 import os
@@ -27,18 +27,18 @@ from frameloom.model.errors import FarmUnavailable
 
 TEMPLATE = "template.yaml"
 
-# What a worker is told of the stack: its variable, and the output that fills it.
+# A worker's environment variables from the stack: the name of each, and its output.
 WORKER_VARIABLES = {
     "CHUNK_QUEUE_URL": "ChunkQueueUrl",
     "LOG_QUEUE_URL": "LogQueueUrl",
     "LOG_BUCKET": "LogBucketName",
 }
 
-# The key that workers sign with: they have a role of their own, as functions do, and run in nobody else's name.
+# The access key id of workers. They have their own role, as functions do.
 WORKER_KEY = "worker"
 
-# How long a part of the farm may take to start: a machine that renders on all cores is slow at all else. In seconds.
-_PATIENCE = 60.0
+# Timeout for the start of a process, in seconds: a machine that renders on all cores is slow.
+_START_TIMEOUT = 60.0
 # Timeout for the emulator and its processes to end, in seconds. They have no work to finish.
 _EMULATOR_GRACE = 10.0
 
@@ -47,21 +47,21 @@ class LocalFarm:
     """A farm that lives as long as its `with` block, or as this process, whichever ends first.
 
     Args:
-        workers: how many workers; one renders with all cores that Blender can use.
-        most: how many there may be where those leave cores idle; as many, unless said otherwise.
-        root: the folder of template.yaml; by default the checkout that this package lies in.
-        work_dir: where logs and temporary files go; by default a folder that goes with the farm.
-        worker_env: added to the workers' environment, over all else.
-        parameters: values for the template's parameters, where they are not to be its defaults.
-        worker_command: what a worker is, run in `root`.
-        record: the file that every call to AWS is written down in; see `frameloom.local.call_recorder`.
-        secret: the key that calls must be signed with; random by default.
-        addressed: called with `environment` as soon as that is known, while most of the farm is still to start.
-        log: called with a sentence when something happens, from any thread.
+        workers: the number of workers; one renders with all cores that Blender can use.
+        most: the largest number of workers if those leave cores idle; by default `workers`.
+        root: the folder of template.yaml; by default the checkout of this package.
+        work_dir: the folder for logs and temporary files; by default a folder that is removed with the farm.
+        worker_env: variables that are added to the workers' environment or replace others.
+        parameters: values for the template's parameters; others have their defaults.
+        worker_command: the command of a worker, run in `root`.
+        record: the file in which every call to AWS is recorded; see `frameloom.local.call_recorder`.
+        secret: the key with which calls must be signed; random by default.
+        addressed: called with `environment` once it is known, before most of the farm has started.
+        log: called with a sentence for each event, from any thread.
 
     Attributes:
         outputs: the outputs of the stack.
-        timings: how many seconds each part of the start took.
+        timings: the seconds of each part of the start.
         ended: set when the emulator ends, and the farm with it.
     """
 
@@ -89,11 +89,11 @@ class LocalFarm:
         self._secret = secret or secrets.token_hex(20)
         self._parts = ExitStack()
         self._closing = threading.Event()
-        self._told = threading.Condition()
+        self._changed = threading.Condition()
         self._started: set[int] = set()
         self._start_error = ""
         self._pids: dict[int, int] = {}
-        self._surroundings: dict[str, str] = {}
+        self._inherited: dict[str, str] = {}
         self.work_dir = Path()
         self.endpoint = ""
         self.outputs: dict[str, str] = {}
@@ -102,20 +102,20 @@ class LocalFarm:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which a program meets this farm instead of AWS."""
+        """The variables with which a program uses this farm instead of AWS."""
         return farm_environment(self.endpoint, secret=self._secret)
 
     @property
     def workers(self) -> list[int]:
-        """The process ids of the workers that run, in the order of their numbers."""
-        with self._told:
+        """The process ids of the running workers, in the order of their numbers."""
+        with self._changed:
             return [pid for _, pid in sorted(self._pids.items())]
 
     def __enter__(self) -> Self:
         """Start the farm; it is up when this returns.
 
         Raises:
-            FarmUnavailable: saying which part did not start, and why; nothing of it is left then.
+            FarmUnavailable: a part did not start; the message has the reason. No process or file is left.
         """
         try:
             self._start()
@@ -131,37 +131,37 @@ class LocalFarm:
         self.close()
 
     def close(self) -> None:
-        """End the workers, then the emulator, and leave nothing behind; a farm that is closed stays so."""
+        """End the workers, then the emulator, and remove all files. A second call does nothing."""
         self._closing.set()
         self._parts.close()
 
     def _start(self) -> None:
         root = (self._root or find_root()).resolve()
-        # Once: another thread may turn this process to the farm meanwhile.
-        self._surroundings = without_aws(os.environ)
+        # Once, since another thread may set the farm's variables in this process.
+        self._inherited = without_aws(os.environ)
         self._make_work_dir()
-        # Without a cache folder, this farm computes everything anew.
+        # Without a cache folder, this farm starts without caches.
         cache = cache_folder() or self.work_dir
         with self._timed("template"):
             template = cached_template(root / TEMPLATE, self._parameters, folder=cache)
         started = time.perf_counter()
         emulator = self._start_emulator(template, cache, started)
-        crew = self._start_fleet()
+        fleet = self._start_fleet()
         # Before the workers get SIGTERM, since each waits for the response to its last poll.
         self._parts.callback(_announce_end, emulator)
         self._addressed(self.environment)
         with self._timed("stack"):
-            # The client, while the emulator starts as well; its first call then waits until that is up.
+            # Import the client while the emulator starts; its first call waits until the emulator is up.
             from frameloom.local.deploy import deploy  # noqa: PLC0415
 
             try:
                 self.outputs = deploy(template, self._parameters, endpoint=self.endpoint, secret=self._secret)
             except FarmUnavailable as error:
                 problem = "The emulator did not start" if _has_ended(emulator) else str(error).rstrip(".")
-                # Its log goes with the farm.
-                raise FarmUnavailable(problem=f"{problem}. {self._last_words()}") from None
+                # Its log is removed with the farm.
+                raise FarmUnavailable(problem=f"{problem}. {self._last_log_line()}") from None
         with self._timed("workers"):
-            self._man(crew, root)
+            self._start_workers(fleet, root)
 
     def _make_work_dir(self) -> None:
         if self._given_work_dir is not None:
@@ -183,30 +183,30 @@ class LocalFarm:
             if self._record is not None:
                 arguments += ["--record", str(self._record.resolve())]
             emulator = self._start_part("emulator", arguments, hand_over=[listener.fileno()])
-        self._parts.callback(_end, emulator, patience=_EMULATOR_GRACE)
+        self._parts.callback(_end, emulator, timeout=_EMULATOR_GRACE)
         threading.Thread(target=self._watch, args=(_pipe(emulator.stdout), started), daemon=True).start()
         return emulator
 
     def _start_fleet(self) -> "subprocess.Popen[bytes]":
-        # It removes the folder too, should this process be killed.
-        crew = self._start_part("worker_processes", [] if self._given_work_dir else ["--remove", str(self.work_dir)])
-        self._parts.callback(_end, crew, patience=worker_processes.GRACE + _EMULATOR_GRACE)
-        return crew
+        # It also removes the folder if this process is killed.
+        fleet = self._start_part("worker_processes", [] if self._given_work_dir else ["--remove", str(self.work_dir)])
+        self._parts.callback(_end, fleet, timeout=worker_processes.GRACE + _EMULATOR_GRACE)
+        return fleet
 
     def _start_part(
         self, module: str, arguments: list[str], *, hand_over: Collection[int] = ()
     ) -> "subprocess.Popen[bytes]":
         with (self.work_dir / f"{module}.log").open("ab") as log:
             return subprocess.Popen(
-                # -P: the folder that a user happens to stand in is no place to import from.
+                # -P: no imports from the current folder.
                 [sys.executable, "-P", "-m", f"frameloom.local.{module}", *arguments],
-                env={**self._surroundings, **_without_endpoint(self.environment)},
-                # The leash: it ends when this process does, and so does what reads it.
+                env={**self._inherited, **_without_endpoint(self.environment)},
+                # The pipe ends with this process, and the part ends with the pipe.
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 pass_fds=hand_over,
-                # Ctrl-C in the terminal is for this process alone, which ends the others in order.
+                # Ctrl-C in the terminal must only reach this process, which ends the others in order.
                 start_new_session=True,
             )
 
@@ -215,15 +215,15 @@ class LocalFarm:
             self.timings["emulator"] = time.perf_counter() - started
         emulator.read()
         if not self._closing.is_set():
-            self._log(f"The emulator has ended, and the farm with it. {self._last_words()}")
+            self._log(f"The emulator has ended, and so has the farm. {self._last_log_line()}")
         self.ended.set()
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         lines = (self.work_dir / "emulator.log").read_text(errors="replace").splitlines()
-        return f"Its last words: {lines[-1]}" if lines else "It said nothing."
+        return f"The last line of its log: {lines[-1]}" if lines else "Its log is empty."
 
-    def _man(self, crew: "subprocess.Popen[bytes]", root: Path) -> None:
-        """Have the fleet start its workers, and return when each has been started once."""
+    def _start_workers(self, fleet: "subprocess.Popen[bytes]", root: Path) -> None:
+        """Order the fleet to start its workers, and return when each was started once."""
         order = {
             "count": self._count,
             "most": self._most,
@@ -231,20 +231,22 @@ class LocalFarm:
             "cwd": str(root),
             "logs": str(self.work_dir),
             "environment": {
-                **self._surroundings,
+                **self._inherited,
                 **farm_environment(self.endpoint, secret=self._secret, key=WORKER_KEY),
                 "TMPDIR": str(self.work_dir / "tmp"),
                 **{name: self.outputs[output] for name, output in WORKER_VARIABLES.items() if output in self.outputs},
                 **self._worker_env,
             },
         }
-        orders = _pipe(crew.stdin)
+        orders = _pipe(fleet.stdin)
         orders.write(f"{json.dumps(order)}\n".encode())
         orders.flush()
-        listener = threading.Thread(target=self._listen, args=(_pipe(crew.stdout),), daemon=True)
+        listener = threading.Thread(target=self._listen, args=(_pipe(fleet.stdout),), daemon=True)
         listener.start()
-        with self._told:
-            self._told.wait_for(lambda: self._start_error or len(self._started) == self._count, timeout=_PATIENCE)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._start_error or len(self._started) == self._count, timeout=_START_TIMEOUT
+            )
             if len(self._started) < self._count:
                 raise FarmUnavailable(problem=f"The workers did not start. {self._start_error}".strip())
 
@@ -252,20 +254,20 @@ class LocalFarm:
         for line in events:
             event: dict[str, Any] = json.loads(line)
             number, code = event["worker"], event.get("code")
-            with self._told:
+            with self._changed:
                 if "error" in event:
                     self._start_error = event["error"]
                 elif code is None:
                     if number > self._count and number not in self._started:
-                        self._log(f"Blender leaves cores idle: worker {number} joins in.")
+                        self._log(f"Blender leaves cores idle: worker {number} starts.")
                     self._started.add(number)
                     self._pids[number] = event["pid"]
                 elif self._pids.get(number) == event["pid"]:
                     del self._pids[number]
-                self._told.notify_all()
+                self._changed.notify_all()
             if code is not None and not self._closing.is_set():
                 log = self.work_dir / f"worker-{number}.log"
-                self._log(f"Worker {number} ended with code {code}; another takes its place. See {log}")
+                self._log(f"Worker {number} ended with code {code}; another replaces it. See {log}")
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:
@@ -277,7 +279,7 @@ class LocalFarm:
 
 
 def find_root() -> Path:
-    """Return the checkout that this package lies in.
+    """Return the checkout of this package.
 
     Raises:
         FarmUnavailable: the package was installed without its template.
@@ -285,14 +287,16 @@ def find_root() -> Path:
     for folder in Path(__file__).resolve().parents:
         if (folder / TEMPLATE).is_file():
             return folder
-    raise FarmUnavailable(problem=f"There is no {TEMPLATE} above {Path(__file__).parent}: a farm needs a checkout")
+    raise FarmUnavailable(
+        problem=f"{Path(__file__).parent} is not in a checkout with {TEMPLATE}: a local farm needs one."
+    )
 
 
-def _end(part: "subprocess.Popen[bytes]", *, patience: float) -> None:
-    """End a part by letting go of its leash, or by force where it does not let go itself."""
+def _end(part: "subprocess.Popen[bytes]", *, timeout: float) -> None:
+    """End a part by closing its standard input, or kill it after a timeout."""
     _pipe(part.stdin).close()
     try:
-        part.wait(patience)
+        part.wait(timeout)
     except subprocess.TimeoutExpired:
         # Kill the whole group: each part leads its own process group, and is not reaped yet.
         os.killpg(part.pid, signal.SIGKILL)
@@ -302,14 +306,14 @@ def _end(part: "subprocess.Popen[bytes]", *, patience: float) -> None:
 
 
 def _announce_end(emulator: "subprocess.Popen[bytes]") -> None:
-    """Make the emulator answer all polls; ignore an emulator that has ended."""
+    """Make the emulator answer all polls, if it still runs."""
     with suppress(OSError):
         os.write(_pipe(emulator.stdin).fileno(), b"end\n")
 
 
 def _has_ended(part: "subprocess.Popen[bytes]") -> bool:
     with suppress(subprocess.TimeoutExpired):
-        # A connection may break an instant before the process is gone.
+        # A connection may break shortly before the process has ended.
         part.wait(0.5)
     return part.returncode is not None
 

@@ -1,4 +1,4 @@
-"""The emulator's server: moto, mended, with functions that run."""
+"""The emulator's server: patched moto that runs functions."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ from frameloom.local.moto_patches.correctness import sqs
 
 _LOCALHOST = "127.0.0.1"
 
-# A state machine's worker thread recurses some twenty calls for each item of a Map that it handles.
+# A state machine's worker thread makes about twenty nested calls per item of a Map.
 _RECURSION_LIMIT = 1_000_000
 
 
@@ -37,21 +37,21 @@ def serve(
     record: Path | None = None,
     cache: Path | None = None,
 ) -> None:
-    """Answer on `port` of 127.0.0.1 until told to end, then end this process with all that it started.
+    """Serve on `port` of 127.0.0.1 until a signal or the end of standard input, then end this process and its children.
 
     Args:
-        port: 0 takes one that is free.
-        fd: a socket that listens already, in the place of a port.
-        work_dir: for logs and temporary files.
-        announce: the file descriptor that the port goes to, as a line, once it answers.
+        port: 0 takes a free one.
+        fd: a listening socket, used instead of a port.
+        work_dir: the folder for logs and temporary files.
+        announce: the file descriptor to which the port is written, as a line, once the server is up.
         secret: the key that calls must be signed with.
-        record: the file that every call is written down in; see `frameloom.local.call_recorder`.
-        cache: a folder for what the next emulator would otherwise work out again.
+        record: the file in which every call is recorded; see `frameloom.local.call_recorder`.
+        cache: the folder for parsed definitions.
     """
-    # Flask's tracebacks too, which moto would keep to itself.
+    # Also for Flask's tracebacks, which moto does not log.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     sys.setrecursionlimit(_RECURSION_LIMIT)
-    # Where large objects lie.
+    # Large objects are stored here.
     tempfile.tempdir = str(work_dir / "tmp")
     # A function's code is a folder of this machine, not an object in a bucket.
     os.environ["VALIDATE_LAMBDA_S3"] = "false"
@@ -61,25 +61,25 @@ def serve(
         app = Recorder(app, record)
     app = AccessControl(app, secret)
     server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=ConnectionHandler, fd=fd)
-    # Tasks of state machines call the other services through HTTP, on the port that this names.
-    answers_on = server.socket.getsockname()[1]
-    os.environ["MOTO_PORT"] = str(answers_on)
-    environment = farm_environment(f"http://{_LOCALHOST}:{answers_on}", secret=secret)
+    # Tasks of state machines call the other services through HTTP on this port.
+    served_port = server.socket.getsockname()[1]
+    os.environ["MOTO_PORT"] = str(served_port)
+    environment = farm_environment(f"http://{_LOCALHOST}:{served_port}", secret=secret)
     environment["TMPDIR"] = str(work_dir / "tmp")
     functions = LambdaHost(environment=environment, log=work_dir / "functions.log")
     moto_patches.apply(functions, secret=secret, cache=cache)
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
-    # It stays open, so that the end of it is the end of this process.
-    os.write(announce, f"{answers_on}\n".encode())
+    # The descriptor stays open, so that its end is the end of this process.
+    os.write(announce, f"{served_port}\n".encode())
     try:
         server.serve_forever()
     finally:
         try:
             end_forkserver()
         finally:
-            # At once: state machines may still run, in threads that nobody waits for.
+            # At once: state machines may still run in threads.
             os._exit(0)
 
 

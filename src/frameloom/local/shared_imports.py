@@ -1,4 +1,4 @@
-"""Which code the functions of a template have in common, so that it can be imported before they are called. Pure."""
+"""Find the modules and layers of a template's functions, to import them before the functions are called. Pure."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,9 +8,9 @@ from frameloom.local.environment import LOCAL_FILES
 
 
 def warm_up(template: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the handlers' modules and the layers' folders of a template, as CloudFormation takes it.
+    """Return the modules of the handlers and the folders of the layers in a CloudFormation template.
 
-    There are layers only where all functions have the same: a module of one function's layer is none of another's.
+    `layers` is empty unless all functions have the same layers, since a function must not see the layer of another.
     """
     functions = [
         resource["Properties"]
@@ -26,7 +26,7 @@ def warm_up(template: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def import_paths(layer: Path) -> list[Path]:
-    """Return what a layer's folder adds to a function's path: its modules lie in python/ once it is built."""
+    """Return the folders that a layer adds to a function's path: in a built layer, the modules are in python/."""
     return [layer / "python", layer]
 
 

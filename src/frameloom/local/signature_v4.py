@@ -77,7 +77,7 @@ class Skewed(Refused):
 
 
 class OtherContent(Refused):
-    """The call's body is not the one that was signed."""
+    """The call's body differs from the signed body."""
 
     codes = ("XAmzContentSHA256Mismatch", "InvalidSignatureException", "SignatureDoesNotMatch")
 
@@ -180,7 +180,7 @@ class Verifier:
         if content in _SIGNED_CHUNKS:
             _check_chunks(environ, signer, request, seed=expected)
         elif content not in (_UNSIGNED, _UNSIGNED_CHUNKS) and content != hashlib.sha256(_body(environ)).hexdigest():
-            raise OtherContent("The body is not the one that was signed.")
+            raise OtherContent("The body differs from the signed body.")
 
     def _check_time(self, signature: Signature) -> None:
         try:
@@ -253,7 +253,7 @@ def _variable(name: str) -> str:
 
 
 def _content(signature: Signature, environ: dict[str, Any]) -> str:
-    """Return what the signature covers of the body: its hash, or for S3 also a constant that leaves it unsigned."""
+    """Return the part of the signature for the body: its hash, or for S3 also a constant for an unsigned body."""
     declared: str | None = environ.get("HTTP_X_AMZ_CONTENT_SHA256")
     if declared is None and signature.life is not None and signature.service == "s3":
         return _UNSIGNED
@@ -273,7 +273,7 @@ def _check_chunks(environ: dict[str, Any], signer: _Signer, request: Any, *, see
     try:
         joined_chunks(_body(environ), sign, seed=seed)
     except ValueError as error:
-        raise OtherContent(f"The body is not the one that was signed: {error}.") from None
+        raise OtherContent(f"The body differs from the signed body: {error}.") from None
 
 
 def _body(environ: dict[str, Any], *, most: int | None = None) -> bytes:

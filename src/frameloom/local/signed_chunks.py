@@ -39,7 +39,7 @@ def joined_chunks(body: bytes, sign: Callable[..., str], *, seed: str) -> bytes:
             break
         data.append(chunk)
         if not rest.startswith(b"\r\n"):
-            raise ValueError("a chunk is longer than it says")
+            raise ValueError("a chunk is longer than its size")
         rest = rest.removeprefix(b"\r\n")
     _check_trailer(rest, sign, previous)
     return b"".join(data)

@@ -1,8 +1,9 @@
-"""Keeps the services of moto that a farm does not use out of the emulator, which so starts in half the time.
+"""Stubs for the moto services that a farm does not use, so that the emulator does not import them.
 
-Fact: moto's CloudFormation imports the models of thirty services, EC2 and its tables among them, and moto's Step
-Functions those of AWS Batch: together longer to import than all that a farm needs. This has to be in place before
-moto is imported, and so imports none of it.
+moto's CloudFormation imports the models of thirty services, EC2 and its tables among them, and moto's Step Functions
+import those of AWS Batch. `apply` must run before moto is imported, so this module does not import moto.
+
+Measured 2026-11-30: saves 1.1 of 3.7 processor seconds of a farm's start.
 """
 
 import sys
@@ -12,8 +13,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-# What CloudFormation and Lambda import beside the services of `_NAMESPACES`.
-_ABSENT = frozenset(
+# Services that CloudFormation and Lambda import besides those of `_NAMESPACES`.
+_STUBBED = frozenset(
     {
         "apigateway",
         "autoscaling",
@@ -38,40 +39,40 @@ _ABSENT = frozenset(
         "ssm",
     }
 )
-# The namespaces of resource types that can be created without any of them.
+# Resource types of these namespaces can be created without the stubbed services.
 _NAMESPACES = frozenset({"Events", "IAM", "Lambda", "Logs", "S3", "SQS", "StepFunctions"})
 
 
 def needs_every_service(template: Mapping[str, Any]) -> bool:
-    """Return whether a template, as CloudFormation takes it, has resources beyond those of a farm."""
+    """Return whether a CloudFormation template has resources of stubbed services."""
     return any(resource["Type"].split("::")[1] not in _NAMESPACES for resource in template["Resources"].values())
 
 
 def apply() -> None:
-    """Keep what a farm does not need out of this process; to be called before moto is imported."""
+    """Stub the services in this process. Call this before moto is imported."""
     sys.meta_path.insert(0, _Finder())
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Answers for the absent services with modules in which every name is a class that nobody instantiates."""
+    """Imports a stubbed service as a module in which every name is an empty class."""
 
     def find_spec(
         self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
         package, _, rest = fullname.partition(".")
-        if package == "moto" and rest.split(".")[0] in _ABSENT:
+        if package == "moto" and rest.split(".")[0] in _STUBBED:
             return ModuleSpec(fullname, self, is_package=True)
         return None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return _Absent(spec.name)
+        return _Stub(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Leave the module as it is."""
+        """Execute nothing."""
 
 
 class _Name(type):
-    """The class of a class whose attributes are their names: members of an enumeration, for one."""
+    """A metaclass whose classes return the name of each attribute as its value, such as a member of an enumeration."""
 
     def __getattr__(cls, name: str) -> str:
         if name.startswith("__"):
@@ -79,8 +80,8 @@ class _Name(type):
         return name
 
 
-class _Absent(ModuleType):
-    """A module of a service that is not there."""
+class _Stub(ModuleType):
+    """A module of a stubbed service."""
 
     def __getattr__(self, name: str) -> _Name:
         if name.startswith("__"):

@@ -1,4 +1,4 @@
-"""template.yaml as the CloudFormation that the emulator deploys: what `sam deploy` would send, made of local files.
+"""template.yaml as the CloudFormation that the emulator deploys: like that of `sam deploy`, but with local files.
 
 Pure: it reads the template and returns a value.
 """
@@ -18,23 +18,23 @@ from samtranslator.yaml_helper import yaml_parse
 from frameloom.local.environment import LOCAL_FILES, REGION
 from frameloom.model.errors import FarmUnavailable
 
-# Which property of a resource names a file or a folder beside the template, for `sam deploy` to upload.
+# The property of a resource that names a file or folder beside the template, which `sam deploy` uploads.
 _UPLOADED = {
     "AWS::Serverless::Function": "CodeUri",
     "AWS::Serverless::LayerVersion": "ContentUri",
     "AWS::Serverless::StateMachine": "DefinitionUri",
 }
 
-# What a farm on one machine has no use for, by the type of resource, and why. It costs the emulator the services
-# that hold it, which take longer to start than all that the farm needs; see frameloom.local.stub_services.
+# Resource types that a farm on one machine does not need, with the reason. Their services would take the emulator
+# longer to import than all services that the farm needs; see frameloom.local.stub_services.
 LEFT_OUT = {
-    "AWS::CloudFormation::Stack": "the cluster: here workers are processes of this machine",
-    "AWS::EKS::PodIdentityAssociation": "who a pod is: there are no pods",
-    "AWS::ECR::Repository": "the workers' image: here they run from the checkout",
-    "AWS::CloudWatch::Alarm": "nobody is to be woken: whoever started the farm sits before it",
-    "AWS::SNS::Topic": "as the alarms",
-    "AWS::SNS::TopicPolicy": "as the alarms",
-    "AWS::SNS::Subscription": "as the alarms",
+    "AWS::CloudFormation::Stack": "the cluster: workers are processes of this machine",
+    "AWS::EKS::PodIdentityAssociation": "the role of pods: a local farm has no pods",
+    "AWS::ECR::Repository": "the workers' image: workers run from the checkout",
+    "AWS::CloudWatch::Alarm": "alarms: the user of the farm watches it",
+    "AWS::SNS::Topic": "notifications of alarms",
+    "AWS::SNS::TopicPolicy": "notifications of alarms",
+    "AWS::SNS::Subscription": "notifications of alarms",
 }
 # Template parameters with another default on a local farm. A scene's code would run as the user of this machine, so
 # only the command line may allow it.
@@ -44,20 +44,20 @@ LOCAL_DEFAULTS = {"Cluster": "none", "TrustedScripts": "refuse"}
 def local_template(
     path: Path, parameters: Mapping[str, str], *, leave_out: Collection[str] = LEFT_OUT.keys()
 ) -> dict[str, Any]:
-    """Return the CloudFormation that SAM makes of the template at `path`, given values for its parameters.
+    """Return the CloudFormation that SAM makes of the template at `path` with these parameters.
 
-    What `sam deploy` would upload to S3 is said to lie in the bucket `LOCAL_FILES` under its absolute path; what
-    `LEFT_OUT` lists is not there, nor what refers to it; all else is as SAM leaves it. `leave_out` lists other types.
+    A file that `sam deploy` would upload to S3 is in the bucket `LOCAL_FILES`, with its absolute path as the key.
+    Resources of the types `leave_out` are removed, and so are resources that refer to them.
 
     Raises:
-        FarmUnavailable: saying what is wrong with the template, or what it names that is not there.
+        FarmUnavailable: the template is not valid, or a file that it names does not exist.
     """
     try:
         template = yaml_parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise FarmUnavailable(problem=f"{path} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(template, dict):
-        raise FarmUnavailable(problem=f"{path} is no template")
+        raise FarmUnavailable(problem=f"{path} is not a template: it must be a mapping with Resources")
     for name, value in LOCAL_DEFAULTS.items():
         if name in template.get("Parameters", {}):
             template["Parameters"][name]["Default"] = value
@@ -68,13 +68,13 @@ def local_template(
         transformed: dict[str, Any] = translator.translate(template, parameter_values=dict(parameters))
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes)
-        raise FarmUnavailable(problem=f"{path} is no valid SAM template: {causes}") from None
+        raise FarmUnavailable(problem=f"{path} is not a valid SAM template: {causes}") from None
     _leave_out(leave_out, transformed)
     return transformed
 
 
 def _leave_out(types: Collection[str], template: dict[str, Any]) -> None:
-    """Take resources of some types out of a template; a rule stays, and loses the targets that are gone."""
+    """Remove resources of some types from a template. A rule stays without its removed targets."""
     resources, outputs = template["Resources"], template.get("Outputs", {})
     gone = {name for name, resource in resources.items() if resource["Type"] in types}
     while True:
@@ -94,7 +94,7 @@ def _remove(names: Collection[str], mapping: dict[str, Any]) -> None:
 
 
 def _references(value: Any) -> Iterator[str]:
-    """Yield what a part of a template refers to: by Ref, Fn::GetAtt, Fn::Sub or DependsOn."""
+    """Yield the names to which a part of a template refers: by Ref, Fn::GetAtt, Fn::Sub or DependsOn."""
     if isinstance(value, list):
         for item in value:
             yield from _references(item)
@@ -115,7 +115,7 @@ def _referred(key: str, value: Any) -> Iterator[str]:
 
 
 def _globals(template: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the defaults for all functions, layers and state machines in the shape of resources."""
+    """Return the defaults for all functions, layers and state machines as resources."""
     kinds = {kind.rpartition("::")[2]: kind for kind in _UPLOADED}
     defaults = template.get("Globals", {})
     return [{"Type": kinds[name], "Properties": defaults[name]} for name in defaults if name in kinds]
@@ -128,7 +128,7 @@ def _leave_on_disk(resource: Mapping[str, Any], folder: Path) -> None:
     uri = resource.get("Properties", {}).get(name)
     if not isinstance(uri, str) or uri.startswith("s3://"):
         return
-    place = (folder / uri).resolve()
-    if not place.exists():
-        raise FarmUnavailable(problem=f"{place} is not there, but the template names it")
-    resource["Properties"][name] = {"Bucket": LOCAL_FILES, "Key": str(place)}
+    path = (folder / uri).resolve()
+    if not path.exists():
+        raise FarmUnavailable(problem=f"{path} does not exist, but the template names it")
+    resource["Properties"][name] = {"Bucket": LOCAL_FILES, "Key": str(path)}

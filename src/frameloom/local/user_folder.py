@@ -1,6 +1,6 @@
 """The folder that Frameloom keeps between commands; only its user may read or write it.
 
-Its contents are trusted: a running farm's address and key, and pickled definitions.
+Its contents are trusted: a running farm's address and key, and the caches of template and definitions.
 """
 
 import os

@@ -1,13 +1,13 @@
-"""`python -m frameloom.local.worker_processes`: keeps a farm's workers running, and takes them down with the farm.
+"""`python -m frameloom.local.worker_processes`: keeps a farm's workers running, and ends them with the farm.
 
-A process of its own, so that the workers end even where the farm is killed without a chance to end them: its
-standard input is a pipe from the farm, and the end of it is the end of the fleet. The first line of it says what to
-run: `{"count", "most", "command", "cwd", "environment", "logs"}`. It starts `count` workers, and up to `most` where
-those leave the machine idle (`frameloom.local.idle_capacity`). On standard output it tells what happens, a line each:
-`{"worker": 1, "pid": 4711}`, `{"worker": 1, "pid": 4711, "code": -9}`, and `{"worker": 1, "error": "..."}` for one
-that the system cannot start at all.
+It is a separate process, so that the workers end even if the farm is killed: its standard input is a pipe from the
+farm, and the end of the pipe ends all workers. The first line of the input has the order:
+`{"count", "most", "command", "cwd", "environment", "logs"}`. It starts `count` workers, and up to `most` while those
+leave the machine idle (`frameloom.local.idle_capacity`). It writes a line of JSON to standard output for each event:
+`{"worker": 1, "pid": 4711}`, `{"worker": 1, "pid": 4711, "code": -9}`, and `{"worker": 1, "error": "..."}` for a
+worker that the system cannot start.
 
-`--remove DIR` has it remove the farm's folder at the end: the farm itself may not live to do so.
+`--remove DIR` removes the farm's folder at the end, since the farm itself may be killed before it can.
 """
 
 import json
@@ -24,27 +24,27 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from frameloom.local.idle_capacity import Sample, look, worth_another
+from frameloom.local.idle_capacity import Sample, take_sample, worth_another
 from frameloom.model.backoff import delays
 from frameloom.services.system.cpu import usable_cores
 
-# How long workers may take to give their messages back, in seconds.
+# Timeout for workers to return their messages, in seconds.
 GRACE = 5.0
 
 # Timeout for a worker's killed process group to end, in seconds.
 _GONE_WITHIN = 1.0
 
-# A worker that lives this long, in seconds, did not fail at its start: its successor starts at once. Otherwise a delay
-# with jitter comes first, so that several workers do not fail and start in step.
-_GOOD_LIFE = 10.0
+# A worker that ran for this many seconds is replaced at once. Another one failed at its start, and a delay with jitter
+# comes first, so that several workers do not fail and start in step.
+_STABLE_AFTER = 10.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 10.0
 
-# Seconds between two looks at what is spare, and looks that a worker's use of the machine is judged by.
-_LOOK, _LOOKS = 1.0, 4
+# Seconds between two samples of the machine, and the samples that decide about another worker.
+_SAMPLE_INTERVAL, _SAMPLES = 1.0, 4
 
 
 class Fleet:
-    """Workers that are started anew when they die, until `stop`."""
+    """Workers that are restarted when they end, until `stop`."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self._order = order
@@ -54,13 +54,13 @@ class Fleet:
         self._keepers: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start every worker that there is from the start."""
+        """Start the first workers, and the thread that adds more."""
         for _ in range(self._order["count"]):
             self._add()
         threading.Thread(target=self._grow, daemon=True).start()
 
     def stop(self) -> None:
-        """Tell all workers to go, kill those that do not, and return when none is left."""
+        """Send SIGTERM to all workers, kill them after a timeout, and return when all have ended."""
         with self._lock:
             self._stopping.set()
             for process in self._running.values():
@@ -83,19 +83,23 @@ class Fleet:
                 keeper.start()
 
     def _grow(self) -> None:
-        """Add a worker whenever those that there are have left room for one for a while."""
-        looks: deque[Sample] = deque(maxlen=_LOOKS)
+        """Add a worker whenever the running ones have left room for one in all samples."""
+        samples: deque[Sample] = deque(maxlen=_SAMPLES)
         cores = usable_cores()
-        while len(self._keepers) < self._order["most"] and not self._stopping.wait(_LOOK):
+        while len(self._keepers) < self._order["most"] and not self._stopping.wait(_SAMPLE_INTERVAL):
             with self._lock:
                 running = list(self._running)
-            seen = look(running, at=time.monotonic())
-            if seen is None:
+            sample = take_sample(running, at=time.monotonic())
+            if sample is None:
                 return
-            looks.append(seen)
-            if len(looks) == _LOOKS and len(seen.busy) == len(self._keepers) and worth_another(looks, cores=cores):
+            samples.append(sample)
+            if (
+                len(samples) == _SAMPLES
+                and len(sample.busy) == len(self._keepers)
+                and worth_another(samples, cores=cores)
+            ):
                 self._add()
-                looks.clear()
+                samples.clear()
 
     def _keep(self, number: int) -> None:
         pause, pauses = 0.0, _restart_delays()
@@ -107,21 +111,20 @@ class Fleet:
                 try:
                     process = self._start(number)
                 except OSError as error:
-                    _tell(worker=number, error=str(error))
+                    _report(worker=number, error=str(error))
                     return
                 self._running[process.pid] = process
-            _tell(worker=number, pid=process.pid)
-            # Not reaped yet, so that its number is still its own while its group is killed: a worker that died
-            # leaves a Blender behind.
+            _report(worker=number, pid=process.pid)
+            # Not reaped yet, so that its id is not reused while its group is killed: a worker that died leaves a
+            # Blender behind.
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             _kill_group(process.pid)
             with self._lock:
                 del self._running[process.pid]
                 code = process.wait()
             _wait_for_group(process.pid)
-            _tell(worker=number, pid=process.pid, code=code)
-            lived = time.monotonic() - started
-            if lived > _GOOD_LIFE:
+            _report(worker=number, pid=process.pid, code=code)
+            if time.monotonic() - started > _STABLE_AFTER:
                 pause, pauses = 0.0, _restart_delays()
             else:
                 pause = next(pauses)
@@ -136,7 +139,7 @@ class Fleet:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # A session, and so a process group, of its own: Ctrl-C in the terminal is the farm's alone.
+                # A new session and process group, so that Ctrl-C in the terminal reaches only the farm.
                 start_new_session=True,
             )
 
@@ -146,7 +149,7 @@ def _restart_delays() -> Iterator[float]:
 
 
 def _kill_group(leader: int) -> None:
-    # PermissionError: on macOS, a group of which only zombies are left.
+    # PermissionError: on macOS, a group that has only zombies.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
 
@@ -163,14 +166,14 @@ def _wait_for_group(leader: int) -> None:
         time.sleep(0.01)
 
 
-def _tell(**event: int | str) -> None:
-    # One write for each line: several threads tell. A farm that is gone hears nothing.
+def _report(**event: int | str) -> None:
+    # One write per line, since several threads write. The farm may have ended.
     with suppress(OSError):
         os.write(1, f"{json.dumps(event)}\n".encode())
 
 
 def _remove(folder: str) -> None:
-    # The emulator may still be ending, and writing.
+    # The emulator may still be ending and writing files.
     for _ in range(50):
         shutil.rmtree(folder, ignore_errors=True)
         if not Path(folder).exists():
@@ -179,7 +182,7 @@ def _remove(folder: str) -> None:
 
 
 def main() -> None:
-    """Run the fleet that the first line of standard input describes until standard input ends."""
+    """Run the workers that the first line of standard input describes until standard input ends."""
     order = sys.stdin.readline()
     if order:
         fleet = Fleet(json.loads(order))

@@ -1,1 +1,1 @@
-"""The farm's vocabulary: frames, chunks, keys, requests, messages, errors. Pure: no I/O, no boto3."""
+"""The types of the farm: frames, chunks, keys, requests, messages and errors. No boto3, and no I/O but package data."""

@@ -1,4 +1,4 @@
-"""What every value that crosses a wire has in common."""
+"""The base class of all values that are sent or stored as JSON."""
 
 from typing import Any, Self
 
@@ -14,15 +14,15 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the value as JSON's own types, without what is not set."""
+        """Return the value as JSON types, without fields that are None."""
         return self.model_dump(mode="json", exclude_none=True)
 
     @classmethod
     def read(cls, data: object) -> Self:
-        """Return the value that `data` holds.
+        """Return `data` as a value.
 
         Raises:
-            InvalidRequest: naming the first field that is wrong, and what it takes.
+            InvalidRequest: a field is wrong; the message names the first one and the values that it takes.
         """
         try:
             return cls.model_validate(data)
@@ -32,7 +32,7 @@ class Value(BaseModel):
             raise InvalidRequest(field=field, problem=_problem(cls, first).rstrip(".")) from None
 
 
-# What pydantic calls an error, and what the field takes; names in braces are facts of the error.
+# The values that a field takes, by pydantic's type of error; names in braces are facts of the error.
 _WHOLE = ("int_parsing", "int_parsing_size", "int_from_float", "int_type", "finite_number")
 _TAKES = {
     **dict.fromkeys(_WHOLE, "a whole number"),
@@ -51,12 +51,12 @@ def _problem(kind: type[BaseModel], error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         return f"there is no such field; the fields are {', '.join(_fields(kind, error['loc'][:-1]))}"
     if error["type"] not in _TAKES:
-        # "Value error, " is what pydantic puts before the words of our own validators.
+        # pydantic puts "Value error, " before the messages of our validators.
         return error["msg"].removeprefix("Value error, ")
     facts = error.get("ctx", {}) | {"fields": ", ".join(_fields(kind, error["loc"]))}
     given = repr(error["input"])
     if error["type"].endswith("_equal"):
-        # The command line and metadata give numbers as text.
+        # Numbers from the command line and from metadata are text.
         given = given.strip("'")
     given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}..."
     return f"takes {_TAKES[error['type']].format_map(facts)}, not {given}"
@@ -65,7 +65,7 @@ def _problem(kind: type[BaseModel], error: ErrorDetails) -> str:
 def _fields(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """Return the fields of the value at `path` inside a `kind`."""
     for name in path:
-        # An item of a list has a number, and is no field.
+        # The path holds the indexes of list items too, which are not fields.
         field = kind.model_fields.get(str(name))
         inner = None if field is None else field.annotation
         kind = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else kind

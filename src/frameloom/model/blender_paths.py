@@ -11,14 +11,14 @@ from typing import Final
 class PathUse(Enum):
     """The use of a path in a render."""
 
-    # Reads it: services/scene/references.py and scene_parts.py find it, worker/blender_process/path_guard.py
+    # Reads it: services/scene/references.py and modifier_references.py find it, worker/blender_process/path_guard.py
     # confines it.
     READ = "read"
     # Reads it in Geometry Nodes, where links may supply the path: model/import_nodes.py follows them.
     IMPORTED = "imported"
-    # Reads it while the file opens, before any code of ours runs: PrepareJob refuses a path that leads outside.
+    # Reads it while it opens the file, before the worker's code runs. PrepareJob refuses a path that leads outside.
     LINKED = "linked"
-    # Reads a smaller copy of footage, with settings that are unusual in a final render. The farm fetches no copies; the
+    # Reads a proxy of footage, with settings that are unusual in a final render. The farm fetches no proxies, and the
     # worker confines the path.
     PROXY = "proxy"
     # Runs it as code: without trust the job or Blender refuses it. The worker confines it as well.

@@ -25,11 +25,11 @@ _NO_DISPLAY, _NO_DISPLAY_UNTIL = "None", (4, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colours:
-    """The colour management of a scene by Blender's own names; an empty one stands for Blender's default.
+    """The colour management of a scene, as Blender's names; an empty name is Blender's default.
 
     Attributes:
-        sequencer: the colour space that strips are mixed in.
-        linear: the colour space of OpenEXR frames, where they have colour management of their own.
+        sequencer: the colour space in which the sequencer mixes strips.
+        linear: the colour space of OpenEXR frames, if the output has its own colour management.
     """
 
     display: str = ""
@@ -55,20 +55,23 @@ class ColourSpace:
     name: str
 
 
-def missing(
+def missing_names(
     colours: Colours, spaces: Iterable[ColourSpace], *, blender: str, saved_by: tuple[int, int], whose: str = "scene"
 ) -> Iterator[str]:
-    """Yield a description of each name that a Blender's configuration lacks; none for a Blender without data.
+    """Yield a description of each name that the configuration of a Blender version lacks.
+
+    For a version without data in `colour_names.json`, yield nothing.
 
     Args:
         blender: the version that renders.
         saved_by: the version that saved the file; Blender maps some names of older versions.
+        whose: the scene's description in messages.
     """
-    offered = _offered(blender)
-    if offered is None:
+    config = _configuration(blender)
+    if config is None:
         return
-    yield from _missing_looks(colours, offered, saved_by, whose)
-    known = {name.casefold() for name in offered["spaces"]}
+    yield from _missing_views(colours, config, saved_by, whose)
+    known = {name.casefold() for name in config["spaces"]}
     own = (
         ColourSpace(owner=f"the sequencer of {whose}", name=colours.sequencer),
         ColourSpace(owner=f"the OpenEXR output of {whose}", name=colours.linear),
@@ -79,8 +82,8 @@ def missing(
             yield f"the colour space {space.name!r} of {space.owner}"
 
 
-def _missing_looks(colours: Colours, offered: dict[str, Any], saved_by: tuple[int, int], whose: str) -> Iterator[str]:
-    displays: dict[str, list[str]] = offered["views"]
+def _missing_views(colours: Colours, config: dict[str, Any], saved_by: tuple[int, int], whose: str) -> Iterator[str]:
+    displays: dict[str, list[str]] = config["views"]
     display = colours.display or next(iter(displays))
     if display == _NO_DISPLAY and saved_by <= _NO_DISPLAY_UNTIL:
         return
@@ -95,17 +98,17 @@ def _missing_looks(colours: Colours, offered: dict[str, Any], saved_by: tuple[in
             look = "None"
     if view not in displays[display]:
         yield f"the view {view!r} of {whose}"
-    elif look and look not in offered["looks"][view]:
+    elif look and look not in config["looks"][view]:
         yield f"the look {colours.look!r} of {whose} (with the view {view!r})"
 
 
 def views(blender: str) -> list[str]:
-    """Return the views of a Blender's first display; none for a Blender without data."""
-    offered = _offered(blender)
-    return [] if offered is None else next(iter(offered["views"].values()))
+    """Return the views of the first display of a Blender version, empty for a version without data."""
+    config = _configuration(blender)
+    return [] if config is None else next(iter(config["views"].values()))
 
 
-def _offered(blender: str) -> dict[str, Any] | None:
+def _configuration(blender: str) -> dict[str, Any] | None:
     return _tables().get(".".join(blender.split(".")[:2]))
 
 

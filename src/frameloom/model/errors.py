@@ -1,26 +1,26 @@
-"""Every error that has a meaning beyond the line that raised it.
+"""The errors of the farm.
 
     FarmError
-    ├── JobImpossible       the job cannot succeed: it fails at once, and nothing is retried
+    ├── JobImpossible       the job cannot succeed: it fails at once, without a retry
     │   ├── InvalidRequest  SceneNotFound  SceneUnreadable  SceneTooNew
     │   ├── MissingAssets   NoCamera  FramesMissing  EncodeFailed
-    ├── AttemptFailed       this attempt failed: retried elsewhere, then recorded
+    ├── AttemptFailed       one attempt failed: another worker retries it; after the last attempt it is recorded
     │   ├── RenderCrashed   RenderHung  OutOfMemory  FrameInvalid
     │   ├── WorkerFailed    BlenderMismatch  DeviceMissing
-    ├── ChunkLost           nobody answered: told by the dead-letter queue, retried, then recorded
+    ├── ChunkLost           no worker finished the chunk, so the dead-letter queue has it: retried, then recorded
     ├── NoResult            `Job.wait` has no result to return (client only)
     │   ├── JobFailed  JobCanceled  JobUnfinished
-    └── FarmUnavailable     the farm itself cannot be reached or used (client only)
+    └── FarmUnavailable     the farm cannot be reached or used (client only)
 
-A class's name is interface: it stands in the state machine's Retry and Catch, and in a chunk's answer.
-A class's docstring is its message, filled with the facts it was raised with.
+The names of the classes are interface: the state machine's Retry and Catch list them, and task failures carry them.
+The docstring of a class is the template of its message; the arguments of the constructor fill it.
 """
 
 from typing import Any
 
 
 class FarmError(Exception):
-    """Something went wrong in the farm."""
+    """The farm failed."""
 
     def __init__(self, **facts: Any) -> None:
         self.facts = facts
@@ -44,7 +44,7 @@ class InvalidRequest(JobImpossible):
 
 
 class SceneNotFound(JobImpossible):
-    """There is no scene {key!r} in bucket {bucket!r}: upload it first, or check its spelling."""
+    """Bucket {bucket!r} has no scene {key!r}: upload the scene first, or check the spelling of its key."""
 
 
 class SceneUnreadable(JobImpossible):
@@ -52,17 +52,17 @@ class SceneUnreadable(JobImpossible):
 
 
 class SceneTooNew(JobImpossible):
-    """{file!r} was saved by Blender {version}, but this farm renders with {supported}: save it with
-    {supported} or older, or deploy a farm with a newer Blender."""
+    """{file!r} was saved by Blender {version}, but this farm renders with {supported}: save it with Blender
+    {supported} or older, or use a farm with a newer Blender."""
 
 
 class MissingAssets(JobImpossible):
-    """{file!r} refers to files that are not there: {assets}. Upload them beside it, as the paths say, pack them into
-    it, or render without them by `missing_assets=render`."""
+    """{file!r} refers to files that are missing: {assets}. Upload each to its path relative to the scene, pack them
+    into the scene, or render without them with `missing_assets=render`."""
 
 
 class NoCamera(JobImpossible):
-    """Scene {scene!r} of {file!r} has no camera to render from: set one, or name one with `camera`."""
+    """Scene {scene!r} of {file!r} has no active camera: set one in the scene, or name one with `camera`."""
 
 
 class FramesMissing(JobImpossible):
@@ -74,7 +74,7 @@ class EncodeFailed(JobImpossible):
 
 
 class AttemptFailed(FarmError):
-    """This attempt to render failed."""
+    """The attempt failed."""
 
 
 class RenderCrashed(AttemptFailed):
@@ -82,7 +82,7 @@ class RenderCrashed(AttemptFailed):
 
 
 class RenderHung(AttemptFailed):
-    """Blender hung at {where}: it said nothing for {seconds} s and was killed; its last words: {words}."""
+    """Blender hung at {where}: it printed nothing for {seconds} s and was killed. Its last output: {output}."""
 
 
 class OutOfMemory(AttemptFailed):
@@ -90,24 +90,24 @@ class OutOfMemory(AttemptFailed):
 
 
 class FrameInvalid(AttemptFailed):
-    """Frame {frame} is not fit to be stored: {problem}."""
+    """Frame {frame} is invalid: {problem}."""
 
 
 class WorkerFailed(AttemptFailed):
-    """The worker failed at {where}, which is no fault of Blender or the scene: {problem}."""
+    """The worker failed at {where}, not Blender or the scene: {problem}."""
 
 
 class BlenderMismatch(AttemptFailed):
-    """The job wants Blender {wanted}, but this worker holds {held}."""
+    """The job needs Blender {wanted}, but this worker has Blender {held}."""
 
 
 class DeviceMissing(AttemptFailed):
-    """The job wants {wanted}, but this worker has no such device."""
+    """The job needs the device {wanted}, which this worker does not have."""
 
 
 class ChunkLost(FarmError):
-    """Chunk {chunk_id} of frames {frames} went to worker after worker and none finished it: it may kill them. Its
-    last words: {words}."""
+    """Several workers received chunk {chunk_id} with frames {frames}, but none finished it: the chunk may crash its
+    workers. The end of its log: {log}."""
 
 
 class FarmUnavailable(FarmError):
@@ -131,16 +131,16 @@ class JobUnfinished(NoResult):
 
 
 def leaves(kind: type[FarmError]) -> list[type[FarmError]]:
-    """Return the classes below `kind` that have none below them, in the order of this file."""
+    """Return the subclasses of `kind` that have no subclasses themselves, in the order of this file."""
     below = kind.__subclasses__()
     return [leaf for child in below for leaf in leaves(child)] if below else [kind]
 
 
 def names(kind: type[FarmError]) -> list[str]:
-    """Return the names of `kind`'s leaves: what ErrorEquals lists."""
+    """Return the names of the leaves of `kind`, as ErrorEquals lists them."""
     return [leaf.__name__ for leaf in leaves(kind)]
 
 
 def by_name(name: str) -> type[FarmError] | None:
-    """Return the class of an error's name, None for a name that is not ours."""
+    """Return the class with this name, None if the farm has no such error."""
     return {leaf.__name__: leaf for leaf in leaves(FarmError)}.get(name)

@@ -1,4 +1,4 @@
-"""What Step Functions tells of an execution that was ended from outside, in which no state runs any more."""
+"""The event of an execution that was stopped or timed out, in which no state runs anymore."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,14 +7,14 @@ from typing import Any, Self
 from frameloom.model.base import Value
 from frameloom.model.job_status import JobStatus, of_execution
 
-# Who stops an execution need not say why, and a time-out says nothing.
-_UNSAID = {
-    "ABORTED": ("Canceled", "The execution was stopped, and nobody said why."),
-    "TIMED_OUT": ("States.Timeout", "The execution took longer than its state machine may."),
+# The error and the cause where the event has neither: both are optional for a stop, and a timeout has none.
+_DEFAULTS = {
+    "ABORTED": ("Canceled", "The execution was stopped without a reason."),
+    "TIMED_OUT": ("States.Timeout", "The execution exceeded the timeout of its state machine."),
 }
 
 
-class Stopped(Value):
+class StoppedExecution(Value):
     """A job that was canceled, or timed out as a whole."""
 
     job_id: str
@@ -26,17 +26,17 @@ class Stopped(Value):
 
     @classmethod
     def of_event(cls, detail: Mapping[str, Any]) -> Self:
-        """Return what the detail of a `Step Functions Execution Status Change` says; its times are milliseconds."""
-        error, cause = _UNSAID[detail["status"]]
+        """Read the detail of a `Step Functions Execution Status Change` event; its times are in milliseconds."""
+        error, cause = _DEFAULTS[detail["status"]]
         return cls(
             job_id=detail["name"],
             status=of_execution(detail["status"]),
-            started=_moment(detail["startDate"]),
-            ended=_moment(detail["stopDate"]),
+            started=_time(detail["startDate"]),
+            ended=_time(detail["stopDate"]),
             error=detail.get("error") or error,
             cause=detail.get("cause") or cause,
         )
 
 
-def _moment(milliseconds: int) -> datetime:
+def _time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

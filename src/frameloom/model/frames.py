@@ -1,4 +1,4 @@
-"""Frame ranges: which frames of a scene a job, a chunk or a segment renders.
+"""Frame ranges: the frames of a job, a chunk or a segment.
 
 The grammar is OpenJD's integer range expression: `1-10`, `1-10:2` (every second frame), `10-1:-1` (the frames of
 `1-10`), `-5--1` (negative frames), and any of them joined by commas, with white space between a number and a sign.
@@ -38,15 +38,15 @@ class FrameRange:
 
         Raises:
             InvalidRequest: the text does not match the grammar, has a step with the wrong sign, or names a frame
-                twice, more than MAX_FRAMES frames, or a frame that Blender cannot have.
+                twice, more than MAX_FRAMES frames, or a frame outside Blender's limits.
         """
         # Shorten white space first, which would make the pattern backtrack.
         spans = [_parse_span(" ".join(part.split()), field) for part in text.split(",")]
         count = sum(map(len, spans))
         if count > MAX_FRAMES:
-            raise InvalidRequest(field=field, problem=f"{count:,} frames are over the limit of {MAX_FRAMES:,} a job")
+            raise InvalidRequest(field=field, problem=f"{count:,} frames exceed the limit of {MAX_FRAMES:,} per job")
         if len(spans) == 1 and count > 2:
-            # What most jobs ask for, at once even where it is a million frames.
+            # The common case; this stays fast for a million frames.
             return cls((range(spans[0][0], spans[0][-1] + 1, spans[0].step),))
         frames = sorted(itertools.chain.from_iterable(spans))
         for one, other in itertools.pairwise(frames):
@@ -61,7 +61,7 @@ class FrameRange:
 
     @classmethod
     def between(cls, start: int, end: int, step: int = 1, *, field: str = "frames") -> Self:
-        """Return the frames from `start` to `end`, both included; checked as `parse` checks them."""
+        """Return the frames from `start` to `end`, both included; raise as `parse` does."""
         return cls.parse(f"{start}-{end}:{step}", field=field)
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ class FrameRange:
         return any(frame in span for span in self.spans)
 
     def __str__(self) -> str:
-        """Return the range in its grammar; `parse` gives it back."""
+        """Return the range in the grammar; `parse` reverses this."""
         return ",".join(map(_print_span, self.spans))
 
     def chunks(self, size: int) -> Iterator["FrameRange"]:
@@ -84,13 +84,13 @@ class FrameRange:
             yield FrameRange(tuple(_spans(part)))
 
     def slice(self, first: int, count: int) -> "FrameRange":
-        """Return `count` frames from the one at index `first`."""
+        """Return `count` frames, starting with the frame at index `first`."""
         return FrameRange(tuple(_spans(itertools.islice(self, first, first + count))))
 
     def without(self, frames: Iterable[int]) -> "FrameRange":
-        """Return this range less `frames`."""
-        gone = frozenset(frames)
-        return FrameRange(tuple(_spans(frame for frame in self if frame not in gone)))
+        """Return this range minus `frames`."""
+        excluded = frozenset(frames)
+        return FrameRange(tuple(_spans(frame for frame in self if frame not in excluded)))
 
 
 def _parse_span(text: str, field: str) -> range:
@@ -117,7 +117,7 @@ def _parse_span(text: str, field: str) -> range:
     for frame in (start, stop):
         if not FIRST_FRAME <= frame <= LAST_FRAME:
             raise InvalidRequest(
-                field=field, problem=f"frame {frame} is outside what Blender can have, {FIRST_FRAME} to {LAST_FRAME}"
+                field=field, problem=f"frame {frame} is outside Blender's limits, {FIRST_FRAME} to {LAST_FRAME}"
             )
     return range(start, stop + 1, step) if step > 0 else range(start, stop - 1, step)[::-1]
 
@@ -128,7 +128,7 @@ def _whole(number: str) -> int:
 
 
 def _remedy(text: str) -> str:
-    """Return a hint for a message: the translation of an OpenCue range, else the grammar."""
+    """Return the hint of a message: the translation of an OpenCue range, otherwise the grammar."""
     match = _OPENCUE.fullmatch(text)
     if match is None:
         return _GRAMMAR
@@ -144,15 +144,15 @@ def _remedy(text: str) -> str:
 
 
 def _spans(frames: Iterable[int]) -> Iterator[range]:
-    """Yield ascending frames as spans; the same frames always give the same spans."""
-    held: list[int] = []  # a span as [first, last, step], or [first]
+    """Yield spans that hold the given ascending frames; the same frames always give the same spans."""
+    held: list[int] = []  # A span as [first, last, step], or [first].
     for frame in frames:
         if len(held) == 1:
             held += [frame, frame - held[0]]
         elif held and frame - held[1] == held[2]:
             held[1] = frame
         elif held and held[1] - held[0] == held[2] and held[2] > 1:
-            # Two frames apart are no stride yet: leave the first alone, try the second with what follows.
+            # Two frames do not make a stride: the first stays alone, and the second may start a stride.
             yield range(held[0], held[0] + 1)
             held = [held[1], frame, frame - held[1]]
         else:
@@ -175,5 +175,5 @@ def _print_span(span: range) -> str:
 
 
 def _short(text: str) -> str:
-    """Quote what a user wrote, cut to what fits a sentence."""
+    """Return the user's text in quotes, cut to 40 characters."""
     return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -17,12 +17,12 @@ IMPORT, PATH = "GeometryNodeImport", "Path"
 STRING, GROUP, REROUTE = "FunctionNodeInputString", "GeometryNodeGroup", "NodeReroute"
 GROUP_INPUT, GROUP_OUTPUT = "NodeGroupInput", "NodeGroupOutput"
 # The limit for all steps through a file; a hostile file could require far more.
-_MOST_STEPS = 1_000_000
+_MAX_STEPS = 1_000_000
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Node(Generic[Slot]):
-    """A node.
+    """A node of a node group.
 
     Attributes:
         kind: its Blender identifier, such as "NodeGroupInput".
@@ -55,7 +55,7 @@ class Tree(Generic[Slot]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use(Generic[Slot]):
+class ModifierUse(Generic[Slot]):
     """A modifier: the tree that it evaluates, and the constant texts that it passes to it, by identifier."""
 
     tree: Hashable
@@ -87,7 +87,7 @@ class Import(Generic[Slot]):
         return f"node {self.node.name!r} of node group {self.tree.name!r}"
 
 
-def imports(trees: Iterable[Tree[Slot]], uses: Iterable[Use[Slot]]) -> Iterator[Import[Slot]]:
+def find_imports(trees: Iterable[Tree[Slot]], uses: Iterable[ModifierUse[Slot]]) -> Iterator[Import[Slot]]:
     """Yield each import node of `trees` with all its possible paths, for every modifier or group that uses it."""
     network = _Network(list(trees), uses)
     for tree in network.trees.values():
@@ -102,9 +102,9 @@ _Output = tuple[Node[Slot], str]
 
 
 class _Network(Generic[Slot]):
-    def __init__(self, trees: list[Tree[Slot]], uses: Iterable[Use[Slot]]) -> None:
+    def __init__(self, trees: list[Tree[Slot]], uses: Iterable[ModifierUse[Slot]]) -> None:
         self.trees = {tree.key: tree for tree in trees}
-        self._uses: dict[Hashable, list[Use[Slot]]] = defaultdict(list)
+        self._uses: dict[Hashable, list[ModifierUse[Slot]]] = defaultdict(list)
         for use in uses:
             self._uses[use.tree].append(use)
         self._instances: dict[Hashable, list[tuple[Tree[Slot], Node[Slot]]]] = defaultdict(list)
@@ -125,7 +125,7 @@ class _Network(Generic[Slot]):
         exposed: dict[Hashable, Tree[Slot]] = {}
         pending: list[_Input[Slot]] = [(tree, node, PATH)]
         seen: set[_Input[Slot]] = set()
-        while pending and self._steps <= _MOST_STEPS:
+        while pending and self._steps <= _MAX_STEPS:
             home, target, place = pending.pop()
             if (home, target, place) in seen:
                 continue

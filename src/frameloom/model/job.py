@@ -1,4 +1,4 @@
-"""A job once it is settled: what PrepareJob writes and every later state reads."""
+"""The manifest of a job: PrepareJob writes it, and every later state reads it."""
 
 from fractions import Fraction
 from typing import Literal
@@ -11,9 +11,12 @@ from frameloom.model.settings import RenderSettings, VideoSettings
 
 
 class SceneRef(Value):
-    """One version of a scene in S3; `digest` is the SHA-256 of its bytes, `assets` lists the files it renders with.
+    """One version of a scene in S3.
 
-    Where `missing_assets` says so, it renders without those that are not there.
+    Attributes:
+        digest: the SHA-256 of its bytes.
+        assets: the list of the files that it renders with, None if it needs none.
+        missing_assets: "render" if the scene renders without its missing files.
     """
 
     bucket: str
@@ -25,39 +28,39 @@ class SceneRef(Value):
 
 
 class OutputRef(Value):
-    """The folder in S3 that a job's frames go to."""
+    """The folder of a job's frames in S3."""
 
     bucket: str
     prefix: str
 
 
 class Limits(Value):
-    """What bounds a job: workers at once, and seconds (see docs/protocol.md on the two clocks)."""
+    """The limits of a job: workers at the same time, and timeouts in seconds (see docs/protocol.md, the two clocks)."""
 
     max_workers: int
     queue_timeout: int
     chunk_timeout: int
-    # A job settled by an earlier version has none.
+    # Manifests of earlier versions lack this field.
     frame_timeout: int = 14_400
 
 
 class Job(Value):
-    """A job's manifest: written once, by PrepareJob."""
+    """The manifest of a job, written once."""
 
     job_id: str
     started: str
     scene: SceneRef
     frames: str
     fps: str
-    # How wide a pixel is for its height, as a fraction; None for square ones. A field of a later version is left out
-    # where it is not needed: an earlier command line, or a stack that was rolled back, refuses fields it does not know.
+    # The ratio of a pixel's width to its height, as a fraction; None for square pixels. An earlier command line, or a
+    # stack that was rolled back, refuses unknown fields, so new fields are left out where they have their default.
     pixel_aspect: str | None = None
     settings: RenderSettings
     outputs: OutputRef
     output: Literal["frames", "video", "both"]
     on_missing: Literal["fail", "stitch"]
     video: VideoSettings
-    # The film's name beside the scene, if it is not the scene's.
+    # The film's name beside the scene, None for the scene's name.
     film: str | None = None
     chunk_size: int | None = None
     limits: Limits
@@ -68,21 +71,21 @@ class Job(Value):
 
     def film_identity(self, frames: FrameRange) -> str:
         """Return the identity of this job's film of `frames`, or of the frames alone if it makes no film."""
-        render = keys.render_of(self.outputs.prefix)
+        render = keys.render_key_of(self.outputs.prefix)
         return keys.film_identity(
             scene=self.scene.key,
             render=render,
             frames=str(frames),
             fps=self.fps,
-            video=self.video if self.films else None,
+            video=self.video if self.makes_film else None,
         )
 
     def rate(self) -> Fraction:
         """Return frames per second."""
         return Fraction(self.fps)
 
-    def pixel(self) -> Fraction:
-        """Return how wide a pixel is for its height."""
+    def pixel_ratio(self) -> Fraction:
+        """Return the ratio of a pixel's width to its height."""
         return Fraction(self.pixel_aspect or 1)
 
     def frame_key(self, frame: int) -> str:
@@ -90,18 +93,18 @@ class Job(Value):
         return keys.frame_key(self.outputs.prefix, frame, self.settings.format)
 
     @property
-    def renders(self) -> bool:
-        """Whether the job renders what is missing, or only makes a film of what is there."""
+    def renders_frames(self) -> bool:
+        """Whether the job renders missing frames, or only makes a film of existing frames."""
         return self.output != "video"
 
     @property
-    def films(self) -> bool:
-        """Whether the job ends with a film."""
+    def makes_film(self) -> bool:
+        """Whether the job makes a film of its frames."""
         return self.output != "frames"
 
 
 class Segment(Value):
-    """A run of the job's present frames that one encoder takes: `count` of them from index `first`."""
+    """The part of a film that one encoder encodes: `count` of the job's existing frames, from index `first`."""
 
     segment: int
     first: int

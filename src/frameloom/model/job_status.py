@@ -1,10 +1,10 @@
-"""The five words for how a job stands; nothing else in the farm has words of its own."""
+"""The five statuses of a job, which the whole farm uses."""
 
 from enum import StrEnum
 
 
 class JobStatus(StrEnum):
-    """How a job stands."""
+    """The status of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -14,7 +14,7 @@ class JobStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the job has reached its last status."""
         return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED)
 
 
@@ -29,5 +29,5 @@ _EXECUTION = {
 
 
 def of_execution(status: str) -> JobStatus:
-    """Return the status that Step Functions' word for an execution's stands for."""
+    """Return the job status for an execution status of Step Functions."""
     return _EXECUTION[status]

@@ -1,12 +1,12 @@
-"""The one place where the keys of S3 objects are made and read.
+"""Builds and parses the keys of all S3 objects.
 
-| what | bucket | key |
+| object | bucket | key |
 |---|---|---|
 | scene | scenes | `film/shot.blend` |
-| video | scenes | `film/shot.mp4`, of ProRes `film/shot.mov`; another film beside it `film/shot_v002.mp4` |
+| film | scenes | `film/shot.mp4`, with ProRes `film/shot.mov`; the next film of the scene `film/shot_v002.mp4` |
 | frame | frames | `film/shot/<render key>/000017.png` |
-| everything about a job | logs | `jobs/<job id>/...` |
-| how long a render's frames take | logs | `jobs/timings/<render key>.json` |
+| documents and logs of a job | logs | `jobs/<job id>/...` |
+| measured times of a render | logs | `jobs/timings/<render key>.json` |
 """
 
 import hashlib
@@ -17,73 +17,74 @@ from datetime import datetime
 
 from frameloom.model.settings import EXTENSIONS, Container, FrameFormat, RenderSettings, VideoSettings
 
-_NAME_TAKES_NOT = re.compile(r"[^A-Za-z0-9._-]+")
-# The version of a film after the first: three digits or more.
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+# The version in the name of each film after the first: three digits or more.
 _VERSION = re.compile(r"[0-9]{3,9}", re.ASCII)
 
 
 def scene_stem(scene: str) -> str:
-    """Return a scene's key without `.blend`."""
+    """Return the key of a scene without `.blend`."""
     return scene.removesuffix(".blend")
 
 
 def disk_key(owner: str, root: str, path: str) -> str:
-    """Return the key of the file at `path` below `root` on its owner's disk; the bucket mirrors the disk.
+    """Return the key of the file at `path` below `root` on its owner's disk.
 
-    So files beside or above a scene have keys beside or above its key, and two files never share a key.
+    The bucket mirrors the disk: files beside or above a scene have keys beside or above its key, and two files never
+    share a key.
 
     Args:
-        root: the path's root: `/`, or on Windows a drive or a share, which becomes a folder.
+        root: the root of the path: `/`, or on Windows a drive or a share, which becomes a folder.
     """
-    drive = _NAME_TAKES_NOT.sub("-", root).strip("-")
+    drive = _NOT_IN_NAMES.sub("-", root).strip("-")
     return "/".join(part for part in (owner, drive, path) if part)
 
 
-def owner(user: str, host: str) -> str:
-    """Return the folder for the uploads of a user of a machine: a readable name with a hash that makes it unique."""
+def owner_folder(user: str, host: str) -> str:
+    """Return the folder for the uploads of a user on a machine: a readable name with a hash that makes it unique."""
     machine = host.partition(".")[0].lower()
-    unlike = hashlib.sha256(f"{user}\n{machine}".encode()).hexdigest()[:8]
-    return f"{_NAME_TAKES_NOT.sub('-', user).strip('-.') or 'user'}-{unlike}"
+    suffix = hashlib.sha256(f"{user}\n{machine}".encode()).hexdigest()[:8]
+    return f"{_NOT_IN_NAMES.sub('-', user).strip('-.') or 'user'}-{suffix}"
 
 
 def render_key(
     *, digest: str, settings: RenderSettings, assets: Mapping[str, str] | None = None, revision: int = 1
 ) -> str:
-    """Return a name for everything that decides a frame's pixels: equal names, equal frames.
+    """Return a hash of everything that determines a frame's pixels: equal keys mean equal frames.
 
     Args:
-        digest: of the scene's bytes, so that an edited scene never meets old frames.
-        settings: Blender's version among them.
-        assets: the entity tag of each outside file by its path from the scene's folder, so that an edited texture
-            never meets old frames either; a scene without any has the key that it had before there were assets.
-        revision: above 1 for a scene that earlier workers rendered otherwise, so that it never meets their frames.
+        digest: the SHA-256 of the scene, so that an edited scene never reuses old frames.
+        settings: the render settings, which include Blender's version.
+        assets: the entity tag of each asset, keyed by its path from the scene's folder, so that a scene with an edited
+            texture never reuses old frames. Without assets, the key is that of versions without assets.
+        revision: above 1 for a scene that earlier workers rendered differently, so that it never reuses their frames.
     """
     rest: list[object] = [dict(assets)] if assets else []
     if revision > 1:
         rest.append({"revision": revision})
-    # False renders the same pixels as None, and frames of before there was a choice keep their key.
+    # False renders the same pixels as None, the only value of earlier versions, so their frames keep their key.
     pixels = settings.model_copy(update={"trust_scripts": settings.trust_scripts or None})
     parts = json.dumps([digest, pixels.to_json(), *rest], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 def frames_prefix(scene: str, render: str) -> str:
-    """Return the folder of a scene's frames; its closing slash keeps `shot` apart from `shot2`."""
+    """Return the folder of a scene's frames; its final slash separates `shot` from `shot2`."""
     return f"{scene_stem(scene)}/{render}/"
 
 
-def render_of(prefix: str) -> str:
-    """Return the render key of the folder of a scene's frames."""
+def render_key_of(prefix: str) -> str:
+    """Return the render key in the folder of a scene's frames."""
     return prefix.rstrip("/").rpartition("/")[2]
 
 
 def frame_name(frame: int, file_format: FrameFormat) -> str:
-    """Return a frame's file name: its number in six digits, and a sign where it is negative."""
+    """Return a frame's file name: its number in six digits, and its sign if it is negative."""
     return f"{frame:06d}.{EXTENSIONS[file_format]}"
 
 
 def frame_key(prefix: str, frame: int, file_format: FrameFormat) -> str:
-    """Return a frame's key below its folder."""
+    """Return a frame's key in the frames bucket."""
     return prefix + frame_name(frame, file_format)
 
 
@@ -109,7 +110,7 @@ def version_prefix(stem: str) -> str:
 
 
 def version_of(key: str, stem: str, endings: Iterable[str]) -> int | None:
-    """Return the version in a key that consists of the stem, a version and one of the endings; None for other keys."""
+    """Return the version in a key made of the stem, a version and one of the file extensions, None for other keys."""
     for ending in endings:
         if key == f"{stem}.{ending}":
             return 1
@@ -124,24 +125,24 @@ def film_identity(*, scene: str, render: str, frames: str, fps: str, video: Vide
 
     Args:
         scene: the scene's key; films of two scenes always differ.
-        frames: the frames in the film, as a range prints itself.
+        frames: the frames in the film, as `str` of a FrameRange.
     """
     parts = [scene, render, frames, fps, None if video is None else video.to_json()]
     return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()[:32]
 
 
 def job_prefix(job_id: str) -> str:
-    """Return the folder of all that is kept about a job."""
+    """Return the folder of a job's documents and logs."""
     return f"jobs/{job_id}/"
 
 
 def manifest_key(job_id: str) -> str:
-    """Return the key of what PrepareJob settled."""
+    """Return the key of the job's manifest."""
     return f"{job_prefix(job_id)}job.json"
 
 
 def assets_key(job_id: str) -> str:
-    """Return the key of the list of the files that a job's scene renders with."""
+    """Return the key of the list of the job's assets."""
     return f"{job_prefix(job_id)}assets.json"
 
 
@@ -151,15 +152,15 @@ def chunks_key(job_id: str, round_number: int) -> str:
 
 
 def timings_key(prefix: str) -> str:
-    """Return the key of what is known of the times of a render, by the folder of its frames.
+    """Return the key of the measured times of a render, by the folder of its frames.
 
-    Where jobs lie, since it is kept as long as they are; a job of this name has no document of such a key.
+    It is in `jobs/`, so that it expires with the jobs. The documents of a job named "timings" have other keys.
     """
-    return f"jobs/timings/{render_of(prefix)}.json"
+    return f"jobs/timings/{render_key_of(prefix)}.json"
 
 
 def chunk_id(round_number: int, index: int) -> str:
-    """Return a chunk's name, unlike any other of its job."""
+    """Return the id of a chunk, unique in its job."""
     return f"{round_number}-{index:06d}"
 
 
@@ -169,38 +170,38 @@ def results_prefix(job_id: str) -> str:
 
 
 def result_key(job_id: str, chunk: str, *, attempt: int, worker: str) -> str:
-    """Return the key of how one worker's attempt at a chunk ended; attempts never overwrite each other."""
+    """Return the key of the result of one worker's attempt at a chunk; attempts never overwrite each other."""
     return f"{results_prefix(job_id)}{chunk}/{attempt}-{worker}.json"
 
 
 def flat_prefix(job_id: str, frame: int, colour: str) -> str:
-    """Return the folder of all findings that a job's frame is of this one colour throughout."""
+    """Return the folder of all reports that a frame of a job is flat, with this one colour."""
     return f"{job_prefix(job_id)}flat/{frame}/{colour}/"
 
 
 def flat_key(prefix: str, *, worker: str, process: str) -> str:
-    """Return the key for the finding of one Blender process of a worker, below its folder."""
+    """Return the key of the report of one Blender process of a worker, in that folder."""
     return f"{prefix}{worker}-{process}.json"
 
 
 def returned_prefix(job_id: str, chunk: str) -> str:
-    """Return the folder of who received a chunk that had been received before."""
+    """Return the folder of the records of workers that received a chunk again, after an earlier receive."""
     return f"{job_prefix(job_id)}returned/{chunk}/"
 
 
 def returned_key(job_id: str, chunk: str, *, at: int, worker: str) -> str:
-    """Return the key that says which worker it was, and from when on its log tells of the chunk; `at` in ns."""
+    """Return the key of such a record: the time of the receive in nanoseconds, and the worker."""
     return f"{returned_prefix(job_id, chunk)}{at:020d}-{worker}"
 
 
 def returned_parts(key: str) -> tuple[str, str]:
-    """Return when and which worker, of such a key; the first as pieces of logs are named."""
+    """Return the time and the worker of such a record; the time has the form in the names of log parts."""
     at, _, worker = key.rpartition("/")[2].partition("-")
     return at, worker
 
 
 def segment_key(job_id: str, segment: int, container: Container) -> str:
-    """Return the key of one encoded part of the film."""
+    """Return the key of one encoded segment of the film."""
     return f"{job_prefix(job_id)}segments/{segment:06d}.{container}"
 
 
@@ -210,17 +211,17 @@ def segments_key(job_id: str) -> str:
 
 
 def segment_failure_key(job_id: str) -> str:
-    """Return the key of what ended the encoding of the film: the Map itself does not say."""
+    """Return the key of the error of a failed segment, which the error of the Map does not contain."""
     return f"{job_prefix(job_id)}segments/failed.json"
 
 
-def film_key(job_id: str) -> str:
-    """Return the key of the list of the film's frames, settled before the first segment is encoded."""
+def film_frames_key(job_id: str) -> str:
+    """Return the key of the list of the film's frames, written before the first segment is encoded."""
     return f"{job_prefix(job_id)}film.json"
 
 
 def stitched_key(job_id: str) -> str:
-    """Return the key of StitchVideo's result, which has the film's place."""
+    """Return the key of StitchVideo's result, which has the film's key."""
     return f"{job_prefix(job_id)}video.json"
 
 
@@ -240,22 +241,22 @@ def worker_log_prefix(job_id: str, worker: str) -> str:
 
 
 def log_part_key(job_id: str, worker: str, part: str) -> str:
-    """Return the key of a piece of a worker's log; a piece that arrives twice is stored once."""
+    """Return the key of a part of a worker's log; a part that arrives twice is stored once."""
     return f"{worker_log_prefix(job_id, worker)}{part}.jsonl"
 
 
 def job_id(scene: str, suffix: str) -> str:
-    """Return an execution's name from a scene's key and something unique, within Step Functions' 80 characters."""
-    stem = _NAME_TAKES_NOT.sub("-", scene_stem(scene).rsplit("/", 1)[-1]).strip("-") or "job"
+    """Return the name of an execution: the scene's name and a unique suffix, within Step Functions' 80 characters."""
+    stem = _NOT_IN_NAMES.sub("-", scene_stem(scene).rsplit("/", 1)[-1]).strip("-") or "job"
     return f"{stem[: 79 - len(suffix)]}-{suffix}"
 
 
 def new_job_id(scene: str, now: datetime, token: str) -> str:
-    """Return a name for a job that starts now."""
+    """Return the id of a job that starts now."""
     return job_id(scene, f"{now:%Y%m%d-%H%M%S}-{token}")
 
 
 def submitted_job_id(request: dict[str, object], version: str) -> str:
-    """Return the name that the same request for the same version of its scene always has."""
+    """Return the job id of a request for a version of its scene; equal arguments give equal ids."""
     parts = json.dumps([request, version], sort_keys=True, separators=(",", ":"))
     return job_id(str(request["file"]), hashlib.sha256(parts.encode()).hexdigest()[:16])

@@ -1,4 +1,4 @@
-"""What the chunk queue and the log queue carry, and what a worker answers."""
+"""The messages of the chunk queue and the log queue, and the results of chunks."""
 
 from typing import Any, Literal
 
@@ -14,14 +14,14 @@ VERSION = 1
 
 
 class ChunkSpec(Value):
-    """One item of the distributed Map: what differs from chunk to chunk."""
+    """One item of the distributed Map: the fields in which chunks of a job differ."""
 
     chunk_id: str
     frames: str
 
 
 class ChunkMessage(Value):
-    """One message of the chunk queue: a task token, and all that a worker needs to earn it."""
+    """One message of the chunk queue: a task token, and all that a worker needs to render the chunk."""
 
     version: Literal[1]
     task_token: str
@@ -32,7 +32,7 @@ class ChunkMessage(Value):
     frames: str
     output: OutputRef
     settings: RenderSettings
-    # Seconds of silence after which Blender counts as hung.
+    # Seconds without output after which Blender counts as hung.
     frame_timeout: int = 14_400
 
     def frame_range(self) -> FrameRange:
@@ -40,15 +40,15 @@ class ChunkMessage(Value):
         return FrameRange.parse(self.frames)
 
 
-class StrayMessage(BaseModel):
-    """What is still to be told of a message that is no `ChunkMessage` of this version: whom to answer."""
+class UnreadableMessage(BaseModel):
+    """The task token of a message that is not a `ChunkMessage` of this version, so that its task can fail."""
 
     version: Any = None
     task_token: str = Field(min_length=1, max_length=2048)
 
 
-class StrayChunk(BaseModel):
-    """Which chunk such a message is of, where it says so as this version would: keys are made of it."""
+class UnreadableChunk(BaseModel):
+    """The chunk of such a message, if its fields have this version's form; S3 keys are made from them."""
 
     job_id: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}$")
     chunk_id: str = Field(pattern=r"^[0-9]{1,3}-[0-9]{6,9}$")
@@ -57,7 +57,7 @@ class StrayChunk(BaseModel):
 
 
 class ChunkAnswer(Value):
-    """What `SendTaskSuccess` carries: small, whatever the chunk's size."""
+    """The output in `SendTaskSuccess`, small for chunks of any size."""
 
     chunk_id: str
     rendered: int
@@ -67,7 +67,7 @@ class ChunkAnswer(Value):
 
 
 class ChunkResult(Value):
-    """What is kept of a chunk in the log bucket: how it ended, and how long each frame took."""
+    """The result of one attempt at a chunk, in the log bucket; times are in seconds."""
 
     chunk_id: str
     frames: str
@@ -79,7 +79,7 @@ class ChunkResult(Value):
     frame_seconds: dict[str, float] = Field(default_factory=dict)
     error: str | None = None
     cause: str | None = None
-    # The last lines of the log of a chunk that was lost.
+    # The last lines of the log, for a lost chunk.
     log: list[str] | None = None
 
 
@@ -101,7 +101,7 @@ class LogRecord(Value):
 
 
 class LogBatch(Value):
-    """One message of the log queue: a piece of one worker's log of one job, named so that it is stored once."""
+    """One message of the log queue: a part of one worker's log of one job. Its name prevents storing it twice."""
 
     worker: str
     job_id: str

@@ -1,4 +1,4 @@
-"""What is said of a job when it has ended."""
+"""The report of a job that has ended."""
 
 from frameloom.model.base import Value
 from frameloom.model.job_status import JobStatus
@@ -6,7 +6,7 @@ from frameloom.model.messages import ChunkResult
 
 
 class FrameCounts(Value):
-    """How a job's frames ended: `total` = `rendered` + `reused` + `missing`."""
+    """The numbers of a job's frames: `total` = `rendered` + `reused` + `missing`."""
 
     total: int = 0
     rendered: int = 0
@@ -22,7 +22,7 @@ class ObjectRef(Value):
 
 
 class Summary(Value):
-    """An execution's output: a job in a few lines."""
+    """The output of an execution."""
 
     job_id: str
     status: JobStatus
@@ -36,9 +36,11 @@ class Summary(Value):
 
 
 class JobReport(Value):
-    """The report in the log bucket: the summary, and where the time went; seconds of wall time.
+    """The report in the log bucket: the summary, the times and the results of all chunks.
 
-    `identity` is the identity of the job's film or frames; only reports in an output folder have it.
+    Attributes:
+        seconds: wall time.
+        identity: the identity of the job's film or frames, only in the reports of an output folder.
     """
 
     summary: Summary

@@ -1,4 +1,4 @@
-"""What a job is asked to do, in each of the shapes that a job starts from."""
+"""The request for a job, parsed from each form of an execution's input."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -11,57 +11,57 @@ from frameloom.model.errors import InvalidRequest
 from frameloom.model.frames import FIRST_FRAME, LAST_FRAME, FrameRange
 from frameloom.model.settings import CONTAINERS, Rate, RenderSettings, VideoSettings, Whole
 
-# S3 allows 1,024 bytes; the frames' folder and names are added to it.
+# In bytes. S3 allows 1,024 for a key, and frames' keys are longer than their scene's.
 MAX_FILE_LENGTH = 900
-# Characters of `frames`: more is no longer written by a person, and state machines hand inputs around.
+# In characters. A longer value comes from a program, and the execution's state must hold it.
 MAX_FRAMES_LENGTH = 10_000
-# In bytes. A film's key with such a name and a version stays within S3's limit.
+# In bytes. A film's key with such a name and a version stays within the limit of S3.
 MAX_FILM_LENGTH = 100
 MAX_WORKERS = 10_000
 
-# Metadata of a scene object whose uploader starts the job itself, as the command line does: the upload's own
-# event then starts nothing. (EventBridge cannot ask for a suffix and against a prefix of one key.)
+# The metadata of a scene whose uploader starts the job itself, as the command line does. The execution that the upload
+# starts then skips the job. (A rule of EventBridge cannot match a suffix and exclude a prefix of the same key.)
 START, START_NO = "frameloom-start", "no"
 
-# Seconds: a fleet grows from nothing, is shared with other jobs, and may have a tenth of the workers that a job would
-# keep busy, with an hour of work to a chunk. The rest of a chunk's time is for its frames, which may be many and slow.
+# In seconds. A fleet starts with no workers, shares them between jobs, and may have a tenth of the workers that a job
+# needs, with an hour of work per chunk. The rest of a chunk's time is for its frames, which may be many and slow.
 QUEUE_TIMEOUT = 24 * 3600
 CHUNK_TIMEOUT = 36 * 3600
-LONGEST_TIMEOUT = 7 * 24 * 3600
-# Seconds of silence that Blender is allowed. Cycles of 4.5 tells of its progress every 24 seconds or so, but Blender 5
-# says one line a frame: longer than any frame that is worth waiting for, since none that renders may be killed.
+MAX_TIMEOUT = 7 * 24 * 3600
+# Seconds without output from Blender. Cycles of 4.5 prints its progress about every 24 seconds, but Blender 5 prints
+# one line per frame. The default exceeds any usual frame, since the worker must not kill a Blender that renders.
 FRAME_TIMEOUT = 4 * 3600
 
 
 def scene_file(key: str) -> str:
-    """Return `key` where it can be a scene's key in its bucket.
+    """Return `key` if it is valid as a scene's key.
 
     Raises:
-        ValueError: it is no `.blend`, or its path could lead out of the bucket's folders.
+        ValueError: it does not end with `.blend`, or some program may read it as a path outside its folder.
     """
     if not key.endswith(".blend") or key.rsplit("/", 1)[-1] == ".blend":
         raise ValueError("takes the key of a .blend file in the scenes bucket, such as film/shot.blend")
     try:
         length = len(key.encode())
     except UnicodeEncodeError:
-        raise ValueError("must not hold bytes that are not UTF-8") from None
+        raise ValueError("takes UTF-8 text, not other bytes") from None
     if length > MAX_FILE_LENGTH:
         raise ValueError(f"takes at most {MAX_FILE_LENGTH} bytes")
     plain = _plain(key)
     if "\\" in plain or any(unicodedata.category(character) in _UNPRINTABLE for character in plain):
-        raise ValueError("must not hold a backslash or a control character")
+        raise ValueError("must not contain a backslash or a control character")
     if "\N{REPLACEMENT CHARACTER}" in plain:
-        # Bytes that are no UTF-8, as overlong forms are: a reader that is not strict takes %c0%ae for a dot.
-        raise ValueError("must not hold an escape that is no character")
-    # Less its suffix, since that is the folder of the frames: `...blend` is a scene in `..`.
-    if any(_leads_out(part) for part in plain.removesuffix(".blend").split("/")):
-        raise ValueError("takes a path inside the bucket: no leading slash, no empty part, none of dots alone")
+        # An escape of invalid UTF-8, such as an overlong form: a lenient decoder reads %c0%ae as a dot.
+        raise ValueError("must not contain an escape of invalid UTF-8")
+    # Without the extension, as in the folder of the frames: the frames of `...blend` would be in `..`.
+    if any(_is_dots(part) for part in plain.removesuffix(".blend").split("/")):
+        raise ValueError("takes a path in the bucket, without a leading slash, empty parts, or parts of dots only")
     return key
 
 
-# Controls, formats, surrogates, private and unassigned characters; separators of lines and paragraphs.
+# Control, format, surrogate, private and unassigned characters; line and paragraph separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# What looks like a slash or a backslash to a person, or is folded to one by some system, and is not by NFKC.
+# Characters that look like a slash or a backslash, or that some systems convert to one, but NFKC does not.
 _LOOK_ALIKES = str.maketrans(
     {
         "\N{FRACTION SLASH}": "/",
@@ -74,26 +74,26 @@ _LOOK_ALIKES = str.maketrans(
         "\N{BOX DRAWINGS LIGHT DIAGONAL UPPER LEFT TO LOWER RIGHT}": "\\",
     }
 )
-# Likewise of a dot; a dot inside of a name is no concern of ours.
+# The same for a dot. Only parts of dots alone matter.
 _DOTS = frozenset(".\N{IDEOGRAPHIC FULL STOP}\N{MIDDLE DOT}\N{SYRIAC SUPRALINEAR FULL STOP}")
 
 
 def _plain(key: str) -> str:
-    """Return `key` as the most obliging reader would take it: unescaped, look-alikes as what they look like."""
+    """Return `key` as the most lenient program would read it: unescaped, with look-alikes replaced."""
     while (plain := unicodedata.normalize("NFKC", unquote(key)).translate(_LOOK_ALIKES)) != key:
         key = plain
     return key
 
 
-def _leads_out(part: str) -> bool:
-    """Say whether a part of a path is empty or dots alone, less what nobody sees and some systems cut off."""
-    seen = {character for character in part if unicodedata.category(character) not in {"Mn", "Me", "Zs"}}
-    return seen <= _DOTS
+def _is_dots(part: str) -> bool:
+    """Return whether a part of a path has only dots, besides invisible characters, which some systems remove."""
+    visible = {character for character in part if unicodedata.category(character) not in {"Mn", "Me", "Zs"}}
+    return visible <= _DOTS
 
 
-def _short_enough(frames: str) -> str:
+def _frames_text(frames: str) -> str:
     if len(frames) > MAX_FRAMES_LENGTH:
-        raise ValueError(f"{len(frames):,} characters are over the limit of {MAX_FRAMES_LENGTH:,}")
+        raise ValueError(f"{len(frames):,} characters exceed the limit of {MAX_FRAMES_LENGTH:,}")
     return frames
 
 
@@ -101,11 +101,11 @@ def _film_name(name: str) -> str:
     if len(name.encode()) > MAX_FILM_LENGTH:
         raise ValueError(f"takes at most {MAX_FILM_LENGTH} bytes")
     if "/" in _plain(name) or name.lower().endswith(tuple(f".{container}" for container in CONTAINERS.values())):
-        raise ValueError("takes a file's name without folder and extension, such as shot_film")
+        raise ValueError("takes a file name without folder and extension, such as shot_film")
     try:
         scene_file(f"{name}.blend")
     except ValueError:
-        raise ValueError("takes a file's name without invisible characters") from None
+        raise ValueError("takes a file name without invisible characters") from None
     return name
 
 
@@ -113,69 +113,73 @@ Frame = Annotated[Whole, Field(ge=FIRST_FRAME, le=LAST_FRAME)]
 
 
 class JobRequest(RenderSettings):
-    """A job, as `StartExecution`, `submit_job` and the command line ask for it.
+    """The request for a job, as `StartExecution`, `submit_job` and the command line send it.
 
-    The frames are `frames`, or `start` to `end` by `step`, or neither: then the scene's own.
+    The frames are `frames`, or `start` to `end` by `step`, or by default those of the scene.
     """
 
     file: Annotated[str, AfterValidator(scene_file)]
-    # The film's name beside the scene, without its extension; None stands for the scene's.
+    # The film's name beside the scene, without its extension; None for the scene's name.
     film: Annotated[str, AfterValidator(_film_name)] | None = None
-    frames: Annotated[str, AfterValidator(_short_enough)] | None = None
+    frames: Annotated[str, AfterValidator(_frames_text)] | None = None
     start: Frame | None = None
     end: Frame | None = None
     step: Annotated[Whole, Field(ge=1, le=LAST_FRAME - FIRST_FRAME)] | None = None
     chunk_size: Annotated[Whole, Field(ge=1, le=10_000)] | None = None
     max_workers: Annotated[Whole, Field(ge=1, le=MAX_WORKERS)] = 100
-    queue_timeout: Annotated[Whole, Field(ge=1, le=LONGEST_TIMEOUT)] = QUEUE_TIMEOUT
-    chunk_timeout: Annotated[Whole, Field(ge=2, le=LONGEST_TIMEOUT)] = CHUNK_TIMEOUT
-    frame_timeout: Annotated[Whole, Field(ge=1, le=LONGEST_TIMEOUT)] = FRAME_TIMEOUT
+    queue_timeout: Annotated[Whole, Field(ge=1, le=MAX_TIMEOUT)] = QUEUE_TIMEOUT
+    chunk_timeout: Annotated[Whole, Field(ge=2, le=MAX_TIMEOUT)] = CHUNK_TIMEOUT
+    frame_timeout: Annotated[Whole, Field(ge=1, le=MAX_TIMEOUT)] = FRAME_TIMEOUT
     fps: Rate | None = None
     video: VideoSettings = VideoSettings()
     output: Literal["frames", "video", "both"] = "both"
     on_missing: Literal["fail", "stitch"] = "fail"
-    # What becomes of a scene that refers to files which are not beside it in the bucket.
+    # Whether a scene fails or renders without the files that it refers to but the bucket does not have.
     missing_assets: Literal["fail", "render"] = "fail"
-    # The same request starts one job; another number here starts one more.
+    # submit_job starts one job for equal requests; another number starts another job.
     run: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = 1
 
     def model_post_init(self, _context: object) -> None:
-        """Refuse what each field allows but the whole does not; frames are parsed here, at the edge."""
+        """Check the fields against each other, and parse the frames.
+
+        Raises:
+            InvalidRequest: the fields contradict each other, or the frames are invalid.
+        """
         if self.frames is not None and (self.start, self.end, self.step) != (None, None, None):
             raise InvalidRequest(field="frames", problem="cannot be combined with `start`, `end` or `step`")
         if self.frames is None and (self.start is None) != (self.end is None):
             field, other = ("start", "end") if self.start is None else ("end", "start")
-            raise InvalidRequest(field=field, problem=f"is missing: `{other}` alone names no frames")
+            raise InvalidRequest(field=field, problem=f"is missing: `{other}` needs it")
         if self.step is not None and self.start is None:
-            raise InvalidRequest(field="step", problem="goes with `start` and `end`")
+            raise InvalidRequest(field="step", problem="needs `start` and `end`")
         if self.chunk_timeout <= self.queue_timeout:
-            raise InvalidRequest(field="chunk_timeout", problem="must be more than `queue_timeout`, which it includes")
+            raise InvalidRequest(field="chunk_timeout", problem="must exceed `queue_timeout`, which it includes")
         self.frame_range()
 
     def frame_range(self) -> FrameRange | None:
-        """Return the frames asked for, None for the scene's own."""
+        """Return the requested frames, None for those of the scene."""
         if self.frames is not None:
             return FrameRange.parse(self.frames)
         if self.start is None or self.end is None:
             return None
         if self.end < self.start:
-            raise InvalidRequest(field="end", problem=f"{self.end} comes before `start`, {self.start}")
+            raise InvalidRequest(field="end", problem=f"{self.end} is less than `start`, {self.start}")
         return FrameRange.between(self.start, self.end, 1 if self.step is None else self.step, field="end")
 
     def settings(self) -> RenderSettings:
-        """Return the part of the request that changes pixels."""
+        """Return the settings that change pixels."""
         return RenderSettings(**{name: getattr(self, name) for name in RenderSettings.model_fields})
 
 
 def parse_request(event: object, *, metadata: Mapping[str, str] | None = None) -> JobRequest:
-    """Return the request in an execution's input, whichever of the three shapes it has.
+    """Return the request in an execution's input.
 
     Args:
         event: an EventBridge "Object Created" event, or a request with at least `file`.
-        metadata: the scene object's own metadata; of an upload it overrides the scene, name by name.
+        metadata: the metadata of the scene object; for an upload, its fields override the scene's settings.
 
     Raises:
-        InvalidRequest: naming the field, what is wrong with it and what it takes.
+        InvalidRequest: a field is wrong; the message names it and the values that it takes.
     """
     if not isinstance(event, Mapping):
         raise InvalidRequest(field="input", problem='takes a JSON object such as {"file": "shot.blend"}')
@@ -184,8 +188,8 @@ def parse_request(event: object, *, metadata: Mapping[str, str] | None = None) -
     overrides = _overrides(metadata or {})
     request = JobRequest.read({"file": _uploaded_key(event), **overrides})
     if request.trust_scripts:
-        # Copied from bucket to bucket, a scene takes its metadata along, and would vouch for itself.
-        problem = "true is not accepted from a scene's metadata, only false: start the job with a request instead"
+        # A copy of a scene keeps its metadata, so a scene could declare itself trusted.
+        problem = "takes only false in a scene's metadata, not true: to trust the scene, start the job with a request"
         raise InvalidRequest(field="trust_scripts", problem=problem)
     return request
 
@@ -206,7 +210,7 @@ def _uploaded_key(event: Mapping[str, Any]) -> str:
 
 
 def _overrides(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Return the request fields among an object's metadata; the rest belongs to whoever uploaded it."""
+    """Return the request fields in an object's metadata; other names belong to the uploader."""
     names = {name.lower().replace("-", "_"): value for name, value in metadata.items()}
     fields: dict[str, Any] = {name: names[name] for name in JobRequest.model_fields if name in names}
     fields.pop("file", None)

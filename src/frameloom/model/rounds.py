@@ -1,6 +1,6 @@
-"""The rounds of a job: in each, chunks are planned, rendered, and looked for in S3."""
+"""The rounds of a job. In each round PlanChunks plans chunks, workers render them, and VerifyFrames checks S3."""
 
-# Three frames alone, where the job is worth it; else PlanChunks goes on to the next round at once.
+# Three frames alone, the scouts, to measure a large job and to test its scene. Other jobs start with round 1.
 SCOUTS = 0
-# All that is missing, and once more what is missing then.
+# Round 1 renders all missing frames, round 2 the frames that are missing after it.
 FIRST, LAST = 1, 2

@@ -1,4 +1,4 @@
-"""What a .blend file says of itself: its Blender, its scenes, their frames, size, rate and cameras."""
+"""The facts about a .blend file that a job needs: its Blender version, scenes, frames, size, rate and cameras."""
 
 import struct
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from frameloom.model.assets import Reference
 from frameloom.model.colours import Colours, ColourSpace
+from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, NoCamera
 
 
@@ -15,16 +16,16 @@ class SceneEntry:
     """One scene of a file.
 
     Attributes:
-        frame_end: the last frame, itself included; below `frame_start` where the scene's range is empty.
+        frame_end: the last frame, inclusive; below `frame_start` if the scene's range is empty.
         fps: frames per second, exact (30000/1001, not 29.97).
         size: width and height in pixels at 100 %.
-        percentage: the scene's own scale of that size.
+        percentage: the scene's scale of that size.
         engine: Blender's identifier, such as "CYCLES".
-        format: Blender's identifier of the image or film it writes, such as "PNG" or "FFMPEG".
-        exr_codec: Blender's identifier of how it packs an OpenEXR, whether it writes one or not.
-        camera: the object it renders from, None where none is set.
-        needs_camera: False where it renders the strips of its sequencer, or from cameras that markers are bound to.
-        crop: xmin, ymin, xmax, ymax as parts of the size, None where the whole picture is rendered.
+        format: Blender's identifier of the output's format, such as "PNG" or "FFMPEG".
+        exr_codec: Blender's identifier of the OpenEXR compression, for every output format.
+        camera: the name of the active camera, None if the scene has none.
+        needs_camera: False if the scene renders the strips of its sequencer, or from cameras bound to markers.
+        crop: xmin, ymin, xmax, ymax as fractions of the size, None if the whole picture is rendered.
         pixel_aspect: the ratio of a pixel's width to its height.
         single_layer: whether Render Single Layer is on.
         colours: the colour management of its output.
@@ -48,12 +49,12 @@ class SceneEntry:
     colours: Colours = field(default_factory=Colours)
 
     def rendered_size(self, percentage: int | None = None) -> tuple[int, int]:
-        """Return the pixels, width and height, of an image at `percentage`, the scene's own when None.
+        """Return the width and height of a frame in pixels at `percentage`, at the scene's scale if None.
 
-        Rounded as Blender does it: down to whole pixels, and each edge of a crop down on its own.
+        Like Blender, round down to whole pixels, and round each edge of a crop down on its own.
 
         Raises:
-            InvalidRequest: at this scale nothing is left of the image; Blender refuses to render it.
+            InvalidRequest: at this scale the frame has no pixels; Blender refuses to render it.
         """
         scale = self.percentage if percentage is None else percentage
         width, height = (side * scale // 100 for side in self.size)
@@ -63,25 +64,25 @@ class SceneEntry:
         if width < 1 or height < 1:
             raise InvalidRequest(
                 field="resolution_percentage",
-                problem=f"at {scale} % scene {self.name!r} is {width} x {height} pixels; take a greater one",
+                problem=f"at {scale} % scene {self.name!r} has {width} x {height} pixels: use a larger percentage",
             )
         return width, height
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneFacts:
-    """What a .blend file holds, as far as a job needs it.
+    """The facts about a .blend file that a job needs.
 
     Attributes:
-        file: what to call the file in messages.
+        file: the file's name in messages.
         blender_version: major and minor of the Blender that saved it.
         scenes: at least one, in the file's order.
-        active: the name of the scene that Blender opens the file with.
-        cameras: the names of the file's camera objects, whichever scene they are in.
-        linked_objects: the names of objects that live in other files, any of which may be a camera.
-        references: the files outside of it that it needs, each path once.
-        scripts: descriptions of the Python in it that changes pictures.
-        spaces: the colour spaces that its images, clips, strips and nodes name.
+        active: the name of the scene that is active when Blender opens the file.
+        cameras: the names of all camera objects in the file, in any scene.
+        linked_objects: the names of objects linked from other files, any of which may be a camera.
+        references: the paths to other files, each once.
+        scripts: descriptions of the Python in the file that changes pictures.
+        spaces: the colour spaces that images, clips, strips and nodes name.
     """
 
     file: str
@@ -95,13 +96,13 @@ class SceneFacts:
     spaces: tuple[ColourSpace, ...] = ()
 
     def pick(self, scene: str | None = None, camera: str | None = None) -> SceneEntry:
-        """Return the scene to render, the active one when None, with the camera it renders from.
+        """Return the scene to render, with its camera; without a name, return the active scene.
 
-        A camera need not be in the scene that renders from it: Blender takes any of the file.
+        The camera may be in any scene of the file, as in Blender.
 
         Raises:
             InvalidRequest: the file has no such scene, or no such camera.
-            NoCamera: none is named, and the scene has none and needs one.
+            NoCamera: the scene needs a camera, but has none, and `camera` names none.
         """
         wanted = self.active if scene is None else scene
         entry = next((entry for entry in self.scenes if entry.name == wanted), None)
@@ -120,8 +121,8 @@ class SceneFacts:
 
 
 def _span(low: float, high: float, pixels: int) -> int:
-    # RE_InitState of Blender's render/intern/pipeline.cc: int(border.xmax * winx) - int(border.xmin * winx),
-    # the products in single precision, which moves an edge by a pixel where double precision would not.
+    # RE_InitState in Blender's render/intern/pipeline.cc: int(border.xmax * winx) - int(border.xmin * winx), with the
+    # products in single precision. Double precision would move some edges by a pixel.
     return int(_single(high * pixels)) - int(_single(low * pixels))
 
 
@@ -130,13 +131,8 @@ def _single(number: float) -> float:
     return float(rounded)
 
 
-# A file may hold thousands; a message that lists them all helps nobody.
-_NAMED = 20
-
-
 def _unknown(kind: str, wanted: str, file: str, known: Iterable[str]) -> str:
     names = [repr(name) for name in known]
     if not names:
-        return f"{file!r} has no {kind} {wanted!r}, nor any other"
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{file!r} has no {kind} {wanted!r}; it has {', '.join(names[:_NAMED])}{more}"
+        return f"{file!r} has no {kind} {wanted!r}, and no other {kind}"
+    return f"{file!r} has no {kind} {wanted!r}; it has {listed(names)}"

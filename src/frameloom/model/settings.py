@@ -1,4 +1,4 @@
-"""The settings of a render that change pixels, and those of the video made from its frames."""
+"""The render settings, which change pixels, and the settings of the film."""
 
 import re
 from fractions import Fraction
@@ -14,7 +14,7 @@ FrameFormat = Literal["PNG", "OPEN_EXR", "JPEG"]
 EXTENSIONS: dict[FrameFormat, str] = {"PNG": "png", "OPEN_EXR": "exr", "JPEG": "jpg"}
 
 VideoCodec = Literal["h264", "h265", "av1", "prores"]
-# What a film's file is: libav's name for it, and the end of its name.
+# The container of a film: its name in libav, and its file extension.
 Container = Literal["mp4", "mov"]
 CONTAINERS: dict[VideoCodec, Container] = {"h264": "mp4", "h265": "mp4", "av1": "mp4", "prores": "mov"}
 # How S3 serves frames and films.
@@ -26,7 +26,7 @@ CONTENT_TYPES: dict[FrameFormat | Container, str] = {
     "mov": "video/quicktime",
 }
 
-# Blender's limit of a data-block's name is 63 bytes (MAX_ID_NAME less its type and end).
+# Blender limits the names of data-blocks to 63 bytes (MAX_ID_NAME minus type and terminator).
 Name = Annotated[str, Field(min_length=1, max_length=63)]
 
 
@@ -44,26 +44,26 @@ def _upper(value: object) -> object:
 
 
 _RATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,20}|/0*[1-9][0-9]{0,8})?", re.ASCII)
-_RATE_TAKES = "takes frames per second, such as 24, 29.97 or 30000/1001"
+_RATE_FORM = "takes frames per second, such as 24, 29.97 or 30000/1001"
 
 
 def parse_rate(text: str) -> Fraction:
     """Return frames per second from `24`, `29.97` or `30000/1001`.
 
     Raises:
-        ValueError: it is no such number, or not between 1 and 1000.
+        ValueError: the text has another form, or the rate is not between 1 and 1000.
     """
-    # Fraction's own grammar has exponents, and 1e999999999 keeps it busy for ever.
+    # Fraction accepts exponents, and would compute 1e999999999 endlessly.
     if _RATE.fullmatch(text.strip()) is None:
-        raise ValueError(_RATE_TAKES)
+        raise ValueError(_RATE_FORM)
     return film_rate(Fraction(text.strip()))
 
 
 def film_rate(rate: Fraction) -> Fraction:
-    """Return frames per second as a film can have them: television's thousands over 1001 are the finest.
+    """Return the nearest frame rate with a denominator up to 1001, the largest in television's rates.
 
     Raises:
-        ValueError: it is not between 1 and 1000.
+        ValueError: the rate is not between 1 and 1000.
     """
     if not 1 <= rate <= 1000:
         raise ValueError("takes 1 to 1000 frames per second")
@@ -72,7 +72,7 @@ def film_rate(rate: Fraction) -> Fraction:
 
 def _rate_text(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(_RATE_TAKES)  # noqa: TRY004  pydantic reads ValueError only
+        raise ValueError(_RATE_FORM)  # noqa: TRY004  pydantic reads ValueError only
     return str(parse_rate(str(value)))
 
 
@@ -87,19 +87,19 @@ def _trust(value: object) -> object:
     return value
 
 
-# The options for a job of a scene that holds Python, in the messages of PrepareJob, `frameloom check` and the worker.
-SCRIPTS_WAYS_OUT = (
+# The options for a scene that contains Python, in the messages of PrepareJob, `frameloom check` and the worker.
+TRUST_OPTIONS = (
     "render it with --trust-scripts to run the Python, or with --without-scripts to skip it (in a request, the field "
     "trust_scripts is true or false; in an uploaded scene's metadata it may only be false)"
 )
 
 
 class RenderSettings(Value):
-    """What the worker sets in the scene before it renders; what is None stays as the scene has it."""
+    """The settings that the worker applies to the scene before it renders; None keeps the scene's setting."""
 
-    # Two versions of Blender differ in 2 % of their pixels, so the version is a setting like any other.
+    # Two versions of Blender differ in 2 % of their pixels, so the version is a setting.
     blender: Name | None = None
-    # What Cycles renders on: a card rounds otherwise than the CPU, which None stands for.
+    # The device of Cycles, None for the CPU. GPUs round differently from the CPU.
     device: Annotated[Device, BeforeValidator(_upper)] | None = None
     scene: Name | None = None
     camera: Name | None = None
@@ -107,38 +107,38 @@ class RenderSettings(Value):
     samples: Annotated[Whole, Field(ge=1, le=65_536)] | None = None
     resolution_percentage: Annotated[Whole, Field(ge=1, le=1000)] | None = None
     format: Annotated[FrameFormat, BeforeValidator(_upper)] = "PNG"
-    # Whether Python in the scene runs, with all rights of the worker's user. With None, a scene that holds Python is
+    # Whether Python in the scene runs, with all rights of the worker's user. With None, a scene that contains Python is
     # refused.
     trust_scripts: Annotated[bool | None, BeforeValidator(_trust)] = None
 
 
 def read_device(text: str) -> Device:
-    """Return the device that a parameter of a farm names.
+    """Return the device with this name, as a parameter of a farm has it.
 
     Raises:
-        InvalidRequest: Cycles has no such device, or it is none that a farm renders on.
+        InvalidRequest: farms have no such device.
     """
     return RenderSettings.read({"device": text}).device or "CPU"
 
 
 class VideoSettings(Value):
-    """How the frames become a film."""
+    """The settings of the film."""
 
     codec: VideoCodec = "h264"
-    # The encoder's constant rate factor: 51 is the worst, 0 of h264 lossless. None stands for the codec's own.
+    # The encoder's constant rate factor: 51 is the lowest quality, 0 with h264 is lossless. None: the codec's default.
     quality: Annotated[Whole, Field(ge=0, le=51)] | None = None
 
     @property
     def container(self) -> Container:
-        """Return what the film's file is."""
+        """Return the film's container."""
         return CONTAINERS[self.codec]
 
     @field_validator("quality")
     @classmethod
-    def _on_the_codecs_scale(cls, quality: int | None, info: ValidationInfo) -> int | None:
+    def _check_quality(cls, quality: int | None, info: ValidationInfo) -> int | None:
         if quality is not None and info.data.get("codec") == "prores":
-            raise ValueError("is not taken with prores, which has one quality: leave it out")
-        # SVT-AV1 takes 0 for a factor of its own choice.
+            raise ValueError("does not apply to prores, which has one quality: leave it out")
+        # With 0, SVT-AV1 chooses a factor itself.
         if quality == 0 and info.data.get("codec") == "av1":
-            raise ValueError("takes 1 to 51 with av1, which has no lossless film here")
+            raise ValueError("takes 1 to 51 with av1: lossless av1 is not supported")
         return quality

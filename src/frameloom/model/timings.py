@@ -1,10 +1,15 @@
-"""How long a scene takes: what chunks are sized by."""
+"""The measured times of a scene, from which PlanChunks sizes chunks."""
 
 from frameloom.model.base import Value
 
 
 class Timings(Value):
-    """Seconds that were measured: of Blender's start with the scene's load, and of some of the frames, in order."""
+    """Measured times in seconds.
+
+    Attributes:
+        start: the start of Blender and the loading of the scene.
+        frames: the times of some frames, in order, keyed by frame number.
+    """
 
     start: float
     frames: dict[str, float]

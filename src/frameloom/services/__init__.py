@@ -1,1 +1,1 @@
-"""What the farm does, one use case a file, over ports that `frameloom.aws` fills in."""
+"""The use cases of the farm, one per module. They use AWS through the ports that `frameloom.aws` implements."""

@@ -1,16 +1,18 @@
-"""How many frames a chunk holds: many at first, few at the end, so that all workers end together.
+"""Sizes chunks so that all workers finish at about the same time: large chunks first, small chunks at the end.
 
-The way is factoring: chunks come in batches, one for each worker, and a batch holds a fixed part of what is left. The
-source is S. F. Hummel, E. Schonberg, L. E. Flynn, "Factoring: a method for scheduling parallel loops", Communications
-of the ACM 35(8), 1992. Its part is a half where little is known of the spread, and less the more there is of that: a
-third, for frames as uneven as those that `src/frameloom/estimate/fleet_simulation.py` was measured on. Guided
-self-scheduling (C.
-D. Polychronopoulos, D. J. Kuck, IEEE Transactions on Computers C-36(12), 1987) gives a worker its whole share of what
-is left, so that slow frames at a film's beginning keep one worker busy when all others have ended. Trapezoid
-self-scheduling (T. H. Tzeng, L. M. Ni, IEEE Transactions on Parallel and Distributed Systems 4(1), 1993) begins with
-half of it and falls by one step from chunk to chunk; batches are as simple where the list is made in advance.
+The method is factoring: chunks come in batches of one chunk per worker, and each batch holds a fixed share of the
+remaining work. Source: S. F. Hummel, E. Schonberg, L. E. Flynn, "Factoring: a method for scheduling parallel loops",
+Communications of the ACM 35(8), 1992. They use a share of a half if little is known about the variation of the work,
+and a smaller share for more variation. A third suits frames as uneven as those that
+`src/frameloom/estimate/fleet_simulation.py` was measured on.
 
-Shares are of seconds where the frames' times are known, and of frames where they are not.
+Two other methods were rejected. Guided self-scheduling (C. D. Polychronopoulos, D. J. Kuck, IEEE Transactions on
+Computers C-36(12), 1987) gives a worker its whole share of the remaining work, so slow frames at the start of a film
+occupy one worker after all others have finished. Trapezoid self-scheduling (T. H. Tzeng, L. M. Ni, IEEE Transactions on
+Parallel and Distributed Systems 4(1), 1993) starts with half of that share and decreases it from chunk to chunk;
+batches are as simple for a list that is made in advance.
+
+Work is in seconds if times of the scene are known, otherwise in frames.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,30 +21,30 @@ from itertools import repeat
 
 from frameloom.model.frames import FrameRange
 from frameloom.model.timings import Timings
-from frameloom.services.measured_times import seconds_of
+from frameloom.services.measured_times import estimate_seconds
 
-# Blender's start may cost a worker a twentieth of all that it renders, and a turn-around of the chunk that it is for.
-WORTH = 20
-# Seconds from an answer to the next chunk's first frame: an execution, a message, a look at which frames are there.
-TURN_AROUND = 0.3
-# A batch holds a third of what is left.
-BATCH = 1 / 3
-# A chunk's seconds: other jobs' turn should come, and a chunk that kills three workers is lost.
-LONGEST = 3600.0
-# A chunk's frames: a worker asks S3 for each of them, and names them in its message.
-MOST_FRAMES = 1000
-# Frames of a chunk where no time is known.
-FEWEST_BLINDLY, MOST_BLINDLY = 3, 50
+# A worker's work is at least this multiple of Blender's start, and a chunk's work of a turnaround: overhead up to 5 %.
+MIN_WORK_RATIO = 20
+# Seconds from a chunk's result to the first frame of the next chunk: an execution, a message, a listing of frames.
+TURNAROUND = 0.3
+# The share of the remaining work in a batch.
+BATCH_SHARE = 1 / 3
+# A chunk's seconds. Chunks of other jobs get their turn, and a chunk that crashes three workers loses less.
+MAX_SECONDS = 3600.0
+# A chunk's frames. A worker requests each frame from S3, and the message lists them.
+MAX_FRAMES = 1000
+# A chunk's frames if no times are known.
+MIN_FRAMES_UNTIMED, MAX_FRAMES_UNTIMED = 3, 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizing:
-    """What chunks are sized by; all of it in one unit, seconds or frames.
+    """The parameters of chunk sizes, all in one unit: seconds or frames.
 
     Attributes:
-        start: what Blender's start and the scene's load cost, which a worker pays once.
-        shortest: the least that a chunk is worth its turn-around with.
-        longest: the most that a chunk may hold.
+        start: the cost of starting Blender and loading the scene, once per worker.
+        shortest: the least work in a chunk.
+        longest: the most work in a chunk.
     """
 
     workers: int
@@ -51,61 +53,61 @@ class Sizing:
     longest: float
 
     @classmethod
-    def blind(cls, workers: int) -> "Sizing":
-        """Return the sizing in frames, where no time is known."""
-        return cls(workers=workers, start=0.0, shortest=FEWEST_BLINDLY, longest=MOST_BLINDLY)
+    def untimed(cls, workers: int) -> "Sizing":
+        """Return the sizing in frames, for a scene without known times."""
+        return cls(workers=workers, start=0.0, shortest=MIN_FRAMES_UNTIMED, longest=MAX_FRAMES_UNTIMED)
 
     @classmethod
-    def measured(cls, workers: int, timings: Timings, *, patience: float) -> "Sizing":
+    def timed(cls, workers: int, timings: Timings, *, timeout: float) -> "Sizing":
         """Return the sizing in seconds.
 
         Args:
-            patience: seconds after which a chunk's time is up.
+            timeout: the seconds that a chunk may take.
         """
-        # Well within: frames may take four times as long as those that were measured.
-        longest = min(max(LONGEST, WORTH * timings.start), patience / 4)
-        return cls(workers=workers, start=timings.start, shortest=WORTH * TURN_AROUND, longest=longest)
+        # A quarter of the timeout: frames may take four times as long as the measured ones.
+        longest = min(max(MAX_SECONDS, MIN_WORK_RATIO * timings.start), timeout / 4)
+        return cls(workers=workers, start=timings.start, shortest=MIN_WORK_RATIO * TURNAROUND, longest=longest)
 
-    def crew(self, work: float) -> int:
-        """Return how many workers have so much work that their start is worth it."""
+    def useful_workers(self, work: float) -> int:
+        """Return the number of workers whose share of the work justifies their start, at least 1."""
         if not self.start:
             return self.workers
-        return max(1, int(min(self.workers, work / (WORTH * self.start))))
+        return max(1, int(min(self.workers, work / (MIN_WORK_RATIO * self.start))))
 
-    def size(self, left: float, crew: int) -> float:
-        """Return what each chunk of a batch should hold, of what is left when the batch begins."""
-        return min(self.longest, max(self.shortest, BATCH * left / crew))
+    def size(self, remaining: float, workers: int) -> float:
+        """Return the work in each chunk of a batch, given the work that remains before the batch."""
+        return min(self.longest, max(self.shortest, BATCH_SHARE * remaining / workers))
 
 
-def sized(frames: FrameRange, workers: int, timings: Timings | None, *, patience: float) -> Iterator[FrameRange]:
-    """Yield chunks that hold every frame exactly once, in order, sized for so many workers.
+def sized_chunks(frames: FrameRange, workers: int, timings: Timings | None, *, timeout: float) -> Iterator[FrameRange]:
+    """Yield chunks that hold every frame exactly once, in order.
 
     Args:
-        timings: what is known of the scene's times.
-        patience: seconds after which a chunk's time is up.
+        timings: the known times of the scene.
+        timeout: the seconds that a chunk may take.
     """
     if timings is None:
-        yield from _cut(frames, repeat(1.0), float(len(frames)), Sizing.blind(workers))
+        yield from _cut(frames, repeat(1.0), float(len(frames)), Sizing.untimed(workers))
     else:
-        sizing = Sizing.measured(workers, timings, patience=patience)
-        yield from _cut(frames, seconds_of(frames, timings), sum(seconds_of(frames, timings)), sizing)
+        sizing = Sizing.timed(workers, timings, timeout=timeout)
+        yield from _cut(frames, estimate_seconds(frames, timings), sum(estimate_seconds(frames, timings)), sizing)
 
 
-def _cut(frames: FrameRange, each: Iterable[float], work: float, sizing: Sizing) -> Iterator[FrameRange]:
-    """Yield the chunks; `each` is what each frame takes, and `work` their sum."""
-    crew, left = sizing.crew(work), work
-    target = sizing.size(left, crew)
+def _cut(frames: FrameRange, costs: Iterable[float], work: float, sizing: Sizing) -> Iterator[FrameRange]:
+    """Yield the chunks, given the cost of each frame and the sum of the costs."""
+    workers, remaining = sizing.useful_workers(work), work
+    target = sizing.size(remaining, workers)
     chunk: list[int] = []
     held, made = 0.0, 0
-    for frame, takes in zip(frames, each, strict=False):
-        # To the nearest frame: always one too many, or one too few, would add up.
-        if chunk and (held + takes / 2 > target or len(chunk) == MOST_FRAMES):
+    for frame, cost in zip(frames, costs, strict=False):
+        # Round to the nearest frame: always rounding up, or always down, would add up.
+        if chunk and (held + cost / 2 > target or len(chunk) == MAX_FRAMES):
             yield FrameRange.of(chunk)
-            left, made = left - held, made + 1
+            remaining, made = remaining - held, made + 1
             chunk, held = [], 0.0
-            if made % crew == 0:
-                target = sizing.size(left, crew)
+            if made % workers == 0:
+                target = sizing.size(remaining, workers)
         chunk.append(frame)
-        held += takes
+        held += cost
     if chunk:
         yield FrameRange.of(chunk)

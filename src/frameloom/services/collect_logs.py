@@ -1,4 +1,4 @@
-"""collect_logs: pieces of workers' logs, from the log queue into the log bucket."""
+"""collect_logs: stores the parts of workers' logs from the log queue in the log bucket."""
 
 from dataclasses import dataclass
 
@@ -9,24 +9,24 @@ from frameloom.services.storage.ports import Buckets, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """A piece of a log that is stored: its key, and how many frames it tells of.
+class StoredPart:
+    """The key of a stored part of a log, and the number of frames that it reports as rendered.
 
-    Who adds these up counts a piece that SQS delivers twice twice: good for whether frames come, not for how many.
+    A sum of these numbers counts a part twice if SQS delivers it twice. It shows whether frames come, not how many.
     """
 
     key: str
     frames: int
 
 
-def collect(body: str, *, store: Store, buckets: Buckets) -> Piece:
-    """Store one piece of a log as JSON lines; the same piece twice is stored once.
+def collect(body: str, *, store: Store, buckets: Buckets) -> StoredPart:
+    """Store a part of a log as JSON lines; the same part twice is stored once.
 
     Raises:
-        ValueError: the body is no batch of log records.
+        ValueError: the body is not a batch of log records.
     """
     batch = LogBatch.model_validate_json(body)
     key = keys.log_part_key(batch.job_id, batch.worker, batch.part)
     lines = "".join(record.model_dump_json(exclude_none=True) + "\n" for record in batch.records)
     store.put(buckets.logs, key, lines.encode(), content_type="application/x-ndjson")
-    return Piece(key=key, frames=sum(record.event is LogEvent.FRAME_RENDERED for record in batch.records))
+    return StoredPart(key=key, frames=sum(record.event is LogEvent.FRAME_RENDERED for record in batch.records))

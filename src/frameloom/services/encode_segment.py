@@ -1,4 +1,4 @@
-"""EncodeSegment: frames in S3 become a segment of their film in S3."""
+"""EncodeSegment: encodes frames in S3 to one segment of the film in S3."""
 
 import tempfile
 from collections import deque
@@ -17,22 +17,25 @@ from frameloom.services.images.integrity import check_image
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Buckets, Store
 
-# Frames that are fetched while one is encoded, and bytes that they may be: at 4K a PNG is up to 30 MB, an OpenEXR of
-# whole floats 100.
+# The limits for frames fetched ahead: their number and their bytes. At 4K a PNG has up to 30 MB, an OpenEXR of full
+# floats 100 MB.
 FETCH_AHEAD, FETCH_BYTES = 8, 48 * 1024 * 1024
-# Channels of grey and of colours where one of them is alpha.
-WITH_ALPHA = {2, 4}
+# The numbers of channels of images with alpha: grey and RGB.
+_ALPHA_CHANNELS = {2, 4}
 
 
 def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> dict[str, Any]:
-    """Encode one segment of the film; return where it is and its length in frames.
+    """Encode one segment of the film; return its bucket, key and number of frames.
 
-    Frames stream from S3 into the encoder: memory holds a few of them, the disk only the segment.
+    Frames stream from S3 into the encoder, so memory holds only a few of them, and the disk only the segment.
+
+    Raises:
+        EncodeFailed: the segment has no frames, or a frame is missing or cannot be encoded.
     """
     job = job_documents.load_job(store, buckets, job_id)
     frames = job_documents.film_frames(store, buckets, job_id).slice(segment.first, segment.count)
     if not frames:
-        raise EncodeFailed(problem=f"segment {segment.segment} holds no frames")
+        raise EncodeFailed(problem=f"segment {segment.segment} has no frames")
     images = fetch_ahead(frames, lambda frame: _frame(store, job, frame))
     container = job.video.container
     key = keys.segment_key(job_id, segment.segment, container)
@@ -45,11 +48,14 @@ def encode(job_id: str, segment: Segment, *, store: Store, buckets: Buckets) -> 
 
 
 def fetch_ahead(
-    frames: Iterable[int], fetch: Callable[[int], bytes], *, ahead: int = FETCH_AHEAD, room: int = FETCH_BYTES
+    frames: Iterable[int], fetch: Callable[[int], bytes], *, ahead: int = FETCH_AHEAD, max_bytes: int = FETCH_BYTES
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield each frame with its bytes, in order, while the next ones are on their way: `ahead`, if there is room.
+    """Yield each frame with its bytes, in order, and fetch the next frames in the meantime.
 
-    How large they are the largest one so far tells; one is fetched ahead in any case.
+    Args:
+        ahead: the most frames to fetch ahead.
+        max_bytes: the most bytes to fetch ahead, if each frame is as large as the largest one so far. One frame is
+            always fetched ahead.
     """
     allowed, largest = 1, 0
     with ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="fetch") as pool:
@@ -59,7 +65,7 @@ def fetch_ahead(
             while len(waiting) > allowed:
                 number, image = waiting.popleft()
                 largest = max(1, largest, len(image.result()))
-                allowed = max(1, min(ahead, room // largest))
+                allowed = max(1, min(ahead, max_bytes // largest))
                 yield number, image.result()
         for number, image in waiting:
             yield number, image.result()
@@ -68,7 +74,7 @@ def fetch_ahead(
 def _frame(store: Store, job: Job, frame: int) -> bytes:
     data = store.get(job.outputs.bucket, job.frame_key(frame))
     if data is None:
-        raise EncodeFailed(problem=f"frame {frame} went away while the film was made")
+        raise EncodeFailed(problem=f"frame {frame} was deleted while the film was encoded; start the job again")
     return data
 
 
@@ -79,7 +85,7 @@ def _options(job: Job, frame: int, image: bytes) -> video.VideoOptions:
         quality=job.video.quality,
         fps=job.rate(),
         size=(facts.width, facts.height),
-        pixel_aspect=job.pixel(),
+        pixel_aspect=job.pixel_ratio(),
         format=job.settings.format,
-        alpha=facts.channels in WITH_ALPHA,
+        alpha=facts.channels in _ALPHA_CHANNELS,
     )

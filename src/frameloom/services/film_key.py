@@ -1,60 +1,50 @@
-"""Finds the key of a film in the scenes bucket: a film replaces only itself."""
+"""Chooses the key of a film in the scenes bucket: a film replaces only an earlier copy of itself."""
 
 import itertools
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from frameloom.model import keys
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
-from frameloom.services.storage.ports import Store, StoredObject
+from frameloom.services.storage.ports import Store
 
-# Metadata of a film: its identity, which marks it as made by the farm and identifies the same film.
+# The metadata with a film's identity. It marks films that the farm made.
 IDENTITY = "frameloom-film"
-# How many requests for the metadata of earlier films run at once.
-STREAMS = 8
+# The number of parallel requests for the metadata of earlier films.
+_PARALLEL = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A film's key, its identity, and the entity tag of the existing film, None if the key has no object."""
+class FilmTarget:
+    """A film's key and identity, and the entity tag of the film that it replaces, None if the key has no object."""
 
     key: str
     identity: str
     replaces: str | None = None
 
 
-def find_place(store: Store, job: Job, frames: FrameRange) -> Place:
-    """Return the place of a job's film of `frames` for the bucket's present contents.
+def find_target(store: Store, job: Job, frames: FrameRange) -> FilmTarget:
+    """Return the target of a job's film of `frames`, given the current contents of the bucket.
 
-    The same film keeps its place. Another film gets the version after all existing ones, so the highest is the newest.
+    The same film keeps its key. Another film gets the version after all existing ones, so the highest is the newest.
     """
     stem, bucket, container = keys.video_stem(job.scene.key, job.film), job.scene.bucket, job.video.container
     identity = job.film_identity(frames)
     films: dict[int, str] = {}
-    # Leave version 2 to a scene that is called shot_v002.blend: its own film takes that name.
+    # Version 2 belongs to a scene with the name shot_v002.blend, whose own film has that name.
     scenes: set[int] = set()
-    for key in _beside(store, bucket, stem):
-        if (version := keys.version_of(key, stem, [container])) is not None:
-            films[version] = key
-        elif (version := keys.version_of(key, stem, ["blend"])) is not None:
-            scenes.add(version)
-    with ThreadPoolExecutor(STREAMS, thread_name_prefix="film") as pool:
-        stored = pool.map(lambda key: store.head(bucket, key), [f"{stem}.{container}", *films.values()])
-        there = [one for one in stored if one is not None]
-    same = next((one for one in there if one.metadata.get(IDENTITY) == identity), None)
-    if same is not None:
-        return Place(key=same.key, identity=identity, replaces=same.etag)
-    key = f"{keys.versioned(stem, _next_version(there, films, scenes))}.{container}"
-    return Place(key=key, identity=identity)
-
-
-def _beside(store: Store, bucket: str, stem: str) -> Iterator[str]:
     for stored in store.list(bucket, keys.version_prefix(stem)):
-        yield stored.key
-
-
-def _next_version(there: list[StoredObject], films: dict[int, str], scenes: set[int]) -> int:
-    after = itertools.count(max(films, default=1 if there else 0) + 1)
-    return next(version for version in after if version not in scenes)
+        if (version := keys.version_of(stored.key, stem, [container])) is not None:
+            films[version] = stored.key
+        elif (version := keys.version_of(stored.key, stem, ["blend"])) is not None:
+            scenes.add(version)
+    with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="film") as pool:
+        heads = pool.map(lambda key: store.head(bucket, key), [f"{stem}.{container}", *films.values()])
+        existing = [head for head in heads if head is not None]
+    same = next((film for film in existing if film.metadata.get(IDENTITY) == identity), None)
+    if same is not None:
+        return FilmTarget(key=same.key, identity=identity, replaces=same.etag)
+    later = itertools.count(max(films, default=1 if existing else 0) + 1)
+    version = next(version for version in later if version not in scenes)
+    return FilmTarget(key=f"{keys.versioned(stem, version)}.{container}", identity=identity)

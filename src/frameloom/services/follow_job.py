@@ -158,7 +158,7 @@ class _Frames:
         self._arrivals: deque[tuple[float, int]] = deque()  # (time, number of frames), since the plan
         self._looked = 0.0
         self.total = len(wanted)
-        self.reused: int | None = None if job.renders else self.total
+        self.reused: int | None = None if job.renders_frames else self.total
 
     @property
     def done(self) -> int:

@@ -1,4 +1,4 @@
-"""LogJob: write the job's report, on the good way, on the failed one, and of a job that was stopped from outside."""
+"""LogJob: writes the report of a job that succeeded, failed, or was stopped from outside."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from frameloom.model import errors, keys, rounds
-from frameloom.model.execution_event import Stopped
+from frameloom.model.execution_event import StoppedExecution
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job
 from frameloom.model.job_status import JobStatus
@@ -15,33 +15,33 @@ from frameloom.model.report import FrameCounts, JobReport, ObjectRef, Summary
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Buckets, Store
 
-# What Step Functions' own words hide: a Map that failed says only that too many of its items did.
+# The error of a failed Map, which does not contain the errors of its items.
 _MAP_FAILED = "States.ExceedToleratedFailureThreshold"
 # The limits of a Fail state's Error and Cause, in characters.
 MAX_ERROR, MAX_CAUSE = 256, 32_768
-# Between them they name every frame that the job had to render; the last one only what of these was still missing.
+# The rounds whose chunks hold all frames that the job had to render; the last round has only a part of these.
 _PLANS = (rounds.SCOUTS, rounds.FIRST)
 
 
-def report(
+def write_report(
     job_id: str, *, started: str, now: datetime, error: Mapping[str, str] | None, store: Store, buckets: Buckets
 ) -> dict[str, Any]:
     """Write the job's report and return its summary, the execution's output.
 
     Args:
-        started: when the execution started, ISO 8601.
-        error: `{"Error", "Cause"}` on the failed way, None on the good one.
+        started: the start of the execution, ISO 8601.
+        error: `{"Error", "Cause"}` of a job that failed, None for a job that succeeded.
     """
     status = JobStatus.SUCCEEDED if error is None else JobStatus.FAILED
     return _write(job_id, status, started=started, ended=now, error=error, store=store, buckets=buckets)
 
 
-def report_stopped(stopped: Stopped, *, store: Store, buckets: Buckets) -> dict[str, Any]:
-    """Write the report of a job in which no state runs any more, and return its summary; one that is there stays."""
-    there = job_documents.read(store, buckets.logs, keys.report_key(stopped.job_id))
-    if there is not None:
-        # The event came twice, or late: the job was stopped in the moment between its report and its end.
-        return JobReport.model_validate(there).summary.to_json()
+def write_stopped_report(stopped: StoppedExecution, *, store: Store, buckets: Buckets) -> dict[str, Any]:
+    """Write the report of a stopped job, unless the job has one, and return its summary."""
+    existing = job_documents.read(store, buckets.logs, keys.report_key(stopped.job_id))
+    if existing is not None:
+        # The event was delivered twice, or the job was stopped between its report and its end.
+        return JobReport.model_validate(existing).summary.to_json()
     return _write(
         stopped.job_id,
         stopped.status,
@@ -81,25 +81,25 @@ def _write(
 def failure(
     error: Mapping[str, str], chunks: list[ChunkResult], segment: Mapping[str, str] | None = None
 ) -> tuple[str, str]:
-    """Return a failure's name and what a person can do with: the chunk's or the segment's own where the Map hides it.
+    """Return the error and the cause of a failed job; for a failed Map, those of a chunk or a segment.
 
     Args:
-        segment: why a segment of the film failed, where one did: then it was the film's Map.
+        segment: the error of a failed segment; the failed Map is then that of the segments.
     """
     if segment is not None and error.get("Error") == _MAP_FAILED:
         error = segment
     name, cause = error.get("Error") or "States.Runtime", error.get("Cause") or ""
     failed = [chunk for chunk in chunks if chunk.error]
     if name == _MAP_FAILED and failed:
-        # Only what makes the job impossible ends a Map; other chunks may have failed and been tried again.
+        # Only JobImpossible ends a Map. The other chunks may have failed and been retried.
         fatal = [chunk for chunk in failed if chunk.error in errors.names(errors.JobImpossible)]
-        told = (fatal or failed)[-1]
-        name, cause = told.error or name, told.cause or cause
+        last = (fatal or failed)[-1]
+        name, cause = last.error or name, last.cause or cause
     return name[:MAX_ERROR], _message(cause)[:MAX_CAUSE]
 
 
 def _message(cause: str) -> str:
-    """Return the sentence in a Lambda's cause, which is a JSON object with a stack trace."""
+    """Return the message in the cause of a Lambda, a JSON object with a stack trace."""
     try:
         document = json.loads(cause)
     except ValueError:
@@ -129,30 +129,30 @@ def _summary(
     )
     if job is None:
         return base
-    # A chunk that two workers finished is counted once: by its frames, not by its answers.
-    made = {int(frame) for chunk in chunks for frame in chunk.frame_seconds}
+    # Count frames, not results: two workers may have finished the same chunk.
+    rendered = {int(frame) for chunk in chunks for frame in chunk.frame_seconds}
     if status is JobStatus.CANCELED:
-        # Its chunks were never answered for: what was planned and is there was rendered.
-        made |= _planned(job, store, buckets)
-    film = job_documents.stitched(store, buckets, job_id) if job.films and error is None else None
+        # Its last chunks have no result, so each planned frame that exists counts as rendered.
+        rendered |= _planned(job, store, buckets)
+    film = job_documents.stitched(store, buckets, job_id) if job.makes_film and error is None else None
     return base.model_copy(
         update={
             "scene": job.scene.key,
-            "frames": _counts(job, made, store),
+            "frames": _counts(job, rendered, store),
             "output": ObjectRef(bucket=job.outputs.bucket, key=job.outputs.prefix),
             "video": None if film is None else ObjectRef(bucket=film["bucket"], key=film["key"]),
         }
     )
 
 
-def _counts(job: Job, made: set[int], store: Store) -> FrameCounts:
+def _counts(job: Job, rendered: set[int], store: Store) -> FrameCounts:
     total = len(job.frame_range())
     present = set(job_documents.present_frames(store, job))
-    rendered = len(made & present)
-    return FrameCounts(total=total, rendered=rendered, reused=len(present) - rendered, missing=total - len(present))
+    made = len(rendered & present)
+    return FrameCounts(total=total, rendered=made, reused=len(present) - made, missing=total - len(present))
 
 
 def _planned(job: Job, store: Store, buckets: Buckets) -> set[int]:
-    """Return the frames that were not there when the job began."""
+    """Return the frames that were missing when the job started."""
     lists = (job_documents.read(store, buckets.logs, keys.chunks_key(job.job_id, number)) for number in _PLANS)
     return {frame for chunks in lists for chunk in chunks or [] for frame in FrameRange.parse(chunk["frames"])}

@@ -1,4 +1,4 @@
-"""The log of a job: what its workers wrote, from the pieces in the log bucket."""
+"""Reads the log of a job, which its workers wrote, from the parts in the log bucket."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,16 +9,16 @@ from frameloom.model import keys
 from frameloom.model.messages import LogRecord
 from frameloom.services.storage.ports import Buckets, Executions, Store
 
-# Pieces read side by side: each is small, and the way to S3 is long.
-AT_ONCE = 8
-# Seconds between two looks, unless looking takes so long that this share of the time would be more.
-PAUSE, LOOKING = 1.0, 0.2
-# The last pieces may still be on their way when the job has ended.
-LAST_PIECES = 3.0
+# Parts read in parallel: each is small, and latency dominates.
+_PARALLEL = 8
+# Seconds between two polls, or more if polls would take a larger share of the time.
+POLL_INTERVAL, POLL_SHARE = 1.0, 0.2
+# Seconds after the job's end in which the last parts arrive.
+LAST_PARTS = 3.0
 
 
 class JobLog:
-    """Reads a job's log piece by piece; of one worker, where `worker` names it, and of one frame."""
+    """Reads the log of a job part by part; `worker` and `frame` restrict it to one worker or one frame."""
 
     def __init__(
         self, job_id: str, *, store: Store, buckets: Buckets, worker: str | None = None, frame: int | None = None
@@ -29,13 +29,13 @@ class JobLog:
         self._read: set[str] = set()
 
     def read(self) -> list[LogRecord]:
-        """Return what has come since the last call, in the order of time."""
+        """Return the records that are new since the last call, by time."""
         fresh = [stored.key for stored in self._store.list(self._bucket, self._prefix) if stored.key not in self._read]
         self._read.update(fresh)
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="log") as pool:
-            pieces = list(pool.map(self._piece, fresh))
-        # Sorting is stable: what a worker wrote in the same millisecond stays in its order.
-        return sorted((record for piece in pieces for record in piece), key=_time)
+        with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="log") as pool:
+            parts = list(pool.map(self._part, fresh))
+        # The sort is stable: a worker's records of the same millisecond keep their order.
+        return sorted((record for part in parts for record in part), key=_time)
 
     def follow(
         self,
@@ -45,19 +45,19 @@ class JobLog:
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> Iterator[list[LogRecord]]:
-        """Yield what comes, look by look, until the job has ended and its last pieces have come."""
+        """Poll the log and yield the new records, until the job has ended and its last parts have arrived."""
         while True:
-            began = clock()
+            started = clock()
             execution = executions.describe(job_id)
             ended = execution is None or execution.status.ended
             yield self.read()
             if ended:
-                pause(LAST_PIECES)
+                pause(LAST_PARTS)
                 yield self.read()
                 return
-            pause(max(PAUSE, (clock() - began) * (1 - LOOKING) / LOOKING))
+            pause(max(POLL_INTERVAL, (clock() - started) * (1 - POLL_SHARE) / POLL_SHARE))
 
-    def _piece(self, key: str) -> list[LogRecord]:
+    def _part(self, key: str) -> list[LogRecord]:
         lines = (self._store.get(self._bucket, key) or b"").splitlines()
         records = [LogRecord.model_validate_json(line) for line in lines]
         return records if self._frame is None else [record for record in records if record.frame == self._frame]

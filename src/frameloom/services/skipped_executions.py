@@ -1,4 +1,4 @@
-"""Recognizes executions without a job: an upload's event starts one although the uploader starts the job itself."""
+"""Recognizes skipped executions: the event of an upload starts one even if the uploader starts the job itself."""
 
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.job_status import JobStatus

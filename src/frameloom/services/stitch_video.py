@@ -1,4 +1,4 @@
-"""StitchVideo: segments in S3 become a film in S3, which passes through and is never held."""
+"""StitchVideo: joins segments in S3 to a film in S3, as a stream."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -11,44 +11,44 @@ from frameloom.model.errors import EncodeFailed
 from frameloom.model.job import Job
 from frameloom.model.settings import CONTENT_TYPES
 from frameloom.services import video
-from frameloom.services.film_key import IDENTITY, Place, find_place
+from frameloom.services.film_key import IDENTITY, FilmTarget, find_target
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.object_io import PART_BYTES, ObjectReader, ObjectWriter, part_bytes
 from frameloom.services.storage.ports import Buckets, StoredObject, StreamStore, Taken
 from frameloom.services.verify_frames import plan_segments
 
-# Requests at once, and segments that are opened while one is copied: short ones take no longer than their bytes.
+# Parallel requests, and segments that are fetched ahead, so that short segments do not cost a latency each.
 FETCHERS, SEGMENTS_AHEAD = 8, 4
-# How many times another job may take the free name first.
+# The number of times that another job may take the free key first.
 TRIES = 10
 
 
 def stitch(job_id: str, *, store: StreamStore, buckets: Buckets) -> dict[str, Any]:
-    """Join the job's segments by stream copy into the film beside its scene; return where it is.
+    """Join the job's segments by stream copy to the film beside its scene; return its bucket, key, frames and bytes.
 
-    The film is stored whole or not at all, and replaces only itself. Running this twice, even at once, results in the
-    same film.
+    The film is stored whole or not at all, and replaces only itself. Two runs, even at the same time, result in one
+    film.
 
     Raises:
-        EncodeFailed: a segment is not there or not whole, or they don't hold the film's frames.
+        EncodeFailed: a segment is missing or damaged, or the segments do not hold the film's frames.
     """
     job = job_documents.load_job(store, buckets, job_id)
     frames = job_documents.film_frames(store, buckets, job_id)
     for _ in range(TRIES):
-        place = find_place(store, job, frames)
+        target = find_target(store, job, frames)
         try:
-            size = _join(job, len(frames), place, store=store, buckets=buckets)
+            size = _join(job, len(frames), target, store=store, buckets=buckets)
         except Taken:
-            # Another job or user has written to this key meanwhile.
+            # Another job or user has written to this key in the meantime.
             continue
-        stitched = {"bucket": buckets.scenes, "key": place.key, "frames": len(frames), "bytes": size}
+        stitched = {"bucket": buckets.scenes, "key": target.key, "frames": len(frames), "bytes": size}
         job_documents.write_stitched(store, buckets, job_id, stitched)
         return stitched
-    raise EncodeFailed(problem=f"other films took its name {TRIES} times while it was made; start the job again")
+    raise EncodeFailed(problem=f"other films took its key {TRIES} times in a row; start the job again")
 
 
-def _join(job: Job, frames: int, place: Place, *, store: StreamStore, buckets: Buckets) -> int:
-    """Store the film at its place and return its size in bytes; raise Taken if another writer took the place."""
+def _join(job: Job, frames: int, target: FilmTarget, *, store: StreamStore, buckets: Buckets) -> int:
+    """Store the film and return its size in bytes; raise Taken if another writer took its key."""
     container = job.video.container
     room = video.index_room(frames)
     with ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch") as pool:
@@ -57,19 +57,19 @@ def _join(job: Job, frames: int, place: Place, *, store: StreamStore, buckets: B
         with (
             store.in_parts(
                 buckets.scenes,
-                place.key,
+                target.key,
                 content_type=CONTENT_TYPES[container],
-                metadata={IDENTITY: place.identity},
-                replaces=place.replaces,
+                metadata={IDENTITY: target.identity},
+                replaces=target.replaces,
             ) as parts,
-            # The head has the length of a part beside the index, since S3 takes no shorter ones.
+            # The head is a part's length longer than the index, since S3 accepts no shorter parts.
             ObjectWriter(parts, head=room + PART_BYTES, part=part) as film,
         ):
             try:
                 segments = _opened(store, buckets.logs, stored, pool)
                 video.join_segments(segments, film, job.rate(), frames=frames, kind=container)
             except LookupError as error:
-                raise EncodeFailed(problem=f"a segment went away while the film was made: {error}") from error
+                raise EncodeFailed(problem=f"a segment was deleted while it was read: {error}") from error
     return film.size
 
 
@@ -80,14 +80,14 @@ def _segment_keys(job: Job, frames: int) -> list[str]:
 def _stored(store: StreamStore, bucket: str, key: str) -> StoredObject:
     stored = store.head(bucket, key)
     if stored is None:
-        raise EncodeFailed(problem=f"there is no segment {PurePosixPath(key).name}")
+        raise EncodeFailed(problem=f"segment {PurePosixPath(key).name} is missing")
     return stored
 
 
 def _opened(
     store: StreamStore, bucket: str, segments: Sequence[StoredObject], pool: ThreadPoolExecutor
 ) -> Iterator[tuple[str, ObjectReader]]:
-    """Yield each segment by its name while the bytes of the next ones are on their way."""
+    """Yield the name and the reader of each segment, and fetch the next ones in the meantime."""
     opened: deque[tuple[str, ObjectReader]] = deque()
     for segment in segments:
         opened.append((PurePosixPath(segment.key).name, ObjectReader(store, bucket, segment, pool)))

@@ -1,4 +1,4 @@
-"""submit_job: the same request starts one job, and afterwards says how it stands."""
+"""submit_job: starts one job for equal requests; a repeated request returns the job's status."""
 
 from typing import Any
 
@@ -10,10 +10,14 @@ from frameloom.services.storage.ports import Buckets, Execution, Executions, Sto
 
 
 def submit(event: object, *, store: Store, executions: Executions, buckets: Buckets) -> dict[str, Any]:
-    """Start the job that `event` asks for, or describe the one that it started before.
+    """Start the job of a request, or describe the job that an equal request has started.
 
-    The job's id comes from the request and the scene's version: an edited scene is another job, and so is
+    The job's id is a hash of the request and the scene's version, so an edited scene starts another job, and so does
     the same request with another `run`.
+
+    Raises:
+        InvalidRequest: a field of the request is wrong.
+        SceneNotFound: the scenes bucket does not have the scene.
     """
     request = parse_request(event)
     scene = store.head(buckets.scenes, request.file)
@@ -29,13 +33,13 @@ def submit(event: object, *, store: Store, executions: Executions, buckets: Buck
 
 
 def describe(execution: Execution, *, store: Store, buckets: Buckets) -> dict[str, Any]:
-    """Return how a job stands: its status, its frames done of all, and its error where it failed."""
+    """Return the status of a job, its finished and total frames, and the error of a job that failed."""
     facts: dict[str, Any] = {"job_id": execution.job_id, "status": str(execution.status)}
     facts |= {name: value for name in ("error", "cause") if (value := getattr(execution, name)) is not None}
     if isinstance(execution.output, dict):
         facts |= {name: execution.output[name] for name in ("video", "report") if name in execution.output}
     elif execution.status.ended and store.head(buckets.logs, keys.report_key(execution.job_id)) is not None:
-        # What failed or was stopped has no output to name it.
+        # The execution of a job that failed or was stopped has no output.
         facts["report"] = {"bucket": buckets.logs, "key": keys.report_key(execution.job_id)}
     job = job_documents.find_job(store, buckets, execution.job_id)
     if job is not None:

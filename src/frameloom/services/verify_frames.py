@@ -1,4 +1,4 @@
-"""VerifyFrames: read what is in S3, not what was reported, and say what comes next."""
+"""VerifyFrames: checks which frames exist in S3, whatever workers reported, and chooses the next state."""
 
 import itertools
 import math
@@ -13,36 +13,37 @@ from frameloom.services import measured_times
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Buckets, Store
 
-# 20 seconds of film at 25 frames a second: far below a Lambda's 15 minutes, even at 4K.
+# 20 seconds of film at 25 frames per second. Even at 4K, that is far below a Lambda's 15 minutes.
 SEGMENT_FRAMES = 500
-# Below that, as many segments as are encoded at once, each of two groups of pictures or more: shorter ones would cost
-# size, with a key frame more each, and time, with an encoder to start. A stack that encodes fewer at once keeps this
-# number, since StitchVideo finds the segments by it.
+# A film of fewer frames gets up to 40 segments, which are encoded in parallel, of at least two groups of pictures each.
+# Shorter segments would cost size, for a key frame each, and time, for an encoder's start each. A stack with fewer
+# encoders has the same segments, since StitchVideo computes their keys from this number.
 SHORT_SEGMENT, AT_ONCE = 100, 40
-# A message that names every one of a million frames helps nobody, and state is bounded.
-NAMED_FRAMES = 200
+# The most frames in a message, which is part of the execution's state.
+MAX_FRAMES_IN_MESSAGE = 200
 
 
 def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets, at_once: int = AT_ONCE) -> dict[str, Any]:
-    """Return the next state, the next round's number, how many frames are missing, and of a film where its list is.
+    """Return the next state, the next round, the number of missing frames, and the location of the list of segments.
 
-    The list names the film's segments; `at_once` of them are encoded in parallel.
+    Args:
+        at_once: the number of segments to encode in parallel.
 
     Raises:
-        FramesMissing: the rounds are used up and the job does not allow holes, or its scouts came to nothing.
+        FramesMissing: frames are missing after the last round and the job does not allow that, or no scout rendered.
     """
     job = job_documents.load_job(store, buckets, job_id)
     present = job_documents.present_frames(store, job)
     missing = job.frame_range().without(present)
-    if job.renders:
-        measured_times.keep(store, buckets, job)
+    if job.renders_frames:
+        measured_times.update(store, buckets, job)
     if round_number == rounds.SCOUTS and not present and (failures := _failures(job, missing, store, buckets)):
-        raise _missing(job, missing, f"Tried first, {_tried(failures)} did not render. {_said(failures)}")
-    if missing and job.renders and round_number < rounds.LAST:
+        raise _missing(job, missing, f"{_tried(failures)}, rendered first, failed. {_last_failure(failures)}")
+    if missing and job.renders_frames and round_number < rounds.LAST:
         return _next("PlanChunks", round_number, missing)
     if missing and (job.on_missing == "fail" or not present):
         raise _missing(job, missing, _reason(job, missing, store, buckets))
-    if not job.films:
+    if not job.makes_film:
         return _next("LogJob", round_number, missing)
     job_documents.write_film(store, buckets, job_id, FrameRange.of(present))
     segments = _write_segments(job_id, plan_segments(len(present)), store=store, buckets=buckets)
@@ -50,7 +51,7 @@ def verify(job_id: str, round_number: int, *, store: Store, buckets: Buckets, at
 
 
 def plan_segments(frames: int) -> list[Segment]:
-    """Return segments of nearly equal length that cover `frames` present frames once, in order."""
+    """Return segments of nearly equal length that cover `frames` existing frames once, in order."""
     count = max(1, math.ceil(frames / SEGMENT_FRAMES), min(AT_ONCE, frames // SHORT_SEGMENT))
     edges = [frames * edge // count for edge in range(count + 1)]
     return [
@@ -60,7 +61,7 @@ def plan_segments(frames: int) -> list[Segment]:
 
 
 def _write_segments(job_id: str, segments: list[Segment], *, store: Store, buckets: Buckets) -> dict[str, Any]:
-    """Write the list that EncodeSegments reads, since a state has no room for that of a long film; say where it is."""
+    """Write the list that EncodeSegments reads, which is too long for a state; return its bucket, key and length."""
     key = keys.segments_key(job_id)
     job_documents.write(store, buckets.logs, key, [segment.to_json() for segment in segments])
     return {"bucket": buckets.logs, "key": key, "count": len(segments)}
@@ -72,37 +73,34 @@ def _next(
     return {"next": state, "round": round_number + 1, "missing": len(missing), "segments": segments}
 
 
-def _named(missing: FrameRange) -> str:
-    text = str(missing.slice(0, NAMED_FRAMES))
-    return text if len(missing) <= NAMED_FRAMES else f"{text} and {len(missing) - NAMED_FRAMES:,} more"
-
-
 def _missing(job: Job, missing: FrameRange, reason: str) -> FramesMissing:
-    total = len(job.frame_range())
-    return FramesMissing(count=len(missing), total=total, frames=_named(missing), reason=reason)
+    frames = str(missing.slice(0, MAX_FRAMES_IN_MESSAGE))
+    if len(missing) > MAX_FRAMES_IN_MESSAGE:
+        frames += f" and {len(missing) - MAX_FRAMES_IN_MESSAGE:,} more"
+    return FramesMissing(count=len(missing), total=len(job.frame_range()), frames=frames, reason=reason)
 
 
 def _reason(job: Job, missing: FrameRange, store: Store, buckets: Buckets) -> str:
-    if not job.renders:
-        return "A sequence is made of frames that exist: render them first."
+    if not job.renders_frames:
+        return 'A job with output "video" needs existing frames: render them first.'
     failures = _failures(job, missing, store, buckets)
-    return _said(failures) if failures else "No worker said why."
+    return _last_failure(failures) if failures else "No worker reported an error."
 
 
 def _failures(job: Job, missing: FrameRange, store: Store, buckets: Buckets) -> list[ChunkResult]:
-    """Return the attempts that failed, in order; not of a chunk that the next worker rendered: its frames are there."""
-    gone = frozenset(missing)
+    """Return the failed attempts at missing frames, in order. Frames that a later attempt rendered are not missing."""
+    frames = frozenset(missing)
     return [
         result
         for result in job_documents.chunk_results(store, buckets, job.job_id)
-        if result.error and not gone.isdisjoint(FrameRange.parse(result.frames))
+        if result.error and not frames.isdisjoint(FrameRange.parse(result.frames))
     ]
 
 
-def _said(failures: list[ChunkResult]) -> str:
-    return f"The last attempt ended as {failures[-1].error}: {failures[-1].cause}"
+def _last_failure(failures: list[ChunkResult]) -> str:
+    return f"The last attempt failed with {failures[-1].error}: {failures[-1].cause}"
 
 
 def _tried(failures: list[ChunkResult]) -> str:
     frames = sorted({frame for failure in failures for frame in FrameRange.parse(failure.frames)})
-    return f"frame {frames[0]}" if len(frames) == 1 else f"frames {', '.join(map(str, frames))}"
+    return f"Frame {frames[0]}" if len(frames) == 1 else f"Frames {', '.join(map(str, frames))}"

@@ -1,6 +1,8 @@
-"""What moto 5.2.5 lacks, mended: each mend is a small function whose docstring states the fact that it mends.
+"""Patches for moto 5.2.5, which is pinned: `correctness` makes it behave as AWS does, `speed` makes it faster.
 
-Each has a canary in tests/conformance/test_moto_mends.py that fails once moto no longer needs it; moto is pinned.
+A patch is a function that takes an attribute of moto and returns its replacement. Its docstring names the fact about
+moto. Each patch has a canary, a test on unpatched moto that fails once moto no longer needs the patch. A patch without
+a canary fails tests/conformance/test_moto_canaries.py.
 """
 
 from pathlib import Path
@@ -17,20 +19,21 @@ from frameloom.local.moto_patches.correctness import (
     sqs,
     stepfunctions,
 )
-from frameloom.local.moto_patches.speed import definitions, first_calls
+from frameloom.local.moto_patches.speed import definitions, first_calls, template_json
 
 
 def apply(functions: LambdaHost, *, secret: str, cache: Path | None = None) -> None:
-    """Mend the moto of this process.
+    """Patch the moto of this process.
 
     Args:
-        functions: what its Lambda functions run on.
+        functions: runs its Lambda functions.
         secret: signs the calls of its state machines.
-        cache: a folder for what the next process would otherwise work out again.
+        cache: the folder for parsed definitions.
     """
     if cache is not None:
         definitions.keep_in(cache)
     cloudformation.apply()
+    template_json.apply()
     s3.apply()
     s3_objects.apply()
     sqs.apply()

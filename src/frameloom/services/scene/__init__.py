@@ -1,1 +1,1 @@
-"""Reading a .blend file without Blender: its scenes, its references, and its checks."""
+"""Reads .blend files without Blender, checks scenes, and finds and uploads their assets."""

@@ -7,15 +7,15 @@ it lacks, and uses a default instead of a colour management name that it lacks.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from frameloom.model.colours import Colours, ColourSpace, missing, views
+from frameloom.model.colours import Colours, ColourSpace, missing_names, views
+from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
-from frameloom.model.settings import SCRIPTS_WAYS_OUT, Engine
-from frameloom.services.scene.find_assets import listed
+from frameloom.model.settings import TRUST_OPTIONS, Engine
 
-# EEVEE's identifier changed with its rewrite (4.2) and back again (5.0); Blender maps one to the other.
+# EEVEE's identifier changed with its rewrite in 4.2, and back in 5.0. Blender maps each to the other.
 ENGINES = frozenset({"CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH"})
-# Blender has turned these into EEVEE since 2.80 (versioning_280.cc); files of 2.4 name none.
+# Since 2.80, Blender replaces these by EEVEE (versioning_280.cc). Files of 2.4 name no engine.
 _INTERNAL = frozenset({"", "BLENDER_RENDER"})
 
 
@@ -28,11 +28,11 @@ def check_engine(entry: SceneEntry, engine: Engine | None, *, blender: str) -> N
     if engine is not None or entry.engine in ENGINES:
         return
     if entry.engine in _INTERNAL:
-        was = f"scene {entry.name!r} uses Blender Internal, which was removed after Blender 2.79; Blender {blender} "
-        was += "would render it with EEVEE"
+        used = f"scene {entry.name!r} uses Blender Internal, which was removed after Blender 2.79; Blender {blender} "
+        used += "would render it with EEVEE"
     else:
-        was = f"scene {entry.name!r} uses the engine {entry.engine!r}, which the workers' Blender {blender} lacks"
-    problem = f"{was}: choose an engine with `--engine`: CYCLES, EEVEE or WORKBENCH"
+        used = f"scene {entry.name!r} uses the engine {entry.engine!r}, which the workers' Blender {blender} lacks"
+    problem = f"{used}: choose an engine with `--engine`: CYCLES, EEVEE or WORKBENCH"
     raise InvalidRequest(field="engine", problem=problem)
 
 
@@ -40,12 +40,12 @@ def check_colours(facts: SceneFacts, entry: SceneEntry, *, blender: str, linear:
     """Refuse a scene with colour management names that Blender's own configuration lacks.
 
     Args:
-        linear: whether frames are written as OpenEXR, in a linear colour space that a scene may name.
+        linear: whether the frames are OpenEXR, whose linear colour space a scene may name.
 
     Raises:
         InvalidRequest: it has such names; the message lists them.
     """
-    lacking = missing(
+    lacking = missing_names(
         entry.colours if linear else replace(entry.colours, linear=""),
         facts.spaces,
         blender=blender,
@@ -61,7 +61,8 @@ def check_spaces(spaces: Iterable[ColourSpace], *, file: str, blender: str) -> N
     Raises:
         InvalidRequest: they do; the message lists the names.
     """
-    _refuse_colours(list(missing(Colours(), spaces, blender=blender, saved_by=(0, 0))), file=file, blender=blender)
+    lacking = missing_names(Colours(), spaces, blender=blender, saved_by=(0, 0))
+    _refuse_colours(list(lacking), file=file, blender=blender)
 
 
 def _refuse_colours(lacking: Sequence[str], *, file: str, blender: str) -> None:
@@ -85,5 +86,5 @@ def check_scripts(scripts: Sequence[str], *, trust: bool | None, file: str) -> N
 
 
 def scripts_problem(scripts: Sequence[str], *, file: str) -> str:
-    """Return the message for a scene that holds code, with both options."""
-    return f"{file!r} holds Python, which only runs if the job trusts it: {listed(scripts)}; {SCRIPTS_WAYS_OUT}"
+    """Return the message for a scene with code, with both options."""
+    return f"{file!r} contains Python, which runs only if the job trusts it: {listed(scripts)}; {TRUST_OPTIONS}"

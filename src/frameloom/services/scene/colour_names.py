@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from frameloom.model.colours import Colours, ColourSpace
+from frameloom.services.scene.block_text import decode, name_of
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
@@ -24,14 +25,14 @@ def colours(scene: "BlendFileBlock") -> Colours:
     """Return the colour management of a scene's output; files before 2.64 have no such settings."""
     output = (b"r", b"im_format")
     if scene.get((*output, b"color_management"), default=0) == _OVERRIDE:
-        linear = _text(scene.get((*output, b"linear_colorspace_settings", b"name"), default=b""))
+        linear = decode(scene.get((*output, b"linear_colorspace_settings", b"name"), default=b""))
         return replace(_colours(scene, output), linear=linear)
     return _colours(scene, ())
 
 
 def _colours(scene: "BlendFileBlock", place: tuple[bytes, ...]) -> Colours:
     def name(*path: bytes) -> str:
-        return _text(scene.get(path, default=b""))
+        return decode(scene.get(path, default=b""))
 
     return Colours(
         display=name(*place, b"display_settings", b"display_device"),
@@ -51,16 +52,12 @@ def _spaces(blend: "BlendFile") -> Iterator[ColourSpace]:
         for block in blend.find_blocks_from_code(code):
             if code == b"IM" and block.get(b"source") == _VIEWER:
                 continue
-            name = _text(block.get((b"colorspace_settings", b"name"), default=b""))
+            name = decode(block.get((b"colorspace_settings", b"name"), default=b""))
             if name:
-                yield ColourSpace(owner=f"{kind} {_text(block.get((b'id', b'name'))[2:])!r}", name=name)
+                yield ColourSpace(owner=f"{kind} {name_of(block)!r}", name=name)
     for block in blend.find_blocks_from_code(b"DATA"):
         owner, fields = _PARTS.get(block.dna_type.dna_type_id, ("", ()))
         for field in fields:
-            name = _text(block.get(field, default=b""))
+            name = decode(block.get(field, default=b""))
             if name:
                 yield ColourSpace(owner=owner, name=name)
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", errors="replace")

@@ -28,12 +28,12 @@ _FUNCTIONS: dict[str, tuple[int, ...] | None] = {
     "max": None,
 }
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
-_ORDER = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
-# What Python reads and the calculator does not: letters beyond ASCII, comments, a comma before a closing bracket, and
-# numbers with a base (0x10) or with underscores. A name may look like such a number only behind its first letter.
+_COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+# Syntax of Python that the calculator rejects: letters outside ASCII, comments, a comma before a closing bracket, and
+# numbers with a base (0x10) or with underscores. A name may contain such a number only after its first letter.
 _PYTHON_ONLY = re.compile(r"[^\x00-\x7f]|#|,\s*\)|(?<![\w.])(?:0[xXoObB]|\.?[0-9][0-9.]*(?:[eE][+-]?[0-9]+)?_)")
 
-# The names that Python may use, besides the driver's variables: all of math as of Python 3.11, which has no `fma`.
+# The names that Python may use, besides the driver's variables: all names of math in Python 3.11, which has no `fma`.
 _NAMES = frozenset(
     {name for name in dir(math) if name[1:2] != "_" and name != "fma"}
     | {"all", "any", "len", "max", "min", "pow", "round", "sum", "bool", "float", "int"}
@@ -83,7 +83,7 @@ def _is_simple(node: ast.expr, variables: AbstractSet[str]) -> bool:
         case ast.BinOp(left=left, op=operator, right=right):
             simple, parts = isinstance(operator, _ARITHMETIC), [left, right]
         case ast.Compare(left=left, ops=operators, comparators=others):
-            simple, parts = all(isinstance(operator, _ORDER) for operator in operators), [left, *others]
+            simple, parts = all(isinstance(operator, _COMPARISONS) for operator in operators), [left, *others]
         case ast.IfExp(test=test, body=body, orelse=other):
             simple, parts = True, [test, body, other]
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:

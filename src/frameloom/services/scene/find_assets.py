@@ -1,4 +1,4 @@
-"""Find beside a scene, in the scenes bucket, what it refers to."""
+"""Finds the files that a scene refers to, in the scenes bucket or on a local disk."""
 
 import posixpath
 import tempfile
@@ -8,33 +8,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from frameloom.model.assets import MOST_ASSETS, Asset, Reference, key_beside, pattern
+from frameloom.model.assets import MAX_ASSETS, Asset, Reference, key_beside, key_pattern
 from frameloom.model.colours import ColourSpace
+from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, SceneUnreadable
 from frameloom.services.scene.reader import Library, read_library
 from frameloom.services.storage.ports import StoredObject
 
-# Asked for at once: each on its own, since a listing tells no versions.
-STREAMS = 10
-# A message that lists thousands helps nobody, nor would it fit into the error of an execution.
-_NAMED, _LONGEST_NAME = 20, 120
+# Parallel requests. Each file needs its own request, since listings do not contain versions.
+_PARALLEL = 10
 
 
-class Shelf(Protocol):
-    """Where files are looked for: the part of a `Store` that this takes."""
+class AssetSource(Protocol):
+    """The part of a `Store` that the search needs."""
 
     def head(self, bucket: str, key: str, /) -> StoredObject | None:
-        """Return an object without its bytes, None where there is no such key."""
+        """Return an object without its bytes, None if the key has no object."""
 
     def list(self, bucket: str, prefix: str, /) -> Iterator[StoredObject]:
-        """Yield what lies below `prefix`."""
+        """Yield all objects whose keys start with `prefix`."""
 
     def download(self, bucket: str, key: str, path: Path, /, *, version: str | None = None) -> None:
         """Write an object to `path`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundAssets:
     """The files that a scene refers to.
 
     Attributes:
@@ -43,7 +42,7 @@ class Found:
         missing: descriptions of the missing files.
         written: descriptions of the files that Blender writes.
         computed: descriptions of the import nodes whose path is not constant.
-        outside: descriptions of the files that are missing because they lie outside the bucket, but that Blender would
+        outside: descriptions of the files that are missing because they are outside the bucket, but that Blender would
             open anyway.
         scripts, spaces: those of its libraries, as in `SceneFacts`.
     """
@@ -74,8 +73,8 @@ class Found:
             raise InvalidRequest(field="file", problem=problem)
         if self.written and not trusted:
             problem = (
-                f"{file!r} simulates as its frames go by and would write to {listed(self.written)}: bake it (a fluid's "
-                "cache as Modular or All), or trust the scene"
+                f"{file!r} simulates while it renders, and would write to {listed(self.written)}: bake the simulation "
+                "(a fluid's cache as Modular or All), or trust the scene"
             )
             raise InvalidRequest(field="trust_scripts", problem=problem)
 
@@ -93,66 +92,103 @@ class Found:
             raise InvalidRequest(field="missing_assets", problem=problem)
 
 
-def find_assets(store: Shelf, bucket: str, scene: str, references: Iterable[Reference]) -> Found:
-    """Look for what a scene refers to, and for what its libraries refer to in turn.
+def find_assets(store: AssetSource, bucket: str, scene: str, references: Iterable[Reference]) -> FoundAssets:
+    """Find the files that a scene refers to, and those that its libraries refer to.
+
+    Args:
+        scene: the scene's key.
+        references: the references in the scene.
 
     Raises:
-        SceneUnreadable: a library is no readable .blend, or the scene refers to more files than this farm takes.
+        SceneUnreadable: a library is not a readable .blend file, or there are more files than this farm allows.
     """
-    assets: dict[str, Asset] = {}
-    missing: dict[str, None] = {}
-    written: dict[str, None] = {}
-    outside: dict[str, None] = {}
-    imports = _Imports(scene)
-    known, asked = {scene}, 0
-    scripts: dict[str, None] = {}
-    spaces: dict[ColourSpace, None] = {}
-    pending = [(scene, tuple(references))]
-    with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="assets") as pool:
+    search = _Search(store, bucket, scene)
+    with ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="assets") as pool:
+        search.run(pool, tuple(references))
+    return search.found()
+
+
+class _Search:
+    def __init__(self, store: AssetSource, bucket: str, scene: str) -> None:
+        self._store, self._bucket, self._scene = store, bucket, scene
+        self._assets: dict[str, Asset] = {}
+        self._known = {scene}
+        self._imports = _Imports(scene)
+        # Descriptions for messages; dicts keep their order.
+        self._missing: dict[str, None] = {}
+        self._written: dict[str, None] = {}
+        self._outside: dict[str, None] = {}
+        self._scripts: dict[str, None] = {}
+        self._spaces: dict[ColourSpace, None] = {}
+
+    def run(self, pool: ThreadPoolExecutor, references: tuple[Reference, ...]) -> None:
+        count = 0
+        pending = [(self._scene, references)]
         while pending:
             file, wanted = pending.pop(0)
-            # Before the first is looked for: a sequence of which nothing is there costs a listing and adds no file.
-            asked += len(wanted)
-            if asked > MOST_ASSETS:
-                raise _too_many(scene)
-            wanted = imports.add(file, wanted)
-            written |= _words(scene, file, [reference for reference in wanted if reference.written])
-            fresh: list[tuple[Reference, str]] = []
-            # What one part can do without, another may need: whoever asks first is asked for.
-            for reference in sorted(wanted, key=lambda reference: not reference.required):
-                keys = list(_keys(store, bucket, file, reference))
-                imports.link(keys, reference.groups)
-                if not keys:
-                    missing |= _words(scene, file, [reference] if reference.required else [])
-                if (reference.library or reference.unguarded) and key_beside(file, reference.path) is None:
-                    outside |= _words(scene, file, [reference])
-                fresh += [(reference, key) for key in keys if key not in known]
-                known.update(keys)
-                if len(known) > MOST_ASSETS:
-                    raise _too_many(scene)
-            heads = pool.map(lambda one: store.head(bucket, one[1]), fresh)
-            for (reference, key), stored in zip(fresh, heads, strict=True):
+            # Check before the first request: a sequence without files costs a listing, but adds no file.
+            count += len(wanted)
+            if count > MAX_ASSETS:
+                raise self._too_many()
+            new = self._new_keys(file, wanted)
+            heads = pool.map(lambda one: self._store.head(self._bucket, one[1]), new)
+            for (reference, key), stored in zip(new, heads, strict=True):
                 if stored is None:
-                    missing |= _words(scene, file, [reference] if reference.required else [])
+                    self._add_missing(file, reference)
                     continue
-                assets[key] = Asset(key=key, version=stored.version, etag=stored.etag, size=stored.size)
+                self._assets[key] = Asset(key=key, version=stored.version, etag=stored.etag, size=stored.size)
                 if reference.library:
-                    library = _library(store, bucket, assets[key])
-                    pending.append((key, library.references))
-                    of = _of(scene, key)
-                    scripts |= dict.fromkeys(words + of for words in library.scripts)
-                    spaces |= {replace(space, owner=space.owner + of): None for space in library.spaces}
-    there = tuple(assets[key] for key in sorted(assets))
-    return Found(
-        assets=there,
-        named=frozenset(known - {scene}),
-        missing=tuple(missing),
-        written=tuple(written),
-        computed=imports.computed(),
-        outside=tuple(outside),
-        scripts=tuple(scripts),
-        spaces=tuple(spaces),
-    )
+                    pending.append((key, self._read_library(key)))
+
+    def _new_keys(self, file: str, wanted: tuple[Reference, ...]) -> list[tuple[Reference, str]]:
+        """Return the keys that references in `file` stand for, except keys from earlier references."""
+        wanted = self._imports.add(file, wanted)
+        self._written |= dict.fromkeys(self._describe(file, reference) for reference in wanted if reference.written)
+        new: list[tuple[Reference, str]] = []
+        # Required references first: the first reference to a key decides whether the file is required.
+        for reference in sorted(wanted, key=lambda reference: not reference.required):
+            keys = list(_keys(self._store, self._bucket, file, reference))
+            self._imports.link(keys, reference.groups)
+            if not keys:
+                self._add_missing(file, reference)
+            if (reference.library or reference.unguarded) and key_beside(file, reference.path) is None:
+                self._outside[self._describe(file, reference)] = None
+            new += [(reference, key) for key in keys if key not in self._known]
+            self._known.update(keys)
+            if len(self._known) > MAX_ASSETS:
+                raise self._too_many()
+        return new
+
+    def _read_library(self, key: str) -> tuple[Reference, ...]:
+        """Add the scripts and colour spaces of a library, and return its references."""
+        library = _library(self._store, self._bucket, self._assets[key])
+        origin = _origin(self._scene, key)
+        self._scripts |= dict.fromkeys(script + origin for script in library.scripts)
+        self._spaces |= {replace(space, owner=space.owner + origin): None for space in library.spaces}
+        return library.references
+
+    def _add_missing(self, file: str, reference: Reference) -> None:
+        if reference.required:
+            self._missing[self._describe(file, reference)] = None
+
+    def _describe(self, file: str, reference: Reference) -> str:
+        return reference.path + _origin(self._scene, file)
+
+    def _too_many(self) -> SceneUnreadable:
+        problem = f"it refers to more than {MAX_ASSETS:,} files, this farm's limit"
+        return SceneUnreadable(file=self._scene, problem=problem)
+
+    def found(self) -> FoundAssets:
+        return FoundAssets(
+            assets=tuple(self._assets[key] for key in sorted(self._assets)),
+            named=frozenset(self._known - {self._scene}),
+            missing=tuple(self._missing),
+            written=tuple(self._written),
+            computed=self._imports.computed(),
+            outside=tuple(self._outside),
+            scripts=tuple(self._scripts),
+            spaces=tuple(self._spaces),
+        )
 
 
 class _Imports:
@@ -175,26 +211,15 @@ class _Imports:
     def computed(self) -> tuple[str, ...]:
         """Return descriptions of these nodes, including nodes with a path from a group input that another file sets."""
         nodes = [(file, one.node) for file, one in self._nodes if not one.group or (file, one.group) in self._linked]
-        return tuple(dict.fromkeys(node + _of(self._scene, file) for file, node in nodes))
+        return tuple(dict.fromkeys(node + _origin(self._scene, file) for file, node in nodes))
 
 
-def _too_many(scene: str) -> SceneUnreadable:
-    return SceneUnreadable(file=scene, problem=f"it refers to more than {MOST_ASSETS:,} files, this farm's limit")
-
-
-def listed(missing: Iterable[str]) -> str:
-    """Return what is missing in one line: the first of them, and how many more."""
-    names = [_shortened(name) for name in missing]
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-def _keys(store: Shelf, bucket: str, file: str, reference: Reference) -> Iterator[str]:
-    """Yield where a reference's files may lie; of a sequence and of tiles, only what is there."""
+def _keys(store: AssetSource, bucket: str, file: str, reference: Reference) -> Iterator[str]:
+    """Yield the keys that a reference stands for; for several files or a folder, the keys of existing files."""
     key = key_beside(file, reference.path)
     if key is None:
         return
-    keys = pattern(key, reference)
+    keys = key_pattern(key, reference)
     if keys is None:
         yield key
         return
@@ -203,25 +228,16 @@ def _keys(store: Shelf, bucket: str, file: str, reference: Reference) -> Iterato
             yield stored.key
 
 
-def _library(store: Shelf, bucket: str, library: Asset) -> Library:
+def _library(store: AssetSource, bucket: str, library: Asset) -> Library:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "library.blend")
         store.download(bucket, library.key, path, version=library.version)
         return read_library(path, name=library.key)
 
 
-def _words(scene: str, file: str, references: Iterable[Reference]) -> dict[str, None]:
-    of = _of(scene, file)
-    return dict.fromkeys(reference.path + of for reference in references)
+def _origin(scene: str, file: str) -> str:
+    """Return a suffix with the file that a description is from, empty for the scene itself.
 
-
-def _of(scene: str, file: str) -> str:
-    """Return which file a message is about, by its path from the scene's folder; nothing for the scene itself.
-
-    A key mirrors a disk, and would be longer than the message.
+    The suffix has the path from the scene's folder, since keys mirror disks and are long.
     """
     return "" if file == scene else f" (of //{posixpath.relpath(f'/{file}', f'/{posixpath.dirname(scene)}')})"
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from frameloom.model.assets import Reference
-from frameloom.model.import_nodes import Import, Node, Tree, Use, imports
+from frameloom.model.import_nodes import Import, ModifierUse, Node, Tree, find_imports
+from frameloom.services.scene.block_text import decode, name_of, typed_name
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
@@ -19,9 +20,9 @@ _TEXT = 0
 
 
 def import_references(blend: "BlendFile") -> Iterator[Reference]:
-    """Yield the references of import nodes; for a node without a constant path, its place and an empty path."""
+    """Yield the references of import nodes; for a node without a constant path, its description and an empty path."""
     reader = _Nodes(blend)
-    for found in imports(list(reader.trees()), list(reader.uses())):
+    for found in find_imports(list(reader.trees()), list(reader.uses())):
         yield from _references(found)
 
 
@@ -29,8 +30,8 @@ def linked_groups(blend: "BlendFile") -> dict[int, tuple[str, ...]]:
     """Return the node groups that a file links, keyed by the address of their library."""
     groups: dict[int, list[str]] = defaultdict(list)
     for placeholder in blend.find_blocks_from_code(b"ID"):
-        name = placeholder.get(b"name")
-        groups[placeholder.get(b"lib")] += [_words(name[2:])] if name.startswith(b"NT") else []
+        kind, name = typed_name(placeholder)
+        groups[placeholder.get(b"lib")] += [name] if kind == "NT" else []
     return {library: tuple(names) for library, names in groups.items()}
 
 
@@ -41,7 +42,7 @@ def _references(found: Import[bytes]) -> Iterator[Reference]:
         yield Reference(path="", node=found.where, group=tree.name)
     for slot in found.slots:
         if slot:
-            yield Reference(path=_words(slot), required=not found.node.muted)
+            yield Reference(path=decode(slot), required=not found.node.muted)
 
 
 class _Nodes:
@@ -60,26 +61,26 @@ class _Nodes:
             nodes = {one.addr_old: self._node(one) for one in self._list(block.get((b"nodes", b"first")))}
             yield Tree(
                 key=block.addr_old,
-                name=_words(block.get((b"id", b"name"))[2:]),
+                name=name_of(block),
                 nodes=list(nodes.values()),
                 links=list(self._links(block, nodes)),
             )
 
-    def uses(self) -> Iterator[Use[bytes]]:
+    def uses(self) -> Iterator[ModifierUse[bytes]]:
         for block in self._blend.find_blocks_from_code(b"DATA"):
             if block.dna_type.dna_type_id == b"NodesModifierData":
                 inputs = self._inputs(block.get((b"settings", b"properties"), default=0))
-                yield Use(tree=block.get(b"node_group"), inputs=inputs)
+                yield ModifierUse(tree=block.get(b"node_group"), inputs=inputs)
 
     def _node(self, block: "BlendFileBlock") -> Node[bytes]:
         inputs = {}
         for socket in self._list(block.get((b"inputs", b"first"))):
             value = self._blocks.get(socket.get(b"default_value"))
             if value is not None and value.dna_type.dna_type_id == b"bNodeSocketValueString":
-                inputs[_words(socket.get(b"identifier"))] = value.get(b"value")
+                inputs[decode(socket.get(b"identifier"))] = value.get(b"value")
         return Node(
-            name=_words(block.get(b"name")),
-            kind=_words(block.get(b"idname")),
+            name=decode(block.get(b"name")),
+            kind=decode(block.get(b"idname")),
             muted=bool(block.get(b"flag") & _MUTED),
             inputs=inputs,
             text=self._string(block),
@@ -101,18 +102,19 @@ class _Nodes:
                 continue
             output, place = (self._blocks.get(link.get(end)) for end in (b"fromsock", b"tosock"))
             if output is not None and place is not None:
-                yield source, _words(output.get(b"identifier")), target, _words(place.get(b"identifier"))
+                yield source, decode(output.get(b"identifier")), target, decode(place.get(b"identifier"))
 
     def _inputs(self, properties: int) -> dict[str, bytes]:
         group = self._blocks.get(properties)
         if group is None:
             return {}
         members = self._list(group.get((b"data", b"group", b"first")))
-        texts = {_words(one.get(b"name")): self._own(one) for one in members if one.get(b"type") == _TEXT}
+        texts = {
+            decode(one.get(b"name")): self._text(one.get((b"data", b"pointer")))
+            for one in members
+            if one.get(b"type") == _TEXT
+        }
         return {name: text for name, text in texts.items() if text is not None}
-
-    def _own(self, member: "BlendFileBlock") -> bytes | None:
-        return self._text(member.get((b"data", b"pointer")))
 
     def _text(self, address: int) -> bytes | None:
         """Return the text in the block at an address; empty for address 0, None if the block is unknown."""
@@ -126,7 +128,3 @@ class _Nodes:
             self._met.add(address)
             yield block
             address = block.get(b"next")
-
-
-def _words(text: bytes) -> str:
-    return text.decode("utf-8", errors="replace")

@@ -1,7 +1,6 @@
-"""What parts of a scene's data refer to: modifiers, caches of simulations, strips of the sequencer, and nodes.
+"""The references in modifiers, simulation caches, strips and shader nodes.
 
-Each is found by its struct, wherever in the file it is, and not by a walk from its owner: lists of a damaged file may
-bite their own tail.
+Each struct is found by a scan over all blocks, not through its owner, since lists in a damaged file may form cycles.
 """
 
 import copy
@@ -9,25 +8,26 @@ import posixpath
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from frameloom.model.assets import Reference, Spread
+from frameloom.model.assets import PathKind, Reference
+from frameloom.services.scene.block_text import decode
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
 
 # Blender's PTCACHE_BAKED, PTCACHE_DISK_CACHE and PTCACHE_EXTERNAL.
 _BAKED, _ON_DISK, _EXTERNAL = 1 << 0, 1 << 6, 1 << 9
-# Of DNA_fluid_types.h: FLUID_DOMAIN_BAKED_DATA, _NOISE, _MESH, _PARTICLES and _GUIDING, each beside the flag that it
-# is baking; FLUID_DOMAIN_CACHE_REPLAY.
+# Of DNA_fluid_types.h: FLUID_DOMAIN_BAKED_DATA, _NOISE, _MESH, _PARTICLES and _GUIDING, each next to its flag for an
+# unfinished bake; FLUID_DOMAIN_CACHE_REPLAY.
 _FLUID_BAKED = 1 << 1 | 1 << 3 | 1 << 5 | 1 << 7 | 1 << 9
 _FLUID_BAKING = _FLUID_BAKED >> 1
 _REPLAY = 0
 # NODES_MODIFIER_BAKE_TARGET_* of DNA_modifier_types.h.
 _INHERITED, _PACKED = 0, 1
-# STRIP_TYPE_* of DNA_sequence_types.h; sounds are data of their own. SEQ_MUTE.
+# STRIP_TYPE_* of DNA_sequence_types.h; sounds are separate data-blocks. SEQ_MUTE.
 _IMAGE_STRIP, _MOVIE_STRIP, _MUTED = 0, 3, 1 << 5
 # NODE_SCRIPT_EXTERNAL and NODE_IES_EXTERNAL of DNA_node_types.h.
 _NODE_EXTERNAL = 1
-# What is nothing but a path, always of a file: of Mesh Cache, of what is laid over an Alembic file, of a mesh's masks.
+# Structs with a plain path to a file: Mesh Cache, layers of an Alembic file, external data of a mesh.
 _PATHS = (
     (b"MeshCacheModifierData", b"filepath"),
     (b"CacheFileLayer", b"filepath"),
@@ -35,26 +35,26 @@ _PATHS = (
 )
 
 
-def part_references(blend: "BlendFile", file: str) -> Iterator[Reference]:
-    """Yield what the parts of a .blend called `file` refer to, some of it more than once."""
-    yield from _Parts(blend, file).references()
+def modifier_references(blend: "BlendFile", file: str) -> Iterator[Reference]:
+    """Yield the references of these structs in the .blend file with the name `file`, some more than once."""
+    yield from _Structs(blend, file).references()
 
 
-class _Parts:
-    """The parts of one file by their structs."""
+class _Structs:
+    """The blocks of a file, by their structs."""
 
     def __init__(self, blend: "BlendFile", file: str) -> None:
         self._blocks = blend.block_from_addr
-        self._parts: dict[bytes, list[BlendFileBlock]] = {}
+        self._structs: dict[bytes, list[BlendFileBlock]] = {}
         for block in blend.find_blocks_from_code(b"DATA"):
-            self._parts.setdefault(block.dna_type.dna_type_id, []).append(block)
-        # All caches of a file lie in one folder, each under its own or its object's name.
+            self._structs.setdefault(block.dna_type.dna_type_id, []).append(block)
+        # A file has one folder for all caches; each cache has its own name or that of its object.
         self._caches = f"//blendcache_{posixpath.basename(file).removesuffix('.blend')}"
 
     def references(self) -> Iterator[Reference]:
         for struct, field in _PATHS:
-            for part in self._each(struct):
-                yield from _at(part.get(field))
+            for block in self._each(struct):
+                yield from _reference(block.get(field))
         for struct, read in (
             (b"OceanModifierData", _ocean),
             (b"FluidDomainSettings", _fluid),
@@ -64,57 +64,57 @@ class _Parts:
             (b"NodeShaderTexIES", _light),
             (b"NodeShaderScript", _script),
         ):
-            for part in self._each(struct):
-                yield from read(part)
+            for block in self._each(struct):
+                yield from read(block)
 
     def _each(self, struct: bytes) -> Iterator["BlendFileBlock"]:
-        for block in self._parts.get(struct, ()):
+        for block in self._structs.get(struct, ()):
             yield from _elements(block)
 
-    def _own(self, part: "BlendFileBlock", field: bytes) -> "BlendFileBlock | None":
-        """Return what a part points to, once: thousands of parts that share what is long would take for ever."""
-        return self._blocks.pop(part.get(field, default=0), None)
+    def _take(self, block: "BlendFileBlock", field: bytes) -> "BlendFileBlock | None":
+        """Return the block that a field points to, only once: in a damaged file, thousands may share a long list."""
+        return self._blocks.pop(block.get(field, default=0), None)
 
     def _point_cache(self, cache: "BlendFileBlock") -> Iterator[Reference]:
         flags = cache.get(b"flag")
         baked = bool(flags & _BAKED)
         if flags & _EXTERNAL:
-            yield from _at(cache.get(b"path"), "points", required=baked, written=not baked)
+            yield from _reference(cache.get(b"path"), "points", required=baked, written=not baked)
         elif flags & _ON_DISK:
-            # Not said to be written: it lies beside the scene, which every worker has for itself.
-            yield Reference(path=self._caches, spread="points", required=baked)
+            # Not marked as written: it is beside the scene, and each worker has its own copy of that folder.
+            yield Reference(path=self._caches, kind="points", required=baked)
 
     def _bakes(self, modifier: "BlendFileBlock") -> Iterator[Reference]:
-        bakes = self._own(modifier, b"bakes")
+        bakes = self._take(modifier, b"bakes")
         inherited = modifier.get(b"bake_target", default=_INHERITED)
         folders = [bake for bake in _elements(bakes) if _target(bake, inherited) != _PACKED] if bakes else []
         for owner, field in [(modifier, b"simulation_bake_directory"), *((bake, b"directory") for bake in folders)]:
-            path = self._own(owner, field) if folders else None
+            path = self._take(owner, field) if folders else None
             if path is not None:
-                # Whether it was ever baked the file does not say.
-                yield from _at(path.as_bytes_string(), "bake", required=False)
+                # Not required, since a file does not record whether it was baked.
+                yield from _reference(path.as_bytes_string(), "bake", required=False)
 
     def _strip(self, strip: "BlendFileBlock") -> Iterator[Reference]:
         if strip.get(b"type") not in (_IMAGE_STRIP, _MOVIE_STRIP):
             return
-        data = self._own(strip, b"strip")
-        elements = None if data is None else self._own(data, b"stripdata")
+        data = self._take(strip, b"strip")
+        elements = None if data is None else self._take(data, b"stripdata")
         if data is None or elements is None:
             return
         folder = data.get(b"dir").rstrip(b"/\\")
         for element in _elements(elements):
-            # Blender renders a muted one never, and one that is not there as nothing.
-            yield from _at(folder + b"/" + element.get(b"name"), required=not strip.get(b"flag") & _MUTED)
+            # Blender does not render muted strips, and renders a missing file as nothing.
+            yield from _reference(folder + b"/" + element.get(b"name"), required=not strip.get(b"flag") & _MUTED)
 
 
 def _ocean(modifier: "BlendFileBlock") -> Iterator[Reference]:
     if modifier.get(b"cached"):
-        yield from _at(modifier.get(b"cachepath"), "ocean")
+        yield from _reference(modifier.get(b"cachepath"), "ocean")
 
 
 def _fluid(domain: "BlendFileBlock") -> Iterator[Reference]:
     flags = domain.get(b"cache_flag")
-    yield from _at(
+    yield from _reference(
         domain.get(b"cache_directory"),
         "fluid",
         required=bool(flags & _FLUID_BAKED),
@@ -124,25 +124,27 @@ def _fluid(domain: "BlendFileBlock") -> Iterator[Reference]:
 
 def _light(node: "BlendFileBlock") -> Iterator[Reference]:
     if node.get(b"mode") == _NODE_EXTERNAL:
-        yield from _at(node.get(b"filepath"))
+        yield from _reference(node.get(b"filepath"))
 
 
 def _script(node: "BlendFileBlock") -> Iterator[Reference]:
     # Only a job that trusts the scene's scripts runs it.
     if node.get(b"mode") == _NODE_EXTERNAL:
-        yield from _at(node.get(b"filepath"), required=False)
+        yield from _reference(node.get(b"filepath"), required=False)
 
 
-def _at(path: bytes, spread: Spread = "file", *, required: bool = True, written: bool = False) -> Iterator[Reference]:
-    # A folder's path may end as one.
-    text = path.decode("utf-8", errors="replace").rstrip("/\\")
+def _reference(
+    path: bytes, kind: PathKind = "file", *, required: bool = True, written: bool = False
+) -> Iterator[Reference]:
+    # The path of a folder may end with a slash.
+    text = decode(path).rstrip("/\\")
     if text or written:
-        # Where no folder is named, Blender finds one to write to.
-        yield Reference(path=text or "//", spread=spread, required=required, written=written)
+        # Without a path, Blender chooses a folder to write to.
+        yield Reference(path=text or "//", kind=kind, required=required, written=written)
 
 
 def _elements(block: "BlendFileBlock") -> Iterator["BlendFileBlock"]:
-    """Yield the structs of a block, of which there may be several in a row: as many as it has room for."""
+    """Yield each struct of a block with an array of structs, up to the size of the block."""
     size = block.dna_type.size
     for number in range(min(block.count, block.size // size) if size else 0):
         one = copy.copy(block)

@@ -1,6 +1,6 @@
 """The Python in a .blend file that can change its pictures, read from the file's condensed copy.
 
-Where scripts may not run, Blender skips it, evaluates drivers to 0, and continues to render.
+If scripts may not run, Blender skips the code, evaluates drivers to 0, and continues to render.
 """
 
 from collections.abc import Iterator
@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from frameloom.services.scene.block_text import decode, name_of, typed_name
 from frameloom.services.scene.driver_expressions import needs_trust
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
 
-# The limit for a message; a rig may have thousands.
-_MOST = 1000
+# The most descriptions; a rig may have thousands of drivers.
+_MAX_SCRIPTS = 1000
 # Of DNA_anim_types.h: DRIVER_TYPE_PYTHON, DRIVER_FLAG_USE_SELF, FCURVE_MUTED.
 _PYTHON, _USE_SELF, _MUTED = 1, 1 << 5, 1 << 4
 # TXT_ISSCRIPT of DNA_text_types.h: the text runs when the file opens.
@@ -42,13 +43,13 @@ class _Driver:
 def scripts(blend: "BlendFile") -> tuple[str, ...]:
     """Return descriptions of the code that needs trust: drivers, texts that run on opening, Freestyle styles."""
     found = chain(_texts(blend), _styles(blend), _drivers(blend))
-    return tuple(islice(dict.fromkeys(found), _MOST))
+    return tuple(islice(dict.fromkeys(found), _MAX_SCRIPTS))
 
 
 def _texts(blend: "BlendFile") -> Iterator[str]:
     for text in blend.find_blocks_from_code(b"TX"):
         if text.get(b"flags") & _REGISTERED:
-            yield f"text {_id_name(text)[1]!r}, which runs when the file opens"
+            yield f"text {name_of(text)!r}, which runs when the file opens"
 
 
 def _styles(blend: "BlendFile") -> Iterator[str]:
@@ -63,7 +64,7 @@ def _styles(blend: "BlendFile") -> Iterator[str]:
         elif struct == b"FreestyleModuleConfig" and by_script and block.get(b"is_displayed"):
             text = blend.block_from_addr.get(block.get(b"script"))
             if text is not None:
-                yield f"Freestyle style {_id_name(text)[1]!r}"
+                yield f"Freestyle style {name_of(text)!r}"
 
 
 def _drivers(blend: "BlendFile") -> Iterator[str]:
@@ -75,9 +76,9 @@ def _drivers(blend: "BlendFile") -> Iterator[str]:
         driver, curve = one.driver, curves.get(one.driver.addr_old)
         if driver.get(b"type") != _PYTHON or (curve is not None and curve.get(b"flag") & _MUTED):
             continue
-        expression = _text(driver.get(b"expression"))
+        expression = decode(driver.get(b"expression"))
         if needs_trust(expression, one.variables, itself=bool(driver.get(b"flag") & _USE_SELF)):
-            yield f"driver of {_place(blend, one.owner, curve)}: {expression!r}"
+            yield f"driver of {_location(blend, one.owner, curve)}: {expression!r}"
 
 
 def _found(blend: "BlendFile") -> list[_Driver]:
@@ -91,25 +92,15 @@ def _found(blend: "BlendFile") -> list[_Driver]:
         elif struct == b"ChannelDriver":
             found.append(_Driver(owner, block))
         elif struct == b"DriverVar" and found:
-            found[-1].variables.add(_text(block.get(b"name")))
+            found[-1].variables.add(decode(block.get(b"name")))
     return found
 
 
-def _place(blend: "BlendFile", owner: "BlendFileBlock | None", curve: "BlendFileBlock | None") -> str:
-    kind, name = ("data-block", "?") if owner is None or not owner.has_field(b"id") else _id_name(owner)
-    words = f"{_KINDS.get(kind, kind)} {name!r}"
+def _location(blend: "BlendFile", owner: "BlendFileBlock | None", curve: "BlendFileBlock | None") -> str:
+    kind, name = ("data-block", "?") if owner is None or not owner.has_field(b"id") else typed_name(owner)
+    described = f"{_KINDS.get(kind, kind)} {name!r}"
     path = None if curve is None else blend.block_from_addr.get(curve.get(b"rna_path"))
     if curve is None or path is None:
-        return words
-    shown = repr(_text(path.as_bytes_string()))[1:-1]
-    return f"{words}, {shown}[{curve.get(b'array_index')}]"
-
-
-def _id_name(block: "BlendFileBlock") -> tuple[str, str]:
-    # A placeholder for data in another file has only a name.
-    name = _text(block.get(b"name" if block.code == b"ID" else (b"id", b"name")))
-    return name[:2], name[2:]
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", errors="replace")
+        return described
+    escaped = repr(decode(path.as_bytes_string()))[1:-1]
+    return f"{described}, {escaped}[{curve.get(b'array_index')}]"

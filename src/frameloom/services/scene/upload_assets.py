@@ -1,4 +1,4 @@
-"""Bring to the scenes bucket what a scene on this disk refers to, each file once by its content."""
+"""Uploads the files that a local scene refers to, except those that the bucket already has."""
 
 import hashlib
 import os
@@ -13,24 +13,24 @@ from frameloom.services.scene.find_assets import find_assets
 from frameloom.services.storage.local_files import Disk
 from frameloom.services.storage.ports import Store
 
-# Metadata of an uploaded file: the SHA-256 of its bytes, so that the same one need not be uploaded again.
+# The metadata with the SHA-256 of an uploaded file, so that the same content is not uploaded again.
 DIGEST = "frameloom-digest"
-# Files on their way at once; S3's own client cuts each large one into parts besides.
-STREAMS = 8
+# Parallel uploads; the S3 client also divides each large file into parallel parts.
+_PARALLEL = 8
 
 
 def upload_assets(
-    places: Mapping[str, Path], *, store: Store, bucket: str, progress: Callable[[int, int], None]
+    assets: Mapping[str, Path], *, store: Store, bucket: str, progress: Callable[[int, int], None]
 ) -> int:
-    """Upload the files that a scene refers to, from `places` on this disk by key; return how many were uploaded.
+    """Upload local files, given by key; return the number of uploaded files.
 
     Files that exist in the bucket with the same content are skipped, so an interrupted run can be repeated.
 
     Args:
         progress: called after each file with the number of files that are in the bucket, and the number of all.
     """
-    with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="upload") as pool:
-        uploads = [pool.submit(_upload, path, key, store, bucket) for key, path in places.items()]
+    with ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="upload") as pool:
+        uploads = [pool.submit(_upload, path, key, store, bucket) for key, path in assets.items()]
         try:
             uploaded = 0
             for done, upload in enumerate(as_completed(uploads), start=1):
@@ -42,22 +42,22 @@ def upload_assets(
     return uploaded
 
 
-def find_places(scene: Path, file: str, references: Iterable[Reference]) -> dict[str, Path]:
-    """Return the files that a scene and its libraries refer to, by their keys beside the scene's key.
+def local_assets(scene: Path, file: str, references: Iterable[Reference]) -> dict[str, Path]:
+    """Return the local files that a scene and its libraries refer to, by their keys beside the scene's key.
 
     Files that are missing on this disk are left out, since the bucket may have them.
 
     Args:
-        file: the scene's present or future key in the bucket.
+        file: the scene's key in the bucket, which need not exist yet.
 
     Raises:
-        InvalidRequest: a file's path has no key beside that key.
-        SceneUnreadable: a library is not a readable .blend.
+        InvalidRequest: the path of a file cannot be a key beside that key.
+        SceneUnreadable: a library is not a readable .blend file.
     """
     disk = Disk.of(scene)
     home = disk.key(scene)
     folder = disk.path(home).parent
-    places = {}
+    found = {}
     for asset in find_assets(disk, "", home, references).assets:
         path = disk.path(asset.key)
         steps = Path(os.path.relpath(path, folder)).as_posix()
@@ -65,20 +65,20 @@ def find_places(scene: Path, file: str, references: Iterable[Reference]) -> dict
         if key is None:
             raise InvalidRequest(
                 field="file",
-                problem=f"the scene refers to {steps!r}, which has no place in the bucket beside {file!r}; put the "
-                f"scene deeper, such as by `file=film/{file}`",
+                problem=f"the scene refers to {steps!r}, which would be outside the bucket if the scene is {file!r}: "
+                f"choose a key in a deeper folder, such as by `file=film/{file}`",
             )
-        places[key] = path
-    return places
+        found[key] = path
+    return found
 
 
 def _upload(path: Path, key: str, store: Store, bucket: str) -> bool:
-    """Upload a file where its content is not there yet, and return whether it was not."""
+    """Upload a file unless the bucket has its content; return whether it was uploaded."""
     with path.open("rb") as source:
         digest = hashlib.file_digest(source, "sha256").hexdigest()
     stored = store.head(bucket, key)
     if stored is not None and stored.metadata.get(DIGEST) == digest:
         return False
-    # Of use to libraries: an uploaded .blend is a scene, whose job would start.
+    # Without START_NO, the upload of a library, which is a .blend file, would start a job.
     store.upload(path, bucket, key, metadata={START: START_NO, DIGEST: digest})
     return True

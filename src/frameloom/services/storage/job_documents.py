@@ -66,12 +66,12 @@ def _edges(job: Job) -> list[str]:
 
 def write_film(store: Store, buckets: Buckets, job_id: str, frames: FrameRange) -> None:
     """Settle which frames the film is made of: what another job adds meanwhile would shift its segments."""
-    write(store, buckets.logs, keys.film_key(job_id), {"frames": str(frames)})
+    write(store, buckets.logs, keys.film_frames_key(job_id), {"frames": str(frames)})
 
 
 def film_frames(store: Store, buckets: Buckets, job_id: str) -> FrameRange:
     """Return the frames that the film is made of, in order."""
-    document = read(store, buckets.logs, keys.film_key(job_id))
+    document = read(store, buckets.logs, keys.film_frames_key(job_id))
     if document is None:
         raise LookupError(f"job {job_id!r} has no film to make: bucket {buckets.logs!r} holds no list of its frames")
     return FrameRange.parse(document["frames"])

@@ -1,4 +1,4 @@
-"""Queues that feed functions, as Lambda's own pollers do it."""
+"""Queues that invoke functions, as Lambda's own pollers do it."""
 
 import json
 import logging
@@ -13,27 +13,28 @@ from frameloom.local.moto_patches.patch import replace
 
 _logger = logging.getLogger(__name__)
 
-# How long a message that becomes visible again, which wakes nobody, may stay unseen.
-_LOOK_AGAIN = 1.0
+# A message that becomes visible again wakes no poller, so each checks its queue this often, in seconds.
+_CHECK_AGAIN = 1.0
 
 
 def apply() -> None:
-    """Have a poller of its own feed each function that takes its events from a queue."""
-    replace(models.LambdaBackend, "create_event_source_mapping", _polls)
+    """Start a poller for each function that takes its events from a queue."""
+    replace(models.LambdaBackend, "create_event_source_mapping", _start_poller)
 
 
-def _polls(original: Any) -> Any:
-    """Fact: a function is fed in the moment a message is sent, in the sender's own thread, and never again.
+def _start_poller(original: Any) -> Any:
+    """Invoke the function with batches of the queue's messages until it has handled them.
 
-    So SendMessage takes as long as the function and fails with it, and what failed does not come back. There is one
-    message to a call, whatever batch size and window; its attributes are invented; ReportBatchItemFailures is ignored.
+    moto: a function is invoked when a message is sent, in the sender's thread, and never again. So SendMessage takes
+    as long as the function and fails with it, and a failed message does not come back. Each call has one message,
+    whatever the batch size and window are; its attributes are invented; ReportBatchItemFailures is ignored.
     """
 
     def create(self: Any, spec: Any) -> Any:
         mapping = original(self, spec)
         for queue in sqs_backends[self.account_id][self.region_name].queues.values():
             if queue.queue_arn == mapping.event_source_arn:
-                # moto's way of feeding looks in here.
+                # moto reads this when a message is sent.
                 queue.lambda_event_source_mappings.clear()
                 threading.Thread(target=_Poller(self, mapping, queue).run, daemon=True).start()
         return mapping
@@ -42,7 +43,7 @@ def _polls(original: Any) -> Any:
 
 
 class _Poller:
-    """Feeds one function from one queue, a batch at a time."""
+    """Invokes one function with the messages of one queue, a batch at a time."""
 
     def __init__(self, functions: Any, mapping: Any, queue: Any) -> None:
         self._functions, self._mapping, self._queue = functions, mapping, queue
@@ -50,19 +51,19 @@ class _Poller:
     def run(self) -> None:
         """Poll until the mapping is deleted."""
         while self._functions.get_event_source_mapping(self._mapping.uuid) is self._mapping:
-            self._queue.wait_for_messages(_LOOK_AGAIN)
+            self._queue.wait_for_messages(_CHECK_AGAIN)
             if not self._mapping.enabled:
-                time.sleep(_LOOK_AGAIN)
+                time.sleep(_CHECK_AGAIN)
                 continue
             try:
                 if batch := self._batch():
-                    self._feed(batch)
+                    self._invoke(batch)
             except Exception:
-                # What it had received becomes visible again, as after a crash of Lambda's own poller.
-                _logger.exception("Function %s was not fed", self._mapping.function_arn)
+                # The messages become visible again, as after a crash of Lambda's own poller.
+                _logger.exception("Function %s was not invoked with a batch", self._mapping.function_arn)
 
     def _batch(self) -> list[Any]:
-        """Return messages as soon as a batch is full, or its window over; none where there are none."""
+        """Return messages as soon as a batch is full or its window is over; an empty list if the queue is empty."""
         messages = self._receive(self._mapping.batch_size)
         window_ends = time.monotonic() + (self._mapping.max_batch_window or 0)
         while messages and len(messages) < self._mapping.batch_size:
@@ -80,8 +81,8 @@ class _Poller:
         )
         return list(received)
 
-    def _feed(self, messages: list[Any]) -> None:
-        """Call the function, and delete what it has dealt with; the rest becomes visible by and by."""
+    def _invoke(self, messages: list[Any]) -> None:
+        """Call the function and delete the messages that it handled; the others become visible again."""
         event = {"Records": [self._record(message) for message in messages]}
         headers: dict[str, str] = {}
         answer = self._functions.invoke(
@@ -99,7 +100,7 @@ class _Poller:
                 self._queue.delete_message(message.receipt_handle)
 
     def _failed(self, answer: Any, all_ids: set[str]) -> set[str]:
-        """Return the ids that the function reports as failed: all of them where its report makes no sense.
+        """Return the ids that the function reports as failed, or all ids if its report is not valid.
 
         Source: Lambda developer guide, "Implementing partial batch responses".
         """

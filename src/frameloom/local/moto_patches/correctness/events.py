@@ -20,14 +20,15 @@ _logger = logging.getLogger(__name__)
 
 
 def apply() -> None:
-    """Mend which targets a rule reaches."""
-    replace(models.Rule, "send_to_targets", _reaches_more_targets)
+    """Patch which targets a rule reaches."""
+    replace(models.Rule, "send_to_targets", _send_to_all_targets)
 
 
-def _reaches_more_targets(original: Any) -> Any:
-    """Fact: a rule raises NotImplementedError for a target that is a state machine or a function.
+def _send_to_all_targets(original: Any) -> Any:
+    """Send an event to a rule's targets, which may be state machines and functions.
 
-    A disabled rule still invokes its targets. A rule with only a schedule invokes them for every event.
+    moto: such a target raises NotImplementedError. A disabled rule still invokes its targets. A rule with only a
+    schedule invokes them for every event.
     """
 
     def send_to_targets(self: Any, event: Any, transform_input: bool = True) -> None:  # noqa: FBT001, FBT002
@@ -42,7 +43,7 @@ def _reaches_more_targets(original: Any) -> Any:
                 try:
                     _STARTERS[arn.service](target, arn, event)
                 except Exception:
-                    # Whoever caused the event must not hear of it: AWS delivers later, elsewhere.
+                    # The caller that caused the event must not fail: AWS delivers events asynchronously.
                     _logger.exception("Rule %s did not reach %s", self.name, target["Arn"])
 
     return send_to_targets
@@ -70,7 +71,7 @@ _STARTERS = {"states": _start_execution, "lambda": _invoke_function}
 
 
 def _input(target: dict[str, Any], event: dict[str, Any]) -> Any:
-    """Return what a target is given of an event, in the shape that AWS sends."""
+    """Return the input of a target for an event, in the shape that AWS sends."""
     if "Input" in target:
         return json.loads(target["Input"])
     sent = {name: value for name, value in event.items() if name != "ingestion-time"}

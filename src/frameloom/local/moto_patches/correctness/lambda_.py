@@ -1,4 +1,4 @@
-"""Lambda functions that run, without docker."""
+"""Lambda functions that run without docker."""
 
 import json
 import threading
@@ -9,22 +9,22 @@ from moto.awslambda import models
 
 from frameloom.local.lambda_host import LambdaHost
 from frameloom.local.lambda_runtime import Function
-from frameloom.local.moto_patches.patch import replace, replace_created
+from frameloom.local.moto_patches.patch import add_property, replace, replace_created
 from frameloom.local.shared_imports import import_paths
 
 
 def apply(functions: LambdaHost) -> None:
-    """Have every invocation, whoever makes it, run on `functions`."""
-    replace(models.LambdaFunction, "invoke", lambda _: _runs_on(functions))
-    replace_created(models.LambdaFunction, _keeps_its_layers)
-    models.LayerVersion.physical_resource_id = property(_is_its_arn)
+    """Run every invocation on `functions`, whichever service makes it."""
+    replace(models.LambdaFunction, "invoke", lambda original: _invoke_on(original, functions))
+    replace_created(models.LambdaFunction, _create_with_layers)
+    add_property(models.LayerVersion, "physical_resource_id", _layer_arn)
 
 
-def _runs_on(functions: LambdaHost) -> Any:
-    """Run the function's own code.
+def _invoke_on(_original: Any, functions: LambdaHost) -> Any:
+    """Run a function's own code in a process of this machine.
 
-    Facts: moto runs functions in docker, one container for each invocation. It calls what a handler raises
-    "Handled", where AWS says "Unhandled", and makes the caller of an asynchronous invocation wait for its end.
+    moto: functions run in docker, in one container per invocation. An error of a handler is "Handled", where AWS
+    reports "Unhandled". The caller of an asynchronous invocation waits for its end.
     """
 
     def invoke(self: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
@@ -45,8 +45,11 @@ def _runs_on(functions: LambdaHost) -> Any:
     return invoke
 
 
-def _keeps_its_layers(original: Any) -> Any:
-    """Fact: a function that CloudFormation creates has no layers, whatever the template says."""
+def _create_with_layers(original: Any) -> Any:
+    """Create a stack's function with its layers.
+
+    moto: the function has no layers.
+    """
 
     def create(name: str, resource: Any, *args: Any, **kwargs: Any) -> Any:
         function = original(name, resource, *args, **kwargs)
@@ -56,14 +59,17 @@ def _keeps_its_layers(original: Any) -> Any:
     return create
 
 
-def _is_its_arn(layer: Any) -> Any:
-    """Fact: Ref of a layer gives moto's own object, where CloudFormation gives the version's ARN."""
+def _layer_arn(layer: Any) -> Any:
+    """Return a layer version's ARN for Ref.
+
+    moto: Ref of a layer is moto's own object.
+    """
     return layer.arn
 
 
 def described(model: Any) -> Function:
     """Return one of moto's functions as its host needs it."""
-    # template.py has left all code on this machine's disk: a key is a folder's path.
+    # A key is a folder's path on this machine's disk: see template.py.
     backend = models.lambda_backends[model.account_id][model.region]
     layers = [Path(backend.layers_versions_by_arn(layer["Arn"]).content["S3Key"]) for layer in model.layers]
     return Function(

@@ -12,7 +12,7 @@ from moto.s3.exceptions import MissingKey, PreconditionFailed
 
 from frameloom.local.moto_patches.patch import replace, replace_created
 
-# Amazon S3 user guide, "EventBridge event message structure": what `reason` says.
+# Values of `reason`. Source: Amazon S3 user guide, "EventBridge event message structure".
 _REASONS = {
     "ObjectCreated:Put": "PutObject",
     "ObjectCreated:Post": "POST Object",
@@ -24,18 +24,21 @@ _REASONS = {
 
 
 def apply() -> None:
-    """Mend how CloudFormation creates buckets, and what EventBridge hears of them."""
-    replace_created(models.FakeBucket, _takes_its_properties)
-    replace(notifications, "send_event", _waits_for_the_object)
-    replace(responses.S3Response, "_key_response", _tells_at_the_end)
-    replace(responses.S3Response, "_bucket_response", _tells_at_the_end)
-    replace(responses.S3Response, "_key_response_put", _keeps_its_condition)
-    replace(responses.S3Response, "_key_response_post", _keeps_its_condition)
-    replace(notifications, "_send_event_bridge_message", lambda _: _tell_event_bridge)
+    """Patch how CloudFormation creates buckets, conditional writes, and the events that buckets send."""
+    replace_created(models.FakeBucket, _create_with_properties)
+    replace(notifications, "send_event", _hold_event)
+    replace(responses.S3Response, "_key_response", _send_held_events)
+    replace(responses.S3Response, "_bucket_response", _send_held_events)
+    replace(responses.S3Response, "_key_response_put", _write_conditionally)
+    replace(responses.S3Response, "_key_response_post", _write_conditionally)
+    replace(notifications, "_send_event_bridge_message", _send_to_event_bridge)
 
 
-def _takes_its_properties(original: Any) -> Any:
-    """Fact: a bucket of a stack is created without its versioning and without its events to EventBridge."""
+def _create_with_properties(original: Any) -> Any:
+    """Create a stack's bucket with its versioning and its events to EventBridge.
+
+    moto: the bucket has neither.
+    """
 
     def create(name: str, resource: Any, *args: Any, **kwargs: Any) -> Any:
         bucket = original(name, resource, *args, **kwargs)
@@ -49,7 +52,7 @@ def _takes_its_properties(original: Any) -> Any:
 
 
 class _Held(threading.local):
-    """The events of the request that this thread answers, by object; None outside of a request."""
+    """The events of the request that this thread handles, by object; None outside a request."""
 
     events: dict[tuple[str, str, str], tuple[Any, ...]] | None = None
 
@@ -57,17 +60,19 @@ class _Held(threading.local):
 _held = _Held()
 
 
-def _waits_for_the_object(original: Any) -> Any:
-    """Fact: an object is announced before its metadata are on it. AWS: when it is there, and once.
+def _hold_event(original: Any) -> Any:
+    """Hold an event until its request is done, and send one event per object.
 
-    A multipart upload is announced as a plain PUT too, and every upload as a change of the object's tags besides.
+    moto: an event is sent before the object has its metadata. A multipart upload also sends the event of a plain PUT,
+    and every upload that of a change of tags.
+    AWS: one event, after the object is complete.
     """
 
     def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
         if _held.events is None:
             original(account_id, event_name, bucket, key)
             return
-        # What created the object says all, and of two such events the later one is right.
+        # An ObjectCreated event replaces all others, and the last of several is the right one.
         place = (bucket.name, key.name, key.version_id)
         if place not in _held.events or "ObjectCreated" in event_name.value:
             _held.events[place] = (account_id, event_name, bucket, key)
@@ -75,8 +80,11 @@ def _waits_for_the_object(original: Any) -> Any:
     return send_event
 
 
-def _tells_at_the_end(original: Any) -> Any:
-    """Send what `_waits_for_the_object` holds back once the request has done all that it does."""
+def _send_held_events(original: Any) -> Any:
+    """Send the events that `_hold_event` holds at the end of a request.
+
+    moto: a request sends each event at once.
+    """
 
     def respond(self: Any, *args: Any, **kwargs: Any) -> Any:
         held: dict[tuple[str, str, str], tuple[Any, ...]] = {}
@@ -95,10 +103,10 @@ def _tells_at_the_end(original: Any) -> Any:
 _conditional = threading.Lock()
 
 
-def _keeps_its_condition(original: Any) -> Any:
-    """Fact: two writes with `If-None-Match: *` may both succeed, since moto's check and its write are not atomic.
+def _write_conditionally(original: Any) -> Any:
+    """Check the condition of a write and write atomically.
 
-    CompleteMultipartUpload ignores `If-Match`.
+    moto: two concurrent writes with `If-None-Match: *` can both succeed. CompleteMultipartUpload ignores `If-Match`.
     """
 
     def respond(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -116,11 +124,16 @@ def _keeps_its_condition(original: Any) -> Any:
     return respond
 
 
-def _tell_event_bridge(account_id: str, bucket: Any, event_name: Any, key: Any) -> None:
-    """Fact: events do not have the shape of S3's: `eTag` for `etag`, reasons of moto's own, one id for them all.
+def _send_to_event_bridge(_original: Any) -> Any:
+    """Send an event in the shape that S3 sends.
 
-    Whatever goes wrong in sending one is swallowed without a word.
+    moto: an event has `eTag` for `etag`, moto's own reasons, and the same id as every other event. An error while an
+    event is sent is ignored.
     """
+    return _send_event
+
+
+def _send_event(account_id: str, bucket: Any, event_name: Any, key: Any) -> None:
     now = time.time()
     stored = {"key": key.name, "size": key.size, "etag": key.etag.strip('"'), "sequencer": f"{time.time_ns():018X}"}
     if bucket.is_versioned:
@@ -131,7 +144,7 @@ def _tell_event_bridge(account_id: str, bucket: Any, event_name: Any, key: Any) 
         "detail-type": notifications._detail_type(event_name),
         "source": "aws.s3",
         "account": account_id,
-        # As moto keeps it until it is sent; events.py writes it as AWS does.
+        # moto's format; events.py converts it to that of AWS.
         "time": now,
         "region": bucket.region_name,
         "resources": [bucket.arn],

@@ -1,4 +1,4 @@
-"""Objects that lie on disk, as many as there are."""
+"""Objects whose content is on disk, any number of them."""
 
 import os
 import tempfile
@@ -15,31 +15,32 @@ _SMALL = 65_536
 
 
 def apply() -> None:
-    """Mend where objects are kept."""
-    replace(models, "tempfile", _closes_its_files)
+    """Patch where the content of objects is stored."""
+    replace(models, "tempfile", _store_in_closed_files)
 
 
-def _closes_its_files(_original: Any) -> Any:
-    """Fact: objects up to 5 MB are kept in memory, larger ones in a file each that stays open.
+def _store_in_closed_files(_original: Any) -> Any:
+    """Store an object in memory if it is small, else in a file that is open only while it is used.
 
-    Either is the end of a job of many frames: of the memory, or of the descriptors that a process may have.
+    moto: objects up to 5 MB stay in memory, and each larger one in a file that stays open. A job of many frames runs
+    out of memory, or of file descriptors.
     """
     return SimpleNamespace(SpooledTemporaryFile=_Content)
 
 
 class _Content:
-    """An object's bytes, with as much of a file's interface as moto uses; on disk, it is open only while it is used."""
+    """An object's bytes, with the part of a file's interface that moto uses."""
 
     def __init__(self, _largest_in_memory: int) -> None:
         self._content: bytes | Path = b""
         self._position = 0
 
     def seek(self, position: int) -> None:
-        """Have the next call begin at `position`."""
+        """Set the position at which the next call begins."""
         self._position = position
 
     def read(self, size: int = -1) -> bytes:
-        """Return `size` bytes, or all that are left."""
+        """Return `size` bytes, or all bytes after the position."""
         if isinstance(self._content, Path):
             with self._content.open("rb") as file:
                 file.seek(self._position)
@@ -50,11 +51,11 @@ class _Content:
         return found
 
     def truncate(self) -> None:
-        """Leave nothing: moto has gone to the beginning before."""
+        """Remove the content: moto calls this only at position 0."""
         self.close()
 
     def write(self, content: bytes) -> None:
-        """Keep `content`, which is all that moto ever writes."""
+        """Store `content`: moto writes the whole content in one call."""
         self.close()
         self._content = bytes(content)
         self._position = len(content)
@@ -65,7 +66,7 @@ class _Content:
             self._content = Path(name)
 
     def close(self) -> None:
-        """Forget the bytes."""
+        """Remove the content, also from disk."""
         if isinstance(self._content, Path):
             self._content.unlink(missing_ok=True)
         self._content = b""

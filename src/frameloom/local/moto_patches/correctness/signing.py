@@ -10,13 +10,13 @@ from frameloom.local.moto_patches.patch import replace
 
 def apply(secret: str) -> None:
     """Sign the calls of state machines with a secret."""
-    replace(boto_client, "boto3", lambda original: _signs_with(original, secret))
+    replace(boto_client, "boto3", lambda original: _sign_with(original, secret))
 
 
-def _signs_with(original: Any, secret: str) -> Any:
+def _sign_with(original: Any, secret: str) -> Any:
     """Sign with the farm's key.
 
-    Fact: a task signs its calls with the key "sk", since moto itself checks no signature.
+    moto: a task signs its calls with the key "sk", since moto checks no signature.
     """
 
     def client(**options: Any) -> Any:

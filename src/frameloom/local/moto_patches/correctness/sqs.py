@@ -1,4 +1,4 @@
-"""Queues that several receivers may use at once."""
+"""Queues that several threads may use at once."""
 
 import threading
 import time
@@ -13,9 +13,9 @@ _ending = threading.Event()
 
 
 def apply() -> None:
-    """Mend what happens when two threads use one queue."""
-    replace(models.SQSBackend, "receive_message", _hands_out_once)
-    replace(models.Queue, "delete_message", _stays_deleted)
+    """Patch what happens when two threads use one queue."""
+    replace(models.SQSBackend, "receive_message", _receive_atomically)
+    replace(models.Queue, "delete_message", _delete_atomically)
 
 
 def end_polls() -> None:
@@ -31,10 +31,11 @@ def end_polls() -> None:
                     queue._messages_lock.notify_all()
 
 
-def _hands_out_once(original: Any) -> Any:
-    """Fact: receiving is not atomic: two receivers can be given one message at the same time.
+def _receive_atomically(original: Any) -> Any:
+    """Give each message to one receiver.
 
-    Two that find one message used up both move it to the dead-letter queue, and one of them fails.
+    moto: receiving is not atomic, so two receivers can get the same message. If two find that a message has reached
+    its maximum receives, both move it to the dead-letter queue, and one of them fails.
     """
 
     def receive_message(
@@ -50,7 +51,7 @@ def _hands_out_once(original: Any) -> Any:
         deadline = time.monotonic() + wait_seconds_timeout
         while True:
             with queue._messages_lock:
-                # Without waiting: a receiver that waits must not hold the others up.
+                # Without waiting: a receiver that waits must not block the others.
                 found = original(self, queue_name, count, 0, visibility_timeout, *args, **kw)
             left = deadline - time.monotonic()
             if found or left <= 0 or _ending.is_set():
@@ -62,8 +63,11 @@ def _hands_out_once(original: Any) -> Any:
     return receive_message
 
 
-def _stays_deleted(original: Any) -> Any:
-    """Fact: a deletion makes the list of messages anew, and so undoes another at the same time."""
+def _delete_atomically(original: Any) -> Any:
+    """Delete a message for good.
+
+    moto: a deletion replaces the list of messages, and so can undo a concurrent deletion.
+    """
 
     def delete_message(self: Any, receipt_handle: str) -> None:
         with self._messages_lock:

@@ -1,7 +1,6 @@
-"""What moto 5.2.5 lacks of Step Functions, mended in the process that serves it.
+"""Errors, names, times and stops of executions, and all other patches of Step Functions.
 
-Each mend is one function whose docstring holds the fact it mends and what AWS does instead; each has a test of that
-behaviour and a canary that fails once moto needs it no more (tests/conformance/test_moto_stepfunctions*.py).
+Each patch has a test of its behaviour and a canary in tests/conformance/test_moto_stepfunctions*.py.
 """
 
 import datetime as dt
@@ -33,33 +32,33 @@ from frameloom.local.moto_patches.correctness import (
 from frameloom.local.moto_patches.patch import replace
 from frameloom.local.moto_patches.speed import stepfunctions_cost
 
-# How long StopExecution waits for an execution that has only just been started, in seconds.
+# Timeout of StopExecution for an execution that is still starting, in seconds.
 _START_UP = 10.0
 
 
 @cache
 def apply() -> None:
-    """Mend moto's Step Functions in this process; a second call does nothing."""
+    """Patch moto's Step Functions in this process; a second call does nothing."""
     stepfunctions_ends.apply()
     stepfunctions_tokens.apply()
     stepfunctions_maps.apply()
     stepfunctions_cost.apply()
     for module in (iteration_worker, branches_decl, state_task_service_callback, state_fail):
-        replace(module, "CustomErrorName", _errors_keep_their_names)
-    replace(models.StepFunctionsParserBackend, "start_execution", _an_execution_has_a_name)
-    replace(execution.Execution, "get_start_execution_details", _times_are_texts)
-    replace(execution.Execution, "stop", _a_stop_that_stops)
-    replace(responses.StepFunctionResponse, "stop_execution", _a_stop_with_its_cause)
-    # Last: what is told is what the mends above have made of it.
+        replace(module, "CustomErrorName", _keep_error_name)
+    replace(models.StepFunctionsParserBackend, "start_execution", _start_with_name)
+    replace(execution.Execution, "get_start_execution_details", _start_time_as_text)
+    replace(execution.Execution, "stop", _stop_at_once)
+    replace(responses.StepFunctionResponse, "stop_execution", _stop_with_cause)
+    # Last: events must report the statuses that the patches above set.
     stepfunctions_events.apply()
 
 
-def _errors_keep_their_names(_original: Any) -> Any:
-    """Errors keep their names.
+def _keep_error_name(_original: Any) -> Any:
+    """Keep an error's name.
 
-    Fact: an error named States.* that leaves a Map, a Parallel or a Fail state becomes States.Runtime, which no
-    Retry or Catch expects.
-    AWS: it stays what it is.
+    moto: an error named States.* that leaves a Map, a Parallel or a Fail state becomes States.Runtime, which no Retry
+    or Catch expects.
+    AWS: the name stays.
     """
 
     def named(error_name: str | None) -> ErrorName:
@@ -75,11 +74,11 @@ def _errors_keep_their_names(_original: Any) -> Any:
     return named
 
 
-def _an_execution_has_a_name(original: Any) -> Any:
-    """An execution has a name: the one that it is given, if that is one, or one that is made up.
+def _start_with_name(original: Any) -> Any:
+    """Start an execution with a valid name.
 
-    Fact: an execution that is started without a name is named None, so a second one cannot start; any name passes.
-    AWS: a name is made up, and one with a blank, say, is refused.
+    moto: an execution without a name is named None, so a second one cannot start. Every name is accepted.
+    AWS: an execution without a name gets a generated one. A name with a space, for example, is refused.
     """
 
     def start_execution(
@@ -96,11 +95,11 @@ def _an_execution_has_a_name(original: Any) -> Any:
     return start_execution
 
 
-def _times_are_texts(original: Any) -> Any:
-    """An execution's start is a text.
+def _start_time_as_text(original: Any) -> Any:
+    """Return an execution's start time as a string.
 
-    Fact: $$.Execution.StartTime is no JSON, and a state that keeps it breaks DescribeExecution.
-    AWS: a text such as 2026-11-23T06:33:00.780Z.
+    moto: $$.Execution.StartTime is not JSON, and DescribeExecution fails if a state stores it.
+    AWS: a string such as 2026-11-23T06:33:00.780Z.
     """
 
     def get_start_execution_details(self: Any) -> Any:
@@ -112,17 +111,16 @@ def _times_are_texts(original: Any) -> Any:
     return get_start_execution_details
 
 
-def _a_stop_that_stops(original: Any) -> Any:
-    """An execution that is stopped is over.
+def _stop_at_once(original: Any) -> Any:
+    """Abort an execution at once.
 
-    Fact: StopExecution changes nothing while a task runs, nothing at all in an execution's first moments, and ends
-    in FAILED.
-    AWS: the execution is ABORTED at once, with the error and cause of who stopped it.
+    moto: StopExecution has no effect while a task runs or while the execution starts, and the execution ends as FAILED.
+    AWS: the execution is ABORTED at once, with the error and cause of the call.
     """
 
     def stop(self: Any, stop_date: dt.datetime, error: str | None, cause: str | None) -> None:
         give_up = time.monotonic() + _START_UP
-        # The definition is parsed first, in the execution's own thread; until then there is nothing to stop.
+        # The execution's thread parses the definition first; until then the execution cannot be stopped.
         while not _has_begun(self.exec_worker) and time.monotonic() < give_up:
             time.sleep(0.01)
         original(self, stop_date=stop_date, error=error, cause=cause)
@@ -137,11 +135,11 @@ def _has_begun(worker: Any) -> bool:
     return worker.env is not None and worker.env.program_state() is not None
 
 
-def _a_stop_with_its_cause(_original: Any) -> Any:
-    """An execution that is stopped shows why.
+def _stop_with_cause(_original: Any) -> Any:
+    """Store the error and cause of StopExecution.
 
-    Fact: StopExecution drops `error` and `cause`.
-    AWS: DescribeExecution shows them.
+    moto: both are dropped.
+    AWS: DescribeExecution returns them.
     """
 
     def stop_execution(self: Any) -> ActionResult:

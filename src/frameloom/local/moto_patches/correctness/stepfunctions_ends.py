@@ -1,16 +1,18 @@
-"""When a part of an execution is over: what the other mends of Step Functions hang on.
+"""Callbacks for the end of an execution or of a part of it, which the other patches of Step Functions use.
 
-moto 5.2.5 runs an execution as a tree of environments: the execution, a Map's workers, their items, and one for
-each attempt at a task. An end (done, failed, timed out, stopped) travels down that tree, but only as a state that
-nobody looks at: threads that wait stay asleep. Here is the way to be told.
+moto runs an execution as a tree of environments: the execution, a Map's workers, their items, and each attempt at a
+task. An end (done, failed, timed out, stopped) is passed down the tree as a state, but no waiting thread is notified.
 """
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from moto.stepfunctions.parser.asl.component import eval_component
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
+from moto.stepfunctions.parser.asl.component.program import program
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import inline_iteration_component
 from moto.stepfunctions.parser.asl.eval import environment
 
 from frameloom.local.moto_patches.patch import replace
@@ -19,11 +21,11 @@ _HOOKS = "_frameloom_when_over"
 
 
 class Abandoned(Exception):
-    """What was awaited is of no use any more: its execution was stopped, or the Map around it failed."""
+    """The execution was stopped, or the Map around the task failed, so the wait is over without a result."""
 
 
 def when_over(env: Any, call: Callable[[], None]) -> None:
-    """Have `call` called once, from any thread, when `env` stops running: at once where it already has."""
+    """Call `call` once, from any thread, when `env` stops running, or now if it already has."""
     with env._state_mutex:
         if env.is_running():
             env.__dict__.setdefault(_HOOKS, []).append(call)
@@ -32,19 +34,21 @@ def when_over(env: Any, call: Callable[[], None]) -> None:
 
 
 def apply() -> None:
-    """Mend how environments end."""
+    """Patch how environments end."""
     for name in ("set_ended", "set_error", "set_timed_out", "set_stop"):
-        replace(environment.Environment, name, _tells_who_waits)
-    replace(environment.Environment, "set_error", _an_end_is_final)
-    replace(execute_state.ExecutionState, "_from_error", _what_is_abandoned_is_not_retried)
-    replace(eval_component.EvalComponent, "_log_exception", _what_is_abandoned_is_not_logged)
+        replace(environment.Environment, name, _notify_waiting)
+    replace(environment.Environment, "set_error", _end_once)
+    replace(execute_state.ExecutionState, "_from_error", _do_not_retry_abandoned)
+    replace(eval_component.EvalComponent, "_log_exception", _do_not_log_abandoned)
+    for module in (execute_state, inline_iteration_component, program):
+        replace(module, "TMP_THREADS", _forget_threads)
 
 
-def _tells_who_waits(original: Any) -> Any:
-    """An environment that ends tells who waits for that.
+def _notify_waiting(original: Any) -> Any:
+    """Notify the threads that wait for an environment when it ends.
 
-    Fact: the end of an environment wakes nobody.
-    AWS: whatever waits inside ends with it, at once.
+    moto: they are not notified.
+    AWS: every wait inside an execution ends with it, at once.
     """
 
     def end(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -57,11 +61,11 @@ def _tells_who_waits(original: Any) -> Any:
     return end
 
 
-def _an_end_is_final(original: Any) -> Any:
-    """An environment that has ended cannot fail any more.
+def _end_once(original: Any) -> Any:
+    """Keep the status of an environment that has ended.
 
-    Fact: what breaks inside a stopped execution makes it FAILED.
-    AWS: it stays ABORTED, or TIMED_OUT.
+    moto: an error inside a stopped execution sets it to FAILED.
+    AWS: it stays ABORTED or TIMED_OUT.
     """
 
     def set_error(self: Any, error: Any) -> None:
@@ -72,27 +76,27 @@ def _an_end_is_final(original: Any) -> Any:
     return set_error
 
 
-def _what_is_abandoned_is_not_retried(original: Any) -> Any:
-    """What is abandoned is neither retried nor caught.
+def _do_not_retry_abandoned(original: Any) -> Any:
+    """Neither retry nor catch an abandoned task.
 
-    Fact: a wait that ends with its execution is a failure, for Retry, for Catch and in the history.
+    moto: a wait that ends with its execution is a failure for Retry, for Catch and in the history.
     """
 
     def _from_error(self: Any, env: Any, ex: Exception) -> Any:
         if not isinstance(ex, Abandoned):
             return original(self, env, ex)
         if env.is_running():
-            # The attempt alone is over: its time was, and its thread was faster than the one that watches the clock.
+            # Only the attempt is over: it timed out, and its thread noticed before the thread that measures the time.
             return self._from_error(env=env, ex=EvalTimeoutError())
         raise ex
 
     return _from_error
 
 
-def _what_is_abandoned_is_not_logged(original: Any) -> Any:
-    """What is abandoned is no error.
+def _do_not_log_abandoned(original: Any) -> Any:
+    """Do not log an abandoned task as an error.
 
-    Fact: each level that an exception passes writes itself to the log in full, milliseconds for each waiting item.
+    moto: each level that an exception passes logs it in full, which takes milliseconds per waiting item.
     """
 
     def _log_exception(self: Any, exception: Exception) -> None:
@@ -100,3 +104,12 @@ def _what_is_abandoned_is_not_logged(original: Any) -> Any:
             original(self, exception=exception)
 
     return _log_exception
+
+
+def _forget_threads(_original: Any) -> Any:
+    """Keep no list of threads.
+
+    moto: each thread stays in a list that is never read, about 5 KB per thread, so that the server's memory grows with
+    every item of a Map.
+    """
+    return SimpleNamespace(append=lambda _thread: None)

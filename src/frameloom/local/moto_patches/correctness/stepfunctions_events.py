@@ -1,4 +1,4 @@
-"""What EventBridge hears of executions."""
+"""The EventBridge events of executions."""
 
 import json
 import logging
@@ -16,56 +16,63 @@ _logger = logging.getLogger(__name__)
 
 
 def apply() -> None:
-    """Mend what is told of how an execution's status changes."""
-    replace(execution.Execution, "start", _tells_of_the_start)
-    replace(execution.Execution, "stop", _tells_of_the_stop)
-    replace(execution.BaseExecutionWorkerCommunication, "terminated", _tells_of_the_end)
+    """Patch executions to send an event for each change of status."""
+    replace(execution.Execution, "start", _send_start)
+    replace(execution.Execution, "stop", _send_stop)
+    replace(execution.BaseExecutionWorkerCommunication, "terminated", _send_end)
 
 
-def _tells_of_the_start(original: Any) -> Any:
-    """Each change of an execution's status is an event on the account's default bus.
+def _send_start(original: Any) -> Any:
+    """Send an event to the account's default bus when an execution starts.
 
-    Fact: EventBridge hears nothing of executions.
-    AWS: it hears of each that starts, ends, or is stopped; Step Functions guide, "EventBridge payloads".
+    moto: executions send no events.
+    AWS: an execution sends one when it starts, ends or is stopped. Source: Step Functions guide, "EventBridge
+    payloads".
     """
 
     def start(self: Any) -> None:
         original(self)
-        _tell(self)
+        _send(self)
 
     return start
 
 
-def _tells_of_the_stop(original: Any) -> Any:
-    """As above: of an execution that is stopped, whoever stops it tells, who knows why."""
+def _send_stop(original: Any) -> Any:
+    """Send the event of a stopped execution, with the error and cause of the call that stopped it.
+
+    moto: executions send no events.
+    """
 
     def stop(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         if self.exec_status is ExecutionStatus.ABORTED:
-            _tell(self)
+            _send(self)
 
     return stop
 
 
-def _tells_of_the_end(original: Any) -> Any:
-    """As above: of any other end the execution itself tells."""
+def _send_end(original: Any) -> Any:
+    """Send the event of an execution that ends by itself.
+
+    moto: executions send no events.
+    """
 
     def terminated(self: Any) -> None:
         original(self)
         if self.execution.exec_status is not ExecutionStatus.ABORTED:
-            _tell(self.execution)
+            _send(self.execution)
 
     return terminated
 
 
-def _tell(its: Any) -> None:
+def _send(its: Any) -> None:
     try:
         bus = events_backends[its.account_id][its.region_name].event_buses["default"]
         for rule in list(bus.rules.values()):
             rule.send_to_targets(_event(its), transform_input=False)
     except Exception:
-        # The execution must not hear of it: AWS tells from elsewhere.
-        _logger.exception("EventBridge was not told of %s", its.exec_arn)
+        # The execution must not fail: AWS sends events from another service.
+        _logger.exception("The event of execution %s was not sent", its.exec_arn)
 
 
 def _event(its: Any) -> dict[str, Any]:
@@ -76,7 +83,7 @@ def _event(its: Any) -> dict[str, Any]:
         "detail-type": "Step Functions Execution Status Change",
         "source": "aws.states",
         "account": its.account_id,
-        # As moto keeps it until it is sent; events.py writes it as AWS does.
+        # moto's format; events.py converts it to that of AWS.
         "time": time.time(),
         "region": its.region_name,
         "resources": [its.exec_arn],

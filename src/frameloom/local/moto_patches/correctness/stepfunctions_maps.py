@@ -1,4 +1,4 @@
-"""Maps as AWS has them: they fail as a whole, stop what they started, and take as many items as there are."""
+"""Maps as in AWS: they fail as a whole, stop their items, and accept any number of items."""
 
 import datetime as dt
 from typing import Any
@@ -24,8 +24,8 @@ from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, Progr
 from frameloom.local.moto_patches.correctness.stepfunctions_ends import Abandoned, when_over
 from frameloom.local.moto_patches.patch import replace
 
-# A running item holds two threads, and all of them share one interpreter: with more they only get in each other's
-# way. AWS runs up to 10,000 children at once.
+# A running item has two threads, and all threads share one interpreter, so more workers would not be faster. AWS runs
+# up to 10,000 children at once.
 MOST_WORKERS = 1000
 
 _LAUNCHED = "_frameloom_launched"
@@ -33,23 +33,23 @@ _PENDING = "_frameloom_pending"
 
 
 def apply() -> None:
-    """Mend Maps, inline and distributed."""
+    """Patch Maps, inline and distributed."""
     for worker in (IterationWorker, distributed.DistributedItemProcessorWorker):
-        replace(worker, "_eval_pool", _any_number_of_items)
-    replace(InlineIterationComponent, "_launch_worker", _workers_that_are_needed)
-    replace(InlineIterationComponent, "_eval_body", _a_failed_map_stops_its_items)
-    replace(DistributedIterationComponent, "_map_run", _a_failed_map_stops_its_items)
-    replace(DistributedIterationComponent, "_eval_body", _a_stopped_map_run_is_aborted)
-    replace(distributed.DistributedItemProcessorWorker, "_eval_job", _a_failed_child_fails_the_map)
-    replace(models.StepFunctionsParserBackend, "_get_executions", _what_only_starts_has_no_map_runs)
-    replace(models.StepFunctionsParserBackend, "list_map_runs", _no_map_runs_at_first)
+        replace(worker, "_eval_pool", _take_items_in_a_loop)
+    replace(InlineIterationComponent, "_launch_worker", _launch_needed_workers)
+    replace(InlineIterationComponent, "_eval_body", _stop_items_on_failure)
+    replace(DistributedIterationComponent, "_map_run", _stop_items_on_failure)
+    replace(DistributedIterationComponent, "_eval_body", _abort_stopped_map_run)
+    replace(distributed.DistributedItemProcessorWorker, "_eval_job", _fail_with_child)
+    replace(models.StepFunctionsParserBackend, "_get_executions", _skip_starting_executions)
+    replace(models.StepFunctionsParserBackend, "list_map_runs", _list_no_map_runs_at_first)
 
 
-def _any_number_of_items(original: Any) -> Any:
-    """A worker takes any number of items.
+def _take_items_in_a_loop(original: Any) -> Any:
+    """Take the items of a worker in a loop.
 
-    Fact: a worker takes its next item by calling itself, so that about 1,000 items to a worker exceed Python's
-    recursion limit, the worker dies, and the Map waits for ever. The call is its last act, so it can wait its turn.
+    moto: a worker takes its next item by calling itself. About 1,000 items per worker exceed Python's recursion limit,
+    the worker dies, and the Map waits forever. The call is the function's last statement, so it can run later.
     """
 
     def _eval_pool(self: Any, job: Any, worker_frame: Any) -> None:
@@ -64,12 +64,12 @@ def _any_number_of_items(original: Any) -> Any:
     return _eval_pool
 
 
-def _workers_that_are_needed(original: Any) -> Any:
-    """A Map starts the workers that it needs, and lets go of them when it is stopped.
+def _launch_needed_workers(original: Any) -> Any:
+    """Start at most one worker per item, and none after the Map was stopped.
 
-    Fact: a Map starts as many workers as it may, whatever it has to do, and goes on handing out items when its
-    execution is stopped.
-    AWS: a stopped Map starts nothing.
+    moto: a Map starts as many workers as its limit allows, even with fewer items, and still starts items after its
+    execution was stopped.
+    AWS: a stopped Map starts no items.
     """
 
     def _launch_worker(self: Any, env: Any, eval_input: Any, job_pool: Any) -> Any:
@@ -91,10 +91,10 @@ def _abandon(job_pool: Any) -> None:
             job_pool._notify_on_termination()
 
 
-def _a_failed_map_stops_its_items(original: Any) -> Any:
-    """A Map that fails stops its items.
+def _stop_items_on_failure(original: Any) -> Any:
+    """Stop the items of a Map that fails.
 
-    Fact: when one item fails a Map, the others run on, their tokens alive.
+    moto: when one item fails a Map, the others run on, and their tokens stay valid.
     AWS: they are stopped.
     """
 
@@ -110,10 +110,10 @@ def _a_failed_map_stops_its_items(original: Any) -> Any:
     return evaluate
 
 
-def _a_stopped_map_run_is_aborted(original: Any) -> Any:
-    """A Map Run that is stopped says so.
+def _abort_stopped_map_run(original: Any) -> Any:
+    """Set the status of a stopped Map Run to ABORTED.
 
-    Fact: the Map Run of a stopped execution runs to its end, and SUCCEEDED it is.
+    moto: the Map Run of a stopped execution runs to its end and is SUCCEEDED.
     AWS: ABORTED.
     """
 
@@ -128,11 +128,11 @@ def _a_stopped_map_run_is_aborted(original: Any) -> Any:
     return _eval_body
 
 
-def _a_failed_child_fails_the_map(original: Any) -> Any:
-    """A child that fails, fails its distributed Map, if that does not tolerate it.
+def _fail_with_child(original: Any) -> Any:
+    """Fail a distributed Map when more children fail than it tolerates.
 
-    Fact: a distributed Map whose children fail succeeds, with null for their results, whatever it tolerates.
-    AWS: it fails with States.ExceedToleratedFailureThreshold, by default with the first child that does.
+    moto: a distributed Map with failed children succeeds with null as their results, whatever its threshold is.
+    AWS: it fails with States.ExceedToleratedFailureThreshold, by default with the first child that fails.
     """
 
     def _eval_job(self: Any, env: Any, job: Any) -> None:
@@ -166,11 +166,11 @@ def _too_many(record: Any, items: int) -> bool:
     return bool((count and failed > count) or (percentage and failed * 100 > percentage * items))
 
 
-def _what_only_starts_has_no_map_runs(original: Any) -> Any:
-    """A Map Run can be asked for while another execution starts.
+def _skip_starting_executions(original: Any) -> Any:
+    """Leave starting executions out of the search for a Map Run.
 
-    Fact: an execution has no environment until its definition is parsed, and until then DescribeMapRun breaks for
-    all others.
+    moto: an execution has no environment until its definition is parsed, and until then DescribeMapRun fails for all
+    executions.
     """
 
     def _get_executions(self: Any, execution_status: Any = None) -> list[Any]:
@@ -179,10 +179,10 @@ def _what_only_starts_has_no_map_runs(original: Any) -> Any:
     return _get_executions
 
 
-def _no_map_runs_at_first(original: Any) -> Any:
-    """An execution that starts has no Map Runs.
+def _list_no_map_runs_at_first(original: Any) -> Any:
+    """Return no Map Runs for an execution that is still starting.
 
-    Fact: as above, for ListMapRuns.
+    moto: ListMapRuns fails for an execution without an environment.
     """
 
     def list_map_runs(self: Any, execution_arn: str) -> Any:

@@ -1,4 +1,4 @@
-"""Task tokens as AWS has them: one for each attempt, alive exactly as long as the attempt, answered at most once."""
+"""Task tokens as in AWS: one per attempt, valid exactly as long as the attempt, answered at most once."""
 
 import threading
 import time
@@ -26,16 +26,16 @@ from frameloom.local.moto_patches.patch import replace
 
 
 class Token:
-    """The token of one attempt at a task: open until it is answered, or the attempt is over."""
+    """The token of one attempt at a task: open until it is answered or the attempt is over."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._open = True
         self._answer: Any = None
-        self._beaten = time.monotonic()
+        self._heartbeat_at = time.monotonic()
 
     def answer(self, outcome: Any) -> bool:
-        """Give the attempt its outcome; return False where the token is no longer open."""
+        """Set the outcome of the attempt; return False if the token is no longer open."""
         with self._changed:
             if not self._open:
                 return False
@@ -43,30 +43,30 @@ class Token:
             self._changed.notify_all()
             return True
 
-    def beat(self) -> bool:
-        """Put the missed heartbeat off; return False where the token is no longer open."""
+    def heartbeat(self) -> bool:
+        """Restart the heartbeat's time; return False if the token is no longer open."""
         with self._changed:
-            self._beaten = time.monotonic()
+            self._heartbeat_at = time.monotonic()
             self._changed.notify_all()
             return self._open
 
     def end(self) -> None:
-        """Close the token unanswered, and wake who waits for it."""
+        """Close the token without an answer, and end its wait."""
         with self._changed:
             self._open = False
             self._changed.notify_all()
 
     def wait(self, heartbeat: float | None) -> Any:
-        """Return the outcome once it is there.
+        """Wait for the outcome and return it.
 
         Raises:
-            HeartbeatTimeoutError: nobody beat for `heartbeat` seconds, counted from this call on.
+            HeartbeatTimeoutError: no heartbeat came for `heartbeat` seconds, counted from this call on.
             Abandoned: the attempt is over.
         """
         with self._changed:
-            self._beaten = max(self._beaten, time.monotonic())
+            self._heartbeat_at = max(self._heartbeat_at, time.monotonic())
             while self._open:
-                left = None if heartbeat is None else self._beaten + heartbeat - time.monotonic()
+                left = None if heartbeat is None else self._heartbeat_at + heartbeat - time.monotonic()
                 if left is not None and left <= 0:
                     self._open = False
                     raise HeartbeatTimeoutError
@@ -76,40 +76,40 @@ class Token:
             return self._answer
 
 
-# Every token of this process, dead ones too: AWS answers a late worker otherwise than one with an invented token.
+# Every token of this process, also closed ones: AWS returns another error for a late answer than for an unknown token.
 _TOKENS: dict[str, Token] = {}
 
 
 class MissedHeartbeat(StatesErrorName):  # type: ignore[misc]  # moto has no types
-    """The name of a missed heartbeat, which `States.Timeout` in a Retry or Catch covers too."""
+    """The error name of a missed heartbeat, which `States.Timeout` in a Retry or Catch also matches."""
 
     def __init__(self) -> None:
         super().__init__(typ=StatesErrorNameType.StatesHeartbeatTimeout)
 
     def matches(self, error_name: str | None) -> bool:
-        """Return whether a retrier or catcher that lists `error_name` is meant."""
+        """Return whether a retrier or catcher that lists `error_name` applies."""
         return error_name in (self.error_name, StatesErrorNameType.StatesTimeout.to_name())
 
 
 def apply() -> None:
-    """Mend task tokens, their clocks and their answers."""
-    replace(StateTaskServiceCallback, "_eval_execution", _a_token_for_each_attempt)
-    replace(StateTaskServiceCallback, "_eval_wait_for_task_token", _a_wait_that_ends)
-    replace(StateTaskServiceCallback, "_from_error", _a_missed_heartbeat_has_its_name)
-    replace(execute_state.ExecutionState, "from_state_props", _no_timeout_means_none)
-    replace(execute_state.ExecutionState, "_construct_error_output_value", _no_cause_is_an_empty_text)
-    replace(models.StepFunctionsParserBackend, "send_task_success", _success_once)
-    replace(models.StepFunctionsParserBackend, "send_task_failure", _failure_once)
-    replace(models.StepFunctionsParserBackend, "send_task_heartbeat", _a_heartbeat_for_every_open_task)
-    replace(responses.StepFunctionResponse, "send_task_failure", _failure_with_its_cause)
+    """Patch task tokens, their timeouts and their answers."""
+    replace(StateTaskServiceCallback, "_eval_execution", _create_token_per_attempt)
+    replace(StateTaskServiceCallback, "_eval_wait_for_task_token", _wait_until_over)
+    replace(StateTaskServiceCallback, "_from_error", _name_missed_heartbeat)
+    replace(execute_state.ExecutionState, "from_state_props", _no_default_timeout)
+    replace(execute_state.ExecutionState, "_construct_error_output_value", _empty_string_for_no_cause)
+    replace(models.StepFunctionsParserBackend, "send_task_success", _succeed_once)
+    replace(models.StepFunctionsParserBackend, "send_task_failure", _fail_once)
+    replace(models.StepFunctionsParserBackend, "send_task_heartbeat", _accept_heartbeat_of_open_task)
+    replace(responses.StepFunctionResponse, "send_task_failure", _fail_with_cause)
 
 
-def _a_token_for_each_attempt(original: Any) -> Any:
-    """Each attempt at a task gets a token of its own.
+def _create_token_per_attempt(original: Any) -> Any:
+    """Create a token for each attempt at a task.
 
-    Fact: a retry reuses the token, so the second attempt fails at once with the first one's answer, and a token
-    outlives its attempt.
-    AWS: each attempt has a token of its own, dead as soon as the attempt is over.
+    moto: a retry reuses the token, so the second attempt fails at once with the first one's answer. A token stays
+    valid after its attempt.
+    AWS: each attempt has its own token, which ends with the attempt.
     """
 
     def _eval_execution(self: Any, env: Any) -> None:
@@ -128,11 +128,11 @@ def _a_token_for_each_attempt(original: Any) -> Any:
     return _eval_execution
 
 
-def _a_wait_that_ends(original: Any) -> Any:
-    """The wait for a token ends with the attempt, and misses nothing.
+def _wait_until_over(original: Any) -> Any:
+    """End the wait for a token with its attempt, and accept an answer that comes before the wait.
 
-    Fact: a wait for a token sleeps on through a time-out, StopExecution and the end of its Map, for as long as a
-    heartbeat may take, and misses an answer or a beat that comes while the message is still being sent.
+    moto: a wait goes on after a timeout, StopExecution and the end of its Map, up to the heartbeat's timeout. It misses
+    an answer or a heartbeat that comes while the message is being sent.
     """
 
     def wait(self: Any, env: Any, timeout_seconds: Any, callback_endpoint: Any, heartbeat_endpoint: Any) -> Any:
@@ -144,10 +144,10 @@ def _a_wait_that_ends(original: Any) -> Any:
     return wait
 
 
-def _a_missed_heartbeat_has_its_name(original: Any) -> Any:
-    """A missed heartbeat is reported by its name.
+def _name_missed_heartbeat(original: Any) -> Any:
+    """Report a missed heartbeat by its error name.
 
-    Fact: a missed heartbeat is reported as States.Timeout.
+    moto: States.Timeout.
     AWS: States.HeartbeatTimeout.
     """
 
@@ -161,10 +161,10 @@ def _a_missed_heartbeat_has_its_name(original: Any) -> Any:
     return _from_error
 
 
-def _no_timeout_means_none(original: Any) -> Any:
-    """A task without a time-out has none.
+def _no_default_timeout(original: Any) -> Any:
+    """Set no timeout for a task that has only a heartbeat.
 
-    Fact: a heartbeat without a time-out ends the task after 60 s.
+    moto: the task ends after 60 s.
     AWS: the default is 99,999,999 s.
     """
 
@@ -176,10 +176,10 @@ def _no_timeout_means_none(original: Any) -> Any:
     return from_state_props
 
 
-def _no_cause_is_an_empty_text(original: Any) -> Any:
-    """A failure without a cause has an empty one.
+def _empty_string_for_no_cause(original: Any) -> Any:
+    """Return an empty cause for a failure without one.
 
-    Fact: Catch hands on `"Cause": null` for a failure without one, and a path to it breaks.
+    moto: Catch returns `"Cause": null`, and a path to it fails.
     AWS: `""`.
     """
 
@@ -189,10 +189,10 @@ def _no_cause_is_an_empty_text(original: Any) -> Any:
     return staticmethod(construct)
 
 
-def _success_once(_original: Any) -> Any:
-    """A task succeeds once.
+def _succeed_once(_original: Any) -> Any:
+    """Accept one success per token.
 
-    Fact: a second answer, or one that comes too late, gets OK or InvalidToken.
+    moto: a second or late answer gets OK or InvalidToken.
     AWS: TaskTimedOut.
     """
 
@@ -202,10 +202,11 @@ def _success_once(_original: Any) -> Any:
     return send_task_success
 
 
-def _failure_once(_original: Any) -> Any:
-    """A task fails once.
+def _fail_once(_original: Any) -> Any:
+    """Accept one failure per token.
 
-    Fact: as for successes.
+    moto: a second or late answer gets OK or InvalidToken.
+    AWS: TaskTimedOut.
     """
 
     def send_task_failure(_self: Any, task_token: str, error: str | None = None, cause: str | None = None) -> None:
@@ -214,25 +215,25 @@ def _failure_once(_original: Any) -> Any:
     return send_task_failure
 
 
-def _a_heartbeat_for_every_open_task(_original: Any) -> Any:
-    """Every open task takes heartbeats.
+def _accept_heartbeat_of_open_task(_original: Any) -> Any:
+    """Accept heartbeats of every open task.
 
-    Fact: the beat of a task without HeartbeatSeconds gets InvalidToken, so does that of a dead one.
+    moto: a heartbeat of a task without HeartbeatSeconds gets InvalidToken, and so does one with a closed token.
     AWS: OK for the first, TaskTimedOut for the second.
     """
 
     def send_task_heartbeat(_self: Any, task_token: str) -> None:
-        if not _find(task_token).beat():
+        if not _find(task_token).heartbeat():
             raise _timed_out()
 
     return send_task_heartbeat
 
 
-def _failure_with_its_cause(_original: Any) -> Any:
-    """A failure keeps its cause.
+def _fail_with_cause(_original: Any) -> Any:
+    """Keep the cause of SendTaskFailure.
 
-    Fact: SendTaskFailure drops `cause`.
-    AWS: it is what Catch, the history and DescribeExecution show.
+    moto: it is dropped.
+    AWS: Catch, the history and DescribeExecution have it.
     """
 
     def send_task_failure(self: Any) -> EmptyResult:

@@ -1,0 +1,170 @@
+"""Resolves a request against its scene and its assets: PrepareJob on a farm, the command line before an upload."""
+
+import hashlib
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+from frameloom.model import keys
+from frameloom.model.assets import Asset, Reference
+from frameloom.model.counts import listed
+from frameloom.model.errors import InvalidRequest, MissingAssets
+from frameloom.model.frames import FrameRange
+from frameloom.model.request import JobRequest
+from frameloom.model.scene import SceneEntry
+from frameloom.model.settings import Device, RenderSettings, film_rate
+from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
+from frameloom.services.scene.find_assets import find_assets
+from frameloom.services.scene.reader import check_version, read_scene
+from frameloom.services.storage.ports import Buckets, Store
+
+# libav 8.1 cannot decode PIZ if the picture is noisy: never with full floats, often not with half floats.
+UNFILMED_CODECS = frozenset({"PIZ"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedRequest:
+    """A request with the values that its scene and its assets determine.
+
+    Attributes:
+        name: the scene's name in messages.
+        digest: the SHA-256 of the scene.
+        fps: frames per second.
+        pixel_aspect: the ratio of a pixel's width to its height.
+        references: the scene's references to other files.
+        assets: the assets by their paths from the scene's folder, empty before `with_assets`.
+        revision: above 1 for a scene that earlier workers rendered differently.
+    """
+
+    name: str
+    digest: str
+    frames: FrameRange
+    fps: str
+    pixel_aspect: Fraction
+    size: tuple[int, int]
+    settings: RenderSettings
+    references: tuple[Reference, ...] = ()
+    assets: Mapping[str, Asset] = field(default_factory=dict)
+    revision: int = 1
+
+    @property
+    def render_key(self) -> str:
+        """Return the render key of the frames."""
+        tags = {path: asset.etag for path, asset in self.assets.items()}
+        return keys.render_key(digest=self.digest, settings=self.settings, assets=tags, revision=self.revision)
+
+
+def resolve_request(
+    request: JobRequest, scene: Path, *, blender: str, device: Device, name: str | None = None
+) -> ResolvedRequest:
+    """Return the request with the values of the scene in the file `scene`, without its assets.
+
+    Args:
+        blender: the Blender version of the farm's workers.
+        device: their device, which the request may override.
+        name: the scene's name in messages; its key if None.
+
+    Raises:
+        JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
+            something that Blender would leave out (`services/scene/checks.py`).
+    """
+    if request.blender not in (None, blender):
+        raise InvalidRequest(field="blender", problem=f"this farm renders with {blender}, not with {request.blender}")
+    name = request.file if name is None else name
+    facts = read_scene(scene, name=name)
+    check_version(facts, supported=blender, file=name)
+    entry = facts.pick(request.scene, request.camera)
+    _check_codec(request, entry)
+    if request.output != "video":
+        check_engine(entry, request.engine, blender=blender)
+        check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR")
+        check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
+    return ResolvedRequest(
+        name=name,
+        digest=_digest(scene),
+        frames=request.frame_range() or _scene_frames(entry),
+        fps=request.fps or _scene_rate(entry.fps, makes_film=request.output != "frames"),
+        pixel_aspect=entry.pixel_aspect,
+        size=entry.rendered_size(request.resolution_percentage),
+        settings=request.settings().model_copy(
+            update={"blender": blender, "device": _device_setting(request.device or device)}
+        ),
+        references=facts.references,
+        revision=_revision(request, entry),
+    )
+
+
+def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store, buckets: Buckets) -> ResolvedRequest:
+    """Return the resolved request with the assets of the scene, from the scenes bucket.
+
+    Raises:
+        MissingAssets: files are missing, and the request does not allow to render without them.
+        SceneUnreadable: a library is not a readable .blend file.
+        InvalidRequest: the untrusted scene writes files, or opens files of the worker; it reads a file that its film
+            would replace; it computes the paths of its imports; or a library needs something that Blender would leave
+            out (`services/scene/checks.py`).
+    """
+    found = find_assets(store, buckets.scenes, request.file, resolved.references)
+    found.check(file=resolved.name, trusted=request.trust_scripts is True)
+    if request.output != "video":
+        check_scripts(found.scripts, trust=request.trust_scripts, file=resolved.name)
+        check_spaces(found.spaces, file=resolved.name, blender=resolved.settings.blender or "")
+    film = keys.video_key(request.file, request.video.container, name=request.film)
+    if request.output != "frames" and film in found.named:
+        problem = f"the film would replace {film!r}, which the scene reads: choose another name for the film"
+        raise InvalidRequest(field="film", problem=problem)
+    if found.missing and request.missing_assets == "fail":
+        raise MissingAssets(file=resolved.name, assets=listed(found.missing))
+    found.check_render(file=resolved.name, trusted=request.trust_scripts is True)
+    folder = posixpath.dirname(request.file)
+    assets = {posixpath.relpath(f"/{asset.key}", f"/{folder}"): asset for asset in found.assets}
+    return replace(resolved, assets=assets)
+
+
+def _check_codec(request: JobRequest, entry: SceneEntry) -> None:
+    """Refuse to render OpenEXR frames for a film that the encoder cannot decode; try existing frames."""
+    if request.output == "both" and request.format == "OPEN_EXR" and entry.exr_codec in UNFILMED_CODECS:
+        problem = (
+            f"scene {entry.name!r} compresses OpenEXR with {entry.exr_codec}, which the film's encoder cannot decode: "
+            'choose another codec in the scene, such as ZIP, or set output to "frames"'
+        )
+        raise InvalidRequest(field="format", problem=problem)
+
+
+def _scene_frames(entry: SceneEntry) -> FrameRange:
+    if entry.frame_end < entry.frame_start:
+        problem = f"the scene's range, {entry.frame_start} to {entry.frame_end}, is empty: name the frames to render"
+        raise InvalidRequest(field="frames", problem=problem)
+    return FrameRange.between(entry.frame_start, entry.frame_end, entry.frame_step)
+
+
+def _scene_rate(fps: Fraction, *, makes_film: bool) -> str:
+    """Return the scene's rate as a film can have it; Blender stores it in single precision, which is finer."""
+    try:
+        return str(film_rate(fps))
+    except ValueError as error:
+        if makes_film:
+            problem = f"{error}, and the scene's rate is {float(fps):g}: name another"
+            raise InvalidRequest(field="fps", problem=problem) from None
+        return str(fps)
+
+
+def _device_setting(device: Device) -> Device | None:
+    # None for the CPU, so that frames of versions without this setting keep their render key.
+    return None if device == "CPU" else device
+
+
+def _revision(request: JobRequest, entry: SceneEntry) -> int:
+    """Return 2 for a scene whose frames the workers of revision 1 rendered wrong, otherwise 1.
+
+    With Render Single Layer, the first frame of each later chunk was a copy of the frame before it. OpenEXR frames were
+    not in the linear colour space that the scene names.
+    """
+    return 2 if entry.single_layer or (request.format == "OPEN_EXR" and entry.colours.linear) else 1
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

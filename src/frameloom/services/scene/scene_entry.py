@@ -1,0 +1,117 @@
+"""Reads one scene of a .blend file: its frames, size, frame rate, output and camera."""
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from frameloom.model.scene import SceneEntry
+from frameloom.services.scene.blend_format import DAMAGED, BadBlendError
+from frameloom.services.scene.block_text import decode, name_of
+from frameloom.services.scene.colour_names import colours
+
+if TYPE_CHECKING:
+    from blender_asset_tracer.blendfile import BlendFileBlock
+
+# R_BORDER and R_CROP of Blender's DNA_scene_types.h.
+_CROPPED = 1 << 9 | 1 << 11
+# R_SINGLE_LAYER of scemode.
+_SINGLE_LAYER = 1 << 9
+# R_DOSEQ of DNA_scene_types.h: render the sequencer's strips, if there are any.
+_SEQUENCER = 1
+# R_IMF_IMTYPE_* of DNA_scene_types.h, with the names of render.image_settings.file_format.
+_FORMATS = {
+    0: "TARGA", 1: "IRIS", 4: "JPEG", 14: "TARGA_RAW", 17: "PNG", 20: "BMP", 21: "HDR",
+    22: "TIFF", 23: "OPEN_EXR", 24: "FFMPEG", 26: "CINEON", 27: "DPX", 28: "OPEN_EXR_MULTILAYER",
+    30: "JPEG2000", 35: "WEBP",
+}  # fmt: skip
+# R_IMF_EXR_CODEC_*, from 0, with the names of render.image_settings.exr_codec.
+_EXR_CODECS = ("NONE", "PXR24", "ZIP", "PIZ", "RLE", "ZIPS", "B44", "B44A", "DWAA", "DWAB")
+# The largest numerator or denominator of the pixel aspect that Blender writes into a film.
+_MAX_ASPECT = 255
+
+
+def read_entry(scene: "BlendFileBlock") -> SceneEntry:
+    """Return the settings in a scene's block.
+
+    Raises:
+        BadBlendError: a setting has a value that no scene can have.
+    """
+
+    def setting(*path: bytes) -> Any:
+        return scene.get((b"r", *path))
+
+    def later(*path: bytes, default: Any) -> Any:
+        """Return a setting that files of 2.48 (engine, frame step) or 2.60 (image format) lack."""
+        return scene.get((b"r", *path), default=default)
+
+    entry = SceneEntry(
+        name=name_of(scene),
+        frame_start=setting(b"sfra"),
+        frame_end=setting(b"efra"),
+        frame_step=later(b"frame_step", default=1),
+        fps=_rate(setting(b"frs_sec"), setting(b"frs_sec_base")),
+        size=(setting(b"xsch"), setting(b"ysch")),
+        percentage=setting(b"size"),
+        engine=decode(later(b"engine", default=b"")),
+        format=_FORMATS.get(later(b"im_format", b"imtype", default=None), "UNKNOWN"),
+        exr_codec=dict(enumerate(_EXR_CODECS)).get(later(b"im_format", b"exr_codec", default=None), "UNKNOWN"),
+        camera=pointed_name(scene, b"camera"),
+        needs_camera=not (setting(b"scemode") & _SEQUENCER and _has_strips(scene)) and not _has_marked_camera(scene),
+        pixel_aspect=_pixel_aspect(setting(b"xasp"), setting(b"yasp")),
+        single_layer=bool(setting(b"scemode") & _SINGLE_LAYER),
+        crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
+        colours=colours(scene),
+    )
+    if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
+        raise BadBlendError(DAMAGED)
+    return entry
+
+
+def _has_strips(scene: "BlendFileBlock") -> bool:
+    editing = scene.bfile.block_from_addr.get(scene.get(b"ed", default=0))
+    return editing is not None and bool(editing.get((b"seqbase", b"first"), default=0))
+
+
+def _has_marked_camera(scene: "BlendFileBlock") -> bool:
+    blocks, seen = scene.bfile.block_from_addr, set()
+    address = scene.get((b"markers", b"first"), default=0)
+    # A damaged list may be a cycle.
+    while (marker := blocks.get(address)) is not None and address not in seen:
+        if marker.get(b"camera", default=0):
+            return True
+        seen.add(address)
+        address = marker.get(b"next")
+    return False
+
+
+def _crop(setting: Any) -> tuple[float, float, float, float]:
+    left, bottom, right, top = (setting(b"border", side) for side in (b"xmin", b"ymin", b"xmax", b"ymax"))
+    return left, bottom, right, top
+
+
+def _pixel_aspect(across: float, down: float) -> Fraction:
+    """Return the ratio of a pixel's width to its height, as Blender writes it into a film: with numbers up to 255.
+
+    Source: writeffmpeg.cc of Blender calls libav's av_d2q(xasp / yasp, 255).
+    """
+    if not (math.isfinite(across) and math.isfinite(down) and across > 0 and down > 0):
+        # Blender limits both to 1 to 200.
+        return Fraction(1)
+    wide = across > down
+    narrow = Fraction(down) / Fraction(across) if wide else Fraction(across) / Fraction(down)
+    limited = narrow.limit_denominator(_MAX_ASPECT) or Fraction(1, _MAX_ASPECT)
+    return 1 / limited if wide else limited
+
+
+def _rate(frames: int, seconds: float) -> Fraction:
+    """Return frames per `seconds`, as the user typed them: 30 and 1.001 give 30000/1001."""
+    if not math.isfinite(seconds) or seconds <= 0:
+        raise BadBlendError(DAMAGED)
+    # A file stores the seconds in single precision, which has seven digits.
+    return Fraction(frames) / Fraction(f"{seconds:.7g}")
+
+
+def pointed_name(block: "BlendFileBlock", field: bytes) -> str | None:
+    """Return the name of the data-block that a field points to, None for no data-block or one outside the file."""
+    target = block.bfile.block_from_addr.get(block.get(field))
+    return None if target is None else name_of(target)
