@@ -1,4 +1,4 @@
-"""Fixtures that several unit tests use."""
+"""Fixtures that several unit tests use: a template, and a terminal whose commands run on a farm in memory."""
 
 from pathlib import Path
 
