@@ -273,7 +273,7 @@ def test_every_error_of_a_segment_is_stored_before_it_ends_the_film(machine: Mac
 
 
 def test_the_first_segment_that_fails_ends_the_film(machine: Machine) -> None:
-    """So StitchVideo joins the segments of this job only, none of an earlier job of the same name."""
+    """So StitchVideo joins the segments of this job only, not of an earlier job of the same name."""
     tolerated = {"ToleratedFailureCount", "ToleratedFailurePercentage"}
     tolerated |= {f"{name}Path" for name in tolerated}
     assert not tolerated & machine["States"]["EncodeSegments"].keys()

@@ -29,7 +29,7 @@ class Outcome:
     runs: int
     per_second: int
     features: int
-    # The input that broke a promise, None if there is none; and the output of the process.
+    # The input that broke a promise, or None; and the output of the process.
     found: bytes | None
     said: str
 

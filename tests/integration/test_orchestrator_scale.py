@@ -1,6 +1,6 @@
-"""A job's requests are those of frameloom/estimate/aws_requests.py, counted on the emulator as it stands on the wire.
+"""A job's requests are those of frameloom/estimate/aws_requests.py, counted on the emulator.
 
-A worker that answers at once stands for the fleet, so that what is counted is the orchestrator's alone. Larger jobs:
+An instant worker replaces the fleet, so that only the orchestrator's requests are counted. Larger jobs:
 `python -m benchmarks.orchestrator`.
 """
 
@@ -85,7 +85,7 @@ def test_a_whole_worker_scouts_and_a_film_make_the_formulas_requests(
     films: dict[int, tuple[Run, Asked]], frames: int
 ) -> None:
     run, asked = films[frames]
-    # The farm sizes them by what the worker measures.
+    # The planner sizes chunks by the worker's measured times.
     chunks = asked.others["service", "SendMessage"]
     formula = aws_requests(
         frames=frames,
