@@ -1,1 +1,1 @@
-"""Anything at all, at each place where the farm reads what others wrote: made by Hypothesis, and guided by coverage."""
+"""Arbitrary input for every reader of foreign data: from Hypothesis, and from a coverage-guided fuzzer."""

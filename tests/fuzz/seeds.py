@@ -1,4 +1,4 @@
-"""What a fuzzer begins with, made by the builders of the tests: an input that is right finds more than noise does."""
+"""The fuzzer's first inputs, from the builders of the tests: valid input finds more than random input."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -45,7 +45,7 @@ def _messages() -> Iterable[bytes]:
 
 def _scenes() -> Iterable[bytes]:
     whole = [packed(packing) for packing in PACKERS] + [as_blender_5_writes(small())]
-    # Beginnings of each as well: short enough to be tried often.
+    # Also the prefix of each: short enough to be tried often.
     return whole + [data[:length] for data in whole for length in (12, 17, 64, 4000)]
 
 
@@ -65,7 +65,7 @@ SEEDS: dict[str, Callable[[], Iterable[bytes]]] = {
 
 
 def words(inputs: Iterable[bytes]) -> set[bytes]:
-    """Return the words of the seeds that are text, which no mutation of single bytes would write."""
+    """Return the words of the text seeds, which mutations of single bytes would not produce."""
     found: set[bytes] = set()
     for data in inputs:
         if len(data) < 4000 and data.isascii():

@@ -1,4 +1,4 @@
-"""A bounded run of the fuzzer that coverage guides; `make fuzz SECONDS=n` is the same for as long as one likes."""
+"""A limited run of the coverage-guided fuzzer; `make fuzz SECONDS=n` runs it for longer."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def test_a_bounded_fuzzing_run_finds_no_error(target: str) -> None:
     outcome = fuzz(target, seed=4, runs=RUNS.get(target, 3000))
     assert outcome.found is None, f"{outcome.said[-4000:]}\n{pasteable(outcome)}"
     assert outcome.runs >= RUNS.get(target, 3000)
-    # What is not instrumented shows the fuzzer nothing but the harness.
+    # Without instrumentation the fuzzer sees only the harness.
     assert outcome.features > 60
 
 
