@@ -4,7 +4,7 @@ from frameloom.model.job_status import JobStatus
 from tests.chaos.__main__ import describe
 from tests.chaos.run import Chaos
 
-SEED, SECONDS = 7, 40
+SEED, SECONDS = 7, 25
 
 
 def test_a_disturbed_farm_ends_every_job_and_loses_nothing() -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz [TARGET...]`: fuzz what reads the words of others, guided by coverage."""
+"""`python -m tests.fuzz [TARGET...]`: coverage-guided fuzzing of the code that reads input."""
 
 import argparse
 import random
@@ -10,7 +10,7 @@ from tests.fuzz.targets import DRILLS, TARGETS
 
 
 def main() -> int:
-    """Return 0 where every promise held, 1 where one is broken, 2 where there is no fuzzer."""
+    """Return 0 if all promises hold, 1 if one is broken, 2 without a fuzzer."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument(
         "targets", nargs="*", metavar="TARGET", help=f"all of {', '.join(TARGETS)}, where none is given"

@@ -121,14 +121,14 @@ def test_a_stacks_repository_gets_the_image_under_its_tag(
 
 
 @pytest.mark.usefixtures("repository")
-def test_the_password_goes_where_no_list_of_processes_shows_it(engine: Engine) -> None:
+def test_the_password_is_not_an_argument(engine: Engine) -> None:
     image.main(["4.5", "--stack", "farm"])
     password = engine.password.read_text(encoding="utf-8")
     assert password
     assert all(password not in line for line in engine.told())
 
 
-def test_an_image_that_is_there_is_neither_built_nor_pushed_again(
+def test_an_existing_image_is_neither_built_nor_pushed_again(
     engine: Engine, repository: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     tag = image.pick("4.5").tag
@@ -139,7 +139,7 @@ def test_an_image_that_is_there_is_neither_built_nor_pushed_again(
 
 
 @pytest.mark.usefixtures("repository")
-def test_an_image_that_the_stacks_fleet_would_not_take_is_pushed_and_said_so(
+def test_an_image_that_the_stacks_fleet_refuses_is_pushed_with_a_warning(
     engine: Engine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert image.main(["5.0", "--stack", "farm"]) == 0
@@ -164,7 +164,7 @@ def test_what_cannot_be_is_one_sentence(arguments: list[str], said: str, capfd: 
     assert captured.err.count("\n") == 1
 
 
-def test_a_machine_without_an_engine_says_so(
+def test_a_machine_without_an_engine_gets_an_error(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -173,7 +173,7 @@ def test_a_machine_without_an_engine_says_so(
 
 
 @pytest.mark.usefixtures("engine")
-def test_an_engine_that_does_not_answer_is_quoted(
+def test_the_error_of_an_engine_that_does_not_answer_is_shown(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ENGINE_FAILS", "version")
@@ -186,7 +186,7 @@ def test_an_engine_that_does_not_answer_is_quoted(
 @pytest.mark.parametrize(
     ("step", "said"), [("build", "build frameloom-worker:"), ("push", "push "), ("login", "log in")]
 )
-def test_an_engine_that_fails_ends_it_with_what_it_was_doing(
+def test_a_failing_engine_ends_the_command_with_its_step(
     step: str, said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ENGINE_FAILS", step)

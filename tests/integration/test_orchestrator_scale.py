@@ -65,7 +65,7 @@ def test_neither_state_nor_history_grows_with_the_job(counted: dict[int, tuple[R
     assert large.state_bytes < expected(SIZES[-1]).state_bytes < STATE
 
 
-def test_a_job_of_any_size_that_has_every_round_and_a_film_stays_below_a_hundred_events() -> None:
+def test_a_job_of_any_size_with_every_round_and_a_film_has_under_a_hundred_events() -> None:
     assert parent_events(rounds.LAST - rounds.SCOUTS + 1, films=True) < EVENTS
     segments = len(plan_segments(MAX_FRAMES))
     longest = aws_requests(frames=MAX_FRAMES, chunks=MAX_FRAMES, segments=segments, rounds=2)
@@ -81,7 +81,7 @@ def films() -> Iterator[dict[int, tuple[Run, Asked]]]:
 
 
 @pytest.mark.parametrize("frames", FILMS)
-def test_a_whole_worker_scouts_and_a_film_ask_what_the_formula_says(
+def test_a_whole_worker_scouts_and_a_film_make_the_formulas_requests(
     films: dict[int, tuple[Run, Asked]], frames: int
 ) -> None:
     run, asked = films[frames]

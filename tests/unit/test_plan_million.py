@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[2]
             ["--present", "tenth", "--latency", "0"], range(50_000, 200_000), id="every tenth one there, at random"
         ),
         pytest.param(["--chunk-size", "1"], range(1_000_000, 1_000_001), id="a chunk each"),
-        pytest.param(["--workers", "1"], range(1_000, 100_000), id="one worker"),
     ],
 )
 def test_a_million_frames_are_planned_in_a_lambdas_memory_and_in_a_minute(arguments: list[str], chunks: range) -> None:
