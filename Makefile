@@ -1,4 +1,4 @@
-# Frameloom on one machine. `make help` lists what there is.
+# Frameloom on one machine. `make help` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help demo env env-demo image test check lint types format definition bench fuzz chaos dist release clean
 SHELL := /bin/sh
@@ -34,12 +34,13 @@ test: env  ## Run the whole test suite, and fail below the floor of coverage.
 	$(RUN)/coverage run -m pytest
 	@$(RUN)/coverage report --format=total >/dev/null || { $(RUN)/coverage report; echo "$(BELOW)" >&2; exit 1; }
 
-check: lint types test  ## What CI runs: lint, types, tests.
+check: lint types test  ## Run lint, types and tests, as CI does.
 
-lint: env  ## Check style and import directions.
+lint: env  ## Check style, import directions and prose.
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/lint-imports
+	$(RUN)/python -m tools.prose --check
 
 types: env  ## Check types.
 	$(RUN)/mypy
@@ -48,7 +49,7 @@ format: env  ## Bring the code into shape.
 	$(RUN)/ruff check --fix
 	$(RUN)/ruff format
 
-definition: env  ## Write the state machine's ASL and its picture anew from statemachine/definition.py.
+definition: env  ## Generate the state machine's ASL and its picture from statemachine/definition.py.
 	$(RUN)/python -m statemachine
 
 bench: env  ## Time the farm against plain Blender, others and plain moto, its worker, planner and films: 35 minutes.
@@ -60,7 +61,7 @@ bench: env  ## Time the farm against plain Blender, others and plain moto, its w
 	$(RUN)/python -m benchmarks.film
 	$(RUN)/python -m benchmarks.orchestrator
 
-fuzz: env  ## Feed damaged requests, messages and scenes to what reads them: EXAMPLES=5000, then SECONDS=60 of each.
+fuzz: env  ## Feed damaged requests, messages and scenes to their readers: EXAMPLES=5000, then SECONDS=60 each.
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(RUN)/pytest --timeout=0 tests/fuzz/test_fuzz.py
 	$(RUN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) --corpus .fuzz $(if $(SEED),--seed $(SEED))
 

@@ -1,4 +1,4 @@
-"""Answers LIST requests for a million frames after a delay: a stand-in for S3's latency.
+"""Answers LIST requests for a million frames after a delay: a replacement of S3 with its latency.
 
 python -m benchmarks.slow_s3 PREFIX PRESENT SECONDS
 

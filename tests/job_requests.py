@@ -11,7 +11,7 @@ from frameloom.model.request import (
 
 
 def upload(key: object = "film/shot.blend") -> dict[str, Any]:
-    """Return EventBridge's event of an upload, as S3 sends it."""
+    """Return the EventBridge event of an upload, as S3 sends it."""
     return {
         "version": "0",
         "id": "17793124-05d4-b198-2fde-7ededc63b103",
@@ -31,7 +31,7 @@ def upload(key: object = "film/shot.blend") -> dict[str, Any]:
 
 
 def refused(request: object, **metadata: str) -> InvalidRequest:
-    """Return the refusal of a request."""
+    """Return the error of an invalid request."""
     with pytest.raises(InvalidRequest) as caught:
         parse_request(request, metadata=metadata)
     return caught.value

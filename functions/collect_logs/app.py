@@ -1,4 +1,4 @@
-"""collect_logs: store the workers' logs from the log queue in the log bucket."""
+"""collect_logs: stores the workers' logs from the log queue in the log bucket."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ from frameloom.services.collect_logs import collect
 
 logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS)
-# The alarm JobStuck reads it.
+# The metric of the alarm JobStuck.
 FRAMES = "FramesRendered"
 
 
 def _collect(record: SQSRecord) -> None:
-    piece = collect(record.body, store=lambda_env.store(), buckets=lambda_env.buckets())
+    part = collect(record.body, store=lambda_env.store(), buckets=lambda_env.buckets())
     metrics.add_metric(name="LogPiecesStored", unit=MetricUnit.Count, value=1)
-    metrics.add_metric(name=FRAMES, unit=MetricUnit.Count, value=piece.frames)
-    logger.debug("Log stored", extra={"key": piece.key})
+    metrics.add_metric(name=FRAMES, unit=MetricUnit.Count, value=part.frames)
+    logger.debug("Log stored", extra={"key": part.key})
 
 
 @logger.inject_lambda_context

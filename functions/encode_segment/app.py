@@ -1,4 +1,4 @@
-"""The state EncodeSegment: encode frames in S3 into one closed-GOP segment in S3."""
+"""The state EncodeSegment: encodes frames in S3 to one closed-GOP segment of the film in S3."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take `{"job_id", "segment"}`, return the bucket and key of the encoded segment."""
+    """Take `{"job_id", "segment"}`, return `{"bucket", "key", "frames"}` of the encoded segment."""
     logger.append_keys(job=event["job_id"])
     segment = Segment.model_validate(event["segment"])
     encoded = encode(event["job_id"], segment, store=lambda_env.store(), buckets=lambda_env.buckets())

@@ -1,4 +1,4 @@
-"""fail_lost_chunk: fail the tasks of chunks in the dead-letter queue."""
+"""fail_lost_chunk: fails the tasks of the chunks in the dead-letter queue, which no worker finished."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""The states LogJob and LogFailure, and the rule JobStopped: write the report of an ended job.
+"""The states LogJob and LogFailure, and the rule JobStopped: writes the report of a job that has ended.
 
-The state LogSegmentFailure stores the error of a segment for that report.
+The state LogSegmentFailure calls it too, to store the error of a segment for that report.
 """
 
 from datetime import UTC, datetime
@@ -24,14 +24,14 @@ logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Write the report of an ended job and return its summary; or store a segment's error and return `{}`.
+    """Write the report of a job and return its summary, or store the error of a segment and return `{}`.
 
-    The input of a state is `{"job_id", "started"}`. A failed job's input also has `error`, and its answer `Error` and
-    `Cause` for the Fail state. The input of a stopped job is EventBridge's event. The input of a segment is
+    LogJob sends `{"job_id", "started"}`. LogFailure adds `error`; the summary then also has `Error` and `Cause` for the
+    Fail state. For a job that was stopped from outside, the rule sends the detail of the event. LogSegmentFailure sends
     `{"job_id", "segment", "error"}`.
     """
     if "segment" in event:
-        _keep_segment_failure(event)
+        _store_segment_failure(event)
         return {}
     summary = _of_stopped(event) if "executionArn" in event else _of_state(event)
     metrics.add_metric(name=f"Jobs{summary['status'].capitalize()}", unit=MetricUnit.Count, value=1)
@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return summary
 
 
-def _keep_segment_failure(event: dict[str, Any]) -> None:
+def _store_segment_failure(event: dict[str, Any]) -> None:
     logger.append_keys(job=event["job_id"])
     segment, error = Segment.model_validate(event["segment"]), event["error"]
     job_documents.write_segment_failure(lambda_env.store(), lambda_env.buckets(), event["job_id"], segment, error)

@@ -1,4 +1,4 @@
-"""The state PlanChunks: list the missing frames in chunks for the distributed Map."""
+"""The state PlanChunks: lists the chunks of missing frames for the distributed Map."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take `{"job_id", "round"}`, return the list's bucket and key, the number of chunks and their round."""
+    """Take `{"job_id", "round"}`, return `{"bucket", "key", "count", "round"}` of the list of chunks."""
     logger.append_keys(job=event["job_id"])
     planned = plan(event["job_id"], event["round"], store=lambda_env.store(), buckets=lambda_env.buckets())
     metrics.add_metric(name="ChunksPlanned", unit=MetricUnit.Count, value=planned["count"])

@@ -1,4 +1,4 @@
-"""The state PrepareJob: read the request and the scene, decide every setting, write the job's manifest."""
+"""The state PrepareJob: reads the request and the scene, and writes the job's manifest."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take `{"job_id", "started", "input"}`, return the input of the next states."""
+    """Take `{"job_id", "started", "input"}`, return the state of the execution."""
     logger.append_keys(job=event["job_id"])
     state = prepare(
         event["input"],

@@ -1,4 +1,4 @@
-"""The state StitchVideo: join the segments by stream copy into the film beside its scene."""
+"""The state StitchVideo: joins the segments, by stream copy, to the film beside its scene."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take `{"job_id"}`, return the film's bucket and key."""
+    """Take `{"job_id"}`, return `{"bucket", "key", "frames", "bytes"}` of the film."""
     logger.append_keys(job=event["job_id"])
     film = stitch(event["job_id"], store=lambda_env.store(), buckets=lambda_env.buckets())
     metrics.add_metric(name="FilmsStitched", unit=MetricUnit.Count, value=1)

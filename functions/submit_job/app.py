@@ -1,4 +1,4 @@
-"""submit_job: start the job of a request once, and return its status."""
+"""submit_job: starts the job of a request; a repeated request returns the job's status."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The state VerifyFrames: count the frames in S3 and choose the next state."""
+"""The state VerifyFrames: checks which frames exist in S3, and chooses the next state."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ logger, tracer, metrics = make_logger(), Tracer(), Metrics()
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take `{"job_id", "round"}`, return the next state and the list of the film's segments in S3."""
+    """Take `{"job_id", "round"}`, return the next state and the location of the list of segments."""
     logger.append_keys(job=event["job_id"])
     verified = verify(
         event["job_id"],

@@ -4,7 +4,7 @@ import gc
 import json
 import sys
 
-# So many objects more, and the collector looks through those that it knows.
+# Objects between two runs of the garbage collector.
 _SELDOM = 100_000
 
 

@@ -292,7 +292,7 @@ class MemoryQueue:
         self.lost: set[str] = set()
 
     def receive(self, *, lease: timedelta, wait: timedelta) -> Received | None:
-        """Lease the next message; return None if there is none."""
+        """Lease the next message; return None if no message waits."""
         del lease, wait
         if not self._waiting:
             self._on_empty()

@@ -1,6 +1,6 @@
 """`python -m tests.chaos.numbering_worker`: the worker, with a Blender that paints each frame's number as a shade.
 
-It starts a second sooner than one that imports Blender, and no other part of the worker differs.
+It starts a second sooner than a worker with bpy; all its other parts are the real worker's.
 """
 
 import sys
@@ -8,17 +8,17 @@ from pathlib import Path
 
 from benchmarks.instant_blender import SECONDS, InstantBlender, image
 from worker import __main__ as worker
-from worker.blender import Rendered
+from worker.blender import RenderedFrame
 
 
 class NumberingBlender(InstantBlender):
     """Opens any scene, and writes another shade for each frame below 256."""
 
-    def render(self, frame: int, path: Path, *, run: range | None = None) -> Rendered:
+    def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
         """Write the image of a frame."""
         del run
         path.write_bytes(image(frame))
-        return Rendered(frame=frame, path=path, process="numbering", size=None, depth=8, seconds=SECONDS)
+        return RenderedFrame(frame=frame, path=path, process="numbering", size=None, depth=8, seconds=SECONDS)
 
 
 if __name__ == "__main__":

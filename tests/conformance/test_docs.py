@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import inspect
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 import typer.main
 
 from frameloom.cli.app import app
+from frameloom.client import Farm, Job, JobInfo
+from frameloom.model.log_event import LogEvent
 
 ROOT = Path(__file__).parents[2]
 GIT_LS_FILES = ["git", "ls-files", "*.md"]
@@ -110,6 +113,24 @@ def test_python_examples_import_names_that_exist(page: Path) -> None:
             if isinstance(node, ast.ImportFrom) and node.module:
                 module = importlib.import_module(node.module)
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+def test_the_python_api_has_the_documented_methods() -> None:
+    classes = {"farm": Farm, "Farm": Farm, "job": Job, "info": JobInfo}
+    page = "\n".join(code_in((ROOT / "docs/td.md").read_text(encoding="utf-8")))
+    used = set(re.findall(r"(?<![/\w])(farm|Farm|job|info)\.([a-z_]+)", page))
+    known = {(name, member) for name, kind in classes.items() for member in {*dir(kind), *attributes(kind)}}
+    assert len(used) > 10
+    assert used - known == set()
+
+
+def test_every_log_event_is_documented() -> None:
+    section = (ROOT / "docs/td.md").read_text(encoding="utf-8").partition("## Logs\n")[2].partition("\n## ")[0]
+    assert {event for event in LogEvent if f"`{event}`" not in section} == set()
+
+
+def attributes(kind: type) -> set[str]:
+    return set(re.findall(r"self\.([a-z]\w*)\b.*=", inspect.getsource(kind)))
 
 
 class TestPlantedFaults:

@@ -36,24 +36,24 @@ def bodies(name: str) -> list[str]:
     return [record["body"] for record in event(name)["Records"]]
 
 
-def test_each_function_and_each_way_to_start_or_stop_a_job_has_one() -> None:
+def test_each_function_and_each_start_or_stop_of_a_job_has_an_event() -> None:
     assert sorted(path.stem for path in EVENTS.iterdir()) == sorted(
         [*FUNCTIONS, *WAYS_TO_START, "job_stopped", "pulse", "segment_failed"]
     )
 
 
 @pytest.mark.parametrize("name", [*WAYS_TO_START, "submit_job"])
-def test_a_job_can_be_asked_for_with_it(name: str) -> None:
+def test_it_is_a_valid_request(name: str) -> None:
     assert parse_request(event(name)).file.endswith(".blend")
 
 
-def test_the_full_request_shows_every_field_but_those_that_another_takes_the_place_of() -> None:
+def test_the_full_request_has_every_field_except_alternatives() -> None:
     request = parse_request(event("start_full"))
     assert set(type(request).model_fields) - set(event("start_full")) == {"start", "end", "step", "blender"}
 
 
 @pytest.mark.parametrize(("name", "state"), STATES.items())
-def test_it_has_the_fields_that_its_state_sends(name: str, state: str) -> None:
+def test_it_has_the_fields_of_its_state(name: str, state: str) -> None:
     machine = json.loads((ROOT / "statemachine/render_job.asl.json").read_text(encoding="utf-8"))
     (task,) = (placed.state for placed in every_state(machine) if placed.name == state)
     sent = {field.removesuffix(".$") for field in task["Parameters"]["Payload"]}
@@ -65,7 +65,7 @@ def test_the_job_and_its_segment_can_be_read() -> None:
     assert Segment.read(event("encode_segment")["segment"]).count == 17
 
 
-def test_the_queued_ones_hold_messages_of_ours() -> None:
+def test_the_queue_events_contain_valid_messages() -> None:
     assert [ChunkMessage.read(json.loads(body)).chunk_id for body in bodies("fail_lost_chunk")] == ["1-000002"]
     assert [len(LogBatch.read(json.loads(body)).records) for body in bodies("collect_logs")] == [2, 1]
 
@@ -74,6 +74,6 @@ def test_a_job_that_was_stopped_can_be_read() -> None:
     assert StoppedExecution.of_event(event("job_stopped")).started.isoformat() == "2026-11-23T10:15:00+00:00"
 
 
-def test_the_pulse_is_what_its_schedule_sends() -> None:
+def test_the_pulse_equals_its_schedule_s_input() -> None:
     schedule = resources["CollectLogsFunction"]["Properties"]["Events"]["Pulse"]["Properties"]
     assert event("pulse") == json.loads(schedule["Input"])

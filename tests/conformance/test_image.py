@@ -32,18 +32,18 @@ def installed(stage: str) -> set[str]:
 class TestDockerfile:
     *_, shipped = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)
 
-    def test_it_installs_what_blender_needs_and_little_else(self) -> None:
+    def test_it_installs_the_libraries_of_blender_and_little_else(self) -> None:
         wanted = set(system_libraries.PACKAGES.values())
         assert installed(self.shipped) == wanted | {"ca-certificates", "python3.11", "tini"}
 
-    def test_its_base_is_one_image_and_no_other_whatever_its_name_comes_to_mean(self) -> None:
+    def test_its_base_image_is_pinned_by_digest(self) -> None:
         assert re.search(r"^ARG BASE_IMAGE=debian:bookworm-slim@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
         assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${BASE_IMAGE}", "pip"}
 
-    def test_it_runs_as_nobody_in_particular(self) -> None:
+    def test_it_runs_as_an_unprivileged_user(self) -> None:
         assert "USER 10001:10001" in self.shipped
 
-    def test_the_layers_stand_in_the_order_in_which_they_change(self) -> None:
+    def test_rarely_changed_layers_come_first(self) -> None:
         apt, *copies = re.findall(r"^(RUN apt-get|COPY --from=\w+ \S+)", self.shipped, re.MULTILINE)
         assert [apt, *copies] == [
             "RUN apt-get",
@@ -52,10 +52,10 @@ class TestDockerfile:
             "COPY --from=worker /app",
         ]
 
-    def test_what_is_shipped_holds_no_pip(self) -> None:
+    def test_the_shipped_image_has_no_pip(self) -> None:
         assert "pip" not in self.shipped
 
-    def test_everything_that_it_copies_is_in_its_context(self) -> None:
+    def test_every_copied_file_is_in_its_context(self) -> None:
         """What .dockerignore keeps out is not there to be copied."""
         rules = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
         let_in = [rule.removeprefix("!") for rule in rules if rule.startswith("!")]
@@ -64,12 +64,12 @@ class TestDockerfile:
 
 
 class TestRequirements:
-    def test_each_blender_has_its_own_and_our_code_has_them_all(self) -> None:
+    def test_each_blender_has_requirements_and_our_code_supports_all(self) -> None:
         assert {path.stem for path in REQUIREMENTS} == {*worker_requirements.BLENDERS, "worker"}
         assert image.blenders() == worker_requirements.BLENDERS
 
     @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.stem)
-    def test_they_are_those_of_uv_lock_where_that_has_them(self, path: Path) -> None:
+    def test_they_have_the_versions_of_uv_lock(self, path: Path) -> None:
         """`python tools/worker_requirements.py` makes them so."""
         text = path.read_text(encoding="utf-8")
         for name, version in pins(text).items():
@@ -81,13 +81,13 @@ class TestRequirements:
             assert hashes(text)[name] <= {file["hash"] for file in files}, name
 
     @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.stem)
-    def test_nothing_is_installed_without_a_hash(self, path: Path) -> None:
+    def test_every_requirement_has_a_hash(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
         lines = [line for line in text.splitlines() if line and not line.startswith(("#", " "))]
         assert len(lines) == len(pins(text))
         assert all(hashes(text)[name] for name in pins(text))
 
-    def test_they_hold_everything_that_blender_and_our_code_ask_for(self) -> None:
+    def test_they_contain_all_dependencies_of_blender_and_our_code(self) -> None:
         """pip installs them without looking: `--no-deps`."""
         for series in worker_requirements.BLENDERS:
             texts = [(FOLDER / f"{name}.txt").read_text(encoding="utf-8") for name in (series, "worker")]
@@ -96,7 +96,7 @@ class TestRequirements:
                 asked = {need["name"] for need in LOCKED[name].get("dependencies", ()) if "marker" not in need}
                 assert asked <= set(there), f"{name} needs {asked - set(there)}"
 
-    def test_blenders_layer_and_ours_agree_on_what_is_in_both(self) -> None:
+    def test_shared_packages_have_one_version_in_both_layers(self) -> None:
         ours = pins((FOLDER / "worker.txt").read_text(encoding="utf-8"))
         for series in worker_requirements.BLENDERS:
             blenders = pins((FOLDER / f"{series}.txt").read_text(encoding="utf-8"))
@@ -112,14 +112,14 @@ class TestTag:
     def test_it_is_the_blender_and_twelve_digits(self) -> None:
         assert re.fullmatch(r"4\.5\.15-[0-9a-f]{12}", image.pick("4.5").tag)
 
-    def test_the_same_input_has_the_same_tag_however_it_is_asked_for(self) -> None:
+    def test_the_same_input_has_the_same_tag(self) -> None:
         assert image.pick("4.5").tag == image.pick("4.5.15").tag
 
     def test_another_blender_or_another_base_has_another_tag(self) -> None:
         chosen = [image.pick("4.5"), image.pick("5.0"), image.pick("4.5", base="mine:1")]
         assert len({each.tag.partition("-")[2] for each in chosen}) == 3
 
-    def test_whatever_goes_in_counts(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_every_file_of_the_image_changes_the_tag(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         files = image.inputs("4.5")
         for path in files:
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -135,15 +135,15 @@ class TestTag:
         new.touch()
         assert image.pick("4.5").tag not in tags
 
-    def test_what_this_machine_has_compiled_does_not_count(self) -> None:
+    def test_compiled_files_do_not_change_the_tag(self) -> None:
         assert not [path for path in image.inputs("4.5") if path.suffix == ".pyc"]
 
-    def test_the_requirements_of_its_own_blender_count_and_no_others(self) -> None:
+    def test_only_the_requirements_of_its_blender_change_the_tag(self) -> None:
         paths = {str(path) for path in image.inputs("5.0")}
         assert paths >= {"worker/Dockerfile", "worker/requirements/5.0.txt", "worker/requirements/worker.txt"}
         assert "worker/requirements/4.5.txt" not in paths
 
-    def test_the_code_that_the_worker_imports_goes_in_and_of_the_farms_clients_nothing_else(self) -> None:
+    def test_the_image_has_exactly_the_modules_that_the_worker_imports(self) -> None:
         script = (
             "import os, sys, worker.__main__, worker.health, worker.service\n"
             "import worker.blender_process.__main__, worker.blender_process.session\n"
@@ -197,7 +197,7 @@ class TestTheRepository:
         return artefacts
 
     @pytest.mark.parametrize("statements", [0, 2], ids=["by make image", "with provenance"])
-    def test_ten_builds_are_kept_however_many_artefacts_each_is(self, statements: int) -> None:
+    def test_ten_builds_are_kept_with_any_number_of_artefacts(self, statements: int) -> None:
         builds = [
             Artefact(build=number, tagged=part == 0, days=3 * number)
             for number in range(14)
@@ -205,5 +205,5 @@ class TestTheRepository:
         ]
         assert {each.build for each in self.kept(builds) if each.tagged} == set(range(10))
 
-    def test_parts_of_a_build_that_is_gone_go_too(self) -> None:
+    def test_parts_of_a_deleted_build_are_deleted_too(self) -> None:
         assert self.kept([Artefact(build=1, tagged=False, days=2)]) == []

@@ -52,13 +52,13 @@ def test_no_two_modules_of_the_package_have_the_same_base_name() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
-def test_a_handler_knows_the_use_cases_and_nothing_else_of_ours() -> None:
+def test_a_handler_imports_only_the_services_of_our_code() -> None:
     for handler in ROOT.glob("functions/*/app.py"):
         strangers = {name for name in imports(handler) if name.startswith(("frameloom", "boto", "worker"))}
         assert {name for name in strangers if not name.startswith(HANDLERS_KNOW)} == set(), handler
 
 
-def test_no_handler_makes_a_client_when_it_is_imported() -> None:
+def test_no_handler_creates_a_client_at_import() -> None:
     """The functions of lambda_env are called when an event comes: at import there may be no environment."""
     for handler in ROOT.glob("functions/*/app.py"):
         tree = ast.parse(handler.read_text(encoding="utf-8"))

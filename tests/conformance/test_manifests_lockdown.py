@@ -53,22 +53,22 @@ def policy(name: str) -> dict[str, Any]:
     return the(overlay(name), "NetworkPolicy")
 
 
-class TestWhomItMaySpeakTo:
+class TestConnections:
     @EVERY_OVERLAY
-    def test_the_policy_holds_for_every_pod_both_ways(self, name: str) -> None:
+    def test_the_policy_covers_every_pod_in_both_directions(self, name: str) -> None:
         spec = policy(name)["spec"]
         assert spec["podSelector"] == {}
         assert spec["policyTypes"] == ["Ingress", "Egress"]
 
     @EVERY_OVERLAY
-    def test_nobody_calls_a_worker(self, name: str) -> None:
+    def test_a_worker_accepts_no_connections(self, name: str) -> None:
         assert "Ingress" in policy(name)["spec"]["policyTypes"]
         assert "ingress" not in policy(name)["spec"]
 
     @EVERY_OVERLAY
     @pytest.mark.parametrize("address", [*PUBLIC, "172.20.0.10"])
     @pytest.mark.parametrize("protocol", ["UDP", "TCP"])
-    def test_it_asks_dns_wherever_that_is(self, name: str, address: str, protocol: str) -> None:
+    def test_it_reaches_dns_at_any_address(self, name: str, address: str, protocol: str) -> None:
         assert reaches(policy(name), address, 53, protocol)
 
     @EVERY_OVERLAY
@@ -79,18 +79,18 @@ class TestWhomItMaySpeakTo:
     @EVERY_OVERLAY
     @pytest.mark.parametrize("address", METADATA + NEIGHBOURS)
     @pytest.mark.parametrize("port", [80, 443])
-    def test_it_never_reaches_the_credentials_of_its_node(self, name: str, address: str, port: int) -> None:
+    def test_it_never_reaches_its_node_s_credentials(self, name: str, address: str, port: int) -> None:
         assert not reaches(policy(name), address, port)
 
     @pytest.mark.parametrize("name", ON_AWS)
     @pytest.mark.parametrize("address", POD_IDENTITY)
-    def test_it_reaches_the_agent_that_hands_out_its_own(self, name: str, address: str) -> None:
+    def test_it_reaches_the_agent_for_its_own_credentials(self, name: str, address: str) -> None:
         assert reaches(policy(name), address, 80)
         assert not reaches(policy(name), address, 443)
 
     @pytest.mark.parametrize("name", ON_AWS)
     @pytest.mark.parametrize("address", PRIVATE)
-    def test_it_reaches_nothing_of_a_private_network(self, name: str, address: str) -> None:
+    def test_it_reaches_no_address_of_a_private_network(self, name: str, address: str) -> None:
         assert not reaches(policy(name), address, 443)
         assert not reaches(policy(name), address, 80)
 
@@ -100,28 +100,28 @@ class TestWhomItMaySpeakTo:
         protocol=st.sampled_from(["TCP", "UDP", "SCTP"]),
         name=st.sampled_from(ON_AWS),
     )
-    def test_there_is_no_fourth_whom_it_reaches(self, name: str, address: object, port: int, protocol: str) -> None:
+    def test_the_policy_allows_no_other_connection(self, name: str, address: object, port: int, protocol: str) -> None:
         dns = port == 53 and protocol != "SCTP"
         aws = (port, protocol) == (443, "TCP")
         agent = (port, protocol) == (80, "TCP") and str(address) in POD_IDENTITY
         assert not reaches(policy(name), str(address), port, protocol) or dns or aws or agent
 
-    def test_a_cluster_elsewhere_reaches_an_endpoint_of_ones_own(self) -> None:
+    def test_the_local_overlay_reaches_any_endpoint(self) -> None:
         assert all(reaches(policy("local"), "10.0.0.5", port) for port in (80, 443, 4566, 5000))
         assert not reaches(policy("local"), "10.0.0.5", 5000, "UDP")
         assert not any(reaches(policy("local"), address, 80) for address in POD_IDENTITY)
 
 
-class TestWhatItMayDo:
+class TestPermissions:
     @EVERY_OVERLAY
-    def test_it_is_nobody_with_a_name(self, name: str) -> None:
+    def test_it_runs_as_a_user_without_a_name(self, name: str) -> None:
         security = pod_template(overlay(name))["spec"]["securityContext"]
         assert security["runAsNonRoot"] is True
         assert security["runAsUser"] == security["runAsGroup"] == security["fsGroup"] == 10_001
         assert security["seccompProfile"] == {"type": "RuntimeDefault"}
 
     @EVERY_OVERLAY
-    def test_it_has_no_privilege_and_can_gain_none(self, name: str) -> None:
+    def test_it_has_no_privileges_and_cannot_gain_any(self, name: str) -> None:
         assert container(overlay(name))["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "privileged": False,
@@ -130,7 +130,7 @@ class TestWhatItMayDo:
         }
 
     @EVERY_OVERLAY
-    def test_the_pod_holds_nothing_but_the_worker_and_no_part_of_its_node(self, name: str) -> None:
+    def test_the_pod_has_only_the_worker_and_no_part_of_its_node(self, name: str) -> None:
         spec = pod_template(overlay(name))["spec"]
         assert len(spec["containers"]) == 1
         assert {"initContainers", "hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"} & set(spec) == set()
@@ -145,7 +145,7 @@ class TestWhatItMayDo:
         assert bound == ([] if name in ("hpa", "local") else [cleanup])
 
     @EVERY_OVERLAY
-    def test_it_writes_to_scratch_volumes_of_a_limited_size_alone(self, name: str) -> None:
+    def test_it_writes_only_to_scratch_volumes_of_a_limited_size(self, name: str) -> None:
         volumes = pod_template(overlay(name))["spec"]["volumes"]
         assert [set(each) for each in volumes] == [{"name", "emptyDir"}] * 2
         assert all("sizeLimit" in each["emptyDir"] for each in volumes)
@@ -154,7 +154,7 @@ class TestWhatItMayDo:
         assert set(mounts.values()) == {each["name"] for each in volumes}
 
     @EVERY_OVERLAY
-    def test_it_asks_for_what_it_needs_and_gets_no_more(self, name: str) -> None:
+    def test_it_has_requests_and_limits_with_equal_memory(self, name: str) -> None:
         resources = container(overlay(name))["resources"]
         assert {"cpu", "memory", "ephemeral-storage"} <= set(resources["requests"])
         assert {"cpu", "memory", "ephemeral-storage"} <= set(resources["limits"])
@@ -162,13 +162,13 @@ class TestWhatItMayDo:
         assert resources["requests"]["memory"] == resources["limits"]["memory"]
 
     @EVERY_OVERLAY
-    def test_the_disk_it_may_fill_holds_its_scratch_volumes(self, name: str) -> None:
+    def test_its_disk_limit_covers_its_scratch_volumes(self, name: str) -> None:
         volumes = pod_template(overlay(name))["spec"]["volumes"]
         limit = container(overlay(name))["resources"]["limits"]["ephemeral-storage"]
         assert sum(_gibibytes(each["emptyDir"]["sizeLimit"]) for each in volumes) < _gibibytes(limit)
 
     @EVERY_OVERLAY
-    def test_kubernetes_itself_refuses_a_pod_that_may_do_more(self, name: str) -> None:
+    def test_kubernetes_refuses_a_less_restricted_pod(self, name: str) -> None:
         labels = the(overlay(name), "Namespace")["metadata"]["labels"]
         assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
@@ -191,14 +191,14 @@ class TestTheJobCleanup:
         found = deployed(folder, overlay="spot", namespace="other")
         return [each for each in found if each["metadata"]["name"] == "job-cleanup"]
 
-    def test_it_deletes_jobs_and_reads_what_that_takes(self, manifests: list[dict[str, Any]]) -> None:
+    def test_it_may_delete_jobs_and_read_what_that_needs(self, manifests: list[dict[str, Any]]) -> None:
         assert of(manifests, "Role")["rules"] == [
             {"apiGroups": ["keda.sh"], "resources": ["scaledjobs"], "resourceNames": ["worker"], "verbs": ["get"]},
             {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "delete"]},
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
         ]
 
-    def test_it_is_the_namespaces_own_wherever_that_is(self, manifests: list[dict[str, Any]]) -> None:
+    def test_it_works_in_any_namespace(self, manifests: list[dict[str, Any]]) -> None:
         assert {each["metadata"]["namespace"] for each in manifests} == {"other"}
         assert of(manifests, "RoleBinding")["subjects"] == [
             {"kind": "ServiceAccount", "name": "job-cleanup", "namespace": "other"}
@@ -206,7 +206,7 @@ class TestTheJobCleanup:
         pod = of(manifests, "CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
         assert pod["serviceAccountName"] == "job-cleanup"
 
-    def test_its_pod_is_as_locked_up_as_a_workers(self, manifests: list[dict[str, Any]]) -> None:
+    def test_its_pod_is_as_restricted_as_a_worker_s(self, manifests: list[dict[str, Any]]) -> None:
         spec = of(manifests, "CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
         (cleanup,) = spec["containers"]
         assert cleanup["securityContext"] == container(overlay("spot"))["securityContext"]
@@ -230,5 +230,5 @@ def of(manifests: list[dict[str, Any]], kind: str) -> dict[str, Any]:
 
 
 @EVERY_OVERLAY
-def test_a_fleet_is_made_of_kinds_that_are_deleted_with_it(name: str) -> None:
+def test_fleet_delete_deletes_every_kind_of_a_fleet(name: str) -> None:
     assert {(each["apiVersion"], each["kind"]) for each in overlay(name)} <= set(KINDS)

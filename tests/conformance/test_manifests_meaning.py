@@ -61,7 +61,7 @@ class TestTheQueue:
             assert trigger["metadata"]["queueURL"] == told["CHUNK_QUEUE_URL"]
             assert trigger["metadata"]["awsRegion"] == told["AWS_REGION"]
 
-    def test_what_is_deployed_is_not_what_stands_in_the_base(self, tmp_path: Path) -> None:
+    def test_no_placeholder_of_the_base_is_deployed(self, tmp_path: Path) -> None:
         deployed_queue = environment(deployed(tmp_path, overlay="keda"))["CHUNK_QUEUE_URL"]
         assert deployed_queue != environment(overlay("keda"))["CHUNK_QUEUE_URL"]
         assert "123456789012" in deployed_queue
@@ -83,36 +83,36 @@ class TestTheQueue:
 
 class TestTheLease:
     @pytest.mark.parametrize("name", OVERLAYS)
-    def test_it_is_as_long_as_the_queue_hides_a_message(self, name: str) -> None:
+    def test_it_equals_the_queue_s_visibility_timeout(self, name: str) -> None:
         hidden = RESOURCES["ChunkQueue"]["Properties"]["VisibilityTimeout"]
         assert asked_of(name)[1].lease == timedelta(seconds=hidden)
 
     @pytest.mark.parametrize("name", OVERLAYS)
-    def test_a_worker_told_to_go_is_gone_before_its_chunk_can_go_to_another(self, name: str) -> None:
+    def test_a_stopped_worker_exits_before_its_chunk_goes_to_another(self, name: str) -> None:
         config = asked_of(name)[1]
         grace = timedelta(seconds=pod_template(overlay(name))["spec"]["terminationGracePeriodSeconds"])
         assert config.heartbeat_interval < grace <= config.lease - config.heartbeat_interval
 
     @pytest.mark.parametrize("name", KEDA)
-    def test_a_worker_that_waits_is_there_when_a_dead_ones_chunk_appears(self, name: str) -> None:
+    def test_an_idle_worker_waits_until_a_dead_worker_s_chunk_appears(self, name: str) -> None:
         config = asked_of(name)[1]
         # KEDA counts the chunk as soon as it has one Job less, up to a lease before anybody can receive it.
         assert config.idle_exit is not None
         assert config.idle_exit >= config.lease
 
     @pytest.mark.parametrize("name", OVERLAYS)
-    def test_a_worker_that_waits_may_let_its_last_poll_end_and_give_back_what_came(self, name: str) -> None:
+    def test_an_idle_worker_has_time_to_end_its_last_poll(self, name: str) -> None:
         grace = timedelta(seconds=pod_template(overlay(name))["spec"]["terminationGracePeriodSeconds"])
         assert grace >= 2 * LAST_POLL
 
     @pytest.mark.parametrize("name", OVERLAYS)
-    def test_it_is_gone_before_its_spot_instance_is(self, name: str) -> None:
+    def test_it_exits_before_its_spot_instance_stops(self, name: str) -> None:
         assert timedelta(seconds=pod_template(overlay(name))["spec"]["terminationGracePeriodSeconds"]) <= SPOT_NOTICE
 
 
 class TestTheEnvironment:
     @pytest.mark.parametrize("name", OVERLAYS)
-    def test_a_worker_is_told_all_that_it_asks_and_nothing_else(self, name: str) -> None:
+    def test_a_worker_gets_exactly_the_variables_that_it_reads(self, name: str) -> None:
         asked = asked_of(name)[0]
         # How boto3 knows its region, and how NVIDIA's runtime knows what to bring.
         others = {"AWS_REGION", "AWS_DEFAULT_REGION"} | ({"NVIDIA_DRIVER_CAPABILITIES"} if name == "gpu" else set())
@@ -120,16 +120,16 @@ class TestTheEnvironment:
         assert set(environment(overlay(name))) - others == asked.names - unasked
 
     @pytest.mark.parametrize("name", OVERLAYS)
-    def test_a_worker_is_called_as_its_pod(self, name: str) -> None:
+    def test_a_worker_has_the_name_of_its_pod(self, name: str) -> None:
         assert environment(overlay(name))["WORKER_NAME"] == {"fieldRef": {"fieldPath": "metadata.name"}}
 
     @pytest.mark.parametrize("name", OVERLAYS)
-    def test_boto3_knows_the_region(self, name: str) -> None:
+    def test_boto3_gets_the_region(self, name: str) -> None:
         region = {"configMapKeyRef": {"name": the(overlay(name), "ConfigMap")["metadata"]["name"], "key": "AWS_REGION"}}
         assert environment(overlay(name))["AWS_DEFAULT_REGION"] == region
 
     @pytest.mark.parametrize("name", OVERLAYS)
-    def test_the_farm_is_where_the_environment_comes_from(self, name: str) -> None:
+    def test_the_environment_comes_from_the_config_map(self, name: str) -> None:
         sources = [{"configMapRef": {"name": "farm"}}] + ([{"secretRef": {"name": "aws"}}] if name == "local" else [])
         assert container(overlay(name))["envFrom"] == sources
         assert the(overlay(name), "ConfigMap")["metadata"]["name"] == "farm"
@@ -139,7 +139,7 @@ class TestTheEnvironment:
         assert [each for each in overlay(name) if each["kind"] == "Secret"] == []
 
 
-class TestWhetherAWorkerLives:
+class TestTheLivenessProbe:
     @pytest.fixture
     def probe(self) -> dict[str, Any]:
         found: dict[str, Any] = container(overlay("keda"))["livenessProbe"]
@@ -149,12 +149,12 @@ class TestWhetherAWorkerLives:
         environment = {**os.environ, "HEALTH_FILE": str(file)}
         return subprocess.run(probe["exec"]["command"], env=environment, capture_output=True, check=False).returncode
 
-    def test_one_that_touched_its_file_does(self, probe: dict[str, Any], tmp_path: Path) -> None:
+    def test_a_worker_that_touched_its_file_is_alive(self, probe: dict[str, Any], tmp_path: Path) -> None:
         alive = tmp_path / "alive"
         alive.touch()
         assert self.ended(probe, alive) == 0
 
-    def test_one_that_has_been_silent_too_long_does_not(self, probe: dict[str, Any], tmp_path: Path) -> None:
+    def test_a_worker_that_has_been_silent_too_long_is_not(self, probe: dict[str, Any], tmp_path: Path) -> None:
         silent = tmp_path / "alive"
         silent.touch()
         long_ago = time.time() - LONGEST_SILENCE.total_seconds()
@@ -163,32 +163,32 @@ class TestWhetherAWorkerLives:
         os.utime(silent, (long_ago + 30, long_ago + 30))
         assert self.ended(probe, silent) == 0
 
-    def test_one_that_never_came_round_does_not(self, probe: dict[str, Any], tmp_path: Path) -> None:
+    def test_a_worker_that_never_touched_its_file_is_not(self, probe: dict[str, Any], tmp_path: Path) -> None:
         assert self.ended(probe, tmp_path / "none") != 0
 
-    def test_a_worker_comes_round_often_enough(self, probe: dict[str, Any]) -> None:
+    def test_a_worker_touches_its_file_often_enough(self, probe: dict[str, Any]) -> None:
         assert max(LONGEST_POLL, asked_of("keda")[1].heartbeat_interval) * 2 < LONGEST_SILENCE
         # Nothing is there to be touched until Blender has started to load.
         assert probe["periodSeconds"] * probe["failureThreshold"] >= 60
 
-    def test_the_question_is_asked_without_python(self, probe: dict[str, Any]) -> None:
+    def test_the_probe_does_not_run_python(self, probe: dict[str, Any]) -> None:
         assert "python" not in " ".join(probe["exec"]["command"])
 
-    def test_the_file_is_where_a_worker_may_write(self) -> None:
+    def test_the_file_is_on_a_writable_volume(self) -> None:
         config = asked_of("keda")[1]
         assert config.health_file is not None
         assert config.health_file.is_relative_to(config.scratch)
 
 
-class TestWhatScales:
+class TestScaling:
     @pytest.mark.parametrize("name", KEDA)
-    def test_keda_alone_does(self, name: str) -> None:
+    def test_only_keda_scales(self, name: str) -> None:
         kinds = {each["kind"] for each in overlay(name)}
         assert "ScaledJob" in kinds
         assert kinds & {"Deployment", "HorizontalPodAutoscaler", "ScaledObject"} == set()
 
     @pytest.mark.parametrize("name", KEDA)
-    def test_there_are_no_workers_while_there_is_no_work(self, name: str) -> None:
+    def test_an_empty_queue_has_no_workers(self, name: str) -> None:
         assert the(overlay(name), "ScaledJob")["spec"]["minReplicaCount"] == 0
         assert asked_of(name)[1].idle_exit == timedelta(seconds=120)
         assert pod_template(overlay(name))["spec"]["restartPolicy"] == "Never"
@@ -198,16 +198,16 @@ class TestWhatScales:
         assert the(overlay(name), "ScaledJob")["spec"]["rollout"]["strategy"] == "gradual"
 
     @pytest.mark.parametrize("name", KEDA)
-    def test_no_clock_ends_a_worker(self, name: str) -> None:
+    def test_no_deadline_ends_a_worker(self, name: str) -> None:
         assert "activeDeadlineSeconds" not in the(overlay(name), "ScaledJob")["spec"]["jobTargetRef"]
         assert "activeDeadlineSeconds" not in pod_template(overlay(name))["spec"]
 
     @pytest.mark.parametrize("name", KEDA)
-    def test_a_node_that_goes_is_no_failure_of_its_worker(self, name: str) -> None:
+    def test_a_removed_node_does_not_count_as_a_failure(self, name: str) -> None:
         (rule,) = the(overlay(name), "ScaledJob")["spec"]["jobTargetRef"]["podFailurePolicy"]["rules"]
         assert rule == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
 
-    def test_the_autoscaler_keeps_1_to_10_workers_half_busy(self) -> None:
+    def test_the_autoscaler_keeps_1_to_10_workers_at_half_load(self) -> None:
         manifests = overlay("hpa")
         spec = the(manifests, "HorizontalPodAutoscaler")["spec"]
         assert (spec["minReplicas"], spec["maxReplicas"]) == (1, 10)
@@ -219,7 +219,7 @@ class TestWhatScales:
         # The autoscaler sets the number; a value here would reset it on each deploy.
         assert "replicas" not in deployment["spec"]
 
-    def test_the_autoscaler_takes_workers_away_one_by_one(self) -> None:
+    def test_the_autoscaler_removes_workers_one_by_one(self) -> None:
         down = the(overlay("hpa"), "HorizontalPodAutoscaler")["spec"]["behavior"]["scaleDown"]
         assert down["policies"] == [{"type": "Pods", "value": 1, "periodSeconds": 60}]
         assert down["stabilizationWindowSeconds"] >= 300
@@ -229,16 +229,16 @@ class TestWhatScales:
         assert {each["kind"] for each in overlay("local")} & {"ScaledJob", "HorizontalPodAutoscaler"} == set()
 
     @pytest.mark.parametrize("name", ["hpa", "local"])
-    def test_a_worker_that_would_be_started_again_does_not_end_by_itself(self, name: str) -> None:
+    def test_a_restarted_worker_does_not_exit_when_idle(self, name: str) -> None:
         assert asked_of(name)[1].idle_exit is None
         assert pod_template(overlay(name))["spec"].get("restartPolicy", "Always") == "Always"
         selector = the(overlay(name), "Deployment")["spec"]["selector"]["matchLabels"]
         assert selector.items() <= pod_template(overlay(name))["metadata"]["labels"].items()
 
 
-class TestWhoItIs:
+class TestIdentity:
     @pytest.mark.parametrize("name", OVERLAYS)
-    def test_a_worker_is_whom_the_stack_gives_a_role(self, name: str) -> None:
+    def test_a_worker_has_the_service_account_of_the_stack_s_role(self, name: str) -> None:
         identity = RESOURCES["WorkerIdentity"]["Properties"]
         account = the(overlay(name), "ServiceAccount")["metadata"]
         assert (
@@ -248,7 +248,7 @@ class TestWhoItIs:
         assert TEMPLATE["Parameters"]["FleetNamespace"]["Default"] == account["namespace"]
 
     @pytest.mark.parametrize("name", KEDA)
-    def test_keda_looks_at_the_queue_as_itself(self, name: str) -> None:
+    def test_keda_reads_the_queue_with_its_own_identity(self, name: str) -> None:
         authentication = the(overlay(name), "TriggerAuthentication")
         assert authentication["spec"] == {"podIdentity": {"provider": "aws", "identityOwner": "keda"}}
         (trigger,) = the(overlay(name), "ScaledJob")["spec"]["triggers"]

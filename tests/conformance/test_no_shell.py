@@ -22,7 +22,7 @@ def _calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_code_of_ours_runs_a_shell_and_what_renders_and_encodes_starts_no_program(path: Path) -> None:
+def test_our_code_runs_no_shell_and_renderers_and_encoders_start_no_program(path: Path) -> None:
     name = str(path.relative_to(ROOT))
     text = path.read_text(encoding="utf-8")
     for function, call in _calls(ast.parse(text)):

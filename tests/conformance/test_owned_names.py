@@ -35,7 +35,7 @@ def test_a_line_that_installs_an_unowned_name_is_found(line: str) -> None:
     assert problems(line) == [line]
 
 
-def test_no_message_and_no_document_names_one() -> None:
+def test_no_message_and_no_document_installs_one() -> None:
     command = ["git", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = {}

@@ -31,11 +31,11 @@ def all_states(machine: Machine) -> dict[str, dict[str, Any]]:
     return {placed.name: placed.state for placed in asl_checks.every_state(machine)}
 
 
-class TestTheFileIsMadeFromItsSource:
-    def test_the_committed_files_are_what_the_definition_says(self, capsys: pytest.CaptureFixture[str]) -> None:
+class TestTheGeneratedFiles:
+    def test_the_committed_files_equal_the_definition_s_output(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["--check"]) == 0, capsys.readouterr().err
 
-    def test_a_stale_file_is_named_and_then_written(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_stale_file_is_listed_and_then_written(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         stale = tmp_path / DEFINITION
         stale.parent.mkdir()
         stale.write_text("{}\n")
@@ -46,7 +46,7 @@ class TestTheFileIsMadeFromItsSource:
         assert stale.read_text() == COMMITTED.read_text()
         assert main(["--check"], root=tmp_path) == 0
 
-    def test_a_page_with_markers_holds_the_picture_and_keeps_its_own_words(self, tmp_path: Path) -> None:
+    def test_a_page_with_markers_gets_the_chart_and_keeps_its_text(self, tmp_path: Path) -> None:
         (tmp_path / DEFINITION.parent).mkdir()
         page = tmp_path / "docs/architecture.md"
         page.parent.mkdir()
@@ -62,7 +62,7 @@ class TestTheFileIsMadeFromItsSource:
         monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
         assert document() == COMMITTED.read_text(encoding="utf-8")
 
-    def test_the_picture_shows_every_state(self, machine: Machine) -> None:
+    def test_the_chart_shows_every_state(self, machine: Machine) -> None:
         picture = mermaid.picture(machine)
         assert [name for name in all_states(machine) if name not in picture] == []
 
@@ -72,7 +72,7 @@ class TestTheValidators:
         assert asl_findings(COMMITTED) == []
 
     @pytest.mark.parametrize("validator", ["asl-validator", "amazon-states-language-service"])
-    def test_each_sees_a_transition_to_nowhere(self, validator: str, machine: Machine, tmp_path: Path) -> None:
+    def test_each_finds_a_transition_to_a_missing_state(self, validator: str, machine: Machine, tmp_path: Path) -> None:
         machine["States"]["NextRound"]["Next"] = "Nowhere"
         faulty = tmp_path / "faulty.asl.json"
         faulty.write_text(json.dumps(machine))
@@ -115,9 +115,11 @@ def _no_function(states: dict[str, Any]) -> None:
     del states["EncodeSegment"]["Parameters"]["FunctionName"]
 
 
-class TestWhatNoValidatorSees:
+class TestFaultsThatValidatorsMiss:
     @pytest.mark.parametrize("check", asl_checks.CHECKS)
-    def test_the_committed_file_has_none_of_it(self, check: Callable[[Machine], list[str]], machine: Machine) -> None:
+    def test_the_committed_file_has_no_such_fault(
+        self, check: Callable[[Machine], list[str]], machine: Machine
+    ) -> None:
         assert check(machine) == []
 
     @pytest.mark.parametrize(
@@ -148,13 +150,13 @@ class TestWhatNoValidatorSees:
         assert not any(found.values())
 
 
-class TestWhatBecomesOfErrors:
-    def test_every_error_name_is_a_class_of_ours_or_a_name_of_aws(self, machine: Machine) -> None:
+class TestErrors:
+    def test_every_error_name_is_our_class_or_aws_s(self, machine: Machine) -> None:
         ours = set(names(FarmError))
         strangers = {name for name in _named(machine) if not name.startswith(("States.", "Lambda.", "Runtime."))} - ours
         assert strangers == set()
 
-    def test_every_error_that_reaches_the_machine_is_named(self, machine: Machine) -> None:
+    def test_every_error_of_the_farm_is_in_the_machine(self, machine: Machine) -> None:
         # Only the client raises these.
         elsewhere = {FarmUnavailable.__name__, *names(NoResult)}
         assert set(names(FarmError)) - elsewhere - _named(machine) == set()
@@ -172,12 +174,12 @@ class TestWhatBecomesOfErrors:
         assert any(name in catch["ErrorEquals"] and catch["Next"] == "ChunkFailed" for catch in chunk["Catch"])
 
     @pytest.mark.parametrize("name", [ChunkLost.__name__, "States.Timeout", "States.HeartbeatTimeout"])
-    def test_a_chunk_that_nobody_answers_for_gets_one_more_try(self, name: str, machine: Machine) -> None:
+    def test_a_chunk_without_an_answer_gets_one_retry(self, name: str, machine: Machine) -> None:
         chunk = all_states(machine)["RenderChunk"]
         assert _retries(chunk, name) == 1
         assert any(name in catch["ErrorEquals"] for catch in chunk["Catch"])
 
-    def test_whatever_fails_outside_a_map_leads_to_a_report_or_to_failed(self, machine: Machine) -> None:
+    def test_every_failure_outside_a_map_leads_to_a_report_or_to_failed(self, machine: Machine) -> None:
         elsewhere = {"LogJob": "Failed", "LogFailure": "Failed", "AnnounceSuccess": "Done", "AnnounceFailure": "Failed"}
         for name, state in machine["States"].items():
             if state["Type"] in ("Task", "Map"):
@@ -185,18 +187,18 @@ class TestWhatBecomesOfErrors:
                 assert catch["ErrorEquals"] == ["States.ALL"]
                 assert catch["Next"] == elsewhere.get(name, "LogFailure")
 
-    def test_a_report_that_fails_does_not_hide_why_the_job_did(self, machine: Machine) -> None:
+    def test_a_failed_report_does_not_hide_the_job_s_error(self, machine: Machine) -> None:
         (catch,) = machine["States"]["LogFailure"]["Catch"]
         assert catch["ResultPath"] not in ("$", "$.Error", "$.Cause")
 
-    def test_every_lambda_sits_out_the_faults_of_lambda_itself(self, machine: Machine) -> None:
+    def test_every_lambda_retries_failures_of_lambda_itself(self, machine: Machine) -> None:
         lambdas = [state for state in all_states(machine).values() if "lambda" in state.get("Resource", "")]
         assert len(lambdas) == 8
         for state in lambdas:
             for fault in ("Service", "AWSLambda", "SdkClient", "ClientExecutionTimeout"):
                 assert _retries(state, f"Lambda.{fault}Exception") == 5
 
-    def test_every_lambda_waits_for_hours_for_a_place_in_the_account_s_quota(self, machine: Machine) -> None:
+    def test_every_throttled_lambda_is_retried_for_hours(self, machine: Machine) -> None:
         lambdas = [state for state in all_states(machine).values() if "lambda" in state.get("Resource", "")]
         for state in lambdas:
             retrier = _retrier(state, "Lambda.TooManyRequestsException")
@@ -212,22 +214,20 @@ class TestWhatBecomesOfErrors:
             # Three events a try, in an execution that has room for 25,000.
             assert 3 * retrier["MaxAttempts"] < 25_000 / 8
 
-    def test_every_retry_has_full_jitter_and_a_longest_delay(self, machine: Machine) -> None:
+    def test_every_retry_has_full_jitter_and_a_maximum_delay(self, machine: Machine) -> None:
         retriers = [each for state in all_states(machine).values() for each in state.get("Retry", [])]
         retrying = [each for each in retriers if each["MaxAttempts"]]
         assert len(retrying) > 20
         for retrier in retrying:
             assert (retrier["JitterStrategy"], retrier["MaxDelaySeconds"]) == ("FULL", 60)
 
-    def test_a_lambda_whose_process_died_is_called_again_and_one_that_ran_out_of_time_is_not(
-        self, machine: Machine
-    ) -> None:
+    def test_a_lambda_whose_process_died_is_retried_and_a_timed_out_one_is_not(self, machine: Machine) -> None:
         for state in all_states(machine).values():
             if "lambda" in state.get("Resource", ""):
                 assert _retries(state, "Runtime.ExitError") == _retries(state, "Lambda.Unknown") == 2
                 assert _retries(state, "Sandbox.Timedout") == 0
 
-    def test_a_lambda_whose_layer_is_being_updated_is_called_again_until_it_is(self, machine: Machine) -> None:
+    def test_a_lambda_is_retried_while_its_layer_is_updated(self, machine: Machine) -> None:
         for state in all_states(machine).values():
             if "lambda" in state.get("Resource", ""):
                 retrier = _retrier(state, "Runtime.ImportModuleError")
@@ -241,9 +241,7 @@ class TestWhatBecomesOfErrors:
 
 class TestAnnouncements:
     @pytest.mark.parametrize(("state", "end"), [("AnnounceSuccess", "Done"), ("AnnounceFailure", "Failed")])
-    def test_a_job_ends_the_same_whatever_becomes_of_its_announcement(
-        self, state: str, end: str, machine: Machine
-    ) -> None:
+    def test_the_announcement_does_not_change_the_end_of_a_job(self, state: str, end: str, machine: Machine) -> None:
         announcement = machine["States"][state]
         (catch,) = announcement["Catch"]
         assert announcement["Next"] == catch["Next"] == end
@@ -252,7 +250,7 @@ class TestAnnouncements:
         assert catch["ResultPath"] is None
         assert _retries(announcement, "EventBridge.FailedEntry") == 3
 
-    def test_what_is_announced_is_the_report_s_summary(self, machine: Machine) -> None:
+    def test_the_announcement_is_the_report_s_summary(self, machine: Machine) -> None:
         for report, state in (("LogJob", "AnnounceSuccess"), ("LogFailure", "AnnounceFailure")):
             assert machine["States"][report]["Next"] == state
             (entry,) = machine["States"][state]["Parameters"]["Entries"]
@@ -260,7 +258,7 @@ class TestAnnouncements:
             assert (entry["Detail.$"], entry["EventBusName"]) == ("$", "default")
 
 
-def test_whatever_ends_a_segment_is_kept_before_it_ends_the_film(machine: Machine) -> None:
+def test_every_error_of_a_segment_is_stored_before_it_ends_the_film(machine: Machine) -> None:
     states = machine["States"]["EncodeSegments"]["ItemProcessor"]["States"]
     (catch,) = states["EncodeSegment"]["Catch"]
     assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "LogSegmentFailure")
@@ -275,7 +273,7 @@ def test_whatever_ends_a_segment_is_kept_before_it_ends_the_film(machine: Machin
 
 
 def test_the_first_segment_that_fails_ends_the_film(machine: Machine) -> None:
-    """So StitchVideo joins the segments of this job only, none of an earlier job of the same name."""
+    """So StitchVideo joins the segments of this job only, not of an earlier job of the same name."""
     tolerated = {"ToleratedFailureCount", "ToleratedFailurePercentage"}
     tolerated |= {f"{name}Path" for name in tolerated}
     assert not tolerated & machine["States"]["EncodeSegments"].keys()
@@ -300,11 +298,11 @@ def test_as_many_segments_are_encoded_at_once_as_the_stack_says(machine: Machine
     assert template["Parameters"]["EncodersAtOnce"]["Default"] == AT_ONCE
 
 
-def test_an_answer_that_nobody_knows_fails_the_job(machine: Machine) -> None:
+def test_an_unknown_answer_fails_the_job(machine: Machine) -> None:
     assert "Default" not in machine["States"]["NextStep"]
 
 
-def test_every_state_says_what_it_is_for(machine: Machine) -> None:
+def test_every_state_has_a_comment(machine: Machine) -> None:
     assert [name for name, state in all_states(machine).items() if not state.get("Comment")] == []
 
 

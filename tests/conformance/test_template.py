@@ -33,13 +33,13 @@ def test_the_layer_installs_what_is_locked() -> None:
 
 
 class TestFunctions:
-    def test_each_has_its_folder_and_each_folder_is_one(self) -> None:
+    def test_each_function_has_a_folder_and_each_folder_a_function(self) -> None:
         for name, function in FUNCTIONS.items():
             assert function["CodeUri"] == f"functions/{folder(name)}"
         folders = {path.parent.name for path in ROOT.glob("functions/*/app.py")}
         assert folders == {folder(name) for name in FUNCTIONS}
 
-    def test_each_says_what_it_does(self) -> None:
+    def test_each_function_has_a_description(self) -> None:
         assert [name for name, function in FUNCTIONS.items() if not function.get("Description")] == []
 
     def test_each_environment_variable_that_the_code_reads_is_set(self) -> None:
@@ -73,32 +73,32 @@ class TestFunctions:
             assert resources[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
             assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
-    def test_the_logs_of_many_workers_leave_room_in_the_account_s_quota(self) -> None:
+    def test_the_logs_of_many_workers_leave_a_reserve_in_the_account_s_quota(self) -> None:
         logs = of_type("AWS::Lambda::EventSourceMapping")["WorkerLogs"]
         # Two is the least that Lambda takes.
         assert 2 <= logs["ScalingConfig"]["MaximumConcurrency"] <= 40
 
 
 class TestTheStateMachine:
-    def test_its_substitutions_are_those_of_the_template_both_ways(self) -> None:
+    def test_its_substitutions_equal_the_template_s(self) -> None:
         used = set(re.findall(r"\$\{(\w+)\}", json.dumps(machine)))
         assert used == set(substitutions())
 
-    def test_each_substitution_means_the_resource_that_it_names(self) -> None:
+    def test_each_substitution_refers_to_its_resource(self) -> None:
         for name, value in substitutions().items():
             if name.endswith("FunctionArn"):
                 assert value == {"Fn::GetAtt": [name.removesuffix("Arn"), "Arn"]}
             else:
                 assert value == {"Ref": re.sub(r"(Url|Name)$", "", name)}
 
-    def test_it_waits_longer_for_a_function_than_the_function_may_run(self) -> None:
+    def test_each_state_waits_longer_than_its_function_may_run(self) -> None:
         tasks = [placed.state for placed in every_state(machine) if "lambda" in placed.state.get("Resource", "")]
         assert tasks
         for task in tasks:
             function = task["Parameters"]["FunctionName"][2:-1].removesuffix("Arn")
             assert task["TimeoutSeconds"] > FUNCTIONS[function]["Timeout"], function
 
-    def test_it_may_call_each_function_that_it_names_and_no_other(self) -> None:
+    def test_it_may_call_its_functions_and_no_others(self) -> None:
         (statement,) = (found for found in statements("RenderJobRole") if found["Sid"] == "CallFunctions")
         allowed = {reference["Fn::GetAtt"][0] for reference in statement["Resource"]}
         assert allowed == {name.removesuffix("Arn") for name in substitutions() if name.endswith("FunctionArn")}
@@ -108,7 +108,7 @@ class TestTheStateMachine:
         actions = {action for statement in policy for action in listed(statement["Action"])}
         assert actions == {f"states:{verb}Execution" for verb in ("Start", "Describe", "Stop", "Redrive")}
 
-    def test_an_upload_of_a_scene_starts_it_and_of_a_film_does_not(self) -> None:
+    def test_an_uploaded_scene_starts_it_and_an_uploaded_film_does_not(self) -> None:
         pattern = resources["RenderJob"]["Properties"]["Events"]["SceneUploaded"]["Properties"]["Pattern"]
         assert pattern["detail"]["bucket"]["name"] == [{"Ref": "ScenesBucket"}]
         assert pattern["detail"]["object"]["key"] == [{"suffix": ".blend"}]
@@ -116,7 +116,7 @@ class TestTheStateMachine:
         assert notifications == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
-def test_a_message_outlives_the_longest_wait_that_a_job_may_ask_for() -> None:
+def test_a_message_is_kept_longer_than_the_longest_queue_timeout() -> None:
     chunks, dead = resources["ChunkQueue"]["Properties"], resources["ChunkDeadLetterQueue"]["Properties"]
     # A message that is moved keeps its age.
     assert MAX_TIMEOUT < chunks["MessageRetentionPeriod"] < dead["MessageRetentionPeriod"]

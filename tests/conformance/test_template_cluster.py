@@ -60,7 +60,7 @@ def complaints(values: dict[str, str]) -> list[str]:
 
 
 class TestParameters:
-    def test_each_is_described_has_a_default_and_stands_in_a_group(self) -> None:
+    def test_each_has_a_description_a_default_and_a_group(self) -> None:
         groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
         shown = [name for group in groups for name in group["Parameters"]]
         assert sorted(shown) == sorted(PARAMETERS)
@@ -93,13 +93,11 @@ class TestParameters:
             ({"Cluster": "create", "KedaRoleName": "keda"}, "KedaRoleName is only allowed with Cluster=existing"),
         ],
     )
-    def test_what_makes_no_sense_together_is_refused_in_a_sentence(
-        self, values: dict[str, str], complaint: str
-    ) -> None:
+    def test_contradictory_parameters_are_refused_with_a_sentence(self, values: dict[str, str], complaint: str) -> None:
         (said,) = complaints(given(**values))
         assert said.startswith(complaint)
 
-    def test_every_device_that_a_farm_may_have_is_one_that_a_request_may_name(self) -> None:
+    def test_every_device_of_a_farm_is_valid_in_a_request(self) -> None:
         assert PARAMETERS["CyclesDevice"]["AllowedValues"] == list(get_args(Device))
 
 
@@ -107,7 +105,7 @@ class TestSamconfig:
     CONFIG: ClassVar[dict[str, Any]] = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
 
     @pytest.mark.parametrize("environment", ["dev", "prod"])
-    def test_what_it_gives_is_a_value_that_the_template_takes(self, environment: str) -> None:
+    def test_its_values_are_valid_in_the_template(self, environment: str) -> None:
         text = self.CONFIG[environment]["deploy"]["parameters"]["parameter_overrides"]
         values = dict(pair.split("=") for pair in text.split())
         for name, value in values.items():
@@ -129,7 +127,7 @@ class TestTheDeployPage:
     # The first that finds wheels for Python 3.13 on arm64, which are manylinux_2_28 and later.
     SAM: ClassVar[tuple[int, int]] = (1, 140)
 
-    def test_the_least_version_of_sam_is_named_wherever_it_is_asked_for(self) -> None:
+    def test_each_page_names_the_minimum_version_of_sam(self) -> None:
         least = ".".join(map(str, self.SAM))
         pages = [self.PAGE, *((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "samconfig.toml"))]
         assert [page[:80] for page in pages if not re.search(rf"\b{re.escape(least)}\b", page)] == []
@@ -162,7 +160,7 @@ class TestTheDeployPage:
 
 
 class TestTheChoiceOfACluster:
-    def test_it_is_one_of_three_and_makes_one_by_default(self) -> None:
+    def test_it_has_three_values_and_creates_a_cluster_by_default(self) -> None:
         assert PARAMETERS["Cluster"]["AllowedValues"] == list(CHOICES)
         assert PARAMETERS["Cluster"]["Default"] == "create"
 
@@ -170,7 +168,7 @@ class TestTheChoiceOfACluster:
         assert [choice for choice in CHOICES if "EksCluster" in there(given(Cluster=choice))] == ["create"]
 
     @pytest.mark.parametrize("choice", ["create", "existing"])
-    def test_a_cluster_that_is_made_or_taken_knows_the_workers_and_keda(self, choice: str) -> None:
+    def test_a_new_and_an_existing_cluster_have_roles_for_workers_and_keda(self, choice: str) -> None:
         found = there(given(Cluster=choice))
         assert {"WorkerRole", "WorkerIdentity", "KedaRole", "KedaIdentity"} <= found
         assert {"ClusterName", "WorkerRoleArn", "KedaRoleArn"} <= found
@@ -187,7 +185,7 @@ class TestTheChoiceOfACluster:
         assert found.isdisjoint({"KedaRole", "KedaIdentity"})
 
     @pytest.mark.parametrize("choice", CHOICES)
-    def test_nothing_refers_to_what_is_not_there(self, choice: str) -> None:
+    def test_no_reference_leads_to_a_missing_resource(self, choice: str) -> None:
         found = there(given(Cluster=choice, ClusterName="ours" if choice == "existing" else ""))
         known = found | set(PARAMETERS) | {"SharedLayer", "RenderJobSceneUploaded", "LogJobFunctionJobStopped"}
         for name in found:
@@ -195,7 +193,7 @@ class TestTheChoiceOfACluster:
             used = {each for each in references(chosen(section, Cluster=choice)) if not each.startswith("AWS::")}
             assert used <= known, name
 
-    def test_the_nested_stack_is_given_what_it_takes(self) -> None:
+    def test_the_nested_stack_gets_its_parameters(self) -> None:
         nested = resources["EksCluster"]["Properties"]
         assert (ROOT / nested["TemplateURL"]).is_file()
         assert set(nested["Parameters"]) == set(cluster["Parameters"])
@@ -215,7 +213,7 @@ def chosen(value: Any, **values: str) -> Any:
 
 
 @pytest.mark.parametrize("level", PARAMETERS["LogLevel"]["AllowedValues"])
-def test_no_level_of_logs_has_lambda_drop_the_metrics(level: str) -> None:
+def test_no_log_level_drops_the_metrics(level: str) -> None:
     """Lambda takes a line without a level, as each metric is, for one of INFO."""
     defaults = chosen(template["Globals"]["Function"], LogLevel=level)
     assert defaults["LoggingConfig"]["LogFormat"] == "JSON"
@@ -225,17 +223,17 @@ def test_no_level_of_logs_has_lambda_drop_the_metrics(level: str) -> None:
 
 
 class TestOutputs:
-    def test_a_client_finds_the_farm_by_them(self) -> None:
+    def test_a_client_connects_to_the_farm_with_them(self) -> None:
         said = {name: name for name in OUTPUTS} | {"CyclesDevice": "OPTIX"}
         stack = stack_of(said, name="frameloom")
         assert (stack.machine, stack.device) == ("StateMachineArn", "OPTIX")
 
-    def test_they_are_all_that_workers_callers_and_who_deploys_them_need(self) -> None:
+    def test_they_cover_workers_clients_and_the_fleet_s_deployment(self) -> None:
         needed = {"ChunkQueueUrl", "LogQueueUrl", "LogBucketName", "SubmitJobFunctionName", "NotificationTopicArn"}
         needed |= {"WorkerRepositoryUri", "WorkerRepositoryName", "FleetNamespace", "ClusterName"}
         assert needed | {"WorkerRoleArn", "KedaRoleArn"} <= set(OUTPUTS)
 
-    def test_each_says_what_it_is(self) -> None:
+    def test_each_has_a_description(self) -> None:
         assert [name for name, output in OUTPUTS.items() if not output.get("Description")] == []
 
 
@@ -249,7 +247,7 @@ class TestTheCluster:
         blocks = [found["CidrBlock"]["Fn::Select"][0] for found in subnets.values()]
         assert len(set(blocks)) == len(blocks) == 6
 
-    def test_its_zones_are_checked_before_a_cluster_is_begun(self) -> None:
+    def test_its_zones_are_checked_before_the_cluster_is_created(self) -> None:
         assert cluster["Parameters"]["Zones"]["Type"] == "List<AWS::EC2::AvailabilityZone::Name>"
         assert resources["EksCluster"]["Properties"]["Parameters"]["Zones"] == {"Ref": "Zones"}
 
@@ -265,13 +263,13 @@ class TestTheCluster:
         tables = set(of_type("AWS::EC2::RouteTable", among=NETWORK))
         assert set(references(endpoint["RouteTableIds"])) == tables
 
-    def test_nodes_stand_in_private_subnets_whose_way_out_is_a_nat_gateway(self) -> None:
+    def test_nodes_are_in_private_subnets_with_a_nat_gateway(self) -> None:
         eks = NETWORK["Cluster"]["Properties"]
         assert list(references(eks["ResourcesVpcConfig"]["SubnetIds"])) == [f"PrivateSubnet{n}" for n in (1, 2, 3)]
         routes = of_type("AWS::EC2::Route", among=NETWORK)
         assert all("NatGatewayId" in route for name, route in routes.items() if name.startswith("Private"))
 
-    def test_it_runs_in_auto_mode_with_metrics_and_an_admin_where_one_is_named(self) -> None:
+    def test_it_runs_in_auto_mode_with_metrics_and_an_optional_admin(self) -> None:
         eks = NETWORK["Cluster"]["Properties"]
         auto = (eks["ComputeConfig"], eks["KubernetesNetworkConfig"]["ElasticLoadBalancing"])
         assert all(part["Enabled"] for part in (*auto, eks["StorageConfig"]["BlockStorage"]))
@@ -279,10 +277,10 @@ class TestTheCluster:
         assert [each["AddonName"] for each in of_type("AWS::EKS::Addon", among=NETWORK).values()] == ["metrics-server"]
         assert NETWORK["Admin"]["Condition"] == "HasAdmin"
 
-    def test_it_never_slips_into_extended_support_which_costs_more(self) -> None:
+    def test_it_never_enters_extended_support(self) -> None:
         assert NETWORK["Cluster"]["Properties"]["UpgradePolicy"] == {"SupportType": "STANDARD"}
 
-    def test_its_logs_end_and_go_with_it(self) -> None:
+    def test_its_logs_have_a_retention_and_are_deleted_with_it(self) -> None:
         (group,) = of_type("AWS::Logs::LogGroup", among=NETWORK).values()
         assert group["LogGroupName"] == {"Fn::Sub": "/aws/eks/${AWS::StackName}/cluster"}
         assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}

@@ -21,7 +21,7 @@ UNDELIVERED = {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
 
 
 class TestDeadLetters:
-    def test_what_workers_and_functions_take_is_handed_out_a_few_times_and_then_kept(self) -> None:
+    def test_messages_are_received_a_few_times_and_then_kept(self) -> None:
         redrives = {name: queue["RedrivePolicy"] for name, queue in QUEUES.items() if "RedrivePolicy" in queue}
         # A chunk's attempts cost hours of rendering, a piece of a log costs nothing.
         assert {name: redrive["maxReceiveCount"] for name, redrive in redrives.items()} == {
@@ -31,7 +31,7 @@ class TestDeadLetters:
         dead = {redrive["deadLetterTargetArn"]["Fn::GetAtt"][0] for redrive in redrives.values()}
         assert dead == {"ChunkDeadLetterQueue", "LogDeadLetterQueue"}
 
-    def test_every_target_of_every_rule_has_one_and_gives_up_within_an_hour(self) -> None:
+    def test_every_target_of_a_rule_has_a_dead_letter_queue_and_retries_for_an_hour(self) -> None:
         upload = resources["RenderJob"]["Properties"]["Events"]["SceneUploaded"]["Properties"]
         targets = [upload, STOPPED, *(target for rule in RULES.values() for target in rule["Targets"])]
         assert len(targets) == 4
@@ -54,14 +54,14 @@ class TestDeadLetters:
 
 
 class TestAlarms:
-    def test_each_tells_the_topic_and_says_what_to_do(self) -> None:
+    def test_each_alarm_notifies_the_topic_and_names_an_action(self) -> None:
         for name, alarm in ALARMS.items():
             assert alarm["AlarmActions"] == [TOPIC], name
             assert alarm["AlarmDescription"], name
             # An idle farm has no data: that is how it should be.
             assert alarm["TreatMissingData"] == "notBreaching", name
 
-    def test_the_topic_takes_words_from_each_of_them_and_from_no_other(self) -> None:
+    def test_only_the_alarms_and_rules_may_publish_to_the_topic(self) -> None:
         policy = resources["NotificationTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
         by_service = {each["Principal"]["Service"]: each for each in policy if each["Effect"] == "Allow"}
         assert set(by_service) == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
@@ -70,7 +70,7 @@ class TestAlarms:
         # EventBridge sends SNS nothing that a condition could be held against.
         assert "Condition" not in by_service["events.amazonaws.com"]
 
-    def test_every_queue_that_nothing_empties_has_one(self) -> None:
+    def test_every_queue_without_a_consumer_has_an_alarm(self) -> None:
         fed = {
             reference
             for mapping in of_type("AWS::Lambda::EventSourceMapping").values()
@@ -82,12 +82,12 @@ class TestAlarms:
     @pytest.mark.parametrize(
         ("alarm", "metric"), [("JobsFailedAlarm", "ExecutionsFailed"), ("JobsTimedOutAlarm", "ExecutionsTimedOut")]
     )
-    def test_a_failed_job_sets_one_off(self, alarm: str, metric: str) -> None:
+    def test_a_failed_job_fires_an_alarm(self, alarm: str, metric: str) -> None:
         found = ALARMS[alarm]
         assert (found["Namespace"], found["MetricName"]) == ("AWS/States", metric)
         assert found["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": "RenderJob"}}]
 
-    def test_a_stuck_job_sets_one_off_after_as_long_as_asked_for(self) -> None:
+    def test_a_stuck_job_fires_an_alarm_after_stuck_minutes(self) -> None:
         alarm = ALARMS["JobStuckAlarm"]
         assert alarm["EvaluationPeriods"] == {"Ref": "StuckMinutes"}
         # By default all periods count, so each minute must be without a frame.
@@ -101,29 +101,29 @@ class TestAlarms:
         ("waiting", "leased", "rendered", "stuck"),
         [(0, 0, 0, 0), (0, 0, 5, 0), (3, 0, 0, 1), (0, 2, 0, 1), (3, 2, 0, 1), (3, 2, 1, 0)],
     )
-    def test_a_minute_is_stuck_where_there_is_work_and_no_frame(
+    def test_a_minute_with_work_and_without_a_frame_is_stuck(
         self, waiting: int, leased: int, rendered: int, stuck: int
     ) -> None:
         assert stuck_minutes(waiting=[waiting], leased=[leased], rendered=[rendered]) == [stuck]
 
-    def test_chunks_wait_in_a_farm_whose_workers_never_ran_and_every_minute_is_stuck(self) -> None:
+    def test_every_minute_is_stuck_in_a_farm_that_never_had_a_worker(self) -> None:
         # Each queue has its values as long as it has messages; the newest minute of all comes late.
         waiting, leased = [*[4.0] * 29, None], [*[0.0] * 29, None]
         assert stuck_minutes(waiting=waiting, leased=leased, rendered=[*pulses(29), None]) == [1] * 30
 
-    def test_it_would_be_blind_without_the_pulse(self) -> None:
+    def test_without_the_pulse_the_alarm_would_not_fire(self) -> None:
         assert stuck_minutes(waiting=[4.0] * 30, leased=[0.0] * 30, rendered=[None] * 30) == [None] * 30
 
-    def test_the_last_worker_dies_and_every_minute_from_then_on_is_stuck(self) -> None:
+    def test_every_minute_after_the_last_worker_s_death_is_stuck(self) -> None:
         rendered = [3.0, 2.0, *pulses(40)]
         found = stuck_minutes(waiting=[9.0] * 42, leased=[1.0] * 42, rendered=rendered)
         assert found == [0, 0, *[1] * 40]
 
-    def test_a_job_that_goes_well_and_an_idle_farm_are_never_stuck(self) -> None:
+    def test_a_running_job_and_an_idle_farm_are_never_stuck(self) -> None:
         assert stuck_minutes(waiting=[9.0, 8.0, None], leased=[2.0, 2.0, None], rendered=[3.0, 1.0, 2.0]) == [0, 0, 0]
         assert stuck_minutes(waiting=[0.0] * 3, leased=[0.0] * 3, rendered=pulses(3)) == [0] * 3
 
-    def test_the_pulse_counts_no_frame_each_minute_whatever_the_workers_do(self) -> None:
+    def test_the_pulse_publishes_a_0_each_minute(self) -> None:
         pulse = resources["CollectLogsFunction"]["Properties"]["Events"]["Pulse"]
         assert (pulse["Type"], pulse["Properties"]["Schedule"]) == ("Schedule", "rate(1 minute)")
         assert json.loads(pulse["Properties"]["Input"]) == {"pulse": True}
@@ -131,7 +131,7 @@ class TestAlarms:
         assert pulse["Properties"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
         assert resources["CollectLogsFunction"]["Properties"]["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
 
-    def test_the_frames_that_it_counts_are_those_that_collect_logs_reports(self) -> None:
+    def test_the_alarm_and_collect_logs_use_the_same_metric(self) -> None:
         (counted,) = (each for each in ALARMS["JobStuckAlarm"]["Metrics"] if each["Id"] == "rendered")
         variables = template["Globals"]["Function"]["Environment"]["Variables"]
         metric = counted["MetricStat"]["Metric"]
@@ -191,14 +191,14 @@ class TestStoppedJobs:
         made: dict[str, Any] = local_template(ROOT / "template.yaml", {}, leave_out=())["Resources"]
         return made
 
-    def test_the_rule_hears_of_the_ends_that_no_state_sees_of_this_machine_alone(self) -> None:
+    def test_the_rule_matches_stopped_and_timed_out_executions_of_this_machine(self) -> None:
         assert STOPPED["Pattern"] == {
             "source": ["aws.states"],
             "detail-type": ["Step Functions Execution Status Change"],
             "detail": {"stateMachineArn": [{"Ref": "RenderJob"}], "status": ["ABORTED", "TIMED_OUT"]},
         }
 
-    def test_it_may_call_that_one_function_and_no_other_rule_may(self, transformed: dict[str, Any]) -> None:
+    def test_only_this_rule_may_call_its_function(self, transformed: dict[str, Any]) -> None:
         rights = [each["Properties"] for each in transformed.values() if each["Type"] == "AWS::Lambda::Permission"]
         # The schedule may call its own function.
         rules = {"LogJobFunction": "LogJobFunctionJobStopped", "CollectLogsFunction": "CollectLogsFunctionPulse"}
@@ -212,7 +212,7 @@ class TestStoppedJobs:
             for function, rule in rules.items()
         ]
 
-    def test_it_sends_what_its_function_reads(self) -> None:
+    def test_it_sends_the_fields_that_its_function_reads(self) -> None:
         assert STOPPED["InputPath"] == "$.detail"
 
 
@@ -223,29 +223,29 @@ class TestAnnouncements:
         states: dict[str, Any] = machine["States"]
         return states
 
-    def test_the_rules_match_what_the_machine_puts(self, states: dict[str, Any]) -> None:
+    def test_the_rules_match_the_machine_s_events(self, states: dict[str, Any]) -> None:
         for state in ("AnnounceSuccess", "AnnounceFailure"):
             (entry,) = states[state]["Parameters"]["Entries"]
             for rule in RULES.values():
                 assert rule["EventPattern"]["source"] == [entry["Source"]]
                 assert rule["EventPattern"]["detail-type"] == [entry["DetailType"]]
 
-    def test_every_way_a_job_can_end_has_its_rule(self) -> None:
+    def test_every_announced_status_has_its_rule(self) -> None:
         matched = [status for rule in RULES.values() for status in rule["EventPattern"]["detail"]["status"]]
         # A job that was canceled was stopped by somebody, and never announces anything.
         assert sorted(matched) == sorted([JobStatus.SUCCEEDED, JobStatus.FAILED])
 
-    def test_a_rule_hears_of_its_own_stack_alone(self) -> None:
+    def test_a_rule_matches_only_its_own_stack(self) -> None:
         for rule in RULES.values():
             assert rule["EventPattern"]["resources"] == [{"Ref": "RenderJob"}]
 
-    def test_the_machine_may_announce_on_the_default_bus_as_itself_and_nowhere_else(self) -> None:
+    def test_the_machine_may_announce_only_on_the_default_bus_with_its_own_source(self) -> None:
         (statement,) = (each for each in statements("RenderJobRole") if each["Sid"] == "Announce")
         assert statement["Action"] == "events:PutEvents"
         assert statement["Resource"]["Fn::Sub"].endswith(":event-bus/default")
         assert statement["Condition"]["ForAllValues:StringEquals"] == {"events:source": "frameloom"}
 
-    def test_what_a_message_says_is_in_the_summary(self) -> None:
+    def test_a_message_s_fields_are_in_the_summary(self) -> None:
         for rule in RULES.values():
             (target,) = rule["Targets"]
             assert target["Arn"] == TOPIC

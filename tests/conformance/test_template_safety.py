@@ -55,13 +55,13 @@ class TestBucketsAndQueues:
     def test_every_queue_is_encrypted(self) -> None:
         assert [name for name, queue in of_type("AWS::SQS::Queue").items() if not queue["SqsManagedSseEnabled"]] == []
 
-    def test_scenes_keep_their_versions_and_overwritten_ones_go(self) -> None:
+    def test_scenes_have_versions_and_old_ones_expire(self) -> None:
         scenes = of_type("AWS::S3::Bucket")["ScenesBucket"]
         assert scenes["VersioningConfiguration"] == {"Status": "Enabled"}
         rules = rules_of("ScenesBucket")
         assert rules["OverwrittenScenes"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": DAYS}
 
-    def test_frames_go_by_parameter_alone_and_never_with_the_stack(self) -> None:
+    def test_frames_expire_only_by_parameter_and_outlive_the_stack(self) -> None:
         frames = resources["FramesBucket"]
         assert (frames["DeletionPolicy"], frames["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
         (choice,) = (rule for rule in frames["Properties"]["LifecycleConfiguration"]["Rules"] if "Fn::If" in rule)
@@ -74,17 +74,17 @@ class TestBucketsAndQueues:
         }
         assert template["Parameters"]["FrameRetentionDays"]["Default"] == 0
 
-    def test_all_else_about_a_job_goes_when_its_logs_do(self) -> None:
+    def test_all_data_of_a_job_expires_with_its_logs(self) -> None:
         assert rules_of("LogBucket")["OldJobs"]["ExpirationInDays"] == DAYS
         assert [group["RetentionInDays"] for group in of_type("AWS::Logs::LogGroup").values()] == [DAYS, DAYS]
 
-    def test_only_the_frames_outlive_the_stack_and_stay_guarded(self) -> None:
+    def test_only_the_frames_outlive_the_stack_and_stay_private(self) -> None:
         staying = {name for name, found in resources.items() if "DeletionPolicy" in found}
         assert staying == {"FramesBucket", "FramesBucketPolicy"}
         assert staying == {name for name, found in resources.items() if "UpdateReplacePolicy" in found}
 
 
-def test_the_workers_images_are_scanned_never_change_and_do_not_pile_up() -> None:
+def test_worker_images_are_scanned_immutable_and_limited() -> None:
     (repository,) = of_type("AWS::ECR::Repository").values()
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
     assert repository["ImageTagMutability"] == "IMMUTABLE"
@@ -95,7 +95,7 @@ def test_the_workers_images_are_scanned_never_change_and_do_not_pile_up() -> Non
 
 
 class TestNames:
-    def test_nothing_has_a_name_that_a_second_stack_could_not_have(self) -> None:
+    def test_no_resource_has_a_fixed_name(self) -> None:
         fixed = {"BucketName", "QueueName", "FunctionName", "Name", "TopicName", "AlarmName", "RepositoryName"}
         fixed |= {"RoleName", "ManagedPolicyName", "StateMachineName"}
         # A reference to a name from elsewhere: the function of a mapping, another stack's role.
@@ -113,7 +113,7 @@ class TestNames:
 
 
 class TestRoles:
-    def test_each_function_and_the_machine_has_one_of_its_own(self) -> None:
+    def test_each_function_and_the_machine_has_its_own_role(self) -> None:
         owners = {**FUNCTIONS, "RenderJob": resources["RenderJob"]["Properties"]}
         for name, properties in owners.items():
             assert properties["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
@@ -121,14 +121,14 @@ class TestRoles:
             assert "Policies" not in properties
         assert set(ROLES) == {f"{name}Role" for name in owners} | {"WorkerRole", "KedaRole"}
 
-    def test_none_holds_a_right_on_everything_but_what_takes_no_resource(self) -> None:
+    def test_only_actions_without_a_resource_are_granted_on_everything(self) -> None:
         for statement in every_statement():
             actions = set(listed(statement["Action"]))
             assert not any("*" in action for action in actions), statement["Sid"]
             if "*" in listed(statement["Resource"]):
                 assert actions <= EVERYWHERE[statement["Sid"]], statement["Sid"]
 
-    def test_no_policy_of_aws_is_attached_to_one(self) -> None:
+    def test_no_role_has_a_managed_policy_of_aws(self) -> None:
         for role in ROLES.values():
             assert role.get("ManagedPolicyArns", []) in ([], [{"Ref": "FunctionBasics"}], [{"Ref": "WorkerPolicy"}])
 

@@ -195,16 +195,14 @@ class TestCheckov:
         outcomes = ("passed_checks", "failed_checks", "skipped_checks")
         return {outcome: by_file(found[outcome], "file_abs_path") for outcome in outcomes}
 
-    def test_it_finds_nothing_that_has_no_reason(self, by_sam: Path, results: dict[str, Findings]) -> None:
+    def test_every_finding_has_a_reason(self, by_sam: Path, results: dict[str, Findings]) -> None:
         for file in (TEMPLATE, CLUSTER, by_sam):
             failed = results["failed_checks"].get(file, [])
             assert [f"{check['resource']}: {check['check_id']} {check['check_name']}" for check in failed] == []
             reasons = [check["check_result"]["suppress_comment"] for check in results["skipped_checks"][file]]
             assert [reason for reason in reasons if len(reason) < SHORTEST_REASON] == []
 
-    def test_it_looked_at_functions_at_roles_of_ours_and_at_one_that_sam_makes(
-        self, by_sam: Path, results: dict[str, Findings]
-    ) -> None:
+    def test_it_checks_functions_our_roles_and_sam_s_role(self, by_sam: Path, results: dict[str, Findings]) -> None:
         ours, made = ({check["resource"] for check in results["passed_checks"][file]} for file in (TEMPLATE, by_sam))
         assert {"AWS::Serverless::Function.SubmitJobFunction", "AWS::IAM::Role.WorkerRole"} <= ours
         assert {"AWS::Lambda::Function.SubmitJobFunction", "AWS::IAM::Role.RenderJobSceneUploadedRole"} <= made

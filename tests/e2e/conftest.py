@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from frameloom.local.farm_state import FarmState, held
 from frameloom.local.local_farm import LocalFarm
 from tests.e2e.rig import Rig
 from tests.scenes import make_scene
@@ -41,3 +42,12 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scene whose frames take some tenths of a second, so that a chunk can be caught in the middle."""
     return make_scene(tmp_path_factory.mktemp("steady") / "steady.blend", frames=(1, 12), size=(320, 180), samples=16)
+
+
+@pytest.fixture
+def home(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home folder in which `Farm.local` and the command line find the running farm."""
+    monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
+    with held():
+        FarmState(endpoint=rig.farm.endpoint, outputs=rig.farm.outputs, environment=rig.farm.environment).save()
+        yield tmp_path

@@ -77,9 +77,7 @@ def test_a_second_run_renders_only_what_is_missing(frameloom: CommandLine, tiny:
     assert probe(Path(second["paths"]["video"])).frames == 5
 
 
-def test_films_of_other_frames_and_of_other_scenes_of_one_name_lie_beside_the_first(
-    frameloom: CommandLine, tmp_path: Path
-) -> None:
+def test_other_films_of_one_name_are_versions(frameloom: CommandLine, tmp_path: Path) -> None:
     def render(folder: str, frames: str) -> str:
         film = Path(frameloom.run("render", tmp_path / folder / "shot.blend", "--frames", frames)["paths"]["video"])
         made[film.name] = probe(film).frames
@@ -103,9 +101,7 @@ def test_films_of_other_frames_and_of_other_scenes_of_one_name_lie_beside_the_fi
     }
 
 
-def test_a_farm_of_a_command_s_own_runs_the_code_in_a_scene_that_the_command_trusts(
-    frameloom: CommandLine, tmp_path: Path
-) -> None:
+def test_an_own_farm_runs_the_python_in_a_trusted_scene(frameloom: CommandLine, tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     scene = make_scene(tmp_path / "rig.blend", frames=(1, 1), script=f'open({str(ran)!r}, "w").write("it ran")')
     answer = frameloom.run("render", scene, "--frames-only", "--set", "trust_scripts=true")
@@ -120,7 +116,7 @@ def test_a_sequence_is_made_of_frames_that_exist(frameloom: CommandLine, tiny: P
     assert answer["frames"]["rendered"] == 0
 
 
-def test_a_sequence_of_frames_that_do_not_exist_fails_in_one_sentence(frameloom: CommandLine, tiny: Path) -> None:
+def test_a_sequence_without_frames_fails_in_one_sentence(frameloom: CommandLine, tiny: Path) -> None:
     process = frameloom.start("sequence", tiny, "--frames", "1-2", "--out", frameloom.out, "--quiet")
     _, errors = process.communicate()
     assert process.returncode == 1
@@ -128,7 +124,7 @@ def test_a_sequence_of_frames_that_do_not_exist_fails_in_one_sentence(frameloom:
     assert len(errors.splitlines()) == 1
 
 
-def test_ctrl_c_leaves_no_process_and_no_half_file_and_keeps_what_is_whole(
+def test_ctrl_c_leaves_no_process_and_keeps_whole_frames_only(
     frameloom: CommandLine, steady: Path, tmp_path: Path
 ) -> None:
     process = frameloom.start("render", steady, "--out", frameloom.out)
@@ -151,9 +147,7 @@ def test_ctrl_c_leaves_no_process_and_no_half_file_and_keeps_what_is_whole(
     assert answer["frames"] == {"total": 12, "rendered": 12 - kept, "reused": kept, "missing": 0}
 
 
-def test_a_farm_of_the_commands_own_ends_with_the_terminal_that_it_was_started_from(
-    frameloom: CommandLine, steady: Path, tmp_path: Path
-) -> None:
+def test_an_own_farm_ends_with_its_terminal(frameloom: CommandLine, steady: Path, tmp_path: Path) -> None:
     command = [frameloom.program, "render", str(steady), "--out", str(frameloom.out)]
     pid, terminal = pty.fork()
     if pid == 0:
@@ -201,7 +195,7 @@ def test_a_detached_job_is_fetched_by_the_command_that_it_printed(frameloom: Com
 
 
 @pytest.mark.skipif(not POTTERY.exists(), reason=f"{POTTERY.name} is not beside the checkout, in shared/scenes/")
-def test_a_scene_that_nobody_here_made_renders(frameloom: CommandLine) -> None:
+def test_a_foreign_scene_renders(frameloom: CommandLine) -> None:
     answer = frameloom.run("render", POTTERY, "--frames", "1-3", "--resolution", "10", "--samples", "2")
     facts = probe(Path(answer["paths"]["video"]))
     assert (facts.frames, facts.size) == (3, (108, 136))

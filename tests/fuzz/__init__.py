@@ -1,1 +1,1 @@
-"""Anything at all, at each place where the farm reads what others wrote: made by Hypothesis, and guided by coverage."""
+"""Fuzzing of all code that reads input from outside the farm, with Hypothesis and with coverage-guided fuzzing."""

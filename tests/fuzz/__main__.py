@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz [TARGET...]`: fuzz what reads the words of others, guided by coverage."""
+"""`python -m tests.fuzz [TARGET...]`: coverage-guided fuzzing of the code that reads input."""
 
 import argparse
 import random
@@ -10,15 +10,13 @@ from tests.fuzz.targets import DRILLS, TARGETS
 
 
 def main() -> int:
-    """Return 0 where every promise held, 1 where one is broken, 2 where there is no fuzzer."""
+    """Return 0 if all promises hold, 1 if one is broken, 2 without a fuzzer."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument(
-        "targets", nargs="*", metavar="TARGET", help=f"all of {', '.join(TARGETS)}, where none is given"
-    )
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"default: all of {', '.join(TARGETS)}")
     parser.add_argument("--seconds", type=int, default=None, help="for how long each target is fuzzed")
     parser.add_argument("--runs", type=int, default=None, help="how many inputs each target takes (1000 without both)")
-    parser.add_argument("--seed", type=int, default=None, help="of the mutations; one is drawn where none is given")
-    parser.add_argument("--corpus", type=Path, default=None, help="a folder that keeps what was learned for next time")
+    parser.add_argument("--seed", type=int, default=None, help="seed of the mutations (default: random)")
+    parser.add_argument("--corpus", type=Path, default=None, help="a folder that keeps the inputs for the next run")
     arguments = parser.parse_args()
     if unknown := set(arguments.targets) - set(TARGETS | DRILLS):
         parser.error(f"no such target: {', '.join(sorted(unknown))}")

@@ -1,16 +1,16 @@
-"""`python -m tests.fuzz.child TARGET [FLAG...]`: the process that libFuzzer owns, and ends as it likes."""
+"""`python -m tests.fuzz.child TARGET [FLAG...]`: the process that libFuzzer controls and ends."""
 
 import sys
 
 import atheris
 
-# What coverage tells apart: our code, that of others in Python which reads the same bytes, and the planted fault.
-# Whole packages: a module brings its package along.
+# The code whose coverage guides the fuzzer: ours, the Python libraries that read the same bytes, and the planted fault.
+# Entries are packages, since importing a module imports its package.
 INSTRUMENTED = ["frameloom", "blender_asset_tracer", "pydantic", "tests"]
 
 
 def main() -> None:
-    """Fuzz without end, or until the flags say so."""
+    """Fuzz until the limits in the flags, or endlessly."""
     with atheris.instrument_imports(include=INSTRUMENTED):
         from tests.fuzz.targets import DRILLS, TARGETS  # noqa: PLC0415  instrumented as it is imported
     name, *flags = sys.argv[1:]

@@ -1,4 +1,4 @@
-"""What each reader of the farm promises of any input: a value that holds together, or an error that is declared."""
+"""The promise of each reader for any input: a consistent value, or a declared error."""
 
 import contextlib
 import resource
@@ -13,15 +13,15 @@ from frameloom.model.request import parse_request
 from tests.job_requests import upload
 from tests.unit.blends import read
 
-# Of the processor's time, for one input: a loop without end takes more on any machine.
+# Seconds of processor time for one input. An endless loop takes more on every machine.
 SECONDS = 5.0
-# By which one input may raise the peak of the process.
+# The bytes by which one input may raise the peak memory of the process.
 MEMORY = 128 * 2**20
 
 
 @contextmanager
 def within_bounds() -> Iterator[None]:
-    """Fail where what is inside takes more time or memory than any one input may."""
+    """Fail if the body takes more time or memory than one input may."""
     begun, peak = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield
     assert time.process_time() - begun < SECONDS
@@ -29,20 +29,20 @@ def within_bounds() -> Iterator[None]:
 
 
 def request(value: object) -> None:
-    """Take what JSON can hold as the input of an execution."""
+    """Read a JSON value as the input of an execution."""
     with within_bounds(), contextlib.suppress(InvalidRequest):
         parsed = parse_request(value)
         assert parse_request(parsed.to_json()) == parsed
 
 
 def metadata(pairs: Mapping[str, str]) -> None:
-    """Take anything as the metadata of a scene that somebody uploads."""
+    """Read the metadata of an uploaded scene."""
     with within_bounds(), contextlib.suppress(InvalidRequest):
         assert parse_request(upload(), metadata=pairs).file == "film/shot.blend"
 
 
 def frames(text: str) -> None:
-    """Take any text as a range of frames."""
+    """Read a range of frames."""
     with within_bounds(), contextlib.suppress(InvalidRequest):
         parsed = FrameRange.parse(text)
         assert 0 < len(parsed) <= MAX_FRAMES
@@ -50,7 +50,7 @@ def frames(text: str) -> None:
 
 
 def message(body: str | bytes) -> None:
-    """Take anything as what the queues carry: a chunk, whatever is left of one, a piece of a log, a line."""
+    """Read a message of a queue: a chunk, an unreadable chunk, a part of a log, or a log record."""
     for kind in (ChunkMessage, UnreadableMessage, UnreadableChunk, LogBatch, LogRecord):
         with within_bounds(), contextlib.suppress(ValueError):
             parsed = kind.model_validate_json(body)
@@ -60,6 +60,6 @@ def message(body: str | bytes) -> None:
 
 
 def scene(data: bytes) -> None:
-    """Take any bytes as a scene."""
+    """Read a scene."""
     with within_bounds(), contextlib.suppress(SceneUnreadable, NoCamera, InvalidRequest):
         assert read(data, limit=64 * 2**20).pick().rendered_size() > (0, 0)

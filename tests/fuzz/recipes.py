@@ -1,4 +1,4 @@
-"""Scenes by recipe: a few bytes that say how a real scene is damaged, so that a fuzzer need not write a whole one."""
+"""Recipes for damaged scenes: a few bytes describe the damage, so that a fuzzer need not write a whole scene."""
 
 import contextlib
 import os
@@ -12,9 +12,9 @@ from frameloom.services.scene.condense import KEPT_CODES
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, as_blender_5_writes, blocks, small
 
-# Where a process finds the scenes that another has made: Blender is started by one of them only.
+# The folder with the scenes, which one process makes for all, since making them starts Blender.
 SCENES = "FUZZ_SCENES"
-# What parts of scenes refer to files: modifiers, strips, nodes.
+# Parts of scenes that refer to files: modifiers, strips, nodes.
 _PARTS = (
     "cache = bpy.data.objects['Cube'].modifiers.new('cache', 'MESH_CACHE')\n"
     "cache.cache_format, cache.filepath = 'PC2', '//caches/cloth.pc2'\n"
@@ -23,17 +23,17 @@ _PARTS = (
     "strip.elements.append('b.png')\n"
 )
 
-# A byte for the scene and its dress, then one edit after another: what to do, to which block, how far in, with what.
+# A byte for the scene, its format and its compression; then edits: the action, the block, the offset, the value.
 HEAD, EDIT = struct.Struct("<B"), struct.Struct("<BHHQ")
 _PACKINGS = sorted(PACKERS)
 _WAYS = 5
 _OVERWRITE, _PACKED = 0, 4
-# Bytes of a word that is written: a byte, a short, an integer, a pointer.
+# The sizes of written values: a byte, a short, an integer, a pointer.
 _SIZES = (1, 2, 4, 8)
 
 
 def save(folder: Path) -> None:
-    """Make the scenes that recipes begin with."""
+    """Make the scenes that recipes edit."""
     (folder / "0.blend").write_bytes(small())
     make_scene(folder / "1.blend", outside=True, missing_image="//wood.png", also=_PARTS)
 
@@ -49,12 +49,12 @@ def _scenes() -> tuple[bytes, ...]:
 
 @cache
 def _heads(number: int) -> tuple[int, ...]:
-    """Return where the blocks begin that the reader looks into: the kept ones, and those of data."""
+    """Return the offsets of the blocks that the reader reads: the kept ones, and those of code DATA."""
     return tuple(at for at, code, _ in blocks(_scenes()[number]) if code in KEPT_CODES | {b"ENDB", b"DATA"})
 
 
 def seeds() -> Iterator[bytes]:
-    """Yield recipes: each scene in each dress, whole, and some with a first scratch."""
+    """Yield recipes: each scene in each format and compression, undamaged and with one edit."""
     for head in range(2 * 2 * len(_PACKINGS)):
         yield HEAD.pack(head)
         yield HEAD.pack(head) + EDIT.pack(_OVERWRITE, 0, 24, 0)
@@ -63,7 +63,7 @@ def seeds() -> Iterator[bytes]:
 
 
 def assembled(recipe: bytes) -> bytes:
-    """Return the scene that a recipe makes; any bytes are a recipe."""
+    """Return the scene for a recipe; any bytes are a recipe."""
     head = recipe[0] if recipe else 0
     number, new, packing = head & 1, head >> 1 & 1, _PACKINGS[(head >> 2) % len(_PACKINGS)]
     data, heads = _scenes()[number], _heads(number)
@@ -76,7 +76,7 @@ def assembled(recipe: bytes) -> bytes:
             at = heads[block % len(heads)] + offset % 4096
             data = _edited(data, what, at, word, heads)
     if new:
-        # What is no longer a walk of blocks cannot be written in the other format.
+        # A scene whose blocks cannot be read cannot be converted to the other format.
         with contextlib.suppress(Exception):
             data = as_blender_5_writes(data)
     data = PACKERS[packing](data)
@@ -86,7 +86,7 @@ def assembled(recipe: bytes) -> bytes:
 
 
 def _edited(data: bytes, what: int, at: int, word: int, heads: tuple[int, ...]) -> bytes:
-    """Overwrite, insert, cut out, or repeat here what stands elsewhere."""
+    """Overwrite bytes, insert bytes, delete bytes, or copy bytes from another block."""
     match what % _WAYS:
         case 0:
             size = _SIZES[what // _WAYS % len(_SIZES)]

@@ -1,4 +1,4 @@
-"""Let a fuzzer loose on a target, in a process of its own that may crash, hang or eat the memory; say what it found."""
+"""Fuzzes a target in a separate process, which may crash, hang or run out of memory, and returns the outcome."""
 
 import base64
 import importlib.util
@@ -15,34 +15,34 @@ from tests.fuzz import recipes
 from tests.fuzz.seeds import SEEDS, words
 
 ROOT = Path(__file__).resolve().parents[2]
-# Seconds and megabytes after which libFuzzer itself ends an input that the promises' own bounds did not see the end of.
+# Seconds and megabytes after which libFuzzer stops an input, if the limits of the promises did not.
 HANG, MEMORY = 120, 2048
-# Bytes of an input: recipes and texts are short; a whole packed scene is not.
+# The most bytes of an input. Recipes and texts are short, but a whole compressed scene is not.
 LONGEST = {"scene": 105, "bytes": 2**20, "planted": 16}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a run: how much was tried, how much of the code was reached, and what broke."""
+    """The outcome of a run: the number of inputs, the coverage, and the error."""
 
     target: str
     runs: int
     per_second: int
     features: int
-    # The input that broke a promise, and what the fuzzer's process said of it; None and all it said otherwise.
+    # The input that broke a promise, or None; and the output of the process.
     found: bytes | None
     said: str
 
 
 def available() -> bool:
-    """Say whether the fuzzer has wheels for this machine and this Python."""
+    """Return whether the fuzzer is available for this machine and this Python."""
     return importlib.util.find_spec("atheris") is not None
 
 
 def fuzz(
     target: str, *, seed: int, runs: int | None = None, seconds: int | None = None, corpus: Path | None = None
 ) -> Outcome:
-    """Fuzz one target for a number of runs or of seconds, whichever ends first; keep what it learns in `corpus`."""
+    """Fuzz one target for a number of runs or seconds, whichever ends first; store new inputs in `corpus`."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         kept = corpus / target if corpus else place / "corpus"
@@ -54,7 +54,7 @@ def fuzz(
         inputs = list(SEEDS[target]())
         for number, data in enumerate(inputs):
             (seeds / f"{number:03}").write_bytes(data)
-        # A comment first: libFuzzer takes no dictionary that is empty, and scenes have no words.
+        # The comment keeps the dictionary of scenes from being empty, which libFuzzer refuses.
         (place / "words").write_bytes(b"# words\n" + b"".join(b'"%s"\n' % word for word in sorted(words(inputs))))
         flags = [
             f"-seed={seed}", f"-runs={-1 if runs is None else runs}", f"-max_total_time={seconds or 0}",
@@ -65,7 +65,7 @@ def fuzz(
         ended = subprocess.run(
             [sys.executable, "-m", "tests.fuzz.child", target, *flags, str(kept), str(seeds)],
             cwd=ROOT, check=False, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            # Scenes are unpacked in the temporary folder, and go with it when the process dies within one.
+            # The scenes are in the temporary folder, which is removed even if the process crashes.
             env=os.environ | {recipes.SCENES: str(scenes), "PYTHONHASHSEED": "0", "TMPDIR": folder},
         )  # fmt: skip
         found = next((path.read_bytes() for path in sorted(broken.iterdir())), None)
@@ -83,12 +83,12 @@ def fuzz(
 
 
 def _number(pattern: str, text: str) -> int:
-    """Return the last number that the fuzzer says of something, 0 where it says none."""
+    """Return the last number that the fuzzer printed for a name, 0 without one."""
     return int((re.findall(pattern, text, re.MULTILINE) or ["0"])[-1])
 
 
 def pasteable(outcome: Outcome) -> str:
-    """Return the line of a regression test that does again what the fuzzer did."""
+    """Return the line of a regression test that repeats the found error."""
     assert outcome.found is not None
     data = repr(outcome.found)
     if len(data) > 2000:

@@ -1,4 +1,4 @@
-"""What a fuzzer begins with, made by the builders of the tests: an input that is right finds more than noise does."""
+"""The seeds of the fuzzer, made by the builders of the tests: valid inputs find more than random bytes."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -45,7 +45,7 @@ def _messages() -> Iterable[bytes]:
 
 def _scenes() -> Iterable[bytes]:
     whole = [packed(packing) for packing in PACKERS] + [as_blender_5_writes(small())]
-    # Beginnings of each as well: short enough to be tried often.
+    # Prefixes of each too, which are short enough to be tried often.
     return whole + [data[:length] for data in whole for length in (12, 17, 64, 4000)]
 
 
@@ -65,7 +65,7 @@ SEEDS: dict[str, Callable[[], Iterable[bytes]]] = {
 
 
 def words(inputs: Iterable[bytes]) -> set[bytes]:
-    """Return the words of the seeds that are text, which no mutation of single bytes would write."""
+    """Return the words in the seeds of text; mutations of single bytes would not find them."""
     found: set[bytes] = set()
     for data in inputs:
         if len(data) < 4000 and data.isascii():

@@ -1,4 +1,4 @@
-"""What a fuzzer can be let loose on: each takes bytes, and fails where a promise is broken."""
+"""The targets of the fuzzer. Each takes bytes, and fails if a promise is broken."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def _request(data: bytes) -> None:
 
 
 def _metadata(data: bytes) -> None:
-    """One name and its value a line: what S3 keeps of an object has no more structure."""
+    """Read one name and one value per line, like the metadata of an S3 object."""
     lines = data.decode("utf-8", errors="replace").split("\n")
     promises.metadata({name: value for name, _, value in (line.partition("=") for line in lines)})
 
@@ -35,9 +35,9 @@ TARGETS: dict[str, Target] = {
     "metadata": _metadata,
     "frames": _frames,
     "message": promises.message,
-    # Any bytes at all, and real scenes that are damaged by a recipe.
+    # Arbitrary bytes, and real scenes damaged by a recipe.
     "bytes": promises.scene,
     "scene": _scene,
 }
-# Not of the farm: a fault that the fuzzer must find.
+# Not part of the farm: a fault that the fuzzer must find.
 DRILLS: dict[str, Target] = {"planted": planted.check}

@@ -1,4 +1,4 @@
-"""A bounded run of the fuzzer that coverage guides; `make fuzz SECONDS=n` is the same for as long as one likes."""
+"""Bounded runs of coverage-guided fuzzing; `make fuzz SECONDS=n` runs longer."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from tests.fuzz.targets import TARGETS
 
 needs_fuzzer = pytest.mark.skipif(not available(), reason="atheris has wheels for Linux on x86-64 alone")
 
-# Inputs: a scene takes some milliseconds to read, a text some microseconds.
+# The numbers of inputs: a scene takes milliseconds to read, a text microseconds.
 RUNS = {"scene": 40, "bytes": 100, "frames": 1000}
 
 
@@ -21,7 +21,7 @@ def test_a_bounded_fuzzing_run_finds_no_error(target: str) -> None:
     outcome = fuzz(target, seed=4, runs=RUNS.get(target, 3000))
     assert outcome.found is None, f"{outcome.said[-4000:]}\n{pasteable(outcome)}"
     assert outcome.runs >= RUNS.get(target, 3000)
-    # What is not instrumented shows the fuzzer nothing but the harness.
+    # Without instrumentation, the fuzzer sees only the coverage of the harness.
     assert outcome.features > 60
 
 

@@ -1,6 +1,6 @@
-"""Anything at all that Hypothesis thinks of, at each place where the farm reads what others wrote.
+"""Property tests with arbitrary input, for all code that reads input from outside the farm.
 
-A bounded run is part of the suite; `make fuzz EXAMPLES=n` is the same for as long as one likes.
+A bounded run is part of the suite; `make fuzz EXAMPLES=n` runs longer.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ bounded = settings(
 
 # ── Strategies ──
 
-# What programs trip over: ends of ranges, long runs, other alphabets' digits, half a character.
+# Values that often cause errors: limits of ranges, long repetitions, digits of other alphabets, half a character.
 numbers = st.sampled_from([0, -1, 1, 2**31 - 1, 2**31, -(2**31), 2**63, 10**30, 1_048_574, 1_048_575, -1_048_575])
 odd_text = st.sampled_from(["", " ", "\0", "..", "%2e%2e/", "\ud800", "٣", "1e9", "9" * 5000, "x" * 5000, "-" * 5000])
 leaves = st.none() | st.booleans() | st.integers() | numbers | st.floats() | st.text(max_size=20) | odd_text
@@ -42,7 +42,7 @@ values = st.recursive(
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path of each part of a JSON value, the value itself included."""
+    """Yield the path of each part of a JSON value, including the empty path of the value itself."""
     yield path
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, part in inner:
@@ -60,7 +60,7 @@ def _changed(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) ->
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: Any) -> Any:
-    """Return a JSON value with a few of its parts replaced, and a few fields too many or too few."""
+    """Return a JSON value with some parts replaced, and some fields added or removed."""
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(list(_places(whole))))
         whole = _changed(whole, path, lambda _: draw(values))
@@ -76,7 +76,7 @@ def damaged(draw: st.DrawFn, whole: Any) -> Any:
 
 @st.composite
 def ranges(draw: st.DrawFn) -> str:
-    """Return something like a range of frames."""
+    """Return text that resembles a range of frames."""
     number = st.integers(-1_048_580, 1_048_580).map(str) | st.sampled_from(["+1", "-0", "007", "", "1 ", "9" * 10])
     joints = st.sampled_from(["-", "--", ":", ",", ",,", " ", "..", "x", ""])
     parts = draw(st.lists(st.tuples(number, joints), max_size=12))
@@ -85,14 +85,14 @@ def ranges(draw: st.DrawFn) -> str:
 
 @st.composite
 def blends(draw: st.DrawFn) -> bytes:
-    """Return the bytes of a real scene, damaged in its blocks, in its packing, or in both."""
+    """Return the bytes of a real scene, with damaged blocks, damaged compression, or both."""
     data = small()
     edges = [at for at, _, _ in blocks(data)]
     heads = [at for at, code, _ in blocks(data) if code in {b"SC\0\0", b"GLOB", b"DNA1", b"OB\0\0", b"IM\0\0", b"ENDB"}]
     new = draw(st.booleans())
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.sampled_from(heads) | st.sampled_from(edges)) + draw(st.integers(0, 64) | st.integers(24, 4000))
-        # Most often what keeps every other block where it is: the rest is refused before it is looked into.
+        # Mostly overwrite: other damage moves the later blocks, so the file is refused before they are read.
         match max(0, draw(st.integers(-4, 3))):
             case 0:
                 size = draw(st.sampled_from([1, 2, 4, 8]))
@@ -106,7 +106,7 @@ def blends(draw: st.DrawFn) -> bytes:
                 other = draw(st.sampled_from(edges))
                 data = data[:at] + data[other : other + draw(st.integers(1, 4000))] + data[at:]
     if new:
-        # What is no longer a walk of blocks cannot be written in the other format.
+        # A scene whose blocks cannot be read cannot be converted to the other format.
         with contextlib.suppress(Exception):
             data = as_blender_5_writes(data)
     data = PACKERS[draw(st.sampled_from(sorted(PACKERS)))](data)

@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def farm(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """A farm without workers, so that what is asked of it waits."""
+    """A farm without workers, on which jobs wait."""
     process = start("farm", "up", "--workers", "0")
     try:
         wait_for(lambda: FarmState.load() is not None or process.poll() is not None)
@@ -77,7 +77,7 @@ def status(*words: object) -> Any:
 
 
 @pytest.mark.usefixtures("home")
-def test_a_farm_says_how_it_is_reached_and_leaves_no_process() -> None:
+def test_farm_up_prints_its_addresses_and_leaves_no_process() -> None:
     process = start("farm", "up", "--workers", "0")
     wait_for(lambda: FarmState.load() is not None or process.poll() is not None)
     state = FarmState.load()
@@ -107,7 +107,7 @@ def test_a_farm_says_how_it_is_reached_and_leaves_no_process() -> None:
     assert below
 
 
-def test_a_farm_that_was_killed_is_no_farm_and_no_other_process_is_ended_in_its_place(
+def test_a_killed_farm_is_forgotten_and_no_other_process_is_signaled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
@@ -118,7 +118,7 @@ def test_a_farm_that_was_killed_is_no_farm_and_no_other_process_is_ended_in_its_
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         for command in (("status",), ("farm", "down")):
-            # What the dead farm has left, when its process's number is another's by now.
+            # The state file of the dead farm, whose process id another process has by now.
             left = {
                 "pid": bystander.pid,
                 "began": "1",
@@ -144,7 +144,7 @@ def test_a_farm_that_was_killed_is_no_farm_and_no_other_process_is_ended_in_its_
         bystander.wait()
 
 
-def test_a_farm_whose_emulator_ends_says_so_and_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_farm_ends_with_its_emulator_and_reports_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
     process = start("farm", "up", "--workers", "0")
     wait_for(lambda: FarmState.load() is not None or process.poll() is not None)
@@ -158,9 +158,7 @@ def test_a_farm_whose_emulator_ends_says_so_and_is_gone(tmp_path: Path, monkeypa
     assert run("farm", "down")[0] == 1
 
 
-def test_without_a_farm_there_is_nothing_to_end_and_nothing_to_ask(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_farm_status_and_down_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAMELOOM_HOME", str(tmp_path))
     assert run("farm", "down") == (1, "", "frameloom: No local farm is running.\n")
     code, out, err = run("status")
@@ -168,7 +166,7 @@ def test_without_a_farm_there_is_nothing_to_end_and_nothing_to_ask(
     assert err == "frameloom: No local farm is running: start one with `frameloom farm up`.\n"
 
 
-def test_a_second_farm_is_told_of_the_first(farm: subprocess.Popen[str]) -> None:
+def test_a_second_farm_is_refused(farm: subprocess.Popen[str]) -> None:
     state = FarmState.load()
     assert state is not None
     code, out, err = run("farm", "up")
@@ -176,14 +174,14 @@ def test_a_second_farm_is_told_of_the_first(farm: subprocess.Popen[str]) -> None
     assert err.startswith(f"frameloom: A local farm is running at {state.endpoint} (process {farm.pid})")
 
 
-def test_a_running_farm_has_its_own_workers(farm: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_render_on_a_running_farm_refuses_workers(farm: subprocess.Popen[str], tmp_path: Path) -> None:
     del farm
     code, _, err = run("render", SCENE, "--out", tmp_path, "--workers", "2")
     assert code == 2
     assert "--workers: a local farm is running with workers of its own" in err
 
 
-def test_an_interrupted_render_cancels_its_job_and_leaves_the_running_farm_alone(
+def test_an_interrupted_render_cancels_its_job_and_the_farm_continues(
     farm: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     render = start("render", SCENE, "--frames", "1-4", "--chunk-size", "2", "--out", tmp_path)
@@ -210,7 +208,7 @@ def test_a_job_outlasts_the_terminal_that_started_it_on_a_running_farm(
 
     def started() -> list[str]:
         with suppress(BlockingIOError):
-            # A terminal that nobody looks at fills up.
+            # Read the terminal, or it fills up and blocks the command.
             os.read(terminal, 65536)
         listed = status("--limit", "100")["jobs"]
         return [job["job_id"] for job in listed if job["job_id"] not in before and "frames" in job]
@@ -222,7 +220,7 @@ def test_a_job_outlasts_the_terminal_that_started_it_on_a_running_farm(
     os.set_blocking(terminal, False)
     wait_for(started)
     (job_id,) = started()
-    # As a window does that is closed: the kernel tells the process, whose every write now fails.
+    # As a closed window does: the kernel sends SIGHUP, and each write to the terminal fails.
     os.close(terminal)
     _, ending = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(ending) == 130
@@ -231,7 +229,7 @@ def test_a_job_outlasts_the_terminal_that_started_it_on_a_running_farm(
     assert run("cancel", job_id)[0] == 0
 
 
-def test_an_uploaded_scene_was_uploaded_for_the_command_alone(farm: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_the_uploaded_scene_starts_no_second_job(farm: subprocess.Popen[str], tmp_path: Path) -> None:
     del farm
     before = len(status("--limit", "100")["jobs"])
     render = start("render", SCENE, "--frames", "1", "--out", tmp_path)
@@ -245,6 +243,6 @@ def test_an_uploaded_scene_was_uploaded_for_the_command_alone(farm: subprocess.P
     assert head["Metadata"]["frameloom-start"] == "no"
 
 
-def test_an_unknown_job_is_said_to_be_one(farm: subprocess.Popen[str]) -> None:
+def test_status_of_an_unknown_job_is_refused(farm: subprocess.Popen[str]) -> None:
     del farm
     assert run("status", "nothing-1")[::2] == (2, "frameloom: JOB: the farm knows of no job 'nothing-1'.\n")

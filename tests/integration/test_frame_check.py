@@ -104,7 +104,7 @@ def test_an_openexr_is_checked_while_the_next_frame_renders_and_before_the_answe
 
 
 def test_a_frame_with_nan_pixels_is_never_stored_and_the_error_counts_them(farm: WorkerFarm, broken: Path) -> None:
-    for number in (0, 1, 2):
+    for number in (0, 1):
         attempt(farm, broken, number, format="OPEN_EXR")
         error, cause = farm.answers.failed[f"attempt-{number}"]
         assert error == "FrameInvalid"

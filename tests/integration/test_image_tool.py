@@ -1,4 +1,4 @@
-"""`make image`, with a container engine that only writes down what it is told, and moto for AWS."""
+"""`make image`, with a container engine that only records its calls, and moto for AWS."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from tools import image
 
-# What `docker` is told goes to a file, line by line, and what it reads beside it.
+# Writes the arguments of each call to a file, and a password from its input to another.
 ENGINE = """#!/bin/sh
 echo "$*" >>"$ENGINE_CALLS"
 case "$1" in
@@ -32,8 +32,8 @@ class Engine:
     calls: Path
     password: Path
 
-    def told(self) -> list[str]:
-        """Return what it was told, less its version."""
+    def calls_made(self) -> list[str]:
+        """Return the arguments of each call, without calls of `version`."""
         lines = self.calls.read_text(encoding="utf-8").splitlines() if self.calls.exists() else []
         return [line for line in lines if not line.startswith("version")]
 
@@ -61,12 +61,12 @@ def repository() -> Iterator[str]:
 
 
 def make_stack(name: str, **outputs: str) -> None:
-    """Deploy a farm that says this of itself, beside what every farm says."""
+    """Deploy a stack with these outputs, in addition to those of every farm."""
     names = ("ScenesBucketName", "FramesBucketName", "LogBucketName", "ChunkQueueUrl", "ChunkDeadLetterQueueUrl")
-    said = dict.fromkeys([*names, "StateMachineArn"], "something") | {"BlenderVersion": "4.5.15"} | outputs
+    values = dict.fromkeys([*names, "StateMachineArn"], "something") | {"BlenderVersion": "4.5.15"} | outputs
     template: dict[str, Any] = {
         "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}},
-        "Outputs": {name: {"Value": value} for name, value in said.items()},
+        "Outputs": {name: {"Value": value} for name, value in values.items()},
     }
     boto3.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
 
@@ -85,7 +85,7 @@ def test_an_image_is_built_for_the_only_platform_that_blender_has(
     engine: Engine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert image.main(["4.5"]) == 0
-    (built,) = engine.told()
+    (built,) = engine.calls_made()
     assert built.startswith("build --platform linux/amd64 --file worker/Dockerfile ")
     assert "--build-arg BLENDER_VERSION=4.5 " in built
     assert "--build-arg BLENDER_FULL_VERSION=4.5.15 " in built
@@ -97,12 +97,12 @@ def test_a_build_is_one_artefact_with_any_engine(engine: Engine) -> None:
     """BuildKit reads the variable; an engine without buildx would refuse the option `--provenance`."""
     assert image.main(["4.5"]) == 0
     assert engine.calls.with_name("calls.no-attestations").read_text(encoding="utf-8") == "1\n"
-    assert "--provenance" not in engine.told()[0]
+    assert "--provenance" not in engine.calls_made()[0]
 
 
 def test_another_base_and_a_network_reach_the_engine(engine: Engine) -> None:
     assert image.main(["5.0", "--base", "mine:1", "--network", "host"]) == 0
-    (built,) = engine.told()
+    (built,) = engine.calls_made()
     assert "--network host" in built
     assert "--build-arg BASE_IMAGE=mine:1" in built
 
@@ -112,7 +112,7 @@ def test_a_stacks_repository_gets_the_image_under_its_tag(
 ) -> None:
     assert image.main(["4.5", "--stack", "farm"]) == 0
     tag = image.pick("4.5").tag
-    _, login, named, pushed = engine.told()
+    _, login, named, pushed = engine.calls_made()
     host = repository.partition("/")[0]
     assert login == f"login --username AWS --password-stdin {host}"
     assert named == f"tag frameloom-worker:{tag} {repository}:{tag}"
@@ -121,29 +121,29 @@ def test_a_stacks_repository_gets_the_image_under_its_tag(
 
 
 @pytest.mark.usefixtures("repository")
-def test_the_password_goes_where_no_list_of_processes_shows_it(engine: Engine) -> None:
+def test_the_password_is_not_an_argument(engine: Engine) -> None:
     image.main(["4.5", "--stack", "farm"])
     password = engine.password.read_text(encoding="utf-8")
     assert password
-    assert all(password not in line for line in engine.told())
+    assert all(password not in line for line in engine.calls_made())
 
 
-def test_an_image_that_is_there_is_neither_built_nor_pushed_again(
+def test_an_existing_image_is_neither_built_nor_pushed_again(
     engine: Engine, repository: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     tag = image.pick("4.5").tag
     put_image(tag)
     assert image.main(["4.5", "--stack", "farm"]) == 0
-    assert engine.told() == []
+    assert engine.calls_made() == []
     assert capfd.readouterr().out == f"{repository}:{tag}\n"
 
 
 @pytest.mark.usefixtures("repository")
-def test_an_image_that_the_stacks_fleet_would_not_take_is_pushed_and_said_so(
+def test_an_image_that_the_stacks_fleet_refuses_is_pushed_with_a_warning(
     engine: Engine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert image.main(["5.0", "--stack", "farm"]) == 0
-    assert engine.told()[-1].startswith("push ")
+    assert engine.calls_made()[-1].startswith("push ")
     assert "The stack 'farm' renders with Blender 4.5.15" in capfd.readouterr().err
 
 
@@ -164,7 +164,7 @@ def test_what_cannot_be_is_one_sentence(arguments: list[str], said: str, capfd: 
     assert captured.err.count("\n") == 1
 
 
-def test_a_machine_without_an_engine_says_so(
+def test_a_machine_without_an_engine_gets_an_error(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -173,7 +173,7 @@ def test_a_machine_without_an_engine_says_so(
 
 
 @pytest.mark.usefixtures("engine")
-def test_an_engine_that_does_not_answer_is_quoted(
+def test_the_error_of_an_engine_that_does_not_answer_is_shown(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ENGINE_FAILS", "version")
@@ -186,7 +186,7 @@ def test_an_engine_that_does_not_answer_is_quoted(
 @pytest.mark.parametrize(
     ("step", "said"), [("build", "build frameloom-worker:"), ("push", "push "), ("login", "log in")]
 )
-def test_an_engine_that_fails_ends_it_with_what_it_was_doing(
+def test_a_failing_engine_ends_the_command_with_its_step(
     step: str, said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ENGINE_FAILS", step)

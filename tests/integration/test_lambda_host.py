@@ -6,17 +6,16 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from frameloom.local.lambda_host import LambdaHost
 from frameloom.local.lambda_runtime import Answer, Function
+from tests.small_farm import gone, wait_until
 
 SLEEPS = """
 import os, time
@@ -279,18 +278,3 @@ if __name__ == "__main__":
         program.send_signal(signal.SIGKILL)
         program.wait()
     wait_until(lambda: gone(int(file.read_text())), "the function ends")
-
-
-def wait_until(happened: Callable[[], Any], what: str, *, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
-
-
-def gone(pid: int) -> bool:
-    """Return whether a process has ended; it may be a zombie if its parent has ended."""
-    try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True

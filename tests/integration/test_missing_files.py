@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -41,11 +41,10 @@ def _swapped(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("name", "damage"),
-    [("wood.png", _halved), ("wood.png", _swapped), ("wood.png", lambda _: b"wood"), ("wood.tif", lambda _: b"II*")],
+    ("name", "damages"), [("wood.png", (_halved, _swapped, lambda _: b"wood")), ("wood.tif", (lambda _: b"II*",))]
 )
 def test_a_damaged_texture_fails_the_chunk_by_its_path(
-    farm: WorkerFarm, tmp_path: Path, name: str, damage: Callable[[bytes], bytes]
+    farm: WorkerFarm, tmp_path: Path, name: str, damages: Sequence[Callable[[bytes], bytes]]
 ) -> None:
     scene = make_scene(tmp_path / "bare.blend", missing_image=f"//{name}")
     picture = io.BytesIO()
@@ -61,8 +60,11 @@ def test_a_damaged_texture_fails_the_chunk_by_its_path(
         body["scene"] |= {"assets": {"bucket": "logs", "key": f"{token}.json"}, **fields}
         return json.dumps(body)
 
-    whole, broken = picture.getvalue(), damage(picture.getvalue())
-    farm.work(message(whole, "whole"), message(broken, "broken"), message(broken, "any", missing_assets="render"))
-    error, cause = farm.answers.failed["broken"]
-    assert (error, f"//{name} (damaged)" in cause) == ("MissingAssets", True)
+    whole = picture.getvalue()
+    broken = [damage(whole) for damage in damages]
+    refused = [message(data, f"broken-{number}") for number, data in enumerate(broken)]
+    farm.work(message(whole, "whole"), *refused, message(broken[0], "any", missing_assets="render"))
+    assert len(farm.answers.failed) == len(damages)
+    for error, cause in farm.answers.failed.values():
+        assert (error, f"//{name} (damaged)" in cause) == ("MissingAssets", True)
     assert sorted(farm.answers.succeeded) == ["any", "whole"]

@@ -1,6 +1,6 @@
-"""A job's requests are those of frameloom/estimate/aws_requests.py, counted on the emulator as it stands on the wire.
+"""A job's requests are those of frameloom/estimate/aws_requests.py, counted on the emulator.
 
-A worker that answers at once stands for the fleet, so that what is counted is the orchestrator's alone. Larger jobs:
+An instant worker replaces the fleet, so that only the orchestrator's requests are counted. Larger jobs:
 `python -m benchmarks.orchestrator`.
 """
 
@@ -65,7 +65,7 @@ def test_neither_state_nor_history_grows_with_the_job(counted: dict[int, tuple[R
     assert large.state_bytes < expected(SIZES[-1]).state_bytes < STATE
 
 
-def test_a_job_of_any_size_that_has_every_round_and_a_film_stays_below_a_hundred_events() -> None:
+def test_a_job_of_any_size_with_every_round_and_a_film_has_under_a_hundred_events() -> None:
     assert parent_events(rounds.LAST - rounds.SCOUTS + 1, films=True) < EVENTS
     segments = len(plan_segments(MAX_FRAMES))
     longest = aws_requests(frames=MAX_FRAMES, chunks=MAX_FRAMES, segments=segments, rounds=2)
@@ -81,11 +81,11 @@ def films() -> Iterator[dict[int, tuple[Run, Asked]]]:
 
 
 @pytest.mark.parametrize("frames", FILMS)
-def test_a_whole_worker_scouts_and_a_film_ask_what_the_formula_says(
+def test_a_whole_worker_scouts_and_a_film_make_the_formulas_requests(
     films: dict[int, tuple[Run, Asked]], frames: int
 ) -> None:
     run, asked = films[frames]
-    # The farm sizes them by what the worker measures.
+    # The planner sizes chunks by the worker's measured times.
     chunks = asked.others["service", "SendMessage"]
     formula = aws_requests(
         frames=frames,

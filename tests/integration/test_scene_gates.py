@@ -15,7 +15,7 @@ from tests.unit.blends import with_text
 from worker.blender import Blender
 
 UNSAID, WITHOUT = RenderSettings(), RenderSettings(trust_scripts=False)
-# Of all kinds that Blender's calculator, its restricted Python, or neither takes.
+# Expressions that Blender's calculator accepts, that its restricted Python accepts, or that neither accepts.
 EXPRESSIONS = """
 frame*2|self.x|self['k']|self|self[0]|sin(frame)+noise.random()|bpy.context.scene.frame_current|bpy|noise|depsgraph
 [1,2][0]|var.x|pow(2,3)|1 if frame>2 else 3|__import__('os')|sum([1,2])|len('abc')|max(frame,2,3)|max(1,*[2,3])|min()
@@ -57,7 +57,9 @@ def test_the_reader_and_blender_agree_on_drivers_that_need_trust() -> None:
     )
     blender = json.loads(done.stdout.splitlines()[-1])
     ours = [
-        needs_trust(one, {"var", "_v", "var_001"}, itself=itself) for one in expressions for itself in (False, True)
+        needs_trust(one, {"var", "_v", "var_001"}, uses_self=uses_self)
+        for one in expressions
+        for uses_self in (False, True)
     ]
     assert [(expressions[at // 2], at % 2) for at in range(len(ours)) if ours[at] != blender[at]] == []
     assert len(set(ours)) == 2
@@ -86,7 +88,7 @@ def test_code_that_blender_skips_fails_the_attempt_unless_the_job_skips_it(
     scene = make_scene(tmp_path / "shot.blend", **recipe)  # type: ignore[arg-type]
     path, refused = tmp_path / "frame.png", r"trust_scripts: the scene contains Python.*--without-scripts"
     if opens:
-        # Objects that are hidden in the viewport are evaluated only when the first frame is rendered.
+        # Blender evaluates an object that is hidden in the viewport only when it renders the first frame.
         blender.open(scene, UNSAID, name="shot.blend")
         with pytest.raises(InvalidRequest, match=refused):
             blender.render(1, path, run=range(1, 4))
@@ -94,7 +96,7 @@ def test_code_that_blender_skips_fails_the_attempt_unless_the_job_skips_it(
         with pytest.raises(InvalidRequest, match=refused):
             blender.open(scene, UNSAID, name="shot.blend")
     assert not path.exists()
-    # Whatever the child was in the middle of, the next scene renders.
+    # The child can render another scene after the error.
     blender.open(scene, WITHOUT, name="shot.blend")
     blender.render(1, path, run=range(1, 4))
     assert path.exists()
@@ -128,7 +130,7 @@ def test_the_engine_of_another_rendered_scene_is_checked(
     if not refused:
         blender.open(scene, UNSAID, name="shot.blend")
         return
-    # The job's own choice of an engine is for its own scene.
+    # The job's engine applies only to the job's scene.
     with pytest.raises(InvalidRequest, match=r"engine: scene 'Day' uses the engine 'LUXCORE'.*: choose another in the"):
         blender.open(scene, RenderSettings(engine="CYCLES"), name="shot.blend")
 

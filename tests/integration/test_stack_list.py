@@ -11,7 +11,7 @@ from moto import mock_aws
 from moto.cloudformation.models import cloudformation_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 
-from frameloom.aws import stack
+from frameloom.aws import executions, stack
 from frameloom.aws.stack import DESCRIPTION, list_stacks
 from frameloom.cli import main
 from tests.fleet_rig import REGION, Ran, make_stack, outputs_of
@@ -126,6 +126,20 @@ def test_a_stack_whose_queue_was_deleted_is_listed_with_a_warning(run: Run) -> N
     (warning,) = ran.err.splitlines()
     assert warning.startswith("frameloom: The stack 'farm': The queues cannot be read: ")
     assert run("--json").json()["stacks"][0]["queue"] is None
+
+
+def test_a_stack_whose_jobs_may_not_be_listed_has_its_queue(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_stack("farm", Cluster="none")
+    states = boto3.client("stepfunctions")
+    stub = Stubber(states)
+    stub.add_client_error("list_executions", "AccessDeniedException", "not authorized")
+    stub.activate()
+    monkeypatch.setattr(executions, "client", lambda _: states)
+    ran = run()
+    assert ran.code == 0
+    assert ran.out.splitlines()[1].split()[:5] == ["farm", "CREATE_COMPLETE", "-", "0", "0"]
+    (warning,) = ran.err.splitlines()
+    assert warning.startswith("frameloom: The stack 'farm': The running jobs cannot be listed: ")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What was wrong in the system that this one replaces, each as a test that fails where it comes back.
+"""The bugs of the system that this one replaces, each with a test that fails if the bug returns.
 
 Two of its bugs are those of a worker and have their tests beside the worker's: a failure crashed it, and
 it had no heartbeat.
@@ -84,7 +84,7 @@ def test_no_path_through_the_state_machine_sends_messages_before_the_manifest_is
 
 
 def reachable(machine: dict[str, Any], *, without: str = "") -> set[str]:
-    """Return the states that an execution can come to, were `without` not there."""
+    """Return the states that an execution can reach without the state `without`."""
     found: set[str] = set()
     waiting = [machine["StartAt"]]
     while waiting:
@@ -207,12 +207,12 @@ SECRETS = {
     "access key": re.compile(r"\b(?:AKIA|ASIA|AIDA|AROA)[0-9A-Z]{16}\b"),
     "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
     "other services' tokens": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{10,})"),
-    # Forty characters of base64 that stand alone, with small and large letters and digits.
+    # A word of forty base64 characters, with lower-case and upper-case letters and digits.
     "secret key": re.compile(
         r"(?<![A-Za-z0-9/+_.-])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])(?=[A-Za-z/+]*[0-9])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])"
     ),
 }
-# In what is shipped nobody sets a credential, not even to something harmless.
+# Shipped files set no credential, not even a harmless one.
 SETTING = re.compile(
     r"(?i)aws_?(?:access_?key_?id|secret_?access_?key|session_?token)\W{0,3}\s*[=:]\s*\S|(?:COPY|ADD)\s.*\.aws\b|\bARG\s+AWS_"
 )
@@ -220,7 +220,7 @@ SHIPPED = ("worker/", "functions/", "statemachine/", "events/", "template.yaml",
 
 
 def tracked(*folders: str) -> list[Path]:
-    """Return the files that git knows, or would take, below `folders`."""
+    """Return the files below `folders` that git tracks or does not ignore."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *folders]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode()
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]

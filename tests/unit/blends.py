@@ -1,4 +1,4 @@
-"""Bytes of .blend files: a small one in every packing, its blocks, and what the reader says of some bytes."""
+"""Makes bytes of .blend files, in each compression and format, and reads them."""
 
 import gzip
 import struct
@@ -16,12 +16,12 @@ from frameloom.model.scene import SceneFacts
 from frameloom.services.scene.reader import UNPACK_LIMIT, read_scene
 from tests.scenes import make_scene
 
-# What Blender writes behind the packed pieces, where each of them is, in a frame that other readers skip.
+# Blender writes this skippable frame after the compressed frames; it lists their offsets.
 SEEK_TABLE = b"\x5e\x2a\x4d\x18\x05\0\0\0table"
 
 
 def _zstd(data: bytes) -> bytes:
-    """Pack pieces one by one, as Blender does."""
+    """Compress pieces of 128 KiB as separate frames, as Blender does."""
     pieces = (data[at : at + 2**17] for at in range(0, len(data), 2**17))
     return b"".join(zstandard.compress(piece, 1) for piece in pieces) + SEEK_TABLE
 
@@ -35,19 +35,19 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 
 @cache
 def small() -> bytes:
-    """Return the bytes of a scene as Blender 4.5 saves it, not packed."""
+    """Return the bytes of a small uncompressed scene saved by Blender 4.5."""
     with tempfile.TemporaryDirectory() as folder:
         return make_scene(Path(folder, "small.blend")).read_bytes()
 
 
 @cache
 def packed(packing: str) -> bytes:
-    """Return the small scene in one of PACKERS."""
+    """Return the small scene, compressed by one of PACKERS."""
     return PACKERS[packing](small())
 
 
 def read(data: bytes, *, limit: int = UNPACK_LIMIT) -> SceneFacts:
-    """Return what the reader says of a file with these bytes."""
+    """Return the facts about a file with these bytes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "shot.blend")
         path.write_bytes(data)
@@ -55,7 +55,7 @@ def read(data: bytes, *, limit: int = UNPACK_LIMIT) -> SceneFacts:
 
 
 def problem(data: bytes) -> str:
-    """Return why a file with these bytes is unreadable."""
+    """Return the problem of an unreadable file with these bytes."""
     with pytest.raises(SceneUnreadable) as raised:
         read(data)
     assert raised.value.facts["file"] == "shots/shot.blend"
@@ -63,7 +63,7 @@ def problem(data: bytes) -> str:
 
 
 def blocks(data: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Yield where each block of `small()` begins, its code and the size of its body, the last block included."""
+    """Yield the offset, the code and the size of the body of each block of `small()`, the last one included."""
     at = 12
     while True:
         code, size = struct.unpack_from("<4si", data, at)
@@ -74,7 +74,7 @@ def blocks(data: bytes) -> Iterator[tuple[int, bytes, int]]:
 
 
 def with_text(scene: Path, code: bytes, *field: bytes, text: str) -> Path:
-    """Write `text` into a field of the first block of a code, in place, and return the file: what no Blender takes."""
+    """Write `text` into a field of the first block of a code, even text that Blender refuses; return the file."""
     with BlendFile(scene) as blend:
         block = blend.find_blocks_from_code(code)[0]
         member, offset = block.dna_type.field_from_path(
@@ -88,7 +88,7 @@ def with_text(scene: Path, code: bytes, *field: bytes, text: str) -> Path:
 
 
 def as_blender_5_writes(data: bytes) -> bytes:
-    """Return the file with the longer header, and the longer heads of blocks, that Blender 5 writes."""
+    """Return the file with the header and the block heads of Blender 5, which are longer."""
     parts = [b"BLENDER17-01v0500"]
     for at, code, size in blocks(data):
         address, kind, count = struct.unpack_from("<Qii", data, at + 8)
@@ -97,7 +97,7 @@ def as_blender_5_writes(data: bytes) -> bytes:
 
 
 def with_library(scene: Path, path: str) -> Path:
-    """Have a scene that is not packed link its library by `path`: Blender saves most paths of libraries relative."""
+    """Set the path of the library of an uncompressed scene; Blender would make most paths relative."""
     with BlendFile(scene, mode="r+b") as blend:
         [library] = blend.find_blocks_from_code(b"LI")
         library.set(b"name", path.encode())

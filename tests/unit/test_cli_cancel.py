@@ -6,14 +6,14 @@ import pytest
 
 from frameloom.model.job_status import JobStatus
 from frameloom.testing import MemoryExecutions
-from tests.unit.cli_farm import MemoryFarm, Terminal
+from tests.unit.memory_farm import MemoryFarm, Terminal
 
 
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """A terminal whose farm has two jobs that run and one that has succeeded."""
+    """A terminal whose farm has two running jobs and a succeeded job."""
     farm = MemoryFarm(image=b"")
-    # Jobs that stand still, whoever looks.
+    # Jobs that make no progress.
     farm.executions = MemoryExecutions()  # type: ignore[assignment]
     for job in ("shot-1", "shot-2", "shot-3"):
         farm.executions.start(job, {})
@@ -31,7 +31,7 @@ def status(terminal: Terminal, job: str) -> JobStatus:
     return execution.status
 
 
-def test_a_job_is_canceled_and_others_go_on(terminal: Terminal) -> None:
+def test_a_job_is_canceled_and_others_continue(terminal: Terminal) -> None:
     ran = terminal.run("cancel", "shot-1", "--reason", "wrong camera")
     assert (ran.code, ran.out, ran.err) == (0, f"{canceled('shot-1')}\n", "")
     execution = terminal.farm.executions.describe("shot-1")
@@ -40,12 +40,12 @@ def test_a_job_is_canceled_and_others_go_on(terminal: Terminal) -> None:
     assert status(terminal, "shot-2") is JobStatus.RUNNING
 
 
-def test_several_are_canceled_at_once_and_one_twice_is_canceled_once(terminal: Terminal) -> None:
+def test_several_jobs_are_canceled_and_a_repeated_one_once(terminal: Terminal) -> None:
     ran = terminal.run("cancel", "shot-1", "shot-2", "shot-1")
     assert (ran.code, ran.out.splitlines()) == (0, [canceled("shot-1"), canceled("shot-2")])
 
 
-def test_a_job_that_has_ended_stays_as_it_is(terminal: Terminal) -> None:
+def test_an_ended_job_keeps_its_status(terminal: Terminal) -> None:
     ran = terminal.run("cancel", "shot-1", "shot-3")
     assert ran.code == 1
     assert ran.out == f"{canceled('shot-1')}\n"
@@ -53,12 +53,12 @@ def test_a_job_that_has_ended_stays_as_it_is(terminal: Terminal) -> None:
     assert status(terminal, "shot-3") is JobStatus.SUCCEEDED
 
 
-def test_canceling_twice_is_canceling(terminal: Terminal) -> None:
+def test_canceling_twice_succeeds(terminal: Terminal) -> None:
     terminal.run("cancel", "shot-1")
     assert terminal.run("cancel", "shot-1").code == 0
 
 
-def test_where_one_is_unknown_none_is_canceled(terminal: Terminal) -> None:
+def test_an_unknown_job_keeps_all_others_from_being_canceled(terminal: Terminal) -> None:
     ran = terminal.run("cancel", "shot-1", "shot-else")
     assert (ran.code, ran.err) == (2, "frameloom: JOB: the farm knows of no job 'shot-else'.\n")
     assert status(terminal, "shot-1") is JobStatus.RUNNING
@@ -73,7 +73,7 @@ def test_first_characters_cancel_one_job_and_never_several(terminal: Terminal) -
     assert terminal.run("cancel", "oth").out == f"{canceled('other-1')}\n"
 
 
-def test_json_says_how_each_ended_and_where_its_report_is(terminal: Terminal) -> None:
+def test_json_has_the_status_and_the_report_of_each_job(terminal: Terminal) -> None:
     ran = terminal.run("cancel", "shot-1", "shot-3", "--json")
     ended = {"shot-1": "canceled", "shot-3": "succeeded"}
     assert json.loads(ran.out) == [
@@ -82,7 +82,7 @@ def test_json_says_how_each_ended_and_where_its_report_is(terminal: Terminal) ->
     ]
 
 
-def test_without_a_job_it_says_what_it_takes(terminal: Terminal) -> None:
+def test_a_missing_job_is_a_usage_error(terminal: Terminal) -> None:
     ran = terminal.run("cancel")
     assert ran.code == 2
     assert "JOB" in ran.err

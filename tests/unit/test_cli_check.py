@@ -1,4 +1,4 @@
-"""`frameloom check`: what a farm would say of a scene, offline."""
+"""`frameloom check`, without a network."""
 
 import json
 import socket
@@ -43,9 +43,7 @@ def put(*paths: str) -> None:
         path.write_bytes(b"1234")
 
 
-def test_a_scene_that_holds_all_it_needs_is_told_in_a_few_lines(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_complete_scene_is_described_in_a_few_lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_scene(folder / "shot.blend", frames=(3, 12), step=2, fps="29.97", scenes=("Day", "Night"), active="Night")
     assert check(capsys, "shot.blend") == (
         0,
@@ -58,9 +56,7 @@ shot.blend, saved by Blender 4.5
     )
 
 
-def test_what_is_missing_is_named_and_refused_and_what_is_there_is_told(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_files_are_refused_and_existing_ones_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_scene(folder / "shot.blend", outside=True)
     put("textures/wood.png", "textures/film.mp4", "plates/plate_0007.png", "plates/plate_0008.png")
     code, out, err = check(capsys, "shot.blend")
@@ -76,7 +72,7 @@ def test_what_is_missing_is_named_and_refused_and_what_is_there_is_told(
     assert err.startswith("frameloom: 'shot.blend' refers to files that are missing: //textures/skin.<UDIM>.png, ")
 
 
-def test_json_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_the_same_facts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_scene(folder / "shot.blend", missing_image="//../wood.png")
     put("../wood.png")
     code, out, _ = check(capsys, "shot.blend", "--json")
@@ -97,7 +93,7 @@ def test_json_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (code, refused["error"], refused["missing"]) == (2, "MissingAssets", ["//../wood.png"])
 
 
-def test_a_library_is_looked_into(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_files_of_a_library_are_checked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "sets").mkdir()
     library = make_scene(folder / "sets/set.blend", missing_image="//wood.png")
     make_scene(folder / "shot.blend", camera=False, library=library, library_path="//sets/set.blend")
@@ -123,7 +119,7 @@ def test_a_library_is_looked_into(folder: Path, capsys: pytest.CaptureFixture[st
         ),
     ],
 )
-def test_what_a_farm_would_refuse_is_refused(
+def test_check_refuses_the_scenes_that_a_farm_refuses(
     folder: Path, capsys: pytest.CaptureFixture[str], recipe: dict[str, Any], words: list[str], said: str
 ) -> None:
     make_scene(folder / "shot.blend", **recipe)
@@ -131,9 +127,7 @@ def test_what_a_farm_would_refuse_is_refused(
     assert (code, said in err, err.count("\n")) == (2, True, 1)
 
 
-def test_code_in_a_scene_and_in_its_library_is_warned_of_and_nothing_else_is_amiss(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_python_in_a_scene_and_in_its_library_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     library = make_scene(folder / "set.blend", driver="bpy.app.version[0]")
     make_scene(folder / "shot.blend", camera=False, library=library, library_path="//set.blend", script="import os")
     code, out, err = check(capsys, "shot.blend", "--json")
@@ -145,7 +139,7 @@ def test_code_in_a_scene_and_in_its_library_is_warned_of_and_nothing_else_is_ami
     assert all(way in err for way in ("--trust-scripts", "--without-scripts"))
 
 
-def test_a_colour_configuration_of_the_users_own_is_refused_by_its_path(
+def test_a_custom_colour_configuration_is_refused_with_its_path(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_scene(folder / "shot.blend")
@@ -158,12 +152,12 @@ def test_a_colour_configuration_of_the_users_own_is_refused_by_its_path(
         assert "env -u OCIO" in err
 
 
-def test_a_newer_scene_suits_a_newer_farm(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_newer_scene_passes_for_a_newer_blender(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_scene(folder / "shot.blend", saved_by="5.0")
     assert check(capsys, "shot.blend", "--blender", "5.0.1")[0] == 0
 
 
-def test_a_file_that_is_no_scene_is_refused_in_both_ways(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_not_a_scene_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "text.blend").write_text("no scene at all")
     code, out, err = check(capsys, "text.blend", "--json")
     assert (code, json.loads(out)["error"], "not a readable .blend" in err) == (2, "SceneUnreadable", True)

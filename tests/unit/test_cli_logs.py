@@ -12,7 +12,7 @@ from frameloom.model.messages import LogRecord
 from frameloom.services.read_log import JobLog
 from frameloom.testing import MemoryExecutions, MemoryStore
 from tests.jobs import BUCKETS
-from tests.unit.cli_farm import MemoryFarm, Terminal
+from tests.unit.memory_farm import MemoryFarm, Terminal
 
 JOB = "shot-1"
 
@@ -85,7 +85,7 @@ def test_a_job_that_step_functions_has_forgotten_still_has_its_log(terminal: Ter
     assert len(terminal.run("logs", JOB).out.splitlines()) == 6
 
 
-def test_a_job_without_a_log_is_no_error(terminal: Terminal) -> None:
+def test_a_job_without_a_log_prints_nothing(terminal: Terminal) -> None:
     terminal.farm.executions.start("shot-new", {})
     terminal.farm.executions.end("shot-new", JobStatus.CANCELED)
     ran = terminal.run("logs", "shot-new")

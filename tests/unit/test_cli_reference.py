@@ -33,7 +33,7 @@ COMMANDS = (
 )
 
 
-def test_the_document_is_what_the_commands_say() -> None:
+def test_the_document_equals_the_help_of_the_commands() -> None:
     assert (ROOT / reference.DOCUMENT).read_text(encoding="utf-8") == reference.reference()
 
 
@@ -73,7 +73,7 @@ def ended(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("words", ["--help", "render --help", "farm up --help", "fleet deploy --help", "--version"])
-def test_help_imports_nothing_that_takes_long(words: str) -> None:
+def test_help_imports_no_slow_package(words: str) -> None:
     ran = ended(*words.split())
     assert ran.returncode == 0
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in ran.stderr.splitlines()}
@@ -81,7 +81,7 @@ def test_help_imports_nothing_that_takes_long(words: str) -> None:
     assert imported & {"boto3", "botocore", "moto", "rich", "bpy", "av", "kubernetes", "matplotlib", "yaml"} == set()
 
 
-def test_help_teaches_by_example() -> None:
+def test_help_has_examples() -> None:
     for command in (
         "render",
         "sequence",
@@ -98,7 +98,7 @@ def test_help_teaches_by_example() -> None:
         assert f"  frameloom {command}" in ended(*command.split(), "--help").stdout.rpartition("Examples:")[2]
 
 
-def test_the_version_is_said() -> None:
+def test_the_version_is_printed() -> None:
     assert ended("--version").stdout == f"frameloom {__version__}\n"
 
 

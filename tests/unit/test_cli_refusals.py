@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenes import make_scene
-from tests.unit.cli_farm import MemoryFarm, Terminal, files
+from tests.unit.memory_farm import MemoryFarm, Terminal, files
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ BAD_SCENES = {
     "cut.blend": "'cut.blend' is not a readable .blend file",
     "picture.png": "'picture.png' is not a readable .blend file: its name does not end in .blend.",
     "folder.blend": "'folder.blend' is not a readable .blend file: it is a folder.",
-    "blind.blend": "has no active camera: set one in the scene, or name one with `--camera`.",
+    "blind.blend": "has no camera: set one in the scene, or name one with `--camera`.",
     "code.blend": "(in a request, the field trust_scripts is true or false; in an uploaded scene's metadata",
     "bytes\udcff.blend": "since a key takes UTF-8 text, not other bytes; choose another key with --set file=",
     "new.blend": "was saved by Blender 5.9, but this farm renders with 4.5",
@@ -50,9 +50,9 @@ BAD_WORDS = {
     "--frames 1-3 --start 1 --end 3": "--frames: cannot be combined with `--start`, `--end` or `--step`.",
     "--start 5": "--end: is missing: `--start` needs it.",
     "--end 5": "--start: is missing",
-    "--start 5 --end 1": "--end: 1 comes before `--start`, 5.",
+    "--start 5 --end 1": "--end: 1 is less than `--start`, 5.",
     "--start one --end 3": "--start: takes a whole number, not 'one'.",
-    "--step 2": "--step: goes with `--start` and `--end`.",
+    "--step 2": "--step: needs `--start` and `--end`.",
     "--scene Nowhere": "Nowhere",
     "--camera Nobody": "Nobody",
     "--samples 0": "--samples: takes 1 or more, not 0.",
@@ -67,8 +67,8 @@ BAD_WORDS = {
     "--on-missing maybe": "--on-missing: takes 'fail' or 'stitch', not 'maybe'.",
     "--chunk-size 0": "--chunk-size: ",
     "--max-workers 0": "--max-workers: ",
-    "--set colour=red": "--set colour: there is no such field; the fields are",
-    "--set video.colour=red": "--set video.colour: there is no such field; the fields are codec, quality",
+    "--set colour=red": "--set colour: is not a field; the fields are",
+    "--set video.colour=red": "--set video.colour: is not a field; the fields are codec, quality",
     "--set colour": "--set: takes NAME=VALUE, not 'colour'",
     "--set =3": "--set: takes NAME=VALUE",
     "--set video=3": "--set video: takes an object with the fields codec, quality, not '3'.",
@@ -85,7 +85,7 @@ BAD_WORDS = {
     "--colour red": "No such option: --colour",
     "--set samples=0": "--set samples: takes 1 or more, not 0.",
     "--set queue_timeout=0": "--set queue_timeout: takes 1 or more, not 0.",
-    "--set chunk_timeout=5": "--set chunk_timeout: must be more than `--set queue_timeout`",
+    "--set chunk_timeout=5": "--set chunk_timeout: must exceed `--set queue_timeout`",
     "--set resolution_percentage=0": "--set resolution_percentage: takes 1 or more, not 0.",
     "--frames 1-10x2": "--frames: '1-10x2' is not a range of frames: OpenCue's 1-10x2 is 1-10:2 here.",
 }
@@ -97,7 +97,7 @@ def test_a_scene_that_no_farm_can_render_is_refused(terminal: Terminal, scene: s
 
 
 @pytest.mark.parametrize("words", BAD_WORDS)
-def test_a_request_that_makes_no_sense_is_refused(terminal: Terminal, words: str) -> None:
+def test_an_invalid_request_is_refused(terminal: Terminal, words: str) -> None:
     refused(terminal, "render", "shot.blend", *words.split(), saying=BAD_WORDS[words])
 
 
@@ -106,18 +106,18 @@ def test_an_output_folder_that_cannot_be_written_is_refused(terminal: Terminal) 
     refused(terminal, "render", "shot.blend", "--out", "/proc/out", saying="--out: '/proc' cannot be written to (")
 
 
-def test_a_folder_where_the_video_must_go_is_refused(terminal: Terminal) -> None:
+def test_a_folder_with_the_name_of_the_video_is_refused(terminal: Terminal) -> None:
     Path("shot.mp4").mkdir()
     refused(terminal, "render", "shot.blend", saying="--out: 'shot.mp4' is a folder, where a file must go")
 
 
-def test_a_scene_whose_name_leaves_no_room_for_that_of_a_version_is_refused(terminal: Terminal) -> None:
+def test_a_scene_name_too_long_for_a_version_is_refused(terminal: Terminal) -> None:
     scene = Path(f"{'n' * 232}.blend")
     scene.write_bytes(Path("shot.blend").read_bytes())
     refused(terminal, "render", str(scene), saying="is too long: a version of its film or report")
 
 
-def test_an_earlier_request_that_fits_no_command_is_refused_too(terminal: Terminal) -> None:
+def test_an_unknown_command_option_or_argument_is_refused(terminal: Terminal) -> None:
     refused(terminal, "sequence", "shot.blend", "--frames", "3-1", saying="--frames: '3-1' counts down")
     refused(terminal, "sequence", "shot.blend", "--frames-only", saying="No such option: --frames-only")
     refused(terminal, "renderr", "shot.blend", saying="No such command 'renderr'. Did you mean 'render'?")
@@ -132,7 +132,7 @@ def test_an_earlier_request_that_fits_no_command_is_refused_too(terminal: Termin
         (("--out", "file"), "InvalidRequest"),
     ],
 )
-def test_a_refusal_is_json_where_json_was_asked_for(terminal: Terminal, words: tuple[str, ...], error: str) -> None:
+def test_a_refusal_is_json_with_the_json_option(terminal: Terminal, words: tuple[str, ...], error: str) -> None:
     ran = terminal.run("render", "shot.blend", "--json", *words)
     document = json.loads(ran.out)
     assert set(document) == {"error", "cause"}

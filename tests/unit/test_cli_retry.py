@@ -6,16 +6,16 @@ import pytest
 
 from frameloom.model.job_status import JobStatus
 from frameloom.testing import MemoryExecutions
-from tests.unit.cli_farm import MemoryFarm, Terminal
+from tests.unit.memory_farm import MemoryFarm, Terminal
 
 REQUEST = {"file": "film/shot.blend", "frames": "1-8", "chunk_size": 2}
 
 
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """A terminal whose farm has a job for each way to end, one that runs, and one of an impossible request."""
+    """A terminal whose farm has a job of each final status, a running job, and a job of an impossible request."""
     farm = MemoryFarm(image=b"")
-    # Jobs that stand still, whoever looks.
+    # Jobs that make no progress.
     farm.executions = MemoryExecutions()  # type: ignore[assignment]
     for job in ("failed", "canceled", "succeeded", "running"):
         farm.executions.start(job, REQUEST)
@@ -32,13 +32,11 @@ def jobs(terminal: Terminal) -> set[str]:
 
 
 @pytest.mark.parametrize("job", ["failed", "canceled"])
-def test_a_job_that_did_not_succeed_is_started_again_as_another_of_the_same_request(
-    terminal: Terminal, job: str
-) -> None:
+def test_a_failed_or_canceled_job_is_retried_as_a_new_job_of_the_same_request(terminal: Terminal, job: str) -> None:
     before = jobs(terminal)
     ran = terminal.run("retry", job)
     (again,) = jobs(terminal) - before
-    assert (ran.code, ran.out, ran.err) == (0, f"Job {again} renders what job {job} left.\n", "")
+    assert (ran.code, ran.out, ran.err) == (0, f"Job {again} renders the missing frames of job {job}.\n", "")
     execution = terminal.farm.executions.describe(again)
     assert execution is not None
     assert (execution.status, execution.input) == (JobStatus.RUNNING, REQUEST)
@@ -58,13 +56,13 @@ def test_json_names_both_jobs(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("job", "problem"),
     [
-        ("running", "JOB: job running has not ended; `frameloom cancel` ends it."),
-        ("succeeded", "JOB: job succeeded has succeeded: it left nothing to render."),
+        ("running", "JOB: job running has not ended: cancel it first."),
+        ("succeeded", "JOB: job succeeded has succeeded: no frames are missing."),
         ("else", "JOB: the farm knows of no job 'else'."),
         ("impossible", "frames: "),
     ],
 )
-def test_what_is_not_to_be_started_again_is_refused_with_why(terminal: Terminal, job: str, problem: str) -> None:
+def test_a_retry_that_cannot_help_is_refused_with_the_reason(terminal: Terminal, job: str, problem: str) -> None:
     before = jobs(terminal)
     ran = terminal.run("retry", job)
     assert (ran.code, ran.out) == (2, "")

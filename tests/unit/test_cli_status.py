@@ -10,12 +10,12 @@ from frameloom.model.job_status import JobStatus
 from frameloom.model.request import START, START_NO
 from frameloom.testing import MemoryExecutions
 from tests.jobs import BUCKETS, make_job, put_frames
-from tests.unit.cli_farm import MemoryFarm, Terminal
+from tests.unit.memory_farm import MemoryFarm, Terminal
 
 
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """A terminal whose farm has three jobs: one that failed, one that is done, one that has begun."""
+    """A terminal whose farm has a failed job, a succeeded job and a running job."""
     farm = MemoryFarm(image=b"", depth=QueueDepth(waiting=12, in_flight=3, dead_letters=2))
     for name in ("old", "done", "now"):
         farm.executions.start(f"shot-{name}", {})
@@ -51,7 +51,7 @@ def test_the_queue_and_the_newest_jobs_are_shown(terminal: Terminal) -> None:
         ("ann-1/home/ann/film/shot.blend", ".../film/shot.blend"),
     ],
 )
-def test_a_scene_is_shown_with_the_folder_that_it_is_in(terminal: Terminal, key: str, shown: str) -> None:
+def test_a_scene_is_shown_with_its_folder(terminal: Terminal, key: str, shown: str) -> None:
     terminal.farm.executions.start("shot-deep", {})
     scene = SceneRef(bucket="scenes", key=key, digest="")
     make_job(terminal.farm.store, "1-2", job_id="shot-deep", scene=scene)
@@ -60,7 +60,7 @@ def test_a_scene_is_shown_with_the_folder_that_it_is_in(terminal: Terminal, key:
     assert key in terminal.run("status", "shot-deep").out
 
 
-def test_as_many_jobs_are_shown_as_asked_for(terminal: Terminal) -> None:
+def test_limit_sets_the_number_of_jobs(terminal: Terminal) -> None:
     assert len(json.loads(terminal.run("status", "--limit", "2", "--json").out)["jobs"]) == 2
 
 
@@ -71,12 +71,12 @@ def test_the_farm_is_shown_as_json(terminal: Terminal) -> None:
     assert (now["status"], now["frames"]) == ("running", {"done": 0, "total": 1600})
 
 
-def test_a_farm_without_jobs_says_so(terminal: Terminal) -> None:
+def test_a_farm_without_jobs_shows_that_there_are_none(terminal: Terminal) -> None:
     terminal.farm = MemoryFarm(image=b"")
     assert terminal.run("status").out.splitlines()[1] == "Jobs: none yet"
 
 
-def test_a_job_is_shown_with_where_its_results_are(terminal: Terminal) -> None:
+def test_a_job_is_shown_with_the_places_of_its_results(terminal: Terminal) -> None:
     ran = terminal.run("status", "shot-done")
     assert ran.code == 0
     lines = dict(line.split(maxsplit=1) for line in ran.out.splitlines())
@@ -86,13 +86,13 @@ def test_a_job_is_shown_with_where_its_results_are(terminal: Terminal) -> None:
     assert lines["report"] == "s3://logs/jobs/shot-done/report.json"
 
 
-def test_a_job_that_failed_is_shown_with_why(terminal: Terminal) -> None:
+def test_a_failed_job_is_shown_with_its_error(terminal: Terminal) -> None:
     lines = dict(line.split(maxsplit=1) for line in terminal.run("status", "shot-old").out.splitlines())
     assert lines["error"] == "NoCamera: Scene 'A' has no camera."
     assert "video" not in lines
 
 
-def test_a_job_without_output_is_shown_with_its_report_once_that_is_there(terminal: Terminal) -> None:
+def test_a_job_without_output_is_shown_with_its_report_once_it_exists(terminal: Terminal) -> None:
     assert "report" not in terminal.run("status", "shot-old").out
     terminal.farm.store.put("logs", "jobs/shot-old/report.json", b"{}")
     assert "report   s3://logs/jobs/shot-old/report.json" in terminal.run("status", "shot-old").out
@@ -117,7 +117,7 @@ def test_a_whole_id_is_no_prefix_of_another(terminal: Terminal) -> None:
     assert json.loads(terminal.run("status", "shot-old", "--json").out)["job_id"] == "shot-old"
 
 
-def test_characters_that_several_ids_begin_with_name_these_jobs(terminal: Terminal) -> None:
+def test_an_ambiguous_prefix_lists_the_jobs(terminal: Terminal) -> None:
     ran = terminal.run("status", "shot-")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == "frameloom: JOB: 'shot-' fits shot-now, shot-done, shot-old: type more characters.\n"
@@ -127,13 +127,13 @@ def test_characters_that_several_ids_begin_with_name_these_jobs(terminal: Termin
 
 
 def upload(farm: MemoryFarm, job_id: str, key: str, **metadata: str) -> None:
-    """Start what EventBridge starts when a scene is uploaded."""
+    """Start the execution that EventBridge starts for an uploaded scene."""
     farm.store.put(BUCKETS.scenes, key, b"scene", metadata=metadata)
     farm.executions.start(job_id, {"detail-type": "Object Created", "detail": {"object": {"key": key}}})
 
 
-def test_an_upload_whose_uploader_starts_its_job_is_no_job_of_the_list(terminal: Terminal) -> None:
-    # A farm whose jobs stand still, whoever looks.
+def test_an_execution_of_the_clients_own_upload_is_not_listed(terminal: Terminal) -> None:
+    # Jobs that make no progress.
     still = MemoryExecutions()
     still._jobs = terminal.farm.executions._jobs
     terminal.farm.executions = still  # type: ignore[assignment]
@@ -150,7 +150,7 @@ def test_an_upload_whose_uploader_starts_its_job_is_no_job_of_the_list(terminal:
     # So many jobs, not so many executions.
     limited = json.loads(terminal.run("status", "--json", "--limit", "5").out)["jobs"]
     assert [job["job_id"] for job in limited] == listed[:5]
-    # Asked for by name it is shown as what it is.
+    # By its id, `status` shows it.
     assert json.loads(terminal.run("status", "ghost-done", "--json").out)["status"] == "succeeded"
 
 
@@ -162,7 +162,7 @@ def test_a_long_job_id_is_shown_whole_on_a_narrow_terminal(terminal: Terminal, m
     assert name in terminal.run("status").out
 
 
-def test_a_terminal_gets_colours_unless_it_asked_for_none(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_colours_without_no_color(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[" not in terminal.run("status").out
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")

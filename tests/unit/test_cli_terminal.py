@@ -29,7 +29,7 @@ from frameloom.services.storage.ports import Execution
 from frameloom.testing import MemoryExecutions
 from tests.jobs import BUCKETS, make_job
 from tests.scenes import make_scene
-from tests.unit.cli_farm import MemoryFarm, Terminal
+from tests.unit.memory_farm import MemoryFarm, Terminal
 
 # Clears the screen, sets the title, shows the rest in reverse, begins a CSI of eight bits, and forges a line.
 HOSTILE = "\x1b[2J\x1b]0;mine\x07\u202etxt\x9b2K\r\nfake [red]line[/] [/x]\x7f"
@@ -37,7 +37,7 @@ SHOWN = r"\x1b[2J\x1b]0;mine\x07\u202etxt\x9b2K\r\nfake [red]line[/] [/x]\x7f"
 # A name of Blender's has 63 bytes, none of them a line break where a field of its window was typed into.
 NAME, NAME_SHOWN = "\x1b[31m\x1b]0;a\x07\u202ebc\x9b\nd", r"\x1b[31m\x1b]0;a\x07\u202ebc\x9b\nd"
 HARMLESS = ["shot", "über", "日本語　スペース", "e\u0301", "👩‍🚀", "👍🏽", "می‌خواهم", "a\u00a0b", "C:\\shots"]
-# What ends a line of ours, and nothing else that moves a terminal.
+# The only control character of our own output: the end of a line.
 ALLOWED = {"\n"}
 
 
@@ -54,7 +54,7 @@ BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 @given(st.text())
-def test_no_character_that_a_terminal_obeys_is_left(text: str) -> None:
+def test_control_characters_are_escaped(text: str) -> None:
     shown = plain(text)
     assert not harms(shown)
     assert "\n" not in shown
@@ -87,7 +87,7 @@ def test_json_is_ascii_and_reads_back_as_it_was(document: object) -> None:
 
 
 @pytest.mark.parametrize("style", ["", "red"])
-def test_a_console_shows_what_it_is_given_and_keeps_its_own_colours(style: str) -> None:
+def test_a_console_escapes_text_and_keeps_its_own_colours(style: str) -> None:
     console = PlainConsole(file=io.StringIO(), force_terminal=True, color_system="standard", width=300)
     table = Table.grid()
     table.add_row(Text(HOSTILE, style=style), ":smile:")
@@ -125,7 +125,7 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     # A key of a request is checked; the manifest of a job may be of any version, and was written by its functions.
     hostile = job.to_json() | {"scene": job.scene.to_json() | {"key": f"{HOSTILE}.blend"}}
     farm.store.put(BUCKETS.logs, keys.manifest_key("shot-1"), json.dumps(hostile).encode())
-    # Jobs that stand still, whoever looks.
+    # Jobs that make no progress.
     farm.executions = MemoryExecutions()  # type: ignore[assignment]
     farm.executions.start("shot-1", {})
     farm.executions.end("shot-1", JobStatus.FAILED, error=HOSTILE, cause=HOSTILE)
@@ -159,7 +159,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("colours", [False, True])
-def test_a_hostile_name_does_nothing_to_a_terminal_in_any_command(
+def test_every_command_escapes_hostile_names(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, *, colours: bool
 ) -> None:
     showing = set()
@@ -179,7 +179,7 @@ def test_a_hostile_name_does_nothing_to_a_terminal_in_any_command(
     assert showing == set(COMMANDS), "a hostile name no longer comes up here"
 
 
-def test_a_display_shows_a_hostile_message_and_a_workers_record() -> None:
+def test_a_display_escapes_messages_and_records() -> None:
     facts = {"cause": HOSTILE}
     worker = LogRecord(
         time="1", level="error", event=LogEvent.CHUNK_FAILED, worker=HOSTILE, message=HOSTILE, facts=facts
@@ -198,7 +198,7 @@ def test_a_display_shows_a_hostile_message_and_a_workers_record() -> None:
         assert not any(part in text for part in ("\x1b[2J", "\x1b]", "\x9b", "\u202e"))
 
 
-def test_a_watch_shows_a_hostile_word_of_a_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_watch_escapes_texts_of_a_cluster(capsys: pytest.CaptureFixture[str]) -> None:
     sample = Sample(time=datetime(2026, 11, 23, 6, tzinfo=UTC), figures={"waiting": 1}, problem=HOSTILE)
     console = PlainConsole(file=io.StringIO(), force_terminal=True, width=200, color_system=None)
     with TableView(HOSTILE, console) as view:
@@ -210,7 +210,7 @@ def test_a_watch_shows_a_hostile_word_of_a_cluster(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == f"frameloom: {SHOWN}\n"
 
 
-def test_a_question_is_asked_in_plain_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_is_escaped(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
     confirm.confirm(HOSTILE, answer="yes", yes=False)
     assert capsys.readouterr().err == f"{SHOWN} "

@@ -1,4 +1,4 @@
-"""collect_logs: pieces of logs, each stored once."""
+"""collect_logs: each part of a log is stored once."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Frames on their way to the encoder: in order, and never more of them than there is room for."""
+"""Frames are fetched for the encoder in order, within a limit of bytes."""
 
 from threading import Lock
 
@@ -8,7 +8,7 @@ from frameloom.services.encode_segment import fetch_ahead
 
 
 class Frames:
-    """Frames of some length, which counts how many bytes of them are fetched and not yet taken."""
+    """Frames of one size; counts the bytes that are fetched but not yet used."""
 
     def __init__(self, length: int) -> None:
         self.length, self.held, self.most, self.asked = length, 0, 0, 0
@@ -34,7 +34,7 @@ def test_the_bytes_fetched_ahead_are_limited(length: int, most: int) -> None:
         assert image == bytes([number]) * length
         frames.taken()
     assert seen == list(range(30))
-    # Beside those ahead the one that is asked for.
+    # The requested frame, besides those fetched ahead.
     assert frames.most <= (most + 1) * length
 
 

@@ -1,4 +1,4 @@
-"""The tree of errors: its names are interface, and its docstrings are messages."""
+"""The errors of the farm: their names are interface, their docstrings are messages."""
 
 import pickle
 import string
@@ -13,7 +13,7 @@ LEAVES = leaves(FarmError)
 
 
 def facts_of(kind: type[FarmError]) -> dict[str, Any]:
-    """Return a fact for each that a message names, each a word that is found again."""
+    """Return a unique word for each fact in the message of an error."""
     fields = [field for _, field, _, _ in string.Formatter().parse(kind.__doc__ or "") if field]
     return {field: f"the-{field}" for field in fields}
 

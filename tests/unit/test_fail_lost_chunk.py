@@ -1,4 +1,4 @@
-"""fail_lost_chunk: a chunk in the dead-letter queue is recorded, and its task ended."""
+"""fail_lost_chunk: a chunk in the dead-letter queue is recorded, and its task fails."""
 
 import json
 from typing import Any

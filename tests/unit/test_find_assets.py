@@ -1,4 +1,4 @@
-"""Where in the bucket a scene's outside files lie, and which of them are there."""
+"""The keys of a scene's assets, and the search for them."""
 
 from pathlib import Path
 from typing import Any

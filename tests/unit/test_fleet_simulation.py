@@ -19,13 +19,13 @@ def best_fixed(found: dict[str, Outcome]) -> tuple[float, float]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("frames", "workers"), PLENTY)
-def test_where_each_worker_has_plenty_of_frames_no_fixed_size_does_better(frames: int, workers: int, seed: int) -> None:
+def test_no_fixed_size_is_better_with_plenty_of_frames_per_worker(frames: int, workers: int, seed: int) -> None:
     found = outcomes(Row(frames=frames, workers=workers), COSTS, seed=seed)
     efficiency, wall = best_fixed(found)
     assert found[KNOWN].wall <= 1.03 * wall
     assert found[KNOWN].efficiency >= efficiency - 0.02
     assert found[KNOWN].efficiency >= 0.9
-    # Scouts cost what they take themselves: a node's start and a frame, which the others wait for.
+    # Scouts cost a node's start and a frame, for which the other chunks wait.
     slowest = max(frame_times(frames, seed=seed))
     assert found[FIRST_TIME].wall <= 1.03 * wall + COSTS.node + COSTS.start + COSTS.between + slowest
     assert found[FIRST_TIME].efficiency >= efficiency - 0.02
@@ -33,7 +33,7 @@ def test_where_each_worker_has_plenty_of_frames_no_fixed_size_does_better(frames
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("frames", "workers"), FEW)
-def test_where_there_are_few_frames_to_a_worker_chunks_of_one_are_faster_by_less_than_a_third(
+def test_chunks_of_one_are_less_than_a_third_faster_with_few_frames_per_worker(
     frames: int, workers: int, seed: int
 ) -> None:
     found = outcomes(Row(frames=frames, workers=workers), COSTS, seed=seed)
@@ -43,7 +43,7 @@ def test_where_there_are_few_frames_to_a_worker_chunks_of_one_are_faster_by_less
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_fleet_of_a_tenth_of_what_the_job_allows_is_kept_as_busy(seed: int) -> None:
+def test_a_fleet_of_a_tenth_of_max_workers_is_as_busy(seed: int) -> None:
     found = outcomes(Row(frames=10_000, workers=100), COSTS, present=10, seed=seed)
     efficiency, wall = best_fixed(found)
     assert found[KNOWN].wall <= 1.03 * wall
@@ -61,25 +61,25 @@ def test_the_same_seed_gives_the_same_figures() -> None:
 FREE = Costs(node=10.0, rate=1.0, start=2.0, turn=0.5, between=1.0, idle_timeout=4.0)
 
 
-def test_one_worker_takes_one_chunk_after_the_other_and_pays_its_start_once() -> None:
+def test_a_worker_takes_chunks_in_turn_and_pays_its_start_once() -> None:
     outcome = simulate([3.0, 4.0, 5.0], 1, FREE, out=10)
     assert outcome.wall == pytest.approx(10 + 2 + 12 + 3 * 0.5)
     assert outcome.rendered == pytest.approx(12)
     assert outcome.paid == pytest.approx(outcome.wall - 10)
 
 
-def test_workers_come_one_by_one_and_leave_when_they_find_no_chunk() -> None:
+def test_workers_start_one_by_one_and_stop_without_a_chunk() -> None:
     outcome = simulate([20.0, 20.0], 5, FREE, out=10)
-    # The second comes a second later and ends the job; of three more, none is sent for.
+    # The second worker starts a second later and ends the job; three more are not started.
     assert outcome.wall == pytest.approx(11 + 2 + 0.5 + 20)
     assert outcome.paid == pytest.approx(22.5 + 1 + 22.5)
     assert simulate([90.0, 1.0], 2, FREE, out=10).paid in (pytest.approx(92.5 + 3.5 + 4), pytest.approx(92.5 + 3.5 + 4))
 
 
-def test_a_second_round_is_begun_by_those_who_are_still_there() -> None:
+def test_the_remaining_workers_begin_the_second_round() -> None:
     first = simulate([10.0], 1, FREE, out=10)
     second = simulate([10.0], 1, FREE, out=10, before=first)
-    # No node, no start: a second of the orchestrator's, which is paid.
+    # No node and no start, but a paid second of the orchestrator.
     assert second.wall == pytest.approx(first.wall + 1 + 0.5 + 10)
     assert second.paid == pytest.approx(first.paid + 1 + 0.5 + 10)
     assert second.rendered == pytest.approx(20)

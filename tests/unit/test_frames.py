@@ -1,4 +1,4 @@
-"""Frame ranges: the grammar, and the laws that everything else counts on."""
+"""Frame ranges: their grammar and their laws."""
 
 import re
 import time
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.frames import FIRST_FRAME, LAST_FRAME, MAX_FRAMES, FrameRange
 
-# Close together, so that strides, neighbours and overlaps come up.
+# Close together, so that strides, neighbours and overlaps occur.
 frame_numbers = st.integers(-60, 60) | st.integers(FIRST_FRAME, LAST_FRAME)
 frame_sets = st.sets(frame_numbers, max_size=80)
 ranges = frame_sets.map(FrameRange.of)
@@ -38,7 +38,7 @@ spans = st.tuples(st.integers(-50, 50), st.integers(0, 30), st.integers(1, 7)).m
         ("1-5:2,2-4:2", [1, 2, 3, 4, 5]),
         (" 1 , 3 ", [1, 3]),
         ("007", [7]),
-        # OpenJD's own examples, and its descending form.
+        # The examples of OpenJD, and its descending form.
         ("1 - 5", [1, 2, 3, 4, 5]),
         ("1-10 : 2", [1, 3, 5, 7, 9]),
         ("\t1\n-  10 :\t4 ,  12", [1, 5, 9, 12]),
@@ -153,7 +153,7 @@ def test_parse_is_the_inverse_of_print(frames: FrameRange) -> None:
 
 
 def test_a_printed_range_of_any_length_is_parsed_again() -> None:
-    # 22 characters that print as 60,000: pairs with a hole after each.
+    # A text of 22 characters whose range prints as 60,000: pairs of frames with gaps.
     frames = FrameRange.parse("1-20000:3,2-20000:3")
     assert len(str(frames)) > 60_000
     assert FrameRange.parse(str(frames)) == frames

@@ -1,4 +1,4 @@
-"""What import nodes of Geometry Nodes refer to, in scenes that a real Blender saved."""
+"""The references of Geometry Nodes import nodes, in scenes saved by Blender."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ for kind, name in (("CSV", "a.csv"), ("OBJ", "b.obj"), ("PLY", "c.ply"), ("STL",
 
 
 def found(scene: Path, *libraries: Path) -> FoundAssets:
-    """Return what is found for a scene in a bucket with its libraries."""
+    """Return the assets found for a scene in a bucket with its libraries."""
     store = MemoryStore()
     for path in (scene, *libraries):
         store.put("scenes", path.name, path.read_bytes())
@@ -73,7 +73,7 @@ for one in wanted.node_groups:
 
 
 def test_a_path_in_a_library_is_relative_to_it_and_a_path_from_outside_is_refused(tmp_path: Path) -> None:
-    """Blender takes such a path from the folder of the file that holds the group, whoever sets it."""
+    """In Blender, the path is relative to the file that holds the group, even if another file sets it."""
 
     def linking(library: Path, **wanted: list[str]) -> FoundAssets:
         also = LINKED.format(library=str(library), groups=wanted.get("groups", []), objects=wanted.get("objects", []))
@@ -81,7 +81,7 @@ def test_a_path_in_a_library_is_relative_to_it_and_a_path_from_outside_is_refuse
 
     plain = make_scene(tmp_path / "set.blend", also=letters(SOCKET, "//note.txt"))
     assert linking(plain, groups=["Letters"]).missing == ("//note.txt (of //set.blend)",)
-    # What the library itself gives the group is a constant, until another file links the group and gives it its own.
+    # The library sets a constant path for its group, but another file that links the group may set another path.
     exposed = make_scene(tmp_path / "set.blend", also=letters(MODIFIER, "//note.txt"))
     assert linking(exposed, objects=["Cube"]).computed == ()
     assert linking(exposed, groups=["Letters"]).computed == (

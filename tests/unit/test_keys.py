@@ -1,4 +1,4 @@
-"""The names of S3 objects and of jobs."""
+"""The keys of S3 objects and the ids of jobs."""
 
 import json
 import re
@@ -30,7 +30,7 @@ render_settings = st.builds(
     format=formats,
     trust_scripts=st.sampled_from([True, None]),
 )
-# What Step Functions takes of an execution's name, so that neither ARNs nor its console trip over it.
+# The characters for the name of an execution that are safe in ARNs and in the console of Step Functions.
 LEGAL_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,80}", re.ASCII)
 
 
@@ -91,7 +91,7 @@ def test_skipping_scripts_keeps_the_render_key_of_earlier_versions() -> None:
 
 
 def test_the_tests_cover_all_settings() -> None:
-    """A new setting must be put into the tests above, for it must change the render key too."""
+    """Add a new setting to the tests above, since it must change the render key."""
     assert set(RenderSettings.model_fields) == {
         *("blender", "device", "scene", "camera", "engine", "samples", "resolution_percentage", "format"),
         "trust_scripts",
@@ -99,7 +99,7 @@ def test_the_tests_cover_all_settings() -> None:
 
 
 def test_the_render_key_does_not_change_between_versions() -> None:
-    """Frames in S3 lie below it: where it changes, every scene of every farm renders anew."""
+    """It is part of the frames' keys. If it changed, every farm would render all scenes again."""
     settings = RenderSettings(blender="4.5.15", samples=16)
     assert keys.render_key(digest="0" * 64, settings=settings) == "8c286800df3840ca"
 
@@ -200,7 +200,7 @@ def test_each_part_of_a_film_changes_its_identity(name: str, value: object) -> N
 
 
 def test_the_identity_of_a_film_does_not_change_between_versions() -> None:
-    """Films in S3 are known by it: where it changes, each that is made again gets another version."""
+    """It identifies films in S3. If it changed, each film that is made again would get a new version."""
     assert keys.film_identity(**FILM) == "96a34b095533325e5c5e3db50cd2d9c6"  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""LogJob: the report of a job, on the good way, on the failed one, and where it was stopped from outside."""
+"""LogJob: the report of a job that succeeded, failed, or was stopped from outside."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def store() -> MemoryStore:
 
 
 def reported(store: MemoryStore, error: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], JobReport]:
-    """Return the summary and the report as it lies in the log bucket."""
+    """Return the summary, and the report in the log bucket."""
     summary = write_report("shot-1", started=STARTED, now=NOW, error=error, store=store, buckets=BUCKETS)
     document = JobReport.read(job_documents.read(store, BUCKETS.logs, "jobs/shot-1/report.json"))
     assert document.summary.to_json() == summary
@@ -44,7 +44,7 @@ def test_the_summary_of_a_successful_job_has_its_film_and_frames(store: MemorySt
     job = make_job(store, "1-5")
     put_frames(store, job, [1, 2, 3, 4, 5])
     put_result(store, job, "1-000000", "3-5", rendered=3, frame_seconds={"3": 1.0, "4": 2.0, "5": 1.5})
-    # Its name is what StitchVideo says, whatever the scene is called.
+    # The film's key is that in StitchVideo's result, not the scene's.
     job_documents.write_stitched(
         store, BUCKETS, "shot-1", {"bucket": "scenes", "key": "film/shot_v002.mp4", "frames": 5}
     )
@@ -69,7 +69,7 @@ def test_a_chunk_that_two_workers_finished_is_counted_once(store: MemoryStore) -
     seconds = {"-1": 1.0, "0": 1.0, "1": 1.0}
     put_result(store, job, "1-000000", "-1-1", rendered=3, frame_seconds=seconds)
     put_result(store, job, "1-000000", "-1-1", worker="worker-2", rendered=3, frame_seconds=seconds)
-    # Rendered, they say, but it never arrived.
+    # The results report this frame as rendered, but it is not in S3.
     put_result(store, job, "1-000001", "2-3", worker="worker-2", rendered=1, frame_seconds={"3": 1.0})
     summary, document = reported(store)
     assert summary["frames"] == {"total": 5, "rendered": 3, "reused": 1, "missing": 1}
@@ -129,7 +129,7 @@ def test_the_cause_is_the_message_in_a_lambdas_json(cause: str | None, message: 
 def test_the_error_of_a_failed_map_is_that_of_the_fatal_chunk() -> None:
     chunks = [
         failed_chunk("1-000001", "NoCamera", "Scene 'Scene' has no camera"),
-        # Failed once, was to be tried again, and sorts last.
+        # An attempt that failed and was retried; its result is the last one.
         failed_chunk("1-000002", "RenderCrashed", "Blender failed"),
     ]
     assert failure(MAP_FAILED, chunks) == ("NoCamera", "Scene 'Scene' has no camera")
@@ -142,7 +142,7 @@ def test_a_failed_map_without_failed_chunks_keeps_its_error() -> None:
 
 @pytest.mark.parametrize("error", ["FrameInvalid", "Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"])
 def test_the_error_of_a_failed_map_of_segments_is_that_of_the_segment(error: str) -> None:
-    # A chunk that failed once and then rendered has nothing to do with it.
+    # A chunk that failed once and was then rendered is not the reason.
     chunks = [failed_chunk("1-000002", "RenderCrashed", "Blender failed")]
     segment = {"Error": error, "Cause": '{"errorMessage": "what it says"}'}
     assert failure(MAP_FAILED, chunks, segment) == (error, "what it says")
@@ -165,7 +165,7 @@ def test_error_and_cause_fit_into_the_fail_state() -> None:
 
 
 def stopped(status: str = "ABORTED", **fields: Any) -> StoppedExecution:
-    """Return what EventBridge tells of shot-1, stopped 90.5 s after it began."""
+    """Return the event of the job shot-1, stopped 90.5 s after its start."""
     detail = {"name": "shot-1", "status": status, "startDate": 1795413600000, "stopDate": 1795413690500}
     return StoppedExecution.of_event(detail | {"error": None, "cause": None} | fields)
 
@@ -181,7 +181,7 @@ def test_the_report_of_a_canceled_job_has_cause_times_and_frame_counts(store: Me
     job = make_job(store, "1-9", chunk_size=4)
     put_frames(store, job, [1])
     plan("shot-1", 0, store=store, buckets=BUCKETS)
-    # The one chunk was answered for, the other one was underway.
+    # One chunk has a result; the other one was running.
     put_frames(store, job, [2, 3, 4, 5, 6])
     put_result(store, job, "1-000000", "2-5", rendered=4, frame_seconds={str(frame): 1.0 for frame in (2, 3, 4, 5)})
     document = reported_stopped(store, stopped(error="Retouched", cause="wrong camera"))

@@ -1,4 +1,4 @@
-"""What is known of a scene's times."""
+"""The measured times of a scene."""
 
 import pytest
 from hypothesis import given
@@ -33,7 +33,7 @@ def test_the_start_is_the_overhead_of_a_workers_slowest_chunk() -> None:
             result("1", "one", 7.0, f1=2.0),
             result("2", "one", 2.1, f2=2.0),
             result("3", "two", 6.0, f3=2.0),
-            # It had a network of its own.
+            # A worker with a slow network.
             result("4", "three", 300.0, f4=2.0),
         ]
     ) == Timings(start=5.0, frames={"1": 2.0, "2": 2.0, "3": 2.0, "4": 2.0})
@@ -53,7 +53,7 @@ def test_results_without_rendered_frames_give_no_times() -> None:
 
 
 def test_times_are_interpolated_between_measured_frames() -> None:
-    # Ten points of one second and ten of three: what lies far enough from their meeting is as it was measured.
+    # Ten points of one second, then ten of three. Far from the step, estimates equal the measured times.
     known = Timings(start=1.0, frames={str(frame): 1.0 if frame <= 0 else 3.0 for frame in range(-90, 110, 10)})
     frames = FrameRange.parse("-999,-90,-50,-40,-35,0,10,50,999")
     ninth = 2.0 / 9

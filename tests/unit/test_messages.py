@@ -62,11 +62,11 @@ def test_a_chunk_message_with_an_invalid_field_is_refused_with_the_field(change:
 
 
 def test_the_largest_chunk_fits_into_a_message_and_the_state() -> None:
-    # 10,000 frames, the largest chunk_size, in pairs with a hole after each: the longest text they can have.
+    # The largest chunk_size, 10,000 frames, in pairs with gaps, which gives the longest text.
     chunk = next(FrameRange.parse("1000000-1040000:3,1000001-1040000:3").chunks(10_000))
     message = ChunkMessage.read(MESSAGE | {"frames": str(chunk)})
     assert message.frame_range() == chunk
-    # Step Functions' state holds 256 KiB, an SQS message 1 MiB.
+    # The limits: 256 KiB for the state in Step Functions, 1 MiB for an SQS message.
     assert len(json.dumps(message.to_json())) < 256 * 1024
 
 

@@ -1,4 +1,4 @@
-"""What the parts of a scene refer to, in scenes that a real Blender saved."""
+"""The references of modifiers, caches, strips and nodes, in scenes saved by Blender."""
 
 import contextlib
 import struct
@@ -23,12 +23,12 @@ from tests.import_scenes import MODIFIER, SOCKET, letters
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, as_blender_5_writes, blocks, problem, read, small
 
-# The file must have a place before Blender keeps caches beside it.
+# Blender stores caches beside the file only after the file is saved.
 SAVED = "bpy.ops.wm.save_as_mainfile(filepath=path)\ncube = bpy.data.objects['Cube']\n"
 NODE = "tree = bpy.data.materials[0].node_tree\n"
 DISK_CACHE = f"{SAVED}cache = cube.modifiers.new('cloth', 'CLOTH').point_cache\ncache.use_disk_cache = True\n"
 DOMAIN = (
-    # Not seen, or Blender would simulate it here and now.
+    # Hidden, since Blender would simulate it at once.
     "fluid = bpy.data.objects['Cube'].modifiers.new('fluid', 'FLUID')\n"
     "fluid.show_viewport, fluid.fluid_type = False, 'DOMAIN'\n"
     "domain = fluid.domain_settings\ndomain.cache_directory = '//caches/fluid'\n"
@@ -115,7 +115,7 @@ def test_each_kind_of_struct_gives_its_references(kind: str, tmp_path: Path) -> 
 
 
 def _changed(scene: Path, struct: bytes, field: bytes, change: int) -> Path:
-    """Set bits in a field: what only a job of Blender's own window would set."""
+    """Set bits in a field that only a job in Blender's window sets."""
     with BlendFile(scene, mode="r+b") as blend:
         [block] = [one for one in blend.find_blocks_from_code(b"DATA") if one.dna_type.dna_type_id == struct]
         block.set(field, block.get(field) | change)
@@ -150,7 +150,7 @@ def test_a_fluid_without_a_folder_is_written(tmp_path: Path) -> None:
     with BlendFile(scene) as blend:
         [domain] = [one for one in blend.find_blocks_from_code(b"DATA") if b"FluidDomain" in one.dna_type.dna_type_id]
         path = domain.get(b"cache_directory")
-    # Blender never saves an empty one.
+    # Blender never saves an empty path.
     references = read(data.replace(path, bytes(len(path)))).references
     assert [reference.path for reference in references if reference.written] == ["//"]
 
@@ -193,7 +193,7 @@ def test_a_folder_stands_for_the_files_that_blender_reads_in_a_bucket_and_on_dis
     store, disk = MemoryStore(), Disk(root=tmp_path)
     for name in own + others:
         store.put("scenes", f"film/c/{name}", b"data")
-        # Another folder of a like name is another's.
+        # A folder with a similar name does not count.
         store.put("scenes", f"film/c2/{name}", b"data")
         path = tmp_path / "film/c" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -229,7 +229,7 @@ def test_damaged_structs_are_unreadable_or_read_in_bounded_time(damage: list[tup
     data = bytearray(_with_parts())
     heads = _heads_of_parts()
     for number, offset, word in damage:
-        # In the head of the block as well: how many structs it says that it holds, and which.
+        # Damage the head of the block too: the number of its structs, and their type.
         at = heads[number % len(heads)] + offset
         data[at : at + len(word)] = word
     begun = time.process_time()
@@ -239,7 +239,7 @@ def test_damaged_structs_are_unreadable_or_read_in_bounded_time(damage: list[tup
 
 
 def test_thousands_of_structs_that_share_a_long_list_take_no_more_time_than_one() -> None:
-    """Each strip of a file points to the same ten thousand names: a hundred million, were each followed."""
+    """Ten thousand strips share a list of ten thousand names; following each would take a hundred million steps."""
     data, kinds = _with_parts(), _kinds()
     [strip] = [data[at : at + 24 + size] for at, code, size in blocks(data) if _kind(data, at) == kinds[b"Sequence"]]
     [names] = [at for at, code, size in blocks(data) if _kind(data, at) == kinds[b"StripElem"]]

@@ -1,4 +1,4 @@
-"""PlanChunks: what is missing, in chunks, each frame once; scouts before it, where they are worth it."""
+"""PlanChunks: the missing frames in chunks, each frame once, and scouts for large jobs."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.jobs import BUCKETS, make_job, put_frames
 def planned(
     store: MemoryStore, job_id: str = "shot-1", round_number: int = FIRST
 ) -> tuple[dict[str, Any], list[ChunkSpec]]:
-    """Return the plan's answer and the chunks that it wrote, as the distributed Map reads them."""
+    """Return the output of `plan`, and the chunks that it wrote."""
     answer = plan(job_id, round_number, store=store, buckets=BUCKETS)
     chunks = [ChunkSpec.read(item) for item in job_documents.read(store, answer["bucket"], answer["key"])]
     assert answer["count"] == len(chunks)
@@ -37,7 +37,7 @@ def sizes_of(chunks: list[ChunkSpec]) -> list[int]:
 
 
 def with_workers(store: MemoryStore, frames: str, workers: int, **fields: Any) -> Job:
-    """Write the manifest of a job of so many workers."""
+    """Write the manifest of a job with this many workers."""
     job = make_job(store, frames, **fields)
     job = job.model_copy(update={"limits": job.limits.model_copy(update={"max_workers": workers})})
     job_documents.write(store, BUCKETS.logs, "jobs/shot-1/job.json", job.to_json())
@@ -45,7 +45,7 @@ def with_workers(store: MemoryStore, frames: str, workers: int, **fields: Any) -
 
 
 def put_timings(store: MemoryStore, job: Job, *, start: float, **frames: float) -> None:
-    """Say of a job's scene how long it takes: `f7=1.5` of frame 7."""
+    """Store the times of a job's scene: `f7=1.5` for frame 7."""
     known = Timings(start=start, frames={name[1:]: seconds for name, seconds in frames.items()})
     job_documents.write(store, BUCKETS.logs, keys.timings_key(job.outputs.prefix), known.to_json())
 
@@ -184,6 +184,6 @@ def test_known_times_determine_the_sizes_of_chunks() -> None:
     quick = sizes_of(planned(store)[1])
     put_timings(store, job, start=1.0, f1=3600.0)
     slow = sizes_of(planned(store)[1])
-    # Ten seconds of work are worth one start; a frame of an hour is a chunk of its own.
+    # Ten seconds of work justify one start; a frame of an hour is a chunk.
     assert len(quick) < len(blindly) < len(slow)
     assert set(slow) == {1}

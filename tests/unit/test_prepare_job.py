@@ -36,7 +36,7 @@ def test_a_farm_that_trusts_no_scripts_refuses_a_job_with_trust_scripts(farm: Fa
 
 
 def test_the_manifest_of_a_plain_job_has_only_the_fields_of_the_first_version(farm: Farm) -> None:
-    """A command line that was not updated, or a stack that was rolled back, refuses a manifest with any other field."""
+    """An older command line, or a stack that was rolled back, refuses a manifest with other fields."""
     farm.prepare({"file": KEY})
     manifest = job_documents.read(farm.store, BUCKETS.logs, keys.manifest_key("shot-1"))
     assert set(manifest) <= {
@@ -119,7 +119,7 @@ def test_the_newest_version_of_a_scene_is_rendered_and_named(farm: Farm, tmp_pat
 
 @pytest.mark.parametrize("file", ["film/shot2.blend", "film/sho.blend", "shot.blend", "film/shot.blend.blend"])
 def test_a_missing_scene_is_refused_with_its_key(farm: Farm, file: str) -> None:
-    """A key that only begins like a scene's counted as that scene in the original."""
+    """The original system accepted every key that starts like a scene's key."""
     with pytest.raises(SceneNotFound, match=file):
         farm.prepare({"file": file})
     assert farm.wrote_nothing()
@@ -150,7 +150,7 @@ def test_a_wrong_request_writes_nothing(farm: Farm, event: dict[str, Any]) -> No
 
 
 def test_any_request_gives_a_manifest_or_an_error_of_the_farm(farm: Farm) -> None:
-    """What the console, `submit_job` and the command line hand in comes to the same job."""
+    """The console, `submit_job` and the command line start equal jobs."""
     first = {"file": KEY, "start": "1", "end": "5"}
     farm.prepare(first, job_id="console")
     farm.prepare(parse_request(first).to_json(), job_id="submitted")
@@ -158,7 +158,7 @@ def test_any_request_gives_a_manifest_or_an_error_of_the_farm(farm: Farm) -> Non
 
 
 def test_the_metadata_of_an_upload_may_skip_the_code_in_the_scene(tmp_path: Path) -> None:
-    """A rig whose text is but an interface; the refusal tells its uploader of this way."""
+    """The text of a rig may be only its user interface; the error names this option."""
     scene = make_scene(tmp_path / "rig.blend", script="import os").read_bytes()
     with pytest.raises(
         InvalidRequest, match=r"trust_scripts: .*'startup\.py'.*uploaded scene's metadata it may only be false"

@@ -15,7 +15,7 @@ from tests.unit.preparation import KEY, Farm
 
 @pytest.fixture
 def textured(tmp_path: Path) -> Farm:
-    """A store that holds a scene whose texture lies outside of it, and not yet in the store."""
+    """A store with a scene whose texture is missing."""
     return Farm(make_scene(tmp_path / "textured.blend", missing_image="//textures/wood.png").read_bytes())
 
 
@@ -36,7 +36,7 @@ def test_a_scene_renders_without_its_texture_if_the_request_allows_it(textured: 
     "path", ["/host/set.blend", "//../../set.blend"], ids=["by an absolute path", "above the bucket"]
 )
 def test_a_library_outside_the_bucket_is_refused_even_with_missing_assets_render(tmp_path: Path, path: str) -> None:
-    """Blender reads a library as the scene opens, before the worker can keep it from that."""
+    """Blender reads a library while it opens the scene, before the worker can prevent it."""
     library = make_scene(tmp_path / "set.blend")
     farm = Farm(with_library(make_scene(tmp_path / "shot.blend", camera=False, library=library), path).read_bytes())
     with pytest.raises(MissingAssets):

@@ -52,11 +52,11 @@ def test_every_key_inside_the_bucket_is_accepted(file: str) -> None:
         "film/../shot.blend",
         "film/./shot.blend",
         "film/../../etc/passwd.blend",
-        # The frames' folder is the key less its suffix.
+        # The folder of the frames is the key without the extension.
         "...blend",
         "film/...blend",
         "..blend",
-        # What someone downstream may unescape, once or twice.
+        # Escapes that another program may decode once or twice.
         "%2e%2e/shot.blend",
         "film%2F..%2Fshot.blend",
         "%252e%252e%252fshot.blend",
@@ -64,7 +64,7 @@ def test_every_key_inside_the_bucket_is_accepted(file: str) -> None:
         "%2fshot.blend",
         "shot%00.blend",
         "%5c%5cserver%5cshot.blend",
-        # Look-alikes that NFKC folds.
+        # Look-alikes that NFKC replaces.
         "\N{ONE DOT LEADER}\N{ONE DOT LEADER}/shot.blend",
         "\N{TWO DOT LEADER}/shot.blend",
         "\N{FULLWIDTH FULL STOP}\N{FULLWIDTH FULL STOP}/shot.blend",
@@ -81,7 +81,7 @@ def test_every_key_inside_the_bucket_is_accepted(file: str) -> None:
         "shot\u200b.blend",
         "shot\u2028.blend",
         "shot\ud800.blend",
-        # Look-alikes that NFKC leaves alone, marks and spaces that nobody sees, escapes that are no UTF-8.
+        # Look-alikes that NFKC keeps, invisible marks and spaces, and escapes of invalid UTF-8.
         "film\N{FRACTION SLASH}..\N{FRACTION SLASH}shot.blend",
         "film\N{DIVISION SLASH}..\N{DIVISION SLASH}shot.blend",
         "..\N{BIG SOLIDUS}shot.blend",
@@ -109,7 +109,7 @@ def test_a_hostile_key_is_refused_in_every_form_of_input(file: str) -> None:
 
 
 def test_the_longest_scene_key_leaves_room_for_frame_keys() -> None:
-    """S3 takes 1,024 bytes."""
+    """S3 allows 1,024 bytes."""
     for letter in ("x", "ü", "場"):
         longest = letter * ((MAX_FILE_LENGTH - 6) // len(letter.encode()))
         file = parse_request({"file": f"{longest}.blend"}).file

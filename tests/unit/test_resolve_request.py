@@ -46,7 +46,7 @@ def test_openexr_that_the_encoder_cannot_decode_is_refused_for_a_film(tmp_path: 
     scene = make_scene(tmp_path / "shot.blend", format="OPEN_EXR", also=also)
     with pytest.raises(InvalidRequest, match="scene 'Scene' compresses OpenEXR with PIZ, which the film's encoder"):
         resolved(scene, format="OPEN_EXR")
-    # What it packs does not matter where it packs none, where no film is made, or where the frames are there.
+    # The codec does not matter for other formats, without a film, or if the frames exist.
     for fields in (
         {"format": "JPEG"},
         {"format": "OPEN_EXR", "output": "frames"},
@@ -62,7 +62,7 @@ def test_the_version_of_blender_is_part_of_the_render_key(scene: Path) -> None:
 
 
 def test_each_gpu_device_has_its_own_render_key(scene: Path) -> None:
-    """Other pixels than the CPU's; and CUDA and OptiX are two ways to round."""
+    """CUDA and OptiX round differently from the CPU, and from each other."""
     keys_by_device = {device: resolved(scene, device=device).render_key for device in ("CPU", "CUDA", "OPTIX")}
     assert len(set(keys_by_device.values())) == 3
 

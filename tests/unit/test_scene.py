@@ -1,4 +1,4 @@
-"""Which scene and camera a job renders, and how large its images come out."""
+"""The scene and the camera that a job renders, and the size of its frames."""
 
 from fractions import Fraction
 
@@ -41,7 +41,7 @@ def test_an_object_linked_from_another_file_may_be_the_camera() -> None:
 
 
 def test_a_scene_may_render_from_an_object_that_is_not_a_camera() -> None:
-    # Blender takes any object for a camera: a light, say, whose view is wanted.
+    # Blender accepts every object as a camera, such as a light.
     facts = SceneFacts(file="shot.blend", blender_version=(4, 5), scenes=(_entry(camera="Lamp"),), active="Day")
     assert facts.pick(None, "Lamp").camera == "Lamp"
 
@@ -81,7 +81,7 @@ def test_a_scene_without_a_camera_is_refused_unless_one_is_named() -> None:
     assert FILE.pick("Night", "Side").camera == "Side"
 
 
-# What Blender 4.5.15 and 5.0.1 rendered.
+# Rendered by Blender 4.5.15 and 5.0.1.
 @pytest.mark.parametrize(
     ("size", "percentage", "rendered"),
     [((101, 57), 33, (33, 18)), ((64, 36), 10, (6, 3)), ((199, 99), 99, (197, 98)), ((1080, 1350), 7, (75, 94)),
@@ -94,7 +94,7 @@ def test_a_size_is_rounded_down_as_blender_does(
     assert _entry(size=size, percentage=percentage).rendered_size() == rendered
 
 
-# What Blender 4.5.15 and 5.0.1 rendered; in double precision each of these is a pixel off.
+# Rendered by Blender 4.5.15 and 5.0.1. In double precision, each of these would differ by a pixel.
 @pytest.mark.parametrize(
     ("width", "left", "right", "rendered"),
     [(60, 0.15, 0.35, 12), (100, 0.2, 0.65, 45), (120, 0.35, 0.75, 48), (80, 0.35, 0.75, 32), (40, 0.65, 0.8, 6),

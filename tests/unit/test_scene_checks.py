@@ -1,4 +1,4 @@
-"""What a farm refuses since Blender would render something else: read from real files, before any worker starts."""
+"""Scenes that Blender would render differently are refused before any worker starts."""
 
 import importlib.metadata
 import importlib.util
@@ -25,7 +25,7 @@ VIEW = (b"SC", b"view_settings", b"view_transform")
 LOOK = (b"SC", b"view_settings", b"look")
 DISPLAY = (b"SC", b"display_settings", b"display_device")
 SPACE = (b"IM", b"colorspace_settings", b"name")
-# Drivers wherever Blender has them, all beyond what it evaluates without trust but the last two.
+# Drivers in all kinds of data-blocks. All but the last two need trust.
 DRIVERS = """
 def drive(owner, path, index, expression):
     curve = owner.driver_add(path, index) if index >= 0 else owner.driver_add(path)
@@ -61,7 +61,7 @@ def test_drivers_that_need_trust_are_described_with_their_locations(tmp_path: Pa
         "driver of material 'Cube', nodes[\"Principled BSDF\"].inputs[2].default_value[0]: 'noise.random()'",
         "driver of world 'World', color[1]: '[i for i in (1, 2)][0]'",
     }
-    # Packed it says the same, and so does a library.
+    # A compressed file, and a library, give the same result.
     assert read_scene(make_scene(tmp_path / "packed.blend", also=DRIVERS, compress=True)).scripts == (
         read_scene(scene).scripts
     )
@@ -88,7 +88,7 @@ def test_a_scene_with_code_is_refused_unless_the_job_sets_trust_scripts(
     assert all(words in said for words in (named, "--trust-scripts", "--without-scripts", "metadata"))
     assert settled(scene, trust_scripts=True).settings.trust_scripts is True
     assert settled(scene, trust_scripts=False).settings.trust_scripts is False
-    # What renders nothing runs nothing.
+    # A job that renders no frames runs no code.
     settled(scene, output="video")
 
 
@@ -188,7 +188,7 @@ def test_old_looks_are_accepted_in_files_of_the_versions_that_blender_maps(
 
 @pytest.mark.parametrize("template", ["VFX", "Video_Editing"])
 def test_scenes_from_blenders_templates_are_accepted(template: str) -> None:
-    """Blender ships them as 2.80 saved them in development, with the look `Filmic - Base Contrast`."""
+    """A development version of 2.80 saved Blender's templates, with the look `Filmic - Base Contrast`."""
     package = importlib.util.find_spec("bpy")
     assert package is not None
     assert package.origin is not None
@@ -206,7 +206,7 @@ def test_an_output_with_its_own_colour_management_is_checked_by_it(tmp_path: Pat
 
 
 def test_the_colour_space_of_openexr_frames_is_checked_only_for_openexr(tmp_path: Path) -> None:
-    """Blender prints nothing where it lacks that one, and writes another."""
+    """If Blender lacks this colour space, it silently uses another."""
     also = "scene.render.image_settings.color_management = 'OVERRIDE'"
     linear = (b"SC", b"r", b"im_format", b"linear_colorspace_settings", b"name")
     scene = with_text(make_scene(tmp_path / "shot.blend", also=also), *linear, text="Linear - AWG4")
@@ -218,7 +218,7 @@ def test_the_colour_space_of_openexr_frames_is_checked_only_for_openexr(tmp_path
 
 
 def test_the_names_are_those_of_the_installed_blender() -> None:
-    """A Blender with other names needs `python tools/colour_names.py`."""
+    """For a Blender with other names, run `python tools/colour_names.py`."""
     code = "import json, os; from tools.colour_names import offered; "
     code += "print('\\n' + json.dumps(offered()), flush=True); os._exit(0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""A file of kilobytes that unpacks to gigabytes, and the little memory that it is refused within."""
+"""A file of kilobytes that decompresses to gigabytes is refused in little memory."""
 
 import struct
 import subprocess
@@ -12,7 +12,7 @@ from tests.conformance.toolbox import ROOT
 from tests.unit.blends import small
 
 GIGABYTES = 12
-# Of address space, over what the process has when it begins to read. The file alone would take 12 GB.
+# Bytes of address space beyond those of the process before it reads. The decompressed file has 12 GB.
 ROOM = 400 * 2**20
 READER = """
 import resource, sys
@@ -22,7 +22,7 @@ from frameloom.model.errors import SceneUnreadable
 from frameloom.services.scene.reader import read_scene
 mine = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (mine + int(sys.argv[2]),) * 2)
-# Nor may it go to disk.
+# Files on disk are not allowed either.
 resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
 try:
     read_scene(Path(sys.argv[1]))
@@ -32,7 +32,7 @@ except SceneUnreadable as error:
 
 
 def _zstd(blocks: int) -> bytes:
-    """Return a frame that unpacks to `blocks` times 128 KiB of zeros, four bytes each. See RFC 8878, 3.1.1."""
+    """Return a zstd frame with `blocks` blocks of 4 bytes, each for 128 KiB of zeros. See RFC 8878, 3.1.1."""
     window = (17 - 10) << 3
     zeros = ((2**17 << 3) | (1 << 1)).to_bytes(3, "little") + b"\0"
     last = ((0 << 3) | 1).to_bytes(3, "little")
@@ -40,7 +40,7 @@ def _zstd(blocks: int) -> bytes:
 
 
 def _bomb() -> bytes:
-    """Return a scene that has a block of 2 GiB, less one byte, again and again."""
+    """Return a scene with several blocks of 2 GiB minus one byte."""
     size = 2**31 - 1
     head = zstandard.compress(struct.pack("<4siQii", b"DATA", size, 1, 0, 1))
     body = _zstd(size // 2**17) + zstandard.compress(bytes(size % 2**17))

@@ -1,4 +1,4 @@
-"""What a .blend says without Blender."""
+"""The facts that are read from .blend files without Blender."""
 
 import logging
 import struct
@@ -153,7 +153,7 @@ def test_a_scene_of_blender_3_is_read() -> None:
 
 
 def test_a_scene_without_settings_of_later_versions_is_read() -> None:
-    """2.48 has no engine, no frame step, and a member called [3]; before 2.61 there is no image format of its own."""
+    """Files of 2.48 have no engine, no frame step, and a member [3]; files before 2.61 have no image format."""
     data, now = small(), read(small()).scenes[0]
     for name, other in (
         ("engine[32]", "____ne[32]"),
@@ -191,7 +191,7 @@ def test_every_kind_of_zstd_frame_is_read_and_refused_when_cut(
     *, checksum: bool, length_told: bool, piece: int
 ) -> None:
     packer = zstandard.ZstdCompressor(write_checksum=checksum, write_content_size=length_told)
-    # So many zeros become blocks of one byte that is repeated.
+    # zstd compresses these zeros to blocks of one repeated byte.
     zeros = struct.pack("<4siQii", b"DATA", 400_000, 1, 0, 1) + bytes(400_000)
     scene = small()[:-24] + zeros + small()[-24:]
     frames = b"".join(packer.compress(scene[at : at + piece]) for at in range(0, len(scene), piece))
@@ -239,16 +239,16 @@ def test_blender_asset_tracer_names_the_scene_and_logs_nothing(
     monkeypatch.setattr("frameloom.services.scene.reader.condense", condense_and_cut)
     path = tmp_path / "shot.blend"
     path.write_bytes(small())
-    said: list[str] = []
+    messages: list[str] = []
 
-    def references(blend: Any, _: str) -> tuple[()]:
-        said.append(f"{blend} {blend.filepath}")
+    def find_references(blend: Any, _: str) -> tuple[()]:
+        messages.append(f"{blend} {blend.filepath}")
         return ()
 
-    monkeypatch.setattr("frameloom.services.scene.reader.references", references)
+    monkeypatch.setattr("frameloom.services.scene.reader.find_references", find_references)
     read_scene(path)
     assert not caplog.records
-    assert said == ["<BlendFile 'shot.blend'> shot.blend"]
+    assert messages == ["<BlendFile 'shot.blend'> shot.blend"]
 
 
 @pytest.mark.parametrize("saved_by", ["2.83", "3.0", "4.4", "4.5"])

@@ -1,4 +1,4 @@
-"""What a .blend refers to outside of itself."""
+"""The references of .blend files to other files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +48,7 @@ for side in "LR":
 image = bpy.data.images.load(os.path.join(os.path.dirname(path), "wood_L.png"))
 image.filepath = "//wood_L.png"
 scene.render.use_multiview = image.use_multiview = image.use_fake_user = True
-# Blender finds the views of an image that it has loaded.
+# Blender finds the views when it loads the image.
 len(image.pixels)
 image.views_format = "INDIVIDUAL"
 """

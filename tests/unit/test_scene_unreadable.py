@@ -1,4 +1,4 @@
-"""What becomes of a .blend that is none, is cut, damaged, of years to come, or a trap."""
+"""Files that are not .blend files, or are cut, damaged, too new, or malicious."""
 
 import contextlib
 import gzip
@@ -47,7 +47,7 @@ def test_a_path_that_is_too_long_is_unreadable(tmp_path: Path) -> None:
 def test_an_error_of_the_system_makes_a_scene_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "shot.blend"
     path.write_bytes(small())
-    # Whoever runs the tests as root may read everything, so the system is asked for what it cannot give.
+    # Root may read every file, so make the system fail in another way.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     monkeypatch.setattr(reader, "IN_MEMORY", 1)
     with pytest.raises(SceneUnreadable, match="No such file or directory"):
@@ -76,10 +76,10 @@ def test_a_file_that_is_not_a_blend_file_is_unreadable(data: bytes, why: str) ->
 @given(data=st.data())
 def test_a_scene_cut_anywhere_is_unreadable(packing: str, data: st.DataObject) -> None:
     whole = packed(packing)
-    # As many cuts near both ends, where the header, the last block and the trailers are, as in between.
+    # Equally many cuts near both ends, with the header, the last block and the trailers, and in between.
     end = len(whole) - 1
     length = data.draw(st.integers(0, 40) | st.integers(end - 60, end) | st.integers(0, end))
-    # All of the scene is there when nothing but the whole table of its pieces is missing.
+    # Without its seek table, the scene is still complete.
     assume(whole[length:] != SEEK_TABLE)
     assert problem(whole[:length]) in {INCOMPLETE, NOT_A_BLEND, "it is empty"}
 
@@ -120,7 +120,7 @@ def test_a_compressed_scene_with_a_wrong_checksum_is_unreadable() -> None:
 
 
 def _change_block(wanted: bytes, change: Change) -> bytes:
-    """Return the small scene with what `change` makes of each block of this code, head and all."""
+    """Return the small scene with `change` applied to each block of this code, including its head."""
     data = small()
     for at, code, size in blocks(data):
         if code == wanted:
@@ -177,7 +177,7 @@ def test_a_file_that_decompresses_above_the_limit_takes_no_memory_or_disk(
     path = tmp_path / "trap.blend"
     path.write_bytes(gzip.compress(trap, 1) if packing == "gzip" else zstandard.compress(trap))
     del trap
-    # Whatever wants to go to disk has nowhere to go.
+    # There is no folder for temporary files.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     tracemalloc.start()
     try:

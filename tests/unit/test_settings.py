@@ -1,4 +1,4 @@
-"""Settings of a render and of a film."""
+"""The settings of a render and of a film."""
 
 import time
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""StitchVideo: segments in a store become a film in it, which is there whole or not at all."""
+"""StitchVideo: joins segments to a film, which is stored whole or not at all."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ OPTIONS = film(numbered(0).size, 24)
 
 
 class Films(MemoryStore):
-    """A store with the three segments of a job of 21 frames."""
+    """Make a store with the three segments of a job of 21 frames."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def test_segments_are_joined_to_the_film(store: Films, tmp_path: Path) -> None:
 
 
 def another(store: Films, name: str, **fields: Any) -> str:
-    """Make the film of another job of the same scene, of the same segments, and return its key."""
+    """Make the film of another job of the same scene from the same segments, and return its key."""
     make_job(store, job_id=name, buckets=BUCKETS, **{"frames": "1-21", **fields})
     job_documents.write_film(store, BUCKETS, name, FrameRange.parse("1-21"))
     for number in range(3):
@@ -117,7 +117,7 @@ def test_two_films_at_the_same_time_never_take_the_same_key(store: Films) -> Non
 
     @contextmanager
     def together(*args: Any, **options: Any) -> Iterator[Any]:
-        # Both have chosen their names by now.
+        # Both runs have chosen their keys.
         with suppress(BrokenBarrierError):
             barrier.wait(5)
         with stream(*args, **options) as parts:
@@ -151,8 +151,8 @@ def test_two_runs_at_the_same_time_result_in_one_film(store: Films) -> None:
         (None, r"segment 000001\.mp4 is missing"),
         (b"", r"000001\.mp4: "),
         (b"no film" * 100, r"000001\.mp4: Invalid data"),
-        (6, "the film holds 20 frames instead of 21"),
-        (8, "the film holds 22 frames instead of 21"),
+        (6, "the film has 20 frames instead of 21"),
+        (8, "the film has 22 frames instead of 21"),
     ],
 )
 def test_an_incomplete_film_is_never_stored(

@@ -1,4 +1,4 @@
-"""submit_job: the same request starts once and afterwards describes."""
+"""submit_job: a request starts a job, and a repeated request describes it."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ REQUEST = {"file": "film/shot.blend", "start": "1", "end": "17"}
 
 
 class Farm:
-    """A store with one scene, and the jobs on it."""
+    """A store with one scene, and its jobs."""
 
     def __init__(self) -> None:
         self.store = MemoryStore()

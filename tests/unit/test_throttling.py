@@ -1,4 +1,4 @@
-"""A film is made under any quota of concurrent Lambdas: a simulation with the retries of the emitted definition."""
+"""A film succeeds under any quota of concurrent Lambdas: a simulation with the retries of the emitted definition."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,8 @@ from benchmarks.throttling import THROTTLED, encode
 from frameloom.services.verify_frames import AT_ONCE
 
 ROOT = Path(__file__).parents[2]
-# What a state machine of before had: five tries, among the faults of Lambda itself.
-IMPATIENT = {"MaxAttempts": 5, "IntervalSeconds": 2, "BackoffRate": 2.0, "MaxDelaySeconds": 60}
+# The retrier of an earlier state machine: five attempts, shared with faults of Lambda.
+FIVE_ATTEMPTS = {"MaxAttempts": 5, "IntervalSeconds": 2, "BackoffRate": 2.0, "MaxDelaySeconds": 60}
 # An account's quota of concurrent executions: new, raised once, usual.
 QUOTAS = (10, 50, 1000)
 SEEDS = range(40)
@@ -29,7 +29,7 @@ def retrier() -> dict[str, Any]:
 
 @pytest.mark.parametrize("quota", QUOTAS)
 @pytest.mark.parametrize("frames", [2_000, 4_000, 20_000])
-def test_a_film_is_made_under_any_quota(frames: int, quota: int, retrier: dict[str, Any]) -> None:
+def test_a_film_succeeds_under_any_quota(frames: int, quota: int, retrier: dict[str, Any]) -> None:
     films = [encode(frames, quota=quota, at_once=AT_ONCE, retrier=retrier, seed=seed) for seed in SEEDS]
     assert all(film.succeeded for film in films)
     if quota > AT_ONCE:
@@ -37,7 +37,7 @@ def test_a_film_is_made_under_any_quota(frames: int, quota: int, retrier: dict[s
 
 
 @pytest.mark.parametrize("quota", QUOTAS)
-def test_a_long_film_of_4k_is_made_too(quota: int, retrier: dict[str, Any]) -> None:
+def test_a_long_film_of_4k_succeeds(quota: int, retrier: dict[str, Any]) -> None:
     films = [
         encode(100_000, quota=quota, at_once=AT_ONCE, retrier=retrier, seed=seed, frame=FRAME_OF_4K)
         for seed in SEEDS[:10]
@@ -45,8 +45,8 @@ def test_a_long_film_of_4k_is_made_too(quota: int, retrier: dict[str, Any]) -> N
     assert all(film.succeeded for film in films)
 
 
-def test_a_place_that_comes_free_is_taken_soon(retrier: dict[str, Any]) -> None:
-    """Retries cost a film less than half of the time that it takes where nothing is throttled."""
+def test_a_free_place_is_taken_soon(retrier: dict[str, Any]) -> None:
+    """Retries cost a film less than half of its time without throttling."""
     throttled = [encode(20_000, quota=10, at_once=AT_ONCE, retrier=retrier, seed=seed).seconds for seed in SEEDS]
     fitting = [encode(20_000, quota=10, at_once=10, retrier=retrier, seed=seed).seconds for seed in SEEDS]
     assert sum(throttled) < 1.5 * sum(fitting)
@@ -59,7 +59,7 @@ def test_fewer_at_once_than_the_quota_are_never_throttled(retrier: dict[str, Any
 def test_five_retries_lose_long_films_in_a_new_account() -> None:
     lost = {
         frames: sum(
-            not encode(frames, quota=10, at_once=AT_ONCE, retrier=IMPATIENT, seed=seed).succeeded for seed in SEEDS
+            not encode(frames, quota=10, at_once=AT_ONCE, retrier=FIVE_ATTEMPTS, seed=seed).succeeded for seed in SEEDS
         )
         for frames in (2_000, 4_000)
     }

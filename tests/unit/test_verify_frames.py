@@ -1,4 +1,4 @@
-"""VerifyFrames: what is in S3 decides what comes next."""
+"""VerifyFrames: the frames in S3 determine the next state."""
 
 import json
 from typing import Any
@@ -61,7 +61,7 @@ def test_after_the_last_round_the_job_fails_with_the_missing_frames(store: Memor
 
 @pytest.mark.parametrize("round_number", [1, 2])
 def test_only_frames_in_s3_count_not_reported_ones(store: MemoryStore, round_number: int) -> None:
-    """Two words for done was one of the original's errors: here only S3 has a say."""
+    """In the original system, two statuses for 'done' contradicted each other. Here, only S3 counts."""
     job = make_job(store, "1-3")
     put_result(store, job, "1-000000", "1-3", rendered=3, frame_seconds={"1": 1.0, "2": 1.0, "3": 1.0})
     if round_number == 1:
@@ -104,7 +104,7 @@ def test_the_error_includes_the_error_of_the_last_attempt_at_a_missing_frame(sto
     put_frames(store, job, [1, 2, 3, 7, 8, 9])
     put_result(store, job, "1-000001", "4-6", error="RenderCrashed", cause="first")
     put_result(store, job, "1-000001", "4-6", attempt=1, error="OutOfMemory", cause="Blender ran out of memory")
-    # This chunk failed once too, but the next worker rendered it.
+    # This chunk failed once too, but another worker rendered it.
     put_result(store, job, "1-000002", "7-9", error="FrameInvalid", cause="truncated")
     put_result(store, job, "1-000002", "7-9", attempt=1, rendered=3)
     assert missing(store).facts["reason"] == "The last attempt failed with OutOfMemory: Blender ran out of memory"
@@ -175,7 +175,7 @@ def test_a_film_has_at_least_as_many_segments_as_encoders(frames: int, segments:
 
 
 def test_the_output_is_equally_short_for_a_long_film(store: MemoryStore) -> None:
-    """Its segments are a list in S3: what a state machine carries from state to state has an end."""
+    """The list of segments is in S3, since the state of an execution is limited."""
     answers = []
     for frames in (1_000, 20_000):
         put_frames(store, make_job(store, f"1-{frames}"), range(1, frames + 1))

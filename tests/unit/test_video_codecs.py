@@ -1,4 +1,4 @@
-"""A film in each codec that a request may name: what its segments show, in order and on time."""
+"""A film in each codec of a request has its segments' pictures, in order and on time."""
 
 import os
 import struct
@@ -38,13 +38,13 @@ NAMES = {"h264": "h264", "h265": "hevc", "av1": "libdav1d", "prores": "prores"}
 
 @pytest.mark.parametrize("large", [False, True], ids=["", "as if large"])
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_joined_film_decodes_to_its_segments_pictures_in_order_and_on_time(
+def test_a_joined_film_has_its_segments_pictures_in_order_and_on_time(
     tmp_path: Path, codec: str, monkeypatch: pytest.MonkeyPatch, *, large: bool
 ) -> None:
     if large:
-        # Encoders hold fewer of large pictures, and then put them in another order.
+        # For large pictures the lookahead is limited, and the encoder stores them in another order.
         monkeypatch.setattr("frameloom.services.video.codec_settings.LARGE", 0)
-    # Once with square pixels and once with those of a wide PAL.
+    # With square pixels, and with those of widescreen PAL.
     aspect = Fraction(40, 33) if large else Fraction(1)
     options, segments, first = film(numbered(0).size, FPS, codec=codec, pixel_aspect=aspect), [], 0
     for count in COUNTS:
@@ -74,7 +74,7 @@ def test_the_pictures_look_like_the_frames(tmp_path: Path, codec: str) -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 9])
-def test_segments_shorter_than_the_encoder_looks_ahead_are_whole(tmp_path: Path, codec: str, count: int) -> None:
+def test_segments_shorter_than_the_lookahead_are_complete(tmp_path: Path, codec: str, count: int) -> None:
     out = tmp_path / "film.mp4"
     for first in range(4):
         encode_segment(numbered_frames(first, count), out, film(numbered(0).size, codec=codec))
@@ -84,7 +84,7 @@ def test_segments_shorter_than_the_encoder_looks_ahead_are_whole(tmp_path: Path,
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
 def test_pictures_of_h265_are_decoded_a_frame_apart_and_two_ahead(tmp_path: Path, count: int) -> None:
-    """By its own account x265 decodes short segments at any time, and now and then no file can hold that."""
+    """x265's own decoding times of short segments are arbitrary, and some cannot be stored in a file."""
     out = tmp_path / "segment.mp4"
     encode_segment(numbered_frames(1, count), out, film(numbered(0).size, codec="h265"))
     with av.open(out) as container:
@@ -124,7 +124,7 @@ def test_small_and_odd_sizes_can_be_encoded(tmp_path: Path, codec: str, size: tu
         ("prores", True, b"qt  ", "ap4h"),
     ],
 )
-def test_a_film_is_named_as_apples_players_take_it(
+def test_a_film_has_the_tag_that_apples_players_accept(
     tmp_path: Path, *, codec: str, alpha: bool, kind: bytes, name: str
 ) -> None:
     options = film(numbered(0).size, codec=codec, alpha=alpha)

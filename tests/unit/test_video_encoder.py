@@ -1,4 +1,4 @@
-"""Images become one segment of a film."""
+"""Images are encoded into a segment of a film."""
 
 import os
 import resource
@@ -45,7 +45,7 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("fps", RATES)
-def test_a_segment_holds_each_frame_at_the_films_rate_and_size(out: Path, fps: Fraction) -> None:
+def test_a_segment_has_each_frame_at_the_films_rate_and_size(out: Path, fps: Fraction) -> None:
     assert encode_segment(numbered_frames(1, 61), out, film(SIZE, fps)) == 61
     assert probe(out) == VideoFacts(frames=61, fps=fps, size=SIZE, duration=61 / fps, codec="h264", pix_fmt="yuv420p")
 
@@ -58,7 +58,7 @@ def test_picture_i_is_shown_at_i_frames_exactly(out: Path, fps: Fraction, count:
     assert probe(out).duration == count / fps
 
 
-def test_the_pictures_come_in_the_order_of_the_frames(out: Path) -> None:
+def test_the_pictures_are_in_the_order_of_the_frames(out: Path) -> None:
     numbers = [*range(5, 70), 900, 3, 512]
     encode_segment([(number, png(numbered(number))) for number in numbers], out, film(SIZE))
     assert [read_number(image) for image in images(out)] == numbers
@@ -91,20 +91,20 @@ def test_key_frames_are_rare_but_never_two_seconds_apart(out: Path) -> None:
 
 
 def test_no_frame_is_cut_into_slices(out: Path) -> None:
-    # Lower images are never cut.
+    # Images below this height are never sliced.
     encode_segment([(i, png(textured(i, (96, 320)))) for i in range(12)], out, film((96, 320)))
     with av.open(out) as container:
         packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
     for packet in packets:
         kinds, at = [], 0
-        while at < len(packet):  # each unit behind its length, as mp4 has them
+        while at < len(packet):  # in mp4, the length of each unit precedes it
             kinds.append(packet[at + 4] & 0x1F)
             at += 4 + int.from_bytes(packet[at : at + 4], "big")
         assert sum(kind in (1, 5) for kind in kinds) == 1
 
 
 class Counted(bytes):
-    """Bytes that know how many of their kind are alive."""
+    """Bytes that count their living instances."""
 
     alive = 0
 
@@ -116,7 +116,7 @@ class Counted(bytes):
         Counted.alive -= 1
 
 
-def test_frames_are_taken_one_at_a_time_and_let_go(out: Path) -> None:
+def test_memory_holds_one_frame_at_a_time(out: Path) -> None:
     most = 0
 
     def frames() -> Iterator[tuple[int, bytes]]:
@@ -149,7 +149,7 @@ BAD_IMAGES = {
 
 @pytest.mark.parametrize(("image", "problem"), BAD_IMAGES.values(), ids=BAD_IMAGES)
 @pytest.mark.parametrize("before", [0, 60])
-def test_a_bad_image_is_named_and_leaves_nothing(out: Path, image: bytes, problem: str, before: int) -> None:
+def test_a_bad_image_is_named_and_leaves_no_file(out: Path, image: bytes, problem: str, before: int) -> None:
     taken = []
 
     def frames() -> Iterator[tuple[int, bytes]]:
@@ -173,7 +173,7 @@ def test_an_image_that_libav_refuses_is_named(out: Path, monkeypatch: pytest.Mon
     assert list(out.parent.iterdir()) == []
 
 
-def test_what_stood_there_before_stays_after_a_failure(out: Path) -> None:
+def test_an_existing_segment_stays_after_a_failure(out: Path) -> None:
     out.write_bytes(b"the film of yesterday")
     with pytest.raises(FrameInvalid):
         encode_segment([(1, WHOLE), (2, b"")], out, film((160, 96)))
@@ -183,13 +183,13 @@ def test_what_stood_there_before_stays_after_a_failure(out: Path) -> None:
     assert probe(out).frames == 1
 
 
-def test_no_frames_are_refused(out: Path) -> None:
+def test_a_segment_without_frames_is_refused(out: Path) -> None:
     with pytest.raises(EncodeFailed, match="there are no frames"):
         encode_segment([], out, film(SIZE))
     assert list(out.parent.iterdir()) == []
 
 
-def test_what_the_source_of_the_frames_raises_is_passed_on(out: Path) -> None:
+def test_an_error_of_the_source_of_frames_is_passed_on(out: Path) -> None:
     def frames() -> Iterator[tuple[int, bytes]]:
         yield from numbered_frames(0, 60)
         raise ConnectionResetError("the bucket hung up")
@@ -199,8 +199,8 @@ def test_what_the_source_of_the_frames_raises_is_passed_on(out: Path) -> None:
     assert list(out.parent.iterdir()) == []
 
 
-def test_a_full_disk_is_an_encoding_error_and_leaves_nothing(out: Path) -> None:
-    # More than libav keeps in its buffer: the disk refuses while frames are written, and again on closing.
+def test_a_full_disk_is_an_encoding_error_and_leaves_no_file(out: Path) -> None:
+    # More than libav's buffer: the disk refuses while frames are written, and again on closing.
     frames = [(i, png(noisy((160, 96)))) for i in range(60)]
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, before[1]))
@@ -212,19 +212,19 @@ def test_a_full_disk_is_an_encoding_error_and_leaves_nothing(out: Path) -> None:
     assert list(out.parent.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_an_encoding_error(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_encoding_error(tmp_path: Path) -> None:
     with pytest.raises(EncodeFailed, match=r"film\.mp4: No such file or directory"):
         encode_segment(numbered_frames(1, 1), tmp_path / "nowhere" / "film.mp4", film(SIZE))
 
 
-def test_a_folder_in_the_way_is_an_encoding_error_and_leaves_nothing(out: Path) -> None:
+def test_a_folder_at_the_files_path_is_an_encoding_error_and_stays(out: Path) -> None:
     out.mkdir()
     with pytest.raises(EncodeFailed, match=r"segment\.mp4: Is a directory"):
         encode_segment(numbered_frames(1, 1), out, film(SIZE))
     assert list(out.parent.iterdir()) == [out]
 
 
-def test_a_name_that_looks_like_a_protocol_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_name_may_look_like_a_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     encode_segment(numbered_frames(1, 2), Path("take:2.mp4"), film(SIZE))
     assert probe(Path("take:2.mp4")).frames == 2
@@ -253,7 +253,7 @@ def test_the_same_images_give_the_same_bytes_on_every_kind_of_processor(
     h264 = CODECS["h264"]
 
     def plain_c(options: VideoOptions) -> dict[str, str]:
-        """Keep to what every processor can do, as one without this one's vector units must."""
+        """Use only instructions of every processor, without vector units."""
         chosen = h264.options(options)
         return {**chosen, "x264-params": chosen["x264-params"] + ":asm=0"}
 

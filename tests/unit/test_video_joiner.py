@@ -1,4 +1,4 @@
-"""Segments become one film without being encoded anew."""
+"""Segments are joined into a film without encoding."""
 
 import errno
 import io
@@ -46,7 +46,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def encode(folder: Path, counts: list[int], options: VideoOptions = OPTIONS) -> list[Path]:
-    """Return segments of so many frames each, whose numbers run on from one to the next."""
+    """Return segments of so many frames each, with continuous numbers."""
     paths = []
     for index, (count, end) in enumerate(zip(counts, accumulate(counts), strict=True)):
         paths.append(folder / f"{index}.mp4")
@@ -55,7 +55,7 @@ def encode(folder: Path, counts: list[int], options: VideoOptions = OPTIONS) -> 
 
 
 def packets(path: Path) -> list[tuple[int, int, bytes]]:
-    """Return each stored frame: when it is decoded, when it is shown, what it is."""
+    """Return the decoding time, the display time and the bytes of each stored frame."""
     with av.open(path) as container:
         return [(packet.dts, packet.pts, bytes(packet)) for packet in container.demux(video=0) if packet.size]
 
@@ -63,7 +63,7 @@ def packets(path: Path) -> list[tuple[int, int, bytes]]:
 @pytest.mark.parametrize(
     "counts", [[1, 2, 7], [7, 2, 1], [1], [2], [7], [1, 1, 1, 1, 1], [2, 2, 2], [1, 60, 2, 3, 70, 1]], ids=str
 )
-def test_a_film_shows_what_its_segments_show(tmp_path: Path, out: Path, counts: list[int]) -> None:
+def test_a_film_has_the_pictures_of_its_segments(tmp_path: Path, out: Path, counts: list[int]) -> None:
     segments = encode(tmp_path, counts)
     join(segments, out, OPTIONS, frames=sum(counts))
     assert [read_number(image) for image in images(out)] == list(range(sum(counts)))
@@ -83,7 +83,7 @@ def test_picture_i_of_the_film_is_shown_at_i_frames_exactly(tmp_path: Path, out:
     assert all(dts <= pts for dts, pts, _ in packets(out))
 
 
-def test_the_headers_depend_on_nothing_that_may_differ_between_segments(tmp_path: Path, out: Path) -> None:
+def test_the_headers_are_the_same_in_all_segments(tmp_path: Path, out: Path) -> None:
     frames = {1: numbered(3), 30: numbered(700), 2: numbered(1)}
     segments = [tmp_path / f"{count}.mp4" for count in frames]
     for (count, image), segment, quality in zip(frames.items(), segments, (10, 18, 35), strict=True):
@@ -100,10 +100,10 @@ def test_the_frames_are_copied_bit_for_bit(tmp_path: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize(("codec", "quality"), [("h264", 0), ("av1", 35)])
-def test_a_film_shows_what_it_would_had_it_been_encoded_at_once(
+def test_a_joined_film_looks_like_a_film_that_was_encoded_at_once(
     tmp_path: Path, out: Path, codec: str, quality: int
 ) -> None:
-    """With the same key frames. The rate control of x264 and x265 looks beyond key frames, so without loss alone."""
+    """With the same key frames; lossless only for x264 and x265, whose rate control looks beyond key frames."""
     counts, options = [30, 12, 25], film((160, 96), 24, codec=codec, quality=quality)
     frames = [(number, png(textured(number))) for number in range(67)]
     segments = [tmp_path / f"{count}.mp4" for count in counts]
@@ -120,7 +120,7 @@ def test_a_film_shows_what_it_would_had_it_been_encoded_at_once(
 
 
 class AtOnce(_Segment):
-    """A film as one segment, with key frames where they are asked for."""
+    """A film as one segment, with key frames at these frames."""
 
     def __init__(self, part: Path, out: Path, options: VideoOptions, *, keys: set[int]) -> None:
         super().__init__(part, out, options)
@@ -132,7 +132,7 @@ class AtOnce(_Segment):
         super()._encode(picture)
 
 
-def test_a_film_says_what_its_segments_say_of_their_colours(tmp_path: Path, out: Path) -> None:
+def test_a_film_is_marked_with_its_segments_colours(tmp_path: Path, out: Path) -> None:
     join(encode(tmp_path, [2, 3]), out, OPTIONS, frames=5)
     with av.open(out) as container:
         video = container.streams.video[0]
@@ -143,7 +143,7 @@ def test_a_film_says_what_its_segments_say_of_their_colours(tmp_path: Path, out:
 
 
 def boxes(path: Path) -> list[bytes]:
-    """Return the kinds of an mp4's outermost boxes, in order."""
+    """Return the types of an mp4's top-level boxes, in order."""
     data, at, kinds = path.read_bytes(), 0, []
     while at < len(data):
         kinds.append(data[at + 4 : at + 8])
@@ -157,7 +157,7 @@ def test_a_film_plays_while_it_loads(tmp_path: Path, out: Path) -> None:
 
 
 class Forward(io.BytesIO):
-    """A file that is written forward, but for its first bytes; counts how often it is gone back to."""
+    """A file that is written forward, except for its first bytes; counts the returns to these."""
 
     def __init__(self, head: int) -> None:
         super().__init__()
@@ -173,11 +173,11 @@ class Forward(io.BytesIO):
         return written
 
 
-def test_a_film_is_written_forward_but_for_its_beginning(tmp_path: Path) -> None:
+def test_a_film_is_written_forward_except_for_its_beginning(tmp_path: Path) -> None:
     segments, out = encode(tmp_path, [60, 30]), Forward(index_room(90) + 100)
     opened = [(path.name, io.BytesIO(path.read_bytes())) for path in segments]
     join_segments(opened, out, FPS, frames=90)
-    # The length of its frames, and the index, which libav may write at once or in pieces.
+    # The length of the frames, and the index, which libav writes in one or several pieces.
     assert out.returns >= 2
     (tmp_path / "film.mp4").write_bytes(out.getvalue())
     assert [read_number(image) for image in images(tmp_path / "film.mp4")] == list(range(90))
@@ -191,17 +191,17 @@ def test_the_same_segments_give_the_same_film(tmp_path: Path, out: Path) -> None
     assert out.read_bytes() == first
 
 
-def test_a_film_without_loss_is_joined_too(tmp_path: Path, out: Path) -> None:
+def test_a_lossless_film_is_joined(tmp_path: Path, out: Path) -> None:
     options = film(numbered(0).size, quality=0)
     join(encode(tmp_path, [1, 5], options), out, options, frames=6)
     assert [read_number(image) for image in images(out)] == list(range(6))
 
 
-def test_a_segment_that_is_too_long_or_too_short_is_no_part_of_the_film(tmp_path: Path, out: Path) -> None:
+def test_a_segment_that_is_too_long_or_too_short_is_refused(tmp_path: Path, out: Path) -> None:
     segments = encode(tmp_path, [2, 800])
-    refused(segments[:1], out, "the film holds 2 frames instead of 3", frames=3)
-    # More of them than there is room for in the index.
-    refused(segments, out, "the film holds 802 frames instead of 2", frames=2)
+    refused(segments[:1], out, "the film has 2 frames instead of 3", frames=3)
+    # More frames than the index has room for.
+    refused(segments, out, "the film has 802 frames instead of 2", frames=2)
 
 
 def refused(segments: list[Path], out: Path, words: str, options: VideoOptions = OPTIONS, *, frames: int = 22) -> None:
@@ -209,11 +209,11 @@ def refused(segments: list[Path], out: Path, words: str, options: VideoOptions =
         join(segments, out, options, frames=frames)
 
 
-def test_no_segments_are_refused(out: Path) -> None:
+def test_a_film_without_segments_is_refused(out: Path) -> None:
     refused([], out, "there are no segments")
 
 
-def test_segments_of_other_options_are_refused_by_name(tmp_path: Path, out: Path) -> None:
+def test_a_segment_with_other_options_is_named(tmp_path: Path, out: Path) -> None:
     segments = encode(tmp_path, [2, 2])
     encode_segment([(1, png(textured(1)))], tmp_path / "other.mp4", film((160, 96), OPTIONS.fps))
     refused([*segments, tmp_path / "other.mp4"], out, r"other\.mp4: it was encoded with other options")
@@ -221,9 +221,9 @@ def test_segments_of_other_options_are_refused_by_name(tmp_path: Path, out: Path
 
 @pytest.mark.parametrize(
     ("fps", "problem"),
-    [(25, "it does not run at 25 frames"), (15, "it does not run at 15 frames"), (60, "frames are missing")],
+    [(25, "it does not run at 25 frames"), (15, "it does not run at 15 frames"), (60, "it lacks frames")],
 )
-def test_segments_at_another_rate_are_refused_by_name(tmp_path: Path, out: Path, fps: int, problem: str) -> None:
+def test_a_segment_at_another_rate_is_named(tmp_path: Path, out: Path, fps: int, problem: str) -> None:
     segments = encode(tmp_path, [4], film(numbered(0).size, 30))
     refused(segments, out, rf"0\.mp4: {problem}", film(numbered(0).size, fps))
 
@@ -239,20 +239,20 @@ def test_a_segment_that_was_cut_off_is_named(tmp_path: Path, out: Path, part: fl
 @pytest.mark.parametrize("lost", [1, 500])
 def test_a_segment_whose_last_frames_were_cut_off_is_named(tmp_path: Path, out: Path, lost: int) -> None:
     segments = encode(tmp_path, [2, 20])
-    # A film's index stands first, so that it still opens.
+    # A film's index comes first, so the cut film opens.
     join(segments[1:], tmp_path / "cut.mp4", OPTIONS, frames=20)
     data = (tmp_path / "cut.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[:-lost])
-    refused([segments[0], tmp_path / "cut.mp4"], out, r"cut\.mp4: frames are missing")
+    refused([segments[0], tmp_path / "cut.mp4"], out, r"cut\.mp4: it lacks frames")
 
 
-def test_a_file_that_is_no_video_is_named(tmp_path: Path, out: Path) -> None:
+def test_a_file_without_a_video_is_named(tmp_path: Path, out: Path) -> None:
     (tmp_path / "1.mp4").write_bytes(png(textured(1)))
     refused([*encode(tmp_path, [2]), tmp_path / "1.mp4"], out, r"1\.mp4: Invalid data")
 
 
 class Full(io.BytesIO):
-    """A disk without room for more than 35,000 bytes, or a bucket that is refused."""
+    """A file that raises `error` after 35,000 bytes, like a full disk or a refused bucket."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -265,7 +265,7 @@ class Full(io.BytesIO):
         return super().write(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        # As a file does that still has something to write.
+        # Like a buffered file, which flushes first.
         if self.refused:
             raise self.error
         return super().seek(offset, whence)
@@ -278,7 +278,7 @@ def test_a_full_disk_is_an_encoding_error(tmp_path: Path, capfd: pytest.CaptureF
     assert capfd.readouterr().err == ""
 
 
-def test_what_is_no_fault_of_the_film_is_passed_on_as_it_is(tmp_path: Path) -> None:
+def test_other_errors_are_passed_on_unchanged(tmp_path: Path) -> None:
     [path] = encode(tmp_path, [300])
     error = LookupError("no such bucket")
     with path.open("rb") as segment, pytest.raises(LookupError, match="no such bucket") as raised:
@@ -287,7 +287,7 @@ def test_what_is_no_fault_of_the_film_is_passed_on_as_it_is(tmp_path: Path) -> N
 
 
 class Gone(io.BytesIO):
-    """A segment that goes away once its index is read, which stands at its end."""
+    """A segment that cannot be read once libav has read its index, at its end."""
 
     opened = False
 
@@ -298,7 +298,7 @@ class Gone(io.BytesIO):
         return super().read(size)
 
 
-def test_a_segment_that_goes_away_is_an_error_of_whoever_reads_it(tmp_path: Path) -> None:
+def test_an_error_on_reading_a_segment_is_passed_on(tmp_path: Path) -> None:
     options = film((160, 96), FPS, quality=0)
     encode_segment([(number, png(noisy((160, 96)))) for number in range(30)], tmp_path / "0.mp4", options)
     segment = Gone((tmp_path / "0.mp4").read_bytes())
@@ -307,7 +307,7 @@ def test_a_segment_that_goes_away_is_an_error_of_whoever_reads_it(tmp_path: Path
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
-def test_a_film_of_pictures_so_large_that_few_are_held_is_joined_too(tmp_path: Path, out: Path, codec: str) -> None:
+def test_a_film_with_a_limited_lookahead_is_joined(tmp_path: Path, out: Path, codec: str) -> None:
     options, image = film((2576, 1440), FPS, codec=codec), png(numbered(5).resize((2576, 1440)))
     dark = png(numbered(0).resize((2576, 1440)))
     segments = [tmp_path / f"{count}.mp4" for count in (7, 1)]

@@ -1,4 +1,4 @@
-"""A film of JPEG frames shows their colours, and no frame of it is grey where its file is cut short."""
+"""A film of JPEG frames has their colours, and no grey areas from files that are cut off."""
 
 import io
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.unit.video_images import film, images, pictures, plain, planes, psnr,
 
 SIZE = (32, 32)
 RED, SKIN = (255, 0, 0), (224, 172, 105)
-# Pillow's words for chroma of full and of half size, and of half the width.
+# Pillow's names for full chroma, half chroma, and chroma of half the width.
 FULL, HALF, WIDE = 0, 2, 1
 
 
@@ -42,7 +42,7 @@ COLOURS = {
 
 @pytest.mark.parametrize("chroma", [FULL, WIDE, HALF])
 @pytest.mark.parametrize(("colour", "mode"), COLOURS.values(), ids=COLOURS)
-def test_a_colour_comes_back(out: Path, colour: int | tuple[int, ...], mode: str, chroma: int) -> None:
+def test_a_colour_is_preserved(out: Path, colour: int | tuple[int, ...], mode: str, chroma: int) -> None:
     frame = jpeg(Image.new(mode, SIZE, colour), subsampling=chroma)
     encode_segment([(1, frame)], out, film(SIZE, quality=1, format="JPEG"))
     expected = (colour,) * 3 if isinstance(colour, int) else colour
@@ -62,7 +62,7 @@ def test_full_range_bt601_becomes_limited_range_bt709(
 
 @pytest.mark.parametrize("chroma", [FULL, WIDE, HALF])
 def test_colour_stays_where_it_was_rendered(out: Path, chroma: int) -> None:
-    """Where a JPEG's halved chroma lies is not where a film's lies."""
+    """The position of halved chroma differs between JPEG and film."""
     image = Image.new("RGB", (64, 64), (60, 60, 60))
     image.paste((220, 40, 40), (24, 24, 40, 40))
     encode_segment([(1, jpeg(image, subsampling=chroma))], out, film(image.size, quality=0, format="JPEG"))
@@ -76,7 +76,7 @@ def test_colour_stays_where_it_was_rendered(out: Path, chroma: int) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "BW"])
-def test_a_frame_of_blender_looks_like_its_png(tmp_path: Path, out: Path, mode: str) -> None:
+def test_a_jpeg_of_blender_looks_like_its_png(tmp_path: Path, out: Path, mode: str) -> None:
     settings = f"scene.render.image_settings.color_mode = {mode!r}; scene.render.image_settings.quality = 100"
     seen = []
     for image, depth in (("JPEG", "8"), ("PNG", "16")):
@@ -87,7 +87,7 @@ def test_a_frame_of_blender_looks_like_its_png(tmp_path: Path, out: Path, mode: 
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_an_odd_image_of_either_kind_keeps_all_its_pixels(out: Path, *, progressive: bool) -> None:
+def test_an_odd_jpeg_keeps_all_its_pixels(out: Path, *, progressive: bool) -> None:
     image = textured(1, (65, 37))
     encode_segment([(1, jpeg(image, progressive=progressive))], out, film(image.size, quality=0, format="JPEG"))
     (seen,) = images(out)
@@ -96,7 +96,7 @@ def test_an_odd_image_of_either_kind_keeps_all_its_pixels(out: Path, *, progress
 
 
 def pixels_missing(data: bytes, part: float) -> bytes:
-    """Return a JPEG that is closed properly though only so much of its last scan was written."""
+    """Return a JPEG with a part of its last scan and a valid end."""
     start = data.rindex(b"\xff\xda")
     return data[: start + int((len(data) - start) * part)] + b"\xff\xd9"
 
@@ -117,8 +117,8 @@ BAD_FRAMES = {
 
 
 @pytest.mark.parametrize(("frame", "problem"), BAD_FRAMES.values(), ids=BAD_FRAMES)
-def test_what_is_no_frame_of_the_film_is_named(out: Path, frame: bytes, problem: str) -> None:
-    for _ in range(2):  # libav says the same thing twice only when asked to
+def test_an_invalid_frame_is_named(out: Path, frame: bytes, problem: str) -> None:
+    for _ in range(2):  # by default, libav logs a repeated error once
         with pytest.raises(FrameInvalid, match=problem) as raised:
             encode_segment([(1, WHOLE), (1017, frame)], out, film((160, 96), format="JPEG"))
         assert raised.value.facts["frame"] == 1017

@@ -1,4 +1,4 @@
-"""The pixels of a PNG: all there, or an error."""
+"""The pixels of a PNG are complete, or an error."""
 
 import io
 import zlib
@@ -66,19 +66,19 @@ def test_pixels_spread_over_many_chunks_unpack() -> None:
     assert pixels(unpacked(start + pieces + chunk(b"IEND", b""))) == [(1, 2, 3, 255)] * (300 * 200)
 
 
-def test_a_text_that_looks_like_pixels_is_left_alone() -> None:
+def test_a_text_that_looks_like_pixels_is_not_unpacked() -> None:
     data = raw_png((4, 4), 8, 2, rows((4, 4), b"\1\2\3"), extra=chunk(b"tEXt", b"Comment\0IDAT IDAT"))
     assert pixels(unpacked(data)) == [(1, 2, 3, 255)] * 16
 
 
-def test_missing_rows_are_found_though_every_checksum_holds() -> None:
+def test_missing_rows_are_found_even_if_every_checksum_holds() -> None:
     data = raw_png((64, 64), 8, 2, rows((64, 30), b"\1\2\3"))
     check_png(data, frame=1)
     with pytest.raises(PixelsInvalidError, match="has 5790 of its 12352 bytes"):
         unpacked(data)
 
 
-def test_pixels_whose_end_was_cut_off_are_found_though_every_checksum_holds() -> None:
+def test_pixels_that_are_cut_off_are_found_even_if_every_checksum_holds() -> None:
     raw = rows((64, 64), b"\1\2\3")
     whole = zlib.compress(raw)
     for cut in (1, 4, 5, len(whole) - 2):
@@ -88,7 +88,7 @@ def test_pixels_whose_end_was_cut_off_are_found_though_every_checksum_holds() ->
             unpacked(data)
 
 
-def test_a_bomb_is_refused_before_it_fills_the_memory() -> None:
+def test_a_decompression_bomb_is_refused_before_it_fills_the_memory() -> None:
     data = raw_png((4, 4), 8, 2, bytes(50_000_000))
     with pytest.raises(PixelsInvalidError, match="more pixels than its header gives"):
         unpacked(data)
@@ -97,7 +97,7 @@ def test_a_bomb_is_refused_before_it_fills_the_memory() -> None:
 def test_damaged_pixels_are_refused() -> None:
     raw = rows((64, 64), b"\1\2\3")
     damaged = bytearray(zlib.compress(raw))
-    damaged[-1] ^= 1  # the checksum over all pixels
+    damaged[-1] ^= 1  # the checksum of all pixels
     data = raw_png((64, 64), 8, 2, raw).replace(chunk(b"IDAT", zlib.compress(raw)), chunk(b"IDAT", bytes(damaged)))
     check_png(data, frame=1)
     with pytest.raises(PixelsInvalidError, match="damaged"):

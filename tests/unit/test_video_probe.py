@@ -45,14 +45,14 @@ def test_packets_are_counted_without_decoding(segment: Path) -> None:
 
 @pytest.mark.parametrize("look", [probe, count_packets])
 @pytest.mark.parametrize("content", [b"", b"no video", bytes(5000)])
-def test_what_is_no_video_is_refused(tmp_path: Path, look: Callable[[Path], object], content: bytes) -> None:
+def test_a_file_without_a_video_is_refused(tmp_path: Path, look: Callable[[Path], object], content: bytes) -> None:
     (tmp_path / "x.mp4").write_bytes(content)
     with pytest.raises(EncodeFailed, match=r"x\.mp4: "):
         look(tmp_path / "x.mp4")
 
 
 @pytest.mark.parametrize("lost", [1, 300])
-def test_a_film_that_lost_its_end_has_fewer_packets(segment: Path, tmp_path: Path, lost: int) -> None:
+def test_a_film_that_is_cut_off_has_fewer_packets(segment: Path, tmp_path: Path, lost: int) -> None:
     join([segment], tmp_path / "film.mp4", OPTIONS, frames=30)
     data = (tmp_path / "film.mp4").read_bytes()
     (tmp_path / "film.mp4").write_bytes(data[:-lost])
@@ -62,7 +62,7 @@ def test_a_film_that_lost_its_end_has_fewer_packets(segment: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("look", [probe, count_packets])
-def test_a_sound_is_no_video(tmp_path: Path, look: Callable[[Path], object]) -> None:
+def test_a_sound_is_not_a_video(tmp_path: Path, look: Callable[[Path], object]) -> None:
     with av.open(tmp_path / "sound.mp4", "w") as container:
         stream = container.add_stream("aac", rate=48_000)
         silence = av.AudioFrame(format="fltp", layout="stereo", samples=1024)

@@ -1,4 +1,4 @@
-"""Images to make films of, and ways to look into films; Pillow and libav, no numpy."""
+"""Images for films, and the contents of films; with Pillow and libav, without numpy."""
 
 import io
 import math
@@ -32,7 +32,7 @@ def plain(size: tuple[int, int], colour: object, mode: str = "RGB") -> bytes:
 
 
 def numbered(number: int) -> Image.Image:
-    """Return an image that `read_number` reads its number from: a bright block for each bit that is set."""
+    """Return an image of a number for `read_number`: a bright block for each bit that is set."""
     image = Image.new("RGB", (16 * NUMBER_BITS, 48), (30, 40, 60))
     draw = ImageDraw.Draw(image)
     for bit in range(NUMBER_BITS):
@@ -48,11 +48,11 @@ def read_number(image: Image.Image) -> int:
 
 
 def textured(number: int, size: tuple[int, int] = (160, 96)) -> Image.Image:
-    """Return an image of soft structures in all colours that moves by two pixels a frame."""
+    """Return an image of soft structures in all colours, which move by two pixels per frame."""
     waves = Image.effect_mandelbrot((size[0] * 2, size[1]), (-2.2, -1.2, 1.2, 1.2), 90)
     red = ImageChops.offset(waves, 2 * number, 0).crop((0, 0, *size))
     green = Image.linear_gradient("L").resize(size)
-    # Soft, since an edge of colour alone cannot survive a film's halved chroma.
+    # Soft, since halved chroma blurs an edge of colour.
     return Image.merge("RGB", (red, green, ImageChops.invert(red))).filter(ImageFilter.GaussianBlur(1.5))
 
 
@@ -66,7 +66,7 @@ def numbered_frames(first: int, count: int) -> list[tuple[int, bytes]]:
 
 
 def join(segments: list[Path], out: Path, options: VideoOptions, *, frames: int) -> None:
-    """Join segments that are files into a film that is one."""
+    """Join the segments at these paths into a film at `out`."""
     with ExitStack() as files, out.open("wb") as film:
         opened = [(path.name, files.enter_context(path.open("rb"))) for path in segments]
         join_segments(opened, film, options.fps, frames=frames, kind=options.container)
@@ -78,7 +78,7 @@ def pictures(path: Path) -> list[VideoFrame]:
 
 
 def images(path: Path) -> list[Image.Image]:
-    """Return the film's pictures as a player shows them that takes limited-range BT.709 for granted."""
+    """Return the film's pictures as a player shows them that assumes limited-range BT.709."""
     return [
         _image(picture.reformat(format="rgb24", src_colorspace="ITU709", src_color_range="MPEG"))
         for picture in pictures(path)
@@ -91,12 +91,12 @@ def _image(picture: VideoFrame) -> Image.Image:
 
 
 def times(path: Path) -> list[Fraction]:
-    """Return when each picture is shown, in seconds, exactly."""
+    """Return the exact display time of each picture, in seconds."""
     return [(picture.pts or 0) * (picture.time_base or Fraction(0)) for picture in pictures(path)]
 
 
 def planes(picture: VideoFrame) -> list[bytes]:
-    """Return the pixels of each plane, without what libav pads its rows with."""
+    """Return the pixels of each plane, without libav's padding."""
     sample_bytes = -(-picture.format.components[0].bits // 8)
     return [
         b"".join(
@@ -108,13 +108,13 @@ def planes(picture: VideoFrame) -> list[bytes]:
 
 
 def sample(picture: VideoFrame, *, plane: int, x: int, y: int) -> int:
-    """Return a value of a picture that has more than eight bits of each."""
+    """Return a value of a picture with more than eight bits per value."""
     pixels = picture.planes[plane]
     return int.from_bytes(memoryview(pixels)[y * pixels.line_size + 2 * x :][:2], "little")
 
 
 def psnr(one: Image.Image, other: Image.Image) -> float:
-    """Return the peak signal-to-noise ratio in decibels, infinite for images that are the same."""
+    """Return the peak signal-to-noise ratio in decibels, infinite for equal images."""
     bands = ImageStat.Stat(ImageChops.difference(one, other)).rms
     power = sum(band * band for band in bands) / len(bands)
     return 10 * math.log10(255 * 255 / power) if power else math.inf
@@ -127,12 +127,12 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 def raw_png(
     size: tuple[int, int], depth: int, colour: int, pixels: bytes, *, extra: bytes = b"", interlaced: bool = False
 ) -> bytes:
-    """Return a PNG of what Pillow does not write; `pixels` are its rows, compressed here as they are."""
+    """Return a PNG that Pillow cannot write; `pixels` are its rows before compression."""
     header = struct.pack(">IIBBBBB", *size, depth, colour, 0, 0, interlaced)
     body = chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
 
 
 def rows(size: tuple[int, int], pixel: bytes) -> bytes:
-    """Return the rows of an image that is `pixel` all over, each after the filter's byte."""
+    """Return the rows of a flat image, each after the byte of its filter."""
     return (b"\0" + pixel * size[0]) * size[1]

@@ -1,4 +1,7 @@
-"""Counts constructions to avoid in the repository's prose: `python -m tools.prose [PATH...] [--list] [--check]`."""
+"""Counts constructions to avoid in the repository's prose: `python -m tools.prose [PATH...] [--list] [--check]`.
+
+`--write` also writes the table of the whole repository to docs/decisions/0021-plain-english.md.
+"""
 
 import argparse
 import sys
@@ -11,6 +14,8 @@ from tools.prose.passages import passages, source_files
 from tools.prose.rules import RULES, Finding, Rule, findings, words_in
 
 ROOT = Path(__file__).parents[2]
+DECISION = ROOT / "docs/decisions/0021-plain-english.md"
+BEGIN, END = "<!-- after: begin -->\n", "\n<!-- after: end -->"
 # Planted sentences.
 EXEMPT = {ROOT / "tests/unit/test_prose.py", ROOT / "tools/prose/rules.py"}
 
@@ -82,6 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--list", action="store_true", help="print each finding")
     parser.add_argument("--check", action="store_true", help="print findings and fail only where a rate is too high")
+    parser.add_argument("--write", action="store_true", help=f"write the table to {DECISION.name}, for all paths")
     options = parser.parse_args(arguments)
     folders = count_by_folder(options.paths or [ROOT])
     total = Count()
@@ -92,6 +98,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(report(total.findings))
     elif options.check and too_high:
         print(report(finding for finding in total.findings if finding.rule in too_high))
+    if options.write and not options.paths:
+        before, _, rest = DECISION.read_text(encoding="utf-8").partition(BEGIN)
+        DECISION.write_text(before + BEGIN + table(folders, total) + END + rest.partition(END)[2], encoding="utf-8")
     if not options.check:
         print(table(folders, total))
     elif too_high:

@@ -28,7 +28,7 @@ _DESCRIPTION = re.compile(r"^(?P<indent>\s*)(?:description|Description)\s*[:=]\s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A piece of prose that starts at `line` of `path`; its own line breaks are those of the file."""
+    """A piece of prose that starts at `line` of `path`, with the file's line breaks."""
 
     path: Path
     line: int

@@ -15,7 +15,7 @@ _SENTENCE = re.compile(r"(?:[^.?!|\n]|[.?!](?![\s)\"']|$)|\n(?!\s*\n))+[.?!]*", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A construction to avoid. `limit` is the most of it in 1,000 words."""
+    """A construction to avoid, and its highest rate in 1,000 words."""
 
     name: str
     pattern: str

@@ -12,14 +12,10 @@ import bpy
 
 from frameloom.model.assets import PathKind, Reference, key_pattern
 from frameloom.model.errors import FrameInvalid
-from frameloom.services.images.integrity import check_image
+from frameloom.services.images.integrity import check_image, image_format
 
 # The sources of an image that are files, with the files that its path stands for.
 _KINDS: dict[str, PathKind] = {"FILE": "file", "MOVIE": "file", "SEQUENCE": "sequence", "TILED": "tiles"}
-
-
-# The first bytes of the formats whose structure is checked.
-_SIGNATURES = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"\x76\x2f\x31\x01": "OPEN_EXR"}
 
 
 def missing_files() -> list[str]:
@@ -48,10 +44,13 @@ def _is_complete(path: Path) -> bool:
     """Return whether the structure of a file is that of a complete image; False for other formats."""
     try:
         data = path.read_bytes()
-        form = next((form for start, form in _SIGNATURES.items() if data.startswith(start)), None)
-        return form is not None and check_image(data, format=form, frame=0, size=None) is not None
+        found = image_format(data)
+        if found is None:
+            return False
+        check_image(data, format=found, frame=0, size=None)
     except (OSError, FrameInvalid):
         return False
+    return True
 
 
 def _decodes(image: bpy.types.Image) -> bool:

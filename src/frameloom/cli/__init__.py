@@ -1,4 +1,7 @@
-"""The command line. Each file named for a command holds its options; what it does is imported when it runs."""
+"""The command line: options, display and exit codes.
+
+A file that is named for a command holds its options, and imports the rest when the command runs.
+"""
 
 from frameloom.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The command `frameloom`: its subcommands, and one sentence for a command line that makes no sense."""
+"""The command `frameloom`: its subcommands, and one sentence for an invalid command line."""
 
 import io
 import sys
@@ -20,7 +20,7 @@ NAME = "frameloom"
 
 app = typer.Typer(
     name=NAME,
-    # Typer's rich help takes longer to import than everything else that `--help` needs, three times over.
+    # Typer's rich help takes three times as long to import as the rest of `--help`.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
@@ -38,8 +38,8 @@ def _show_version(asked: bool) -> None:  # noqa: FBT001  typer calls it with the
 def root(
     context: typer.Context,
     *,
-    version: Annotated[  # noqa: ARG001  its callback answers
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    version: Annotated[  # noqa: ARG001  its callback prints it
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Render Blender scenes on many workers, on this machine or in AWS."""
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 the job or the farm failed, 2 refused, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A path may hold what the terminal cannot show, or no text can hold.
+        # A path may have characters that the terminal cannot show, or bytes that are not text.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return app(words, prog_name=NAME, standalone_mode=False) or 0

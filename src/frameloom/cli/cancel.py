@@ -20,17 +20,17 @@ def cancel(
     jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs, or their first characters.")],
     *,
     reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Why; the job shows it.", rich_help_panel=options.OTHER)
+        str, typer.Option(metavar="TEXT", help="The reason; it is stored with the job.", rich_help_panel=options.OTHER)
     ] = "Canceled at the command line.",
     local: options.Local = False,
     stack: options.StackName = None,
     json: options.Json = False,
 ) -> None:
-    """Cancel jobs: their workers stop within half a minute, and what waits in the queue is dropped.
+    """Cancel jobs.
 
-    Finished frames stay, and a job that is started again renders only what is missing. A moment later its report says
-    how far it came. Other jobs go on. A job that has ended stays as it is; the exit code is 1 where one was not to be
-    canceled any more.
+    Their workers stop within half a minute, and their waiting chunks are dropped. Finished frames stay: `frameloom
+    retry` renders the missing ones. The job's report follows within seconds. Other jobs continue. A job that has ended
+    keeps its status, and the exit code is then 1.
     """
     with answering(json=json):
         from frameloom.cli.select_farm import running_farm  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`frameloom check`: what a farm would say of a scene, before anything is uploaded."""
+"""`frameloom check`: check a scene as a farm does, before it is uploaded."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,18 +23,18 @@ def check(
         str | None,
         typer.Option(
             metavar="VERSION",
-            help="The Blender that is to render it, such as 4.5.  [default: the one that is installed here]",
+            help="The version of Blender that renders it, such as 4.5.  [default: the installed version]",
             rich_help_panel=options.FARM,
         ),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Say what a scene holds and what it lacks, without Blender, a farm or a network.
+    """List the contents of a scene and its missing files.
 
-    It shows the scenes in the file and the files outside of it, and ends with 2 where a farm would refuse the
-    scene: it is damaged or too new, has no camera, refers to files that are not there, or names an engine or
-    colours that Blender lacks. It warns about Python in the scene: render such a scene with --trust-scripts or
-    --without-scripts.
+    Requires neither Blender nor a farm nor a network. Shows the scenes in the file and the external files. The exit
+    code is 2 if a farm would refuse the scene: it is damaged, was saved by a newer Blender, has no camera or missing
+    files, or uses a render engine or a view transform that Blender lacks. Warns about Python in the scene: render such
+    a scene with --trust-scripts or --without-scripts.
     """
     with answering(json=json):
         from frameloom.cli import check_view  # noqa: PLC0415

@@ -15,7 +15,7 @@ _LISTED = 20
 
 
 def show(check: SceneCheck, *, json: bool) -> None:
-    """Print what a scene holds and what it lacks.
+    """Print the contents of a scene and its missing files.
 
     Raises:
         typer.Exit: a farm would refuse the scene; the reason was printed.

@@ -8,7 +8,7 @@ from frameloom.cli.terminal import say
 
 
 def commands(job_id: str, *, stack: str | None, out: Path) -> dict[str, str]:
-    """Return the commands for a job, keyed by action; they work in any folder."""
+    """Return the commands for a job, by action; they work in any folder."""
     where = [] if stack is None else ["--stack", stack]
     words = {
         "status": ["status", job_id, *where],

@@ -1,4 +1,4 @@
-"""Times as people write them."""
+"""Durations such as 90s or 15m."""
 
 import re
 
@@ -8,10 +8,10 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def seconds_of(text: str, *, field: str) -> float:
-    """Return the seconds that `90`, `90s`, `1.5m` or `2h` stands for; never none at all.
+    """Return `90`, `90s`, `1.5m` or `2h` in seconds, above zero.
 
     Raises:
-        InvalidRequest: naming the field, and what it takes.
+        InvalidRequest: the text is not such a time; the message names the field.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0

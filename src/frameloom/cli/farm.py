@@ -44,7 +44,7 @@ def up(
     trust_scripts: Annotated[
         bool,
         typer.Option(
-            "--trust-scripts", help="Let jobs with trust_scripts run the code in their scenes, with your rights."
+            "--trust-scripts", help="Let jobs with trust_scripts run the Python in their scenes, with your rights."
         ),
     ] = False,
 ) -> None:

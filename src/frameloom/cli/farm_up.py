@@ -97,7 +97,7 @@ def describe(endpoint: str, *, outputs: Mapping[str, str], environment: Mapping[
     order = shlex.quote('{"file": "shot.blend", "start": "1", "end": "17"}')
     lines += [
         "",
-        "An upload starts a job with the scene's own frames:",
+        "An upload starts a job with the scene's frame range:",
         f"  aws s3 cp shot.blend s3://{outputs['ScenesBucketName']}/",
         "",
         "To render chosen frames of a scene in that bucket:",

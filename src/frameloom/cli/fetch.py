@@ -23,9 +23,9 @@ def fetch(
 ) -> None:
     """Follow a job to its end, and fetch its frames, video and report.
 
-    They go where `frameloom render` puts them, frames as soon as they are rendered. Frames that exist there are not
-    fetched again. Any client may have started the job, such as `frameloom render --detach` or an upload, and it may
-    have ended already. Ctrl-C does not stop the job.
+    The files are named as those of `frameloom render`. Frames are fetched as soon as they are rendered, and not fetched
+    again if they exist. The job may have been started by `frameloom render --detach`, by an upload or by another
+    client, and it may have ended. Ctrl-C does not stop the job.
     """
     with answering(json=json):
         from frameloom.cli import fetch_job  # noqa: PLC0415

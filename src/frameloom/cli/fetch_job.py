@@ -1,5 +1,6 @@
 """Follows a job for `frameloom fetch`: display, Ctrl-C and exit code."""
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -25,8 +26,9 @@ def run(name: str, *, out: Path, local: bool, stack: str | None, json: bool, qui
         try:
             with make_display(quiet=quiet, json=json) as display:
                 job.on_event = partial(show_event, display)
-                for snapshot in job.follow(out):
-                    display.show(snapshot)
+                with closing(job.follow(out)) as snapshots:
+                    for snapshot in snapshots:
+                        display.show(snapshot)
         except KeyboardInterrupt:
             raise Left(f"Job {job.id} was not changed. Run the same command to fetch the rest.") from None
     tell_result(job.result, json=json, quiet=quiet)

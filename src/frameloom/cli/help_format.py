@@ -1,4 +1,4 @@
-"""Plain help in sections: a long list of options that reads as the questions it answers."""
+"""Plain help whose options are grouped in sections."""
 
 from itertools import groupby
 from typing import Any
@@ -12,12 +12,12 @@ OTHER = "Options"
 
 
 def examples(*lines: str) -> str:
-    """Return an epilog of commands to copy; its first character keeps them from being run together."""
+    """Return an epilog of example commands; its first character keeps their line breaks."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
 def section_of(parameter: Any) -> str:
-    """Return the heading that an option stands under; options name it as typer's `rich_help_panel`."""
+    """Return the heading of an option; options name it as typer's `rich_help_panel`."""
     return getattr(parameter, "rich_help_panel", None) or OTHER
 
 
@@ -25,7 +25,7 @@ class SectionedCommand(TyperCommand):
     """A command whose help lists its options under the headings that they name."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read a command's words; refuse both spellings of one switch, of which the last would win in silence."""
+        """Read a command's arguments; refuse a switch together with its opposite, since the last would silently win."""
         for each in self.get_params(ctx):
             on, off = (set(names).intersection(args) for names in (each.opts, each.secondary_opts))
             if on and off:

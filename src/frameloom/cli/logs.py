@@ -1,4 +1,4 @@
-"""`frameloom logs`: what the workers of a job wrote."""
+"""`frameloom logs`: the log of a job's workers."""
 
 from typing import Annotated
 
@@ -20,21 +20,23 @@ def logs(
     job: options.Job,
     *,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until the job ends.", rich_help_panel=WHICH)
+        bool, typer.Option("--follow", "-f", help="Continue until the job ends.", rich_help_panel=WHICH)
     ] = False,
-    frame: Annotated[int | None, typer.Option(metavar="N", help="Those of one frame.", rich_help_panel=WHICH)] = None,
+    frame: Annotated[
+        int | None, typer.Option(metavar="N", help="Only the lines of this frame.", rich_help_panel=WHICH)
+    ] = None,
     worker: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Those of one worker.", rich_help_panel=WHICH)
+        str | None, typer.Option(metavar="NAME", help="Only the lines of this worker.", rich_help_panel=WHICH)
     ] = None,
     local: options.Local = False,
     stack: options.StackName = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Write a JSON document a line.", rich_help_panel=options.OTHER)
+        bool, typer.Option("--json", help="Write one JSON document per line.", rich_help_panel=options.OTHER)
     ] = False,
 ) -> None:
-    """Show what the workers of a job wrote, in the order of time.
+    """Show the log of a job's workers, sorted by time.
 
-    With --follow, a line that comes late stands where it comes.
+    With --follow, a line that arrives late is printed late.
     """
     with answering(json=json):
         from frameloom.cli import log_view  # noqa: PLC0415

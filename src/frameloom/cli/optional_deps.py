@@ -1,20 +1,20 @@
-"""What a command needs beyond the command line itself, and the sentence for one who has not installed it."""
+"""Packages that some commands need in addition, and the error if they are not installed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from frameloom.model.errors import FarmUnavailable
 
-# Which packages an extra brings in; that one of ours is missing is a bug, and shows as one.
+# The packages of each extra. Another missing module is a bug, and keeps its traceback.
 PACKAGES = {"fleet": ("kubernetes", "matplotlib")}
 
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Turn a package that is missing into a sentence that says how to have it.
+    """Turn a missing package into an error with the command that installs it.
 
     Raises:
-        FarmUnavailable: with the sentence.
+        FarmUnavailable: a package of the extra is not installed.
     """
     try:
         yield
@@ -23,5 +23,5 @@ def extra(name: str) -> Iterator[None]:
         if package not in PACKAGES[name]:
             raise
         raise FarmUnavailable(
-            problem=f"The package {package!r} is not installed here: `make env` in the checkout brings it."
+            problem=f"The package {package!r} is not installed here: `make env` in the checkout installs it."
         ) from None

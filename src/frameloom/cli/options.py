@@ -1,4 +1,4 @@
-"""The options that commands share. Their values are text: the job's own model checks them and says what it takes."""
+"""The options that commands share. Their values are text, which the request's model checks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,55 +14,67 @@ FRAMES, LOOKS, RESULTS, FARM, OTHER = (
 )
 
 Job = Annotated[
-    str, typer.Argument(metavar="JOB", help="A job's id, as `frameloom status` lists it, or its first characters.")
+    str,
+    typer.Argument(
+        metavar="JOB", help="The id of a job, as `frameloom status` lists it, or the first characters of the id."
+    ),
 ]
-Scene = Annotated[Path, typer.Argument(metavar="SCENE.blend", help="The scene; what it refers to is uploaded with it.")]
+Scene = Annotated[
+    Path, typer.Argument(metavar="SCENE.blend", help="The scene; its external files are uploaded with it.")
+]
 Frames = Annotated[
     str | None,
     typer.Option(
         metavar="EXPR",
-        help="Frames such as 7, 1-10, 1-10:2 or 1-10:2,15,20-30.  [default: the scene's own]",
+        help="Frames such as 7, 1-10, 1-10:2 or 1-10:2,15,20-30.  [default: the frame range of the scene]",
         rich_help_panel=FRAMES,
     ),
 ]
 Start = Annotated[
-    str | None, typer.Option(metavar="N", help="The first frame; goes with --end.", rich_help_panel=FRAMES)
+    str | None, typer.Option(metavar="N", help="The first frame; requires --end.", rich_help_panel=FRAMES)
 ]
-End = Annotated[
-    str | None, typer.Option(metavar="N", help="The last frame; goes with --start.", rich_help_panel=FRAMES)
-]
+End = Annotated[str | None, typer.Option(metavar="N", help="The last frame; requires --start.", rich_help_panel=FRAMES)]
 Step = Annotated[
-    str | None, typer.Option(metavar="N", help="Every Nth frame from --start to --end.", rich_help_panel=FRAMES)
+    str | None, typer.Option(metavar="N", help="The frame step from --start to --end.", rich_help_panel=FRAMES)
 ]
 
 SceneName = Annotated[
     str | None,
-    typer.Option("--scene", metavar="NAME", help="The scene in the file.  [default: its own]", rich_help_panel=LOOKS),
+    typer.Option(
+        "--scene", metavar="NAME", help="The scene in the file.  [default: the active scene]", rich_help_panel=LOOKS
+    ),
 ]
 Camera = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The camera.  [default: the scene's own]", rich_help_panel=LOOKS)
+    str | None,
+    typer.Option(metavar="NAME", help="The camera object.  [default: the scene's camera]", rich_help_panel=LOOKS),
 ]
 Resolution = Annotated[
-    str | None, typer.Option(metavar="PERCENT", help="The size, in percent of the scene's.", rich_help_panel=LOOKS)
+    str | None,
+    typer.Option(metavar="PERCENT", help="The resolution, in percent of the scene's X and Y.", rich_help_panel=LOOKS),
 ]
 Samples = Annotated[
-    str | None, typer.Option(metavar="N", help="Samples per pixel.  [default: the scene's]", rich_help_panel=LOOKS)
+    str | None,
+    typer.Option(metavar="N", help="Render samples per pixel.  [default: the scene's]", rich_help_panel=LOOKS),
 ]
 Engine = Annotated[
     str | None,
-    typer.Option(metavar="ENGINE", help="CYCLES, EEVEE or WORKBENCH.  [default: the scene's]", rich_help_panel=LOOKS),
+    typer.Option(
+        metavar="ENGINE",
+        help="Render engine: CYCLES, EEVEE or WORKBENCH.  [default: the scene's]",
+        rich_help_panel=LOOKS,
+    ),
 ]
 Format = Annotated[
     str | None,
-    typer.Option(metavar="FORMAT", help="PNG, OPEN_EXR or JPEG.  [default: PNG]", rich_help_panel=LOOKS),
+    typer.Option(metavar="FORMAT", help="File format: PNG, OPEN_EXR or JPEG.  [default: PNG]", rich_help_panel=LOOKS),
 ]
 
 Trust = Annotated[
     bool | None,
     typer.Option(
         "--trust-scripts/--without-scripts",
-        help="Run the Python in the scene, with all rights of the worker, or render without it. A scene with Python "
-        "requires one of the two.",
+        help="Run the Python in the scene (drivers, registered texts) with all rights of the worker, or render without "
+        "it. A scene with Python requires one of the two options.",
         show_default=False,
         rich_help_panel=LOOKS,
     ),
@@ -72,23 +84,27 @@ Out = Annotated[
     Path,
     typer.Option(
         metavar="DIR",
-        help="The folder for video, frames and report, where earlier frames are found.  [default: the current folder]",
+        help="The output folder for video, frames and report; its frames are reused.  [default: the current folder]",
         show_default=False,
         rich_help_panel=RESULTS,
     ),
 ]
-FramesOnly = Annotated[bool, typer.Option("--frames-only", help="Make no video.", rich_help_panel=RESULTS)]
+FramesOnly = Annotated[
+    bool, typer.Option("--frames-only", help="Render frames, but make no video.", rich_help_panel=RESULTS)
+]
 Fps = Annotated[
     str | None,
     typer.Option(
-        metavar="RATE", help="The video's frames per second, such as 24 or 30000/1001.", rich_help_panel=RESULTS
+        metavar="RATE",
+        help="The frame rate of the video, such as 24 or 30000/1001.  [default: the scene's]",
+        rich_help_panel=RESULTS,
     ),
 ]
 Codec = Annotated[
     str | None,
     typer.Option(
         metavar="CODEC",
-        help="h264, h265, av1, or prores, whose film is a .mov and keeps transparency.  [default: h264]",
+        help="Video codec: h264, h265, av1 or prores, which makes a .mov and keeps transparency.  [default: h264]",
         rich_help_panel=RESULTS,
     ),
 ]
@@ -96,7 +112,7 @@ Quality = Annotated[
     str | None,
     typer.Option(
         metavar="CRF",
-        help="The video's quality: 0 is lossless, 51 the worst; prores takes none.  [default: 18]",
+        help="Constant rate factor: 0 is lossless, 51 the worst; not for prores.  [default: 18]",
         rich_help_panel=RESULTS,
     ),
 ]
@@ -104,14 +120,14 @@ OnMissing = Annotated[
     str | None,
     typer.Option(
         metavar="fail|stitch",
-        help="Whether frames that cannot be rendered fail the job or leave holes.  [default: fail]",
+        help="If frames cannot be rendered: fail the job, or make the video without them.  [default: fail]",
         rich_help_panel=RESULTS,
     ),
 ]
 
-Local = Annotated[bool, typer.Option("--local", help="On this machine; the default.", rich_help_panel=FARM)]
+Local = Annotated[bool, typer.Option("--local", help="Use this machine; the default.", rich_help_panel=FARM)]
 StackName = Annotated[
-    str | None, typer.Option("--stack", metavar="NAME", help="On the farm of a deployed stack.", rich_help_panel=FARM)
+    str | None, typer.Option("--stack", metavar="NAME", help="Use the farm of this stack in AWS.", rich_help_panel=FARM)
 ]
 Workers = Annotated[
     int | None,
@@ -119,18 +135,20 @@ Workers = Annotated[
         metavar="N",
         min=1,
         help="Workers of the farm that is started on this machine.",
-        show_default="one, and more while Blender leaves cores idle",
+        show_default="one, and more while cores are idle",
         rich_help_panel=FARM,
     ),
 ]
 MaxWorkers = Annotated[
     str | None,
-    typer.Option(metavar="N", help="Workers that the job may keep busy at once.", rich_help_panel=FARM),
+    typer.Option(metavar="N", help="Workers that the job may use at once.", rich_help_panel=FARM),
 ]
 ChunkSize = Annotated[
     str | None,
     typer.Option(
-        metavar="N", help="Frames that a worker takes at a time.  [default: what suits]", rich_help_panel=FARM
+        metavar="N",
+        help="Frames per chunk, which one worker renders.  [default: by measured times]",
+        rich_help_panel=FARM,
     ),
 ]
 Settings = Annotated[
@@ -138,7 +156,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Any other field of a job's request, such as queue_timeout=600 or video.quality=20; may be repeated.",
+        help="Another field of the job's request, such as queue_timeout=600 or video.quality=20; may be repeated.",
         rich_help_panel=FARM,
     ),
 ]
@@ -154,9 +172,9 @@ Detach = Annotated[
 ]
 
 Json = Annotated[
-    bool, typer.Option("--json", help="Write one JSON document to stdout, of errors too.", rich_help_panel=OTHER)
+    bool, typer.Option("--json", help="Write one JSON document to stdout, also for errors.", rich_help_panel=OTHER)
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OTHER)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.", rich_help_panel=OTHER)]
 
 # The stack of a command that works only with a deployed farm.
 FleetStack = Annotated[str, typer.Option("--stack", metavar="NAME", help="The farm's stack.", rich_help_panel=FARM)]

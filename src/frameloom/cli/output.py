@@ -1,4 +1,4 @@
-"""What a command says at its end: one sentence on stderr, JSON on stdout, and an exit code."""
+"""The end of a command: one sentence on stderr, JSON on stdout, and an exit code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +19,10 @@ _AWS = {"boto3", "botocore", "s3transfer"}
 
 @contextmanager
 def answering(*, json: bool) -> Iterator[None]:
-    """Turn what ends a command into its sentence and its exit code; what is a bug of ours passes through.
+    """Turn an error into one sentence and an exit code; a bug keeps its traceback.
 
     Raises:
-        typer.Exit: with the exit code, after the sentence was written.
+        typer.Exit: with the exit code, after the sentence was printed.
     """
     try:
         yield
@@ -50,7 +50,7 @@ def _sentence(error: Exception) -> str:
 
 
 def tell_error(error: str, cause: str, *, json: bool) -> None:
-    """Say what went wrong: a sentence on stderr and, where asked for, a JSON object on stdout."""
+    """Print an error: a sentence on stderr and, with `json`, an object on stdout."""
     if json:
         tell_json({"error": error, "cause": cause})
     sentence = " ".join(cause.split())
@@ -58,7 +58,7 @@ def tell_error(error: str, cause: str, *, json: bool) -> None:
 
 
 def tell_warning(words: str) -> None:
-    """Write a warning to stderr; the command goes on."""
+    """Write a warning to stderr; the command continues."""
     sentence = " ".join(words.split())
     warn(f"frameloom: warning: {sentence}.")
 

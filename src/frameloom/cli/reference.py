@@ -1,4 +1,4 @@
-"""`python -m frameloom.cli.reference`: docs/cli.md from the help of every command, so that it cannot rot."""
+"""`python -m frameloom.cli.reference`: writes docs/cli.md from the help of every command."""
 
 import argparse
 import sys
@@ -16,10 +16,10 @@ DOCUMENT = Path("docs", "cli.md")
 _WIDTH = 100
 _HEAD = """# The command line
 
-Written by `python -m frameloom.cli.reference --write` from the commands' own help.
+`python -m frameloom.cli.reference --write` writes this page from the help of the commands.
 
 Exit codes: 0 done, 1 the job or the farm failed, 2 the request was refused and nothing was started, 130 interrupted.
-Progress and errors go to stderr, results to stdout. `NO_COLOR` is respected, and colours are for terminals only.
+Progress and errors go to stderr, results to stdout. Only terminals get colours; `NO_COLOR` turns them off.
 """
 
 
@@ -40,11 +40,11 @@ def _sections(command: Any, path: str, parent: Any) -> Iterator[str]:
 
 
 def main() -> int:
-    """Write the document, or say whether it is up to date."""
+    """Write the document, or check whether it is up to date."""
     parser = argparse.ArgumentParser(prog="python -m frameloom.cli.reference", description="Document the commands.")
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--write", action="store_true", help=f"write {DOCUMENT}")
-    action.add_argument("--check", action="store_true", help=f"fail where {DOCUMENT} is not up to date")
+    action.add_argument("--check", action="store_true", help=f"fail if {DOCUMENT} is not up to date")
     if parser.parse_args().write:
         DOCUMENT.write_text(reference(), encoding="utf-8")
     elif not DOCUMENT.is_file() or DOCUMENT.read_text(encoding="utf-8") != reference():

@@ -1,4 +1,4 @@
-"""`frameloom render`: a scene becomes frames and a video."""
+"""`frameloom render`: render a scene to frames and a video."""
 
 from pathlib import Path
 
@@ -50,11 +50,11 @@ def render(
 ) -> None:
     """Render a scene to frames and a video.
 
-    The video goes to DIR/<scene>.mp4, a ProRes to DIR/<scene>.mov, the frames into DIR/<scene>/, the report to
+    Writes the video to DIR/<scene>.mp4 (ProRes: DIR/<scene>.mov), the frames to DIR/<scene>/ and the report to
     DIR/<scene>.report.json. Another video of the scene gets the next version, DIR/<scene>_v002.mp4, with its report.
-    What was rendered before, with the same settings of the same scene, is not rendered again. Ctrl-C cancels
-    the job and keeps the frames that are there. On a stack or on a farm of `frameloom farm up`, the job continues if
-    the terminal is closed: `frameloom fetch` follows it and fetches its results.
+    Frames that were rendered before, with the same settings of the same scene, are reused. Ctrl-C cancels the job and
+    keeps its frames. On a stack or on a farm of `frameloom farm up`, the job continues if the terminal is closed:
+    `frameloom fetch` follows it and fetches its results.
     """
     with answering(json=json):
         from frameloom.cli.run_job import JobOptions, run  # noqa: PLC0415

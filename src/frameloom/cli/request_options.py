@@ -13,7 +13,7 @@ def read_fields(options: Mapping[str, str | None], settings: Iterable[str]) -> "
     """Return the fields that the options and settings give, as text that the request's model checks.
 
     Args:
-        options: by the request's names, with a dot for a nested field, such as `video.codec`; None is not given.
+        options: by the request's names, with a dot for a nested field, such as `video.codec`; None: the default.
         settings: NAME=VALUE, for the same names.
 
     Raises:

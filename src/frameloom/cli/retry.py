@@ -1,4 +1,4 @@
-"""`frameloom retry`: start a job again that failed or was canceled."""
+"""`frameloom retry`: render the missing frames of a job that failed or was canceled."""
 
 from frameloom.cli import options
 from frameloom.cli.help_format import examples
@@ -18,11 +18,10 @@ def retry(
     stack: options.StackName = None,
     json: options.Json = False,
 ) -> None:
-    """Start a job again that failed or was canceled.
+    """Render the missing frames of a job that failed or was canceled.
 
-    That is a new job of the same request, which renders only what is missing; a scene that was uploaded anew since is
-    rendered as it is now, all of it. A job that runs or has succeeded is refused. It does not wait for the new job,
-    whose id it prints.
+    Starts a new job with the same request, prints its id, and does not wait for it. If the scene was uploaded again
+    since, all its frames are rendered. A job that runs or has succeeded is refused.
     """
     with answering(json=json):
         from frameloom.cli.select_farm import running_farm  # noqa: PLC0415
@@ -32,4 +31,4 @@ def retry(
         if json:
             tell_json({"job_id": again.id, "retries": before.id})
         else:
-            say(f"Job {again.id} renders what job {before.id} left.")
+            say(f"Job {again.id} renders the missing frames of job {before.id}.")

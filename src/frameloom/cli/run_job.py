@@ -1,7 +1,7 @@
 """Runs a job for `frameloom render` and `frameloom sequence`: display, Ctrl-C and exit code."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,7 +69,7 @@ def run(options: JobOptions, *, json: bool, quiet: bool) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """A checked job, and what an interrupt needs to end it."""
+    """A checked job on its way through a command."""
 
     job: Job
     farm: Farm
@@ -87,8 +87,9 @@ class _Work:
         with self._interruptible():
             self.job.start()
             self.display.note(f"Job {self.job.id}")
-            for snapshot in self.job.follow():
-                self.display.show(snapshot)
+            with closing(self.job.follow()) as snapshots:
+                for snapshot in snapshots:
+                    self.display.show(snapshot)
         return self.job.result
 
     @contextmanager

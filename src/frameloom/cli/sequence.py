@@ -1,4 +1,4 @@
-"""`frameloom sequence`: frames that exist become a video."""
+"""`frameloom sequence`: make a video of existing frames."""
 
 from pathlib import Path
 
@@ -40,9 +40,9 @@ def sequence(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make the video of frames that exist, and render nothing.
+    """Make a video of existing frames, without rendering.
 
-    The options that say how frames look name the frames too: give those that they were rendered with.
+    The options under "How they look" select the frames: give the options that they were rendered with.
     """
     with answering(json=json):
         from frameloom.cli.run_job import JobOptions, run  # noqa: PLC0415

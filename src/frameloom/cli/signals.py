@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin: the first one ends the work, none of them ends the clearing up."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first signal ends the work, later signals do not end the cleanup."""
 
 import signal
 import threading
@@ -27,7 +27,7 @@ class Left(KeyboardInterrupt):
 class Interrupts:
     """Turns the first signal into KeyboardInterrupt in the main thread; a context manager.
 
-    Later ones are ignored, but for a section that may be skipped. So code that clears up is not torn apart.
+    Later signals are ignored, except in a `skippable` section, so that they do not interrupt the cleanup.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Interrupts:
 
     @contextmanager
     def skippable(self) -> Iterator[None]:
-        """Let one more signal end this section, and nothing but it."""
+        """Let one more signal end this section, and only this section."""
         self._skipping = True
         try:
             yield
@@ -66,9 +66,9 @@ class Interrupts:
             self._skipping = False
 
     def surely(self, work: Callable[[], T], close: Callable[[], None]) -> T:
-        """Return what `work` returns, after `close` has run to its end, whatever happens.
+        """Return the value of `work`; run `close` to its end also after an error or a signal.
 
-        `close` must be harmless when called again, or when there is nothing to close.
+        `close` must be harmless when it is repeated, or when there is nothing to close.
         """
         try:
             try:
@@ -77,7 +77,7 @@ class Interrupts:
                 self._holding = True
                 close()
         except KeyboardInterrupt:
-            # The signal may have come on the doorstep, after the work and before the close.
+            # The signal may have come after the work and before the close.
             self._holding = True
             close()
             raise

@@ -18,20 +18,20 @@ EXAMPLES = examples(
 def status(
     job: Annotated[
         str | None,
-        typer.Argument(metavar="JOB", help="A job's id, or its first characters.  [default: the newest jobs]"),
+        typer.Argument(metavar="JOB", help="The id of a job, or its first characters.  [default: the newest jobs]"),
     ] = None,
     *,
     local: options.Local = False,
     stack: options.StackName = None,
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, max=1000, help="So many jobs.", rich_help_panel=options.OTHER)
+        int, typer.Option(metavar="N", min=1, max=1000, help="The number of jobs.", rich_help_panel=options.OTHER)
     ] = 10,
     json: options.Json = False,
 ) -> None:
     """Show the queue and the newest jobs, or one job.
 
-    On this machine it asks the farm that `frameloom farm up` runs. With --stack it also shows why workers do not start
-    while chunks wait for them.
+    On this machine it shows the farm that `frameloom farm up` runs. With --stack it also shows why workers do not
+    start while chunks wait for them.
     """
     with answering(json=json):
         from frameloom.cli import status_view  # noqa: PLC0415

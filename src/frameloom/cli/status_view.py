@@ -51,7 +51,7 @@ def show_farm(farm: Farm, *, limit: int, json: bool, stack: str | None = None) -
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        # Not a rich table: one that is too wide for its terminal cuts a job's id, which users copy.
+        # Not a rich table, which would cut the ids of jobs on a narrow terminal; users copy them.
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         line = Text("  ".join(cells).rstrip())
         line.stylize(STYLES.get(row[1], "bold"), *_span(cells, 1) if row[1] in STYLES else (0,))
@@ -68,7 +68,7 @@ def _waits(stack: str) -> "Sequence[Wait]":
 
 
 def show_job(job: JobInfo, *, json: bool) -> None:
-    """Print how one job stands and where its results are."""
+    """Print the status of one job and the places of its results."""
     if json:
         tell_json(_as_json(job))
         return

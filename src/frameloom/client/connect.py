@@ -4,6 +4,7 @@ import importlib.metadata
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from frameloom.client.job_result import QueueDepth
@@ -121,11 +122,15 @@ class StackTarget:
     def open(self, notify: Callable[[str], None], *, trust_scripts: bool) -> None:
         """Do nothing: the stack runs."""
 
-    def connection(self) -> Connection:
-        """Return the connection that the stack's outputs describe."""
+    @cached_property
+    def _connected(self) -> Connection:
         from frameloom.aws.clients import client  # noqa: PLC0415
 
         return _connection(self._found(), client)
+
+    def connection(self) -> Connection:
+        """Return the connection that the stack's outputs describe."""
+        return self._connected
 
     def close(self) -> None:
         """Do nothing: the stack continues."""
@@ -160,9 +165,13 @@ class RunningTarget:
     def open(self, notify: Callable[[str], None], *, trust_scripts: bool) -> None:
         """Do nothing: it runs."""
 
+    @cached_property
+    def _connected(self) -> Connection:
+        return _local_connection(self._outputs, _local_clients(self._environment))
+
     def connection(self) -> Connection:
         """Return the connection."""
-        return _local_connection(self._outputs, _local_clients(self._environment))
+        return self._connected
 
     def close(self) -> None:
         """Do nothing: it continues."""
@@ -198,7 +207,7 @@ class OwnTarget:
         except importlib.metadata.PackageNotFoundError:
             raise FarmUnavailable(
                 problem="Blender is not installed here: `make env` in the checkout installs it, "
-                "or render on a deployed farm with --stack."
+                "or render on the farm of a stack (`--stack NAME`, `Farm.of_stack`)."
             ) from None
 
     def device(self) -> Device:
@@ -211,8 +220,8 @@ class OwnTarget:
             self._trust_scripts |= trust_scripts
             self._starting = self._thread.submit(self._start, notify)
 
-    def connection(self) -> Connection:
-        """Return the connection; wait until the farm answers."""
+    @cached_property
+    def _connected(self) -> Connection:
         either: list[Future[Any]] = [self._addressed, self._begun()]
         wait(either, return_when=FIRST_COMPLETED)
         if not self._addressed.done():
@@ -221,6 +230,10 @@ class OwnTarget:
         # Make the clients while the farm starts.
         clients = _local_clients(self._addressed.result())
         return _local_connection(self.running().outputs, clients)
+
+    def connection(self) -> Connection:
+        """Return the connection; wait until the farm answers."""
+        return self._connected
 
     def running(self) -> "LocalFarm":
         """Return the farm's processes; wait until the farm answers."""
@@ -258,7 +271,7 @@ class OwnTarget:
 
 
 def _chunks_at_once(workers: int | None) -> int | None:
-    """Return one chunk for each worker and one that waits for it; None if the number of workers is unknown or zero."""
+    """Return two chunks per worker, of which one waits; None if the number of workers is unknown or zero."""
     return 2 * workers if workers else None
 
 

@@ -1,4 +1,4 @@
-"""Values that the client returns: how a job stands on the farm, and what an ended job left on this machine."""
+"""Values that the client returns: the status of a job, the result of an ended job, and the depth of the queue."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from frameloom.model.report import FrameCounts, ObjectRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobInfo:
-    """How a job stands on the farm.
+    """The status of a job on its farm.
 
     Attributes:
         job_id: the job's id.
@@ -41,12 +41,12 @@ class JobResult:
     Attributes:
         job_id: the job's id.
         status: succeeded, failed or canceled.
-        counts: how many frames the job has, rendered, reused and misses.
-        seconds: wall time from the check of the request, or from the first look at the job, to the end of the download.
+        counts: numbers of frames: total, rendered, reused and missing.
+        seconds: wall time from the creation of the `Job` to the end of the download.
         video: the downloaded film; None if the job made none or nothing was downloaded.
         frames: the job's frames in the output folder, in order; empty if nothing was downloaded.
         folder: the folder of these frames; None if it does not exist.
-        report: the downloaded report, a JSON document; None if there is none.
+        report: the downloaded report, a JSON document; None if it was not downloaded.
         error, cause: the name of the error and its message, for a job that failed or was canceled.
     """
 

@@ -1,4 +1,4 @@
-"""How a job stands or ended, from its execution and its documents in the log bucket."""
+"""The status and the result of a job, from its execution and its documents in the log bucket."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from frameloom.services.submit_job import describe
 
 
 def job_info(execution: Execution, farm: Connection) -> JobInfo:
-    """Return how a job stands."""
+    """Return the status of a job."""
     facts = describe(execution, store=farm.store, buckets=farm.buckets)
     frames, video, report = (facts.get(name) for name in ("frames", "video", "report"))
     return JobInfo(
@@ -48,7 +48,7 @@ def result_of(snapshot: Snapshot, report: dict[str, Any] | None, *, seconds: flo
 
     Args:
         snapshot: the last one of the job.
-        report: the job's report; None if none was written.
+        report: the job's report; None if it does not exist.
     """
     execution = snapshot.execution
     summary = None if report is None else JobReport.model_validate(report).summary

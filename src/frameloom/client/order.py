@@ -18,11 +18,11 @@ from frameloom.services.storage.frame_transfer import offer_frames
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a job needs from this machine.
+    """A job's request, and the files that it needs from this machine.
 
     Attributes:
         scene: the .blend on this disk.
-        settled: what the request comes to on this scene.
+        settled: the frames, the frame rate and the settings of the request on this scene.
         assets: the files that the scene refers to, by their keys in the scenes bucket.
         output: where the results go; None if nothing is downloaded.
     """

@@ -130,7 +130,7 @@ class Farm:
     ) -> Job:
         """Start a job that makes the video of frames that exist, and renders nothing; arguments as `render`.
 
-        Fields that change pixels, such as `samples`, select the frames: give those that they were rendered with.
+        Fields that change pixels, such as `samples`, select the frames: give the values that they were rendered with.
         """
         fields["output"] = "video"
         return self.render(path, out=out, on_event=on_event, **fields)
@@ -175,7 +175,10 @@ class Farm:
 
     @farm_errors()
     def jobs(self, limit: int = 10) -> list[JobInfo]:
-        """Return how the newest jobs stand, the newest first."""
+        """Return the status of the newest jobs, the newest first.
+
+        Step Functions lists neither errors nor outputs: `error`, `cause` and `video` are None. `Job.status` has them.
+        """
         return list(islice(self._jobs(), limit))
 
     @farm_errors()

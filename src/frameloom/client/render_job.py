@@ -62,13 +62,13 @@ class Job:
 
     @property
     def result(self) -> JobResult:
-        """How the job ended and where its results are.
+        """The status of the ended job and the paths of its results.
 
         Raises:
-            JobUnfinished: it was not followed to its end; `wait` does that.
+            JobUnfinished: the job was not followed to its end; `wait` does that.
         """
         if self._result is None:
-            raise JobUnfinished(job_id=self.id, seconds=0)
+            raise JobUnfinished(job_id=self.id, problem="has no result yet: `wait` follows it to its end")
         return self._result
 
     @property
@@ -84,7 +84,9 @@ class Job:
 
     @farm_errors()
     def start(self) -> Self:
-        """Upload what the farm does not have, and start a job that `Farm.new_job` returned; return the job.
+        """Upload the scene and its files, and start a job that `Farm.new_job` returned; return the job.
+
+        Files that the farm has are not uploaded again. A job that was started before is not started again.
 
         Raises:
             MissingAssets: the scene refers to files that are neither on this disk nor in the scenes bucket.
@@ -108,16 +110,22 @@ class Job:
         order.upload_scene(farm)
         if self._download is not None and self._download.present and not self._target.keeps_frames:
             order.upload_frames(farm, self._download.present, self._download.folder)
+        # Before the call: an interrupt may come after the job exists and before the call returns.
         self.started = True
-        farm.executions.start(self.id, order.request.to_json())
+        try:
+            farm.executions.start(self.id, order.request.to_json())
+        except Exception:
+            self.started = False
+            raise
         return self
 
-    def follow(self, out: str | Path | None = None) -> Iterator[Snapshot]:
-        """Yield how the job stands, several times a second at most, until it has ended.
+    def follow(self, out: str | Path | None = None) -> Generator[Snapshot]:
+        """Yield the status of the job, several times a second at most, until it has ended.
 
         Downloads each frame as soon as it exists, and the film and the report at the end, to `out` or to the folder
         that `Farm.render` was given. Frames that are whole in the folder are not downloaded again. The last snapshot
-        is that of the end; afterwards `result` has the paths. Leaving the loop early does not stop the job.
+        is that of the end; afterwards `result` has the paths. Leaving the loop early does not stop the job; `close`
+        then ends the downloads.
 
         Raises:
             InvalidRequest: the farm has no such job, the results cannot be written to `out`, or the job has no results
@@ -136,10 +144,10 @@ class Job:
         Raises:
             JobFailed: the job failed; `result` has its paths.
             JobCanceled: the job was canceled.
-            JobUnfinished: the time is over.
+            JobUnfinished: the job has not ended within the timeout.
         """
         result = self._result or self._finish(None, timeout)
-        facts = {"job_id": self.id, "error": result.error, "cause": result.cause or "no cause was given"}
+        facts = {"job_id": self.id, "error": result.error, "cause": result.cause or "no reason was given"}
         if result.status is JobStatus.FAILED:
             raise JobFailed(**facts)
         if result.status is JobStatus.CANCELED:
@@ -151,7 +159,7 @@ class Job:
 
         Raises:
             InvalidRequest: as `follow`.
-            JobUnfinished: the time, in seconds, is over.
+            JobUnfinished: the job has not ended within `timeout` seconds.
         """
         return self._finish(Path(out), timeout)
 
@@ -168,7 +176,7 @@ class Job:
 
     @farm_errors()
     def status(self) -> JobInfo:
-        """Return how the job stands now.
+        """Return the current status of the job.
 
         Raises:
             InvalidRequest: the farm has no such job.
@@ -200,9 +208,9 @@ class Job:
         """
         before = self._execution()
         if not before.status.ended:
-            raise InvalidRequest(field="job", problem=f"job {self.id} has not ended; `frameloom cancel` ends it")
+            raise InvalidRequest(field="job", problem=f"job {self.id} has not ended: cancel it first")
         if before.status not in _RETRIED:
-            raise InvalidRequest(field="job", problem=f"job {self.id} has {before.status}: it left nothing to render")
+            raise InvalidRequest(field="job", problem=f"job {self.id} has {before.status}: no frames are missing")
         # Check it first: an invalid request would fail again.
         again = new_job_id(parse_request(before.input).file)
         self._connection().executions.start(again, before.input)
@@ -269,10 +277,11 @@ class Job:
     def _finish(self, out: Path | None, timeout: float | None) -> JobResult:
         began = time.monotonic()
         for snapshot in self.follow(out):
-            late = timeout is not None and time.monotonic() > began + timeout
-            if late and not snapshot.execution.status.ended:
+            if snapshot.execution.status.ended or timeout is None:
+                continue
+            if time.monotonic() > began + timeout:
                 self._stop_following()
-                raise JobUnfinished(job_id=self.id, seconds=timeout)
+                raise JobUnfinished(job_id=self.id, problem=f"has not ended within {timeout:g} s")
         return self.result
 
     def _stop_following(self) -> None:

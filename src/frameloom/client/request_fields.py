@@ -18,7 +18,9 @@ class VideoFields(TypedDict, total=False):
 
 
 class RequestFields(TypedDict, total=False):
-    """The fields of a job's request; one that is missing or None has its default, mostly the scene's own value.
+    """The fields of a job's request; a missing field has its default, which is mostly the value in the scene.
+
+    None stands for the default, too.
 
     `frameloom.model.request.JobRequest` checks them.
 

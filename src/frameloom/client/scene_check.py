@@ -24,7 +24,7 @@ _VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneCheck:
-    """What a scene holds, and why a farm would refuse it.
+    """The contents of a scene, and the reason for which a farm would refuse it.
 
     Attributes:
         facts: the scenes in the file, their frames, cameras and colours.
@@ -52,12 +52,12 @@ class SceneCheck:
 
 
 def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
-    """Return what a scene holds and whether a farm would render it.
+    """Return the contents of a scene, and whether a farm would render it.
 
     Args:
         path: the .blend on this disk.
-        blender: the version of Blender that renders it, such as 4.5; the default is the one that is installed here,
-            else the one that saved the scene.
+        blender: the version of Blender that renders it, such as 4.5; the default is the installed version, else the
+            version that saved the scene.
 
     Raises:
         InvalidRequest: there is no such file, or `blender` is not a version.

@@ -7,13 +7,13 @@ from frameloom.client.connect import Connection
 from frameloom.model.counts import counted
 from frameloom.model.settings import CONTAINERS
 
-# How many objects per bucket are counted, since the farm's end waits for the count.
+# The limit of objects that are counted per bucket, since the end of the farm waits for the count.
 _COUNTED = 10_000
 _FILMS = frozenset(f".{container}" for container in CONTAINERS.values())
 
 
 def losses(farm: Connection) -> str:
-    """Return the numbers of a farm's scenes, frames and films, in words; empty if it has none."""
+    """Return the numbers of a farm's scenes, frames and films, in words; empty for an empty farm."""
     kept = [stored.key for stored in islice(farm.store.list(farm.buckets.scenes, ""), _COUNTED)]
     suffixes = [PurePosixPath(key).suffix.lower() for key in kept]
     scenes, films = suffixes.count(".blend"), sum(suffix in _FILMS for suffix in suffixes)

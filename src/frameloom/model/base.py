@@ -49,7 +49,7 @@ _SHOWN = 60
 def _problem(kind: type[BaseModel], error: ErrorDetails) -> str:
     """Return the problem of a field of a `kind` as a phrase: the values that the field takes, and the given value."""
     if error["type"] == "extra_forbidden":
-        return f"there is no such field; the fields are {', '.join(_fields(kind, error['loc'][:-1]))}"
+        return f"is not a field; the fields are {', '.join(_fields(kind, error['loc'][:-1]))}"
     if error["type"] not in _TAKES:
         # pydantic puts "Value error, " before the messages of our validators.
         return error["msg"].removeprefix("Value error, ")

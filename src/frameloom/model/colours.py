@@ -1,4 +1,4 @@
-"""The colour management names of a scene, and which of them Blender's own configuration lacks.
+"""The colour management names of a scene, and which of them Blender's configuration lacks.
 
 Blender replaces a name that its configuration lacks, prints a line and continues. `colour_names.json` holds the names
 in the configurations of the supported Blender versions; `tools/colour_names.py` writes it.

@@ -62,7 +62,7 @@ class MissingAssets(JobImpossible):
 
 
 class NoCamera(JobImpossible):
-    """Scene {scene!r} of {file!r} has no active camera: set one in the scene, or name one with `camera`."""
+    """Scene {scene!r} of {file!r} has no camera: set one in the scene, or name one with `camera`."""
 
 
 class FramesMissing(JobImpossible):
@@ -127,7 +127,7 @@ class JobCanceled(NoResult):
 
 
 class JobUnfinished(NoResult):
-    """Job {job_id} has not ended yet; waited {seconds} s for it."""
+    """Job {job_id} {problem}."""
 
 
 def leaves(kind: type[FarmError]) -> list[type[FarmError]]:

@@ -80,8 +80,8 @@ Rate = Annotated[str, BeforeValidator(_rate_text)]
 
 
 def _trust(value: object) -> object:
-    words = {"true": True, "false": False}
-    value = words.get(value.lower(), value) if isinstance(value, str) else value
+    values = {"true": True, "false": False}
+    value = values.get(value.lower(), value) if isinstance(value, str) else value
     if value is not None and not isinstance(value, bool):
         raise ValueError("takes true or false")
     return value

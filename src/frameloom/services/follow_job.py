@@ -1,4 +1,4 @@
-"""Follow a job from outside: what a progress display shows, without a word about displays."""
+"""Follows a job: a snapshot of its frames, its rate and its workers, again and again until it has ended."""
 
 import json
 import time
@@ -14,26 +14,34 @@ from frameloom.model.messages import LogRecord
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Buckets, Execution, Executions, Store
 
-# Seconds between two looks: short at first, then at most a share of the time that no frame has come for, or of what a
-# frame takes while several are to come. Looking is work too, which one machine would rather spend on rendering.
+# Seconds between two polls: short at first, then a share of the time since the last frame, or of the time per frame
+# while several are missing. Polling takes processor time, which one machine needs for rendering.
 QUICKEST, SLOWEST, PATIENCE, PATIENCE_FOR_FRAMES = 0.2, 2.0, 0.1, 0.5
-# Once every frame is there nobody renders who could be in want of the time, and the end is near.
+# With all frames in S3, no worker renders and the job ends soon.
 QUICKEST_AT_THE_END = 0.05
-# The shares of the time that looking may take, and reading the workers' logs, which are only for show.
+# The shares of the time for polling, and for reading the workers' logs, which are only displayed.
 LOOKING, READING = 0.08, 0.02
-# Frames per second are those of the last minute, or of the last ten frames where they took longer.
+# The rate is that of the last minute, or of the last ten frames if they took longer.
 SPEED_SECONDS, SPEED_FRAMES = 60.0, 10
-# Step Functions may take a moment to know of an execution that it has just started.
+# Step Functions may not describe an execution at once after its start.
 STARTS_WITHIN = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """How a job stands; `rate` in frames per second, `left` and `seconds` in seconds.
+    """The status of a job at one moment.
 
-    `fresh` are the frames that came into S3 since the last snapshot, so that all snapshots together name
-    each frame once; `reused` of the `done` ones were there before the job. `workers` holds each worker's
-    latest log record. `total`, `reused` and `job` are not known before PrepareJob has run.
+    Attributes:
+        execution: the execution, with its status, error and cause.
+        job: the manifest; None before PrepareJob has run.
+        fresh: frames that were stored in S3 since the last snapshot; all snapshots together name each frame once.
+        done: the number of frames in S3.
+        total: the number of the job's frames; None before PrepareJob has run.
+        reused: how many of `done` existed before the job; None before PlanChunks has run.
+        rate: frames per second; None before the first frame.
+        left: estimated seconds to the last frame; None without a rate.
+        seconds: since the follower started.
+        workers: the latest log record of each worker.
     """
 
     execution: Execution
@@ -57,10 +65,10 @@ def follow(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[Snapshot]:
-    """Yield how a job stands, again and again until it has ended; the last snapshot is of its end.
+    """Yield the status of a job until it has ended; the last snapshot has the final status.
 
     Raises:
-        FarmUnavailable: the farm knows of no such job.
+        FarmUnavailable: the farm does not know the job after 30 seconds.
     """
     began, news = clock(), None
     frames: _Frames | None = None
@@ -68,7 +76,7 @@ def follow(
     looking, reading = _Turns(LOOKING, clock), _Turns(READING, clock)
     while True:
         with looking:
-            # Asked before the frames are listed: when it says that the job has ended, no frame is missed.
+            # Describe the job before listing its frames: if it has ended, the listing misses no frame.
             execution = executions.describe(job_id)
             if frames is None and (job := job_documents.find_job(store, buckets, job_id)) is not None:
                 frames = _Frames(store, buckets.logs, job)
@@ -110,10 +118,10 @@ def _snapshot(execution: Execution, frames: "_Frames | None", logs: "_Logs", *, 
 
 
 class _Turns:
-    """Measures what is done again and again, and says how long to rest so that it takes its share of the time.
+    """Measures a repeated action, and the pause after it that limits the action to a share of the time.
 
-    A turn costs what the quickest of the last three did, and nothing before there are two: the first one opens
-    connections, and a machine that is busy for a moment does not mean that asking is dear.
+    The cost is the least of the last three, and zero for the first: the first call opens connections, and a machine may
+    be busy for a moment.
     """
 
     def __init__(self, share: float, clock: Callable[[], float]) -> None:
@@ -136,7 +144,7 @@ class _Turns:
 
 
 class _Frames:
-    """The job's frames in S3, listed from the first one that is missing."""
+    """The job's frames in S3, listed from the first missing frame on."""
 
     def __init__(self, store: Store, logs: str, job: Job) -> None:
         self.job = job
@@ -144,10 +152,10 @@ class _Frames:
         wanted = {job.frame_key(frame): frame for frame in job.frame_range()}
         self._wanted = wanted
         self._order = sorted(wanted)
-        self._whole = 0  # so many keys of `_order`, from its start, are all in S3
+        self._whole = 0  # the number of leading keys of `_order` that are all in S3
         self._present: set[str] = set()
         self._fresh: list[int] = []
-        self._arrivals: deque[tuple[float, int]] = deque()  # when there were how many, since the plan
+        self._arrivals: deque[tuple[float, int]] = deque()  # (time, number of frames), since the plan
         self._looked = 0.0
         self.total = len(wanted)
         self.reused: int | None = None if job.renders_frames else self.total
@@ -157,7 +165,7 @@ class _Frames:
         return len(self._present)
 
     def look(self, now: float) -> bool:
-        """Return whether frames have come since the last look."""
+        """List the frames; return whether new frames exist."""
         before = self.done
         if self.reused is None:
             self.reused = self._planned()
@@ -168,7 +176,7 @@ class _Frames:
                 self._fresh.append(self._wanted[stored.key])
         while self._whole < self.total and self._order[self._whole] in self._present:
             self._whole += 1
-        # Before the plan is known the frames of earlier jobs come in at once: they say nothing of speed.
+        # Frames that exist before the plan are those of earlier jobs, and do not count for the rate.
         if self.reused is not None:
             self._looked = now
             if not self._arrivals or self._arrivals[-1][1] < self.done:
@@ -191,13 +199,13 @@ class _Frames:
         return (self.done - before) / (self._looked - since) if self.done > before else None
 
     def patience(self) -> float:
-        """Return how long a look may be put off while more than one frame is to come, and so the end is not near."""
+        """Return the longest pause in seconds; 0 without a rate, or if the next frame may be the last."""
         rate = self.rate()
         return PATIENCE_FOR_FRAMES / rate if rate is not None and self.total - self.done > 1 else 0.0
 
     def _planned(self) -> int | None:
-        """Return how many frames the plan left out because they were in S3; None before the plan exists."""
-        # A plan has scouts only if S3 has no frame; the next plan then leaves out the frames that they rendered.
+        """Return how many frames the plan leaves out because they are in S3; None before the plan exists."""
+        # A plan has scouts only if S3 has no frame; the next plan leaves out the frames of the scouts.
         if self._plan(rounds.SCOUTS) is not None:
             return 0
         chunks = self._plan(rounds.FIRST)
@@ -220,7 +228,7 @@ class _Logs:
         self._latest: dict[str, LogRecord] = {}
 
     def read(self) -> None:
-        # Parts of one worker sort by time, so the last one listed is the newest.
+        # The parts of a worker's log sort by time: the last part is the newest.
         newest = {_folder(stored.key): stored.key for stored in self._store.list(self._bucket, self._prefix)}
         for folder, key in newest.items():
             if self._parts.get(folder) != key:
@@ -228,7 +236,7 @@ class _Logs:
                 self._keep(self._store.get(self._bucket, key) or b"")
 
     def _keep(self, part: bytes) -> None:
-        # What Blender says of a chunk that came back is not what the worker does.
+        # Output of Blender, at level debug, does not show the state of the worker.
         for line in reversed(part.splitlines()):
             record = LogRecord.model_validate(json.loads(line))
             if record.level != "debug":

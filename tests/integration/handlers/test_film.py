@@ -32,21 +32,21 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publis
 
 
 def png(frame: int, size: tuple[int, int] = (64, 36)) -> bytes:
-    """Return an image that is as grey as its frame's number."""
+    """Return a grey image; the frame's number determines the shade."""
     file = io.BytesIO()
     Image.new("RGB", size, (frame * 10 % 250,) * 3).save(file, "PNG")
     return file.getvalue()
 
 
 def jpeg(frame: int) -> bytes:
-    """Return the same as a JPEG."""
+    """Return the same image as a JPEG."""
     file = io.BytesIO()
     Image.open(io.BytesIO(png(frame))).save(file, "JPEG")
     return file.getvalue()
 
 
 def openexr(frame: int) -> bytes:
-    """Return the same in light, of which sRGB makes that grey."""
+    """Return an OpenEXR in linear light that sRGB shows as the same grey."""
     light = ((frame * 10 % 250 / 255 + 0.055) / 1.055) ** 2.4
     return exr((64, 36), {"R": light, "G": light, "B": light, "A": 1.0})
 
@@ -63,7 +63,7 @@ def film_job(store: S3Store, frames: list[int], image: FrameFormat = "PNG", **fi
 
 
 def settle_film(store: S3Store) -> list[dict[str, int]]:
-    """Have VerifyFrames write the list of segments, and return it as EncodeSegments reads it."""
+    """Call VerifyFrames, and return the list of segments that it wrote."""
     listed = load("verify_frames")({"job_id": "shot-1", "round": 2})["segments"]
     segments: list[dict[str, int]] = job_documents.read(store, listed["bucket"], listed["key"])
     assert len(segments) == listed["count"]
@@ -71,7 +71,7 @@ def settle_film(store: S3Store) -> list[dict[str, int]]:
 
 
 def make_film(store: S3Store) -> dict[str, Any]:
-    """Do what the state machine does from VerifyFrames on."""
+    """Run the states from VerifyFrames on."""
     segments = settle_film(store)
     encode = load("encode_segment")
     encoded = [encode({"job_id": "shot-1", "segment": segment}) for segment in reversed(segments)]
@@ -81,7 +81,7 @@ def make_film(store: S3Store) -> dict[str, Any]:
 
 
 def greys(path: Path) -> list[int]:
-    """Return the frames of a film by the numbers that `png` drew into them."""
+    """Return the frame numbers of a film, from the shades that `png` used."""
     import av  # noqa: PLC0415  heavy, and needed here alone
 
     with av.open(str(path)) as film:
@@ -161,7 +161,7 @@ def test_a_film_with_too_few_frames_is_not_stored(store: S3Store) -> None:
     job = film_job(store, [1, 2, 3])
     load("verify_frames")({"job_id": "shot-1", "round": 2})
     load("encode_segment")({"job_id": "shot-1", "segment": {"segment": 0, "first": 0, "count": 2}})
-    with pytest.raises(EncodeFailed, match="holds 2 frames instead of 3"):
+    with pytest.raises(EncodeFailed, match="has 2 frames instead of 3"):
         load("stitch_video")({"job_id": "shot-1"})
     assert store.head(BUCKETS.scenes, keys.video_key(job.scene.key, "mp4")) is None
 
@@ -190,7 +190,7 @@ def test_frames_that_another_job_adds_during_the_encoding_are_not_in_the_film(
 def test_the_functions_leave_no_temporary_file(
     store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scene: Path
 ) -> None:
-    """A Lambda's disk outlives its call: what one job leaves there, a later one has to do without."""
+    """A Lambda's disk persists between calls, so files of one job would take space from later jobs."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     store.upload(scene, BUCKETS.scenes, SCENE)
     load("prepare_job")({"job_id": "other", "started": STARTED, "input": {"file": SCENE}})

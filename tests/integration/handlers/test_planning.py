@@ -71,7 +71,7 @@ def test_plan_chunks_writes_the_list_that_the_distributed_map_reads(
 def test_verify_frames_counts_more_than_a_thousand_frames(store: S3Store, capsys: pytest.CaptureFixture[str]) -> None:
     job = make_job(store, "1-1100", buckets=BUCKETS)
     for frame in range(1, 1100):
-        # Past HTTP, where each would take some milliseconds.
+        # Without HTTP, which would take milliseconds per frame.
         s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(BUCKETS.frames, job.frame_key(frame), b"image")
     assert load("verify_frames")({"job_id": "shot-1", "round": 1}) == {
         "next": "PlanChunks",

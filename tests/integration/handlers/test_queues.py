@@ -50,7 +50,7 @@ def test_collect_logs_counts_the_frames_of_its_own_stack(store: S3Store, capsys:
     load("collect_logs")(sqs_event(log_batch("1")))
     (record,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line)
     (group,) = record["_aws"]["CloudWatchMetrics"]
-    # What the alarm for a stuck job asks for: the template's test holds it against this.
+    # The metric of the alarm JobStuck; a test of the template compares it with this.
     assert (group["Namespace"], group["Dimensions"]) == ("Frameloom", [["service"]])
     assert record["service"] == ENVIRONMENT["POWERTOOLS_SERVICE_NAME"]
 
@@ -86,7 +86,7 @@ def lost_chunk(job: Job, token: str = "token") -> str:  # noqa: S107
 def test_fail_lost_chunk_removes_other_messages_from_the_queue(
     store: S3Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Kept, it would come back until it expired, and keep every other message of its batch waiting."""
+    """A failed message would return until it expires, and delay the other messages of its batch."""
     answer = load("fail_lost_chunk")(sqs_event("no chunk", "{}", "[" * 100_000))
     assert answer == {"batchItemFailures": []}
     assert list(store.list(BUCKETS.logs, "")) == []
@@ -119,7 +119,7 @@ def test_fail_lost_chunk_fails_the_task_of_the_chunk(store: S3Store, capsys: pyt
         )["executionArn"]
         message = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"][0]
         body = lost_chunk(job, json.loads(message["Body"])["token"])
-        # The second is of a job that is gone: it is recorded, and no error.
+        # The job of the second chunk has ended: the chunk is recorded, without an error.
         assert load("fail_lost_chunk")(sqs_event(body, lost_chunk(job, "dead"))) == {"batchItemFailures": []}
         ended = wait_until_ended(execution)
     assert (ended["status"], ended["error"]) == ("FAILED", "ChunkLost")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publis
 
 @pytest.fixture
 def machine(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A state machine that submit_job starts."""
+    """Make the state machine that submit_job starts."""
     del store
     states = boto3.client("stepfunctions")
     arn: str = states.create_state_machine(

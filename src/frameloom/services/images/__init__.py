@@ -1,1 +1,1 @@
-"""Image files as bytes: whether a file is whole, and whether a frame is flat."""
+"""Checks of image files: complete structure, flat frames, and invalid values."""

@@ -65,7 +65,7 @@ def _read(path: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def _make_texts_ascii(path: Path) -> None:
-    """Replace what is not ASCII in a header's texts, without moving a byte.
+    """Replace the bytes of a header's texts that are not ASCII by question marks.
 
     Blender cuts a long text, such as a scene's note, in the middle of a character, and OpenEXR's library refuses that.
     """

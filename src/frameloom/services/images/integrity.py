@@ -63,6 +63,12 @@ def check_image(
     return None
 
 
+def image_format(data: bytes) -> FrameFormat | None:
+    """Return the format of an image by its first bytes; None for a format without a check of its structure."""
+    signatures: dict[bytes, FrameFormat] = {PNG_SIGNATURE: "PNG", EXR_SIGNATURE: "OPEN_EXR", _JPEG: "JPEG"}
+    return next((name for signature, name in signatures.items() if data.startswith(signature)), None)
+
+
 def check_png(data: bytes, *, frame: int, size: tuple[int, int] | None = None) -> ImageFacts:
     """Return the facts of a complete PNG: every chunk's checksum holds, and nothing follows IEND.
 
@@ -104,7 +110,7 @@ def _checked(
         facts = read(data)
     except _NotWholeError as error:
         raise FrameInvalid(frame=frame, problem=str(error)) from None
-    except struct.error:  # a field lies beyond the end of the file
+    except struct.error:  # a field is beyond the end of the file
         raise FrameInvalid(frame=frame, problem=CUT_OFF) from None
     if size is not None and (facts.width, facts.height) != size:
         problem = "it is {} x {} pixels, not {} x {}".format(facts.width, facts.height, *size)
@@ -193,7 +199,7 @@ def _check_exr_blocks(data: bytes, table: int, firsts: range) -> None:
     end = table + 8 * len(firsts)
     for first, offset in zip(firsts, struct.unpack_from(f"<{len(firsts)}Q", data, table), strict=True):
         if not table < offset < len(data):
-            raise _NotWholeError(f"line {first} is missing, or lies beyond the end")
+            raise _NotWholeError(f"line {first} is missing, or is beyond the end")
         line, length = struct.unpack_from("<iI", data, offset)
         if line != first:
             raise _NotWholeError(f"line {first} is not at its offset")

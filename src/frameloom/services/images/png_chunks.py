@@ -1,4 +1,4 @@
-"""The structure of a PNG: signature, header and chunks, without any check of what they hold.
+"""The structure of a PNG: signature, header and chunks. Their contents are not checked.
 
 Source: https://www.w3.org/TR/png-3/, 5 Datastream structure and 11.2.1 IHDR.
 """
@@ -6,6 +6,7 @@ Source: https://www.w3.org/TR/png-3/, 5 Datastream structure and 11.2.1 IHDR.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Channels and permitted bit depths by colour type.
@@ -23,9 +24,8 @@ _CHUNK = struct.Struct(">I4s")
 _CHECKSUM_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PngHeader:
-    """The fields of IHDR; `bit_depth` is the bits of one channel."""
+class PngHeader(NamedTuple):
+    """The fields of IHDR in their order; `bit_depth` is the bits of one channel."""
 
     width: int
     height: int
@@ -75,15 +75,4 @@ def png_header(png: bytes) -> PngHeader:
     Raises:
         struct.error: the file ends before the header does.
     """
-    width, height, bits, colour, compression, filtering, interlace = _HEADER.unpack_from(
-        png, len(PNG_SIGNATURE) + _CHUNK.size
-    )
-    return PngHeader(
-        width=width,
-        height=height,
-        bit_depth=bits,
-        colour_type=colour,
-        compression=compression,
-        filtering=filtering,
-        interlace=interlace,
-    )
+    return PngHeader._make(_HEADER.unpack_from(png, len(PNG_SIGNATURE) + _CHUNK.size))

@@ -21,7 +21,7 @@ _PARTS = {
 }
 
 
-def colours(scene: "BlendFileBlock") -> Colours:
+def read_colours(scene: "BlendFileBlock") -> Colours:
     """Return the colour management of a scene's output; files before 2.64 have no such settings."""
     output = (b"r", b"im_format")
     if scene.get((*output, b"color_management"), default=0) == _OVERRIDE:
@@ -42,7 +42,7 @@ def _colours(scene: "BlendFileBlock", place: tuple[bytes, ...]) -> Colours:
     )
 
 
-def spaces(blend: "BlendFile") -> tuple[ColourSpace, ...]:
+def find_spaces(blend: "BlendFile") -> tuple[ColourSpace, ...]:
     """Return the colour spaces that images, movie clips, strips and nodes of a file name, each once."""
     return tuple(dict.fromkeys(_spaces(blend)))
 

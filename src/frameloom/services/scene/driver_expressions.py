@@ -1,9 +1,9 @@
-"""Decides which drivers Blender evaluates where scripts may not run.
+"""Decides which drivers Blender evaluates if scripts may not run.
 
 Two evaluators handle a driver's expression. Blender's calculator (BLI_expr_pylike_eval) evaluates numbers, variables,
-arithmetic and some functions. Python evaluates all other expressions. Where scripts may not run, it does so only if the
-bytecode contains only allowed operations and names (BPY_driver_secure_bytecode_test_ex in bpy_driver.cc); otherwise the
-result is 0.
+arithmetic and some functions. Python evaluates all other expressions. If scripts may not run, Python evaluates only
+bytecode with allowed operations and names (BPY_driver_secure_bytecode_test_ex in bpy_driver.cc). The result of other
+bytecode is 0.
 
 This module checks the syntax tree. Bytecode differs between Python versions, and Lambda's version is not Blender's.
 """
@@ -45,14 +45,14 @@ _OPERATIONS = (
 )  # fmt: skip
 
 
-def needs_trust(expression: str, variables: AbstractSet[str], *, itself: bool = False) -> bool:
-    """Return whether Blender evaluates an expression only where scripts may run.
+def needs_trust(expression: str, variables: AbstractSet[str], *, uses_self: bool = False) -> bool:
+    """Return whether Blender evaluates an expression only if scripts may run.
 
     An expression with invalid syntax fails with and without trust, so it needs no trust.
 
     Args:
         variables: the names of the driver's own variables.
-        itself: whether the driver may use `self`.
+        uses_self: whether the driver has the option Use Self.
     """
     try:
         with warnings.catch_warnings():
@@ -60,7 +60,7 @@ def needs_trust(expression: str, variables: AbstractSet[str], *, itself: bool = 
             warnings.simplefilter("ignore")
             tree = ast.parse(expression, mode="eval")
         simple = _PYTHON_ONLY.search(expression) is None and _is_simple(tree.body, variables)
-        return not (simple or _is_restricted(tree, variables, itself=itself))
+        return not (simple or _is_restricted(tree, variables, uses_self=uses_self))
     except (SyntaxError, ValueError):
         return False
     except (RecursionError, MemoryError):
@@ -94,9 +94,9 @@ def _is_simple(node: ast.expr, variables: AbstractSet[str]) -> bool:
     return simple and all(_is_simple(part, variables) for part in parts)
 
 
-def _is_restricted(tree: ast.Expression, variables: AbstractSet[str], *, itself: bool) -> bool:
-    """Return whether Blender lets Python evaluate it where scripts may not run."""
-    names = _NAMES | variables | ({"self"} if itself else set())
+def _is_restricted(tree: ast.Expression, variables: AbstractSet[str], *, uses_self: bool) -> bool:
+    """Return whether Blender lets Python evaluate it if scripts may not run."""
+    names = _NAMES | variables | ({"self"} if uses_self else set())
     return all(_is_allowed(node, names) for node in ast.walk(tree))
 
 

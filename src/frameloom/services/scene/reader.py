@@ -14,11 +14,11 @@ from frameloom.model.errors import SceneTooNew, SceneUnreadable
 from frameloom.model.scene import SceneFacts
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header
 from frameloom.services.scene.block_text import name_of
-from frameloom.services.scene.colour_names import spaces
+from frameloom.services.scene.colour_names import find_spaces
 from frameloom.services.scene.condense import condense
-from frameloom.services.scene.references import references
+from frameloom.services.scene.references import find_references
 from frameloom.services.scene.scene_entry import pointed_name, read_entry
-from frameloom.services.scene.scripts import scripts
+from frameloom.services.scene.scripts import find_scripts
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile
@@ -63,12 +63,7 @@ class Library:
 def read_library(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> Library:
     """Return the facts about the library at `path`, which may have no scene; otherwise like `read_scene`."""
     file = name or path.name
-    return _condensed(
-        path,
-        file,
-        limit,
-        lambda blend, _: Library(references=references(blend, file), scripts=scripts(blend), spaces=spaces(blend)),
-    )
+    return _condensed(path, file, limit, lambda blend, _: _read_library(blend, file))
 
 
 def read_references(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> tuple[Reference, ...]:
@@ -157,7 +152,11 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         active=active if active in {scene.name for scene in scenes} else scenes[0].name,
         cameras=tuple(name_of(block) for block in objects if block.get(b"type") == _CAMERA),
         linked_objects=tuple(name_of(block) for block in placeholders if block.get(b"name").startswith(b"OB")),
-        references=references(blend, file),
-        scripts=scripts(blend),
-        spaces=spaces(blend),
+        references=find_references(blend, file),
+        scripts=find_scripts(blend),
+        spaces=find_spaces(blend),
     )
+
+
+def _read_library(blend: "BlendFile", file: str) -> Library:
+    return Library(references=find_references(blend, file), scripts=find_scripts(blend), spaces=find_spaces(blend))

@@ -24,7 +24,7 @@ _CUSTOM, _CUSTOM_EXTERNAL = 3, 1
 _CLIP_SEQUENCE = 1
 
 
-def references(blend: "BlendFile", file: str) -> tuple[Reference, ...]:
+def find_references(blend: "BlendFile", file: str) -> tuple[Reference, ...]:
     """Return each reference once, in the file's order, without data packed into the file.
 
     Args:

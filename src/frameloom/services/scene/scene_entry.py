@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from frameloom.model.scene import SceneEntry
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError
 from frameloom.services.scene.block_text import decode, name_of
-from frameloom.services.scene.colour_names import colours
+from frameloom.services.scene.colour_names import read_colours
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFileBlock
@@ -60,7 +60,7 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         pixel_aspect=_pixel_aspect(setting(b"xasp"), setting(b"yasp")),
         single_layer=bool(setting(b"scemode") & _SINGLE_LAYER),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
-        colours=colours(scene),
+        colours=read_colours(scene),
     )
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
         raise BadBlendError(DAMAGED)

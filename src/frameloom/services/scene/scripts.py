@@ -40,7 +40,7 @@ class _Driver:
     variables: set[str] = field(default_factory=set)
 
 
-def scripts(blend: "BlendFile") -> tuple[str, ...]:
+def find_scripts(blend: "BlendFile") -> tuple[str, ...]:
     """Return descriptions of the code that needs trust: drivers, texts that run on opening, Freestyle styles."""
     found = chain(_texts(blend), _styles(blend), _drivers(blend))
     return tuple(islice(dict.fromkeys(found), _MAX_SCRIPTS))
@@ -77,7 +77,7 @@ def _drivers(blend: "BlendFile") -> Iterator[str]:
         if driver.get(b"type") != _PYTHON or (curve is not None and curve.get(b"flag") & _MUTED):
             continue
         expression = decode(driver.get(b"expression"))
-        if needs_trust(expression, one.variables, itself=bool(driver.get(b"flag") & _USE_SELF)):
+        if needs_trust(expression, one.variables, uses_self=bool(driver.get(b"flag") & _USE_SELF)):
             yield f"driver of {_location(blend, one.owner, curve)}: {expression!r}"
 
 

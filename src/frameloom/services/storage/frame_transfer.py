@@ -1,4 +1,4 @@
-"""Frames between a folder and the farm: each file is there whole or not at all."""
+"""Downloads frames from the farm to a folder, and uploads existing frames. Each file is complete or missing."""
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,15 +14,15 @@ from frameloom.services.images.integrity import check_image
 from frameloom.services.storage.atomic_write import whole_file
 from frameloom.services.storage.ports import Store
 
-# Enough to fill a line to S3 with small files; each holds one compressed frame in memory.
+# Transfers at once: enough to saturate a connection to S3 with small files. Each has one compressed frame in memory.
 STREAMS = 8
 
 
 class FrameFetcher:
-    """Brings frames from the farm into a folder, several at once, while the caller does something else.
+    """Downloads frames from the farm to a folder, several at once, in threads of its own.
 
-    A context manager: leaving it waits for what was asked for, and raises the first error that came up; on
-    an error of the caller's it gives up what has not begun. `brought` holds the frames that have arrived.
+    A context manager: at its end it waits for the downloads, and raises their first error. After an error in the block
+    it cancels the downloads that have not begun. `brought` has the frames that have arrived.
     """
 
     def __init__(self, store: Store, bucket: str) -> None:
@@ -32,7 +32,7 @@ class FrameFetcher:
         self.brought: set[int] = set()
 
     def fetch(self, frames: Iterable[int], prefix: str, folder: Path, file_format: FrameFormat) -> None:
-        """Ask for `frames` from below `prefix`, and raise the first error of those asked for before."""
+        """Start the download of `frames` from below `prefix`; raise the first error of earlier downloads."""
         done = [future for future in self._futures if future.done()]
         self._futures = [future for future in self._futures if not future.done()]
         for frame in frames:
@@ -44,7 +44,7 @@ class FrameFetcher:
     def _bring(self, frame: int, key: str, path: Path) -> None:
         data = self._store.get(self._bucket, key)
         if data is None:
-            raise LookupError(f"frame {key!r} went away from bucket {self._bucket!r}")
+            raise LookupError(f"bucket {self._bucket!r} no longer has frame {key!r}")
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as partial:
             partial.write_bytes(data)
@@ -67,7 +67,7 @@ class FrameFetcher:
 
 
 def whole_frames(frames: FrameRange, folder: Path, *, file_format: FrameFormat) -> list[int]:
-    """Return those of `frames` that lie whole in `folder`, in order."""
+    """Return the frames of the range that are complete in `folder`, in order."""
 
     def is_whole(frame: int) -> bool:
         try:
@@ -77,7 +77,7 @@ def whole_frames(frames: FrameRange, folder: Path, *, file_format: FrameFormat) 
             return False
         return True
 
-    # One listing instead of a failed open for each frame that was never rendered.
+    # One listing is faster than an attempt to open each missing frame.
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     candidates = [frame for frame in frames if keys.frame_name(frame, file_format) in there]
     with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="check") as pool:
@@ -87,7 +87,7 @@ def whole_frames(frames: FrameRange, folder: Path, *, file_format: FrameFormat) 
 def offer_frames(
     frames: Iterable[int], folder: Path, *, store: Store, bucket: str, prefix: str, file_format: FrameFormat
 ) -> int:
-    """Put `frames` from `folder` below `prefix` where they are not there yet; return how many were put."""
+    """Upload the `frames` in `folder` that are missing below `prefix`; return their number."""
     there = {stored.key for stored in store.list(bucket, prefix) if stored.size > 0}
     wanted = [frame for frame in frames if keys.frame_key(prefix, frame, file_format) not in there]
 

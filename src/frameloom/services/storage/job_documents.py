@@ -13,32 +13,32 @@ from frameloom.model.messages import ChunkResult
 from frameloom.services.storage.parallel_listing import AT_ONCE, list_between
 from frameloom.services.storage.ports import Buckets, Store
 
-# Results read before the first of them is asked for: a large job has a hundred thousand, of some milliseconds each.
+# Results that are read ahead: a large job has a hundred thousand, and each takes some milliseconds.
 READ_AHEAD = 1000
-# Frames from one edge of a listing to the next: five answers of S3's, where all are there.
+# Frames between two edges of a listing: five pages of S3 if all frames exist.
 RANGE = 5000
 
 
 def read(store: Store, bucket: str, key: str) -> Any:
-    """Return a document, None where there is none."""
+    """Return a document; None if it does not exist."""
     data = store.get(bucket, key)
     return None if data is None else json.loads(data)
 
 
 def write(store: Store, bucket: str, key: str, document: Any) -> None:
-    """Store a document, whole."""
+    """Store a document, or replace it."""
     data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     store.put(bucket, key, data, content_type="application/json")
 
 
 def find_job(store: Store, buckets: Buckets, job_id: str) -> Job | None:
-    """Return a job's manifest, None where PrepareJob wrote none."""
+    """Return a job's manifest; None if PrepareJob has not written it."""
     document = read(store, buckets.logs, keys.manifest_key(job_id))
     return None if document is None else Job.model_validate(document)
 
 
 def load_job(store: Store, buckets: Buckets, job_id: str) -> Job:
-    """Return a job's manifest, which PrepareJob has written before any other state runs."""
+    """Return a job's manifest, which PrepareJob writes before any other state runs."""
     job = find_job(store, buckets, job_id)
     if job is None:
         raise LookupError(f"job {job_id!r} has no manifest in bucket {buckets.logs!r}")
@@ -46,17 +46,17 @@ def load_job(store: Store, buckets: Buckets, job_id: str) -> Job:
 
 
 def present_frames(store: Store, job: Job) -> list[int]:
-    """Return the job's frames that are in S3, in order: what is there, not what was reported."""
+    """Return the job's frames that S3 lists, in order, whatever the workers reported."""
     listed = list_between(store, job.outputs.bucket, job.outputs.prefix, _edges(job))
     there = {stored.key for stored in listed if stored.size > 0}
-    # By whole keys: a folder below this one may hold frames of the same numbers, of another scene.
+    # Compared by key, since a folder below this one may have frames of another scene with the same numbers.
     return [frame for frame in job.frame_range() if job.frame_key(frame) in there]
 
 
 def _edges(job: Job) -> list[str]:
     """Return the least and the greatest key of the job's frames and some between them, in the order of keys.
 
-    That is not the order of frames, where some are negative or of seven digits.
+    The order of frames differs for negative numbers and for numbers of seven digits.
     """
     frames = job.frame_range()
     some = itertools.islice(frames, RANGE, None, RANGE)
@@ -65,25 +65,25 @@ def _edges(job: Job) -> list[str]:
 
 
 def write_film(store: Store, buckets: Buckets, job_id: str, frames: FrameRange) -> None:
-    """Settle which frames the film is made of: what another job adds meanwhile would shift its segments."""
+    """Store the list of the film's frames, since frames that another job adds later would shift the segments."""
     write(store, buckets.logs, keys.film_frames_key(job_id), {"frames": str(frames)})
 
 
 def film_frames(store: Store, buckets: Buckets, job_id: str) -> FrameRange:
-    """Return the frames that the film is made of, in order."""
+    """Return the film's frames, in order."""
     document = read(store, buckets.logs, keys.film_frames_key(job_id))
     if document is None:
-        raise LookupError(f"job {job_id!r} has no film to make: bucket {buckets.logs!r} holds no list of its frames")
+        raise LookupError(f"job {job_id!r} has no list of film frames in bucket {buckets.logs!r}")
     return FrameRange.parse(document["frames"])
 
 
 def write_stitched(store: Store, buckets: Buckets, job_id: str, stitched: Mapping[str, Any]) -> None:
-    """Store StitchVideo's result, which has the film's place, for the job's report."""
+    """Store StitchVideo's result, which has the film's key, for the job's report."""
     write(store, buckets.logs, keys.stitched_key(job_id), stitched)
 
 
 def stitched(store: Store, buckets: Buckets, job_id: str) -> Mapping[str, Any] | None:
-    """Return StitchVideo's result, which has the film's place; None before StitchVideo has ended."""
+    """Return StitchVideo's result, which has the film's key; None before StitchVideo has ended."""
     document: Mapping[str, Any] | None = read(store, buckets.logs, keys.stitched_key(job_id))
     return document
 
@@ -91,24 +91,24 @@ def stitched(store: Store, buckets: Buckets, job_id: str) -> Mapping[str, Any] |
 def write_segment_failure(
     store: Store, buckets: Buckets, job_id: str, segment: Segment, error: Mapping[str, str]
 ) -> None:
-    """Keep why a segment could not be encoded, in Step Functions' own words."""
+    """Store the error of a segment that could not be encoded, as Step Functions reports it."""
     write(store, buckets.logs, keys.segment_failure_key(job_id), {"segment": segment.segment, **error})
 
 
 def segment_failure(store: Store, buckets: Buckets, job_id: str) -> Mapping[str, str] | None:
-    """Return why a segment of the film could not be encoded, as `{"Error", "Cause"}`; None where none failed."""
+    """Return the error of a segment that could not be encoded, as `{"Error", "Cause"}`; None if no segment failed."""
     document: Mapping[str, str] | None = read(store, buckets.logs, keys.segment_failure_key(job_id))
     return document
 
 
 def chunk_results(store: Store, buckets: Buckets, job_id: str) -> Iterator[ChunkResult]:
-    """Yield how each of the job's chunks ended, failures too, in the order of their names."""
+    """Yield the results of the job's chunks, failures too, in the order of their names."""
     listed = (stored.key for stored in store.list(buckets.logs, keys.results_prefix(job_id)))
     yield from read_results(store, buckets, listed)
 
 
 def read_results(store: Store, buckets: Buckets, listed: Iterable[str]) -> Iterator[ChunkResult]:
-    """Yield the results of these keys, in order; they are fetched side by side, and only some ahead."""
+    """Yield the results of these keys, in order; `READ_AHEAD` of them are read in parallel."""
     waiting = iter(listed)
 
     def result(key: str) -> ChunkResult:

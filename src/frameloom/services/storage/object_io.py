@@ -1,6 +1,6 @@
-"""Objects in a bucket as files: one read in ranges, another written in parts. Neither lies in memory or on a disk.
+"""Objects in a bucket as files, read in ranges and written in parts, without a copy in memory or on disk.
 
-Both are as large as S3 allows; what they hold of it does not grow with its size, but for parts beyond 77 GiB.
+Objects may be as large as S3 allows. Memory use does not grow with their size, except for parts beyond 77 GiB.
 """
 
 import io
@@ -13,25 +13,25 @@ from frameloom.services.storage.ports import Parts, StoredObject, StreamStore
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-# Long enough that a request's latency hardly counts.
+# Large enough that a request's latency is negligible.
 BLOCK_BYTES = 4 * 1024 * 1024
-# Blocks that are fetched while one is read, and those that are kept: a file is opened at its beginning and its end.
+# Blocks that are fetched ahead, and blocks that are kept: libav opens a file at its beginning and its end.
 BLOCKS_AHEAD, BLOCKS_KEPT = 3, 6
-# S3 takes 10,000 parts, each but the last of 5 MiB or more.
+# S3's limits: 10,000 parts, and 5 MiB or more in each part but the last.
 PART_BYTES, MOST_PARTS = 8 * 1024 * 1024, 10_000
 # Parts that are sent at once.
 PARTS_AT_ONCE = 4
 
 
 def part_bytes(total: int) -> int:
-    """Return the length of parts in which `total` bytes are as many as S3 takes, with some to spare."""
+    """Return the bytes of a part so that `total` bytes need fewer parts than S3's limit."""
     return max(PART_BYTES, -(-total // (MOST_PARTS - 100)))
 
 
 class ObjectReader(io.RawIOBase):
-    """An object that can be read anywhere, in blocks that are fetched ahead; both its ends are at once.
+    """A seekable object, in blocks that are fetched ahead. Its first and last block are fetched at once.
 
-    All of it is of one version: `stored` says which. Reading raises LookupError where that is gone.
+    All bytes are of the version `stored`. Reading raises LookupError if that version no longer exists.
     """
 
     def __init__(
@@ -52,24 +52,24 @@ class ObjectReader(io.RawIOBase):
             self._fetch((stored.size - 1) // block)
 
     def readable(self) -> bool:
-        """Return that it is."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Return that it is."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Return where the next byte is read."""
+        """Return the position of the next byte to read."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Have the next byte read elsewhere."""
+        """Move the position of the next byte to read."""
         self._position = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._stored.size}[whence] + offset
         return self._position
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Read bytes into all of `buffer`, or as far as a block goes; return how many, 0 at the end."""
+        """Read bytes into `buffer`, at most to the end of a block; return their number, 0 at the end of the object."""
         if self._position >= self._stored.size:
             return 0
         number, offset = divmod(self._position, self._block)
@@ -83,7 +83,7 @@ class ObjectReader(io.RawIOBase):
         return len(piece)
 
     def _fetch(self, number: int) -> Future[bytes]:
-        """Return a block that is there or on its way, and forget those not asked for in the longest time."""
+        """Return a block, fetched or in progress, and drop the blocks that were not used for the longest time."""
         if number not in self._blocks:
             start = number * self._block
             length = min(self._block, self._stored.size - start)
@@ -97,19 +97,19 @@ class ObjectReader(io.RawIOBase):
 
 
 class ObjectWriter(io.RawIOBase):
-    """An object that is written forward, but for its first `head` bytes, which may be written again until the end.
+    """An object that is written forward, except for its first `head` bytes, which may be written again until the end.
 
-    They are part 1, and sent last. Whoever leaves it without an error has handed over every part; after one, none is
-    on its way any more.
+    The head is part 1, and is sent last. A context manager: at its end, every part has been sent. After an error in
+    the block, no part is being sent.
     """
 
     def __init__(self, parts: Parts, *, head: int, part: int = PART_BYTES) -> None:
         self._parts, self._part, self._most = parts, part, head
         self._head = bytearray()
-        # What follows the head and is not yet sent.
+        # Bytes after the head that have not been sent.
         self._tail = bytearray()
         self._position = 0
-        # How many bytes there are so far.
+        # The bytes that were written.
         self.size = 0
         self._next_part = 2
         self._pool = ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="part")
@@ -120,7 +120,7 @@ class ObjectWriter(io.RawIOBase):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Send what is left; after an error, nothing more."""
+        """Send the remaining parts; after an error in the block, send nothing."""
         with self._pool:
             if kind is not None:
                 self._pool.shutdown(cancel_futures=True)
@@ -132,19 +132,19 @@ class ObjectWriter(io.RawIOBase):
             self._parts.put(1, bytes(self._head))
 
     def writable(self) -> bool:
-        """Return that it is."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Return that it is."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Return where the next byte is written."""
+        """Return the position of the next byte to write."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Have the next byte written elsewhere; what is skipped at the beginning is zero."""
+        """Move the position of the next byte to write. Skipped bytes of the head are zero."""
         self._position = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence] + offset
         return self._position
 
@@ -152,13 +152,13 @@ class ObjectWriter(io.RawIOBase):
         """Write all of `data`.
 
         Raises:
-            ValueError: it lies neither in the head nor at the end.
+            ValueError: the position is neither in the head nor at the end.
         """
         piece = memoryview(data).cast("B")
         written = len(piece)
         ends_behind, skips = self._position + written > self._most, self._position > max(self.size, self._most - 1)
         if ends_behind and (skips or self._position < self.size):
-            raise ValueError("what follows the head is written once, in order")
+            raise ValueError("bytes after the head can only be written once, in order")
         if self._position < self._most:
             self._write_head(piece[: self._most - self._position])
             piece = piece[self._most - self._position :]
@@ -181,7 +181,7 @@ class ObjectWriter(io.RawIOBase):
     def _send(self) -> None:
         data = bytes(memoryview(self._tail)[: self._part])
         del self._tail[: self._part]
-        # One that failed says so here; waiting for the oldest bounds what is held.
+        # Waiting for the oldest part limits the parts in memory, and raises its error.
         while self._sent and (len(self._sent) >= PARTS_AT_ONCE or self._sent[0].done()):
             self._sent.popleft().result()
         self._sent.append(self._pool.submit(self._parts.put, self._next_part, data))

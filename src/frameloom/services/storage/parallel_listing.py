@@ -1,7 +1,7 @@
-"""Listing a folder of many objects side by side.
+"""Lists many objects in parallel, by ranges of keys.
 
-S3 tells a thousand keys a call, and where a call begins is known when the one before it has been answered: a million
-keys one after another take more than a minute. Ranges of keys do not wait for each other.
+S3 lists 1,000 keys in a call, and the start of a call is known once the previous call has returned: a million keys, one
+call after the other, take more than a minute.
 """
 
 import itertools
@@ -11,24 +11,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from frameloom.services.storage.ports import Store, StoredObject
 
-# Keys in one answer of S3's.
+# Keys in one response of S3.
 PAGE = 1000
-# Calls at once. More would only wait for the processor; a client keeps four times as many connections.
+# Calls at once. More would only wait for the processor. A client has four times as many connections.
 AT_ONCE = 8
-# Ranges listed or waiting to be: what is in memory ahead of the reader.
+# The limit of ranges that are listed or queued, and so of listed keys in memory.
 _AHEAD = 2 * AT_ONCE
 
 
 def list_between(store: Store, bucket: str, prefix: str, edges: Sequence[str]) -> Iterator[StoredObject]:
-    """Yield what lies below `prefix` from the first of `edges` to the last, in the order of keys.
+    """Yield the objects below `prefix` from the first of `edges` to the last, in the order of keys.
 
-    What the first answer holds takes one call; what lies past it is listed from each edge to the next, side by side.
+    The first call lists a page. The ranges between the edges after that page are listed in parallel.
 
     Args:
-        edges: keys below `prefix` in ascending order, of which nothing needs to be there. That keys are spread evenly
-            between them makes it fast and nothing else.
+        edges: keys below `prefix` in ascending order, which need not exist. The more evenly they divide the keys, the
+            faster is the listing.
     """
-    # A listing begins after a key and not with it. What begins like this one and ends otherwise is left out below.
+    # A listing starts after a key. A shorter key than the first edge includes that edge; other keys are filtered below.
     begun = list(itertools.islice(store.list(bucket, prefix, after=edges[0][:-1]), PAGE))
     for stored in begun:
         if edges[0] <= stored.key <= edges[-1]:
@@ -40,7 +40,7 @@ def list_between(store: Store, bucket: str, prefix: str, edges: Sequence[str]) -
 
 
 def _side_by_side(store: Store, bucket: str, prefix: str, edges: Sequence[str]) -> Iterator[StoredObject]:
-    """Yield what lies after the first of `edges`, up to the last."""
+    """Yield the objects after the first of `edges`, up to the last."""
     pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="list")
     ahead: deque[Future[list[StoredObject]]] = deque()
     try:
@@ -60,6 +60,6 @@ def _range(store: Store, bucket: str, prefix: str, after: str, last: str) -> lis
         if stored.key <= last:
             found.append(stored)
         if stored.key >= last:
-            # Not one further: it may be in the answer to another call.
+            # The next page belongs to the next range.
             break
     return found

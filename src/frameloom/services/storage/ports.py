@@ -1,4 +1,4 @@
-"""What the use cases need of the world; `frameloom.aws` is it for real, `frameloom.testing` in memory."""
+"""The interfaces that the services need: `frameloom.aws` implements them with AWS, `frameloom.testing` in memory."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -11,7 +11,7 @@ from frameloom.model.job_status import JobStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """An object in a bucket; `size` in bytes, `version` None where the bucket keeps none."""
+    """An object in a bucket; `size` in bytes, `version` None if the bucket keeps no versions."""
 
     key: str
     size: int
@@ -21,25 +21,25 @@ class StoredObject:
 
 
 class Store(Protocol):
-    """Buckets of whole objects: a reader never sees half of one."""
+    """Buckets of objects. Writes are atomic: a reader never gets a part of an object."""
 
     def get(self, bucket: str, key: str) -> bytes | None:
-        """Return an object's bytes, None where there is no such key."""
+        """Return an object's bytes; None if the key has no object."""
 
     def put(self, bucket: str, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
-        """Store an object, whole, over what was there."""
+        """Store an object, or replace it."""
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
-        """Return an object without its bytes, None where there is no such key."""
+        """Return an object without its bytes; None if the key has no object."""
 
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
-        """Yield what lies below `prefix` in the order of keys, from the first key after `after`."""
+        """Yield the objects below `prefix` in the order of keys, from the first key after `after`."""
 
     def download(self, bucket: str, key: str, path: Path, *, version: str | None = None) -> None:
         """Write an object to `path`.
 
         Raises:
-            LookupError: there is no such object, or no such version of it.
+            LookupError: the object or the version does not exist.
         """
 
     def upload(
@@ -51,7 +51,7 @@ class Store(Protocol):
         content_type: str = "application/octet-stream",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Store a file's bytes, whole, over what was there."""
+        """Store a file's bytes as an object, or replace it."""
 
 
 class Taken(Exception):
@@ -59,20 +59,20 @@ class Taken(Exception):
 
 
 class Parts(Protocol):
-    """An object that is being written in parts, which nobody sees before all are there."""
+    """An object that is being written in parts, and is visible once it has all parts."""
 
     def put(self, number: int, data: bytes) -> None:
         """Store a part, in any order, from any thread: number 1 to 10,000, each but the last of 5 MiB or more."""
 
 
 class StreamStore(Store, Protocol):
-    """A store of objects that need not be held to be read or written."""
+    """A store that reads and writes objects in parts, without holding them in memory."""
 
     def read(self, bucket: str, key: str, *, start: int, length: int, etag: str) -> bytes:
-        """Return bytes out of an object, all of them, of the version with this entity tag.
+        """Return `length` bytes of an object of this entity tag.
 
         Raises:
-            LookupError: there is no such object any more, or it is another one now.
+            LookupError: the key has no object, or one with another entity tag.
         """
 
     def in_parts(
@@ -84,7 +84,7 @@ class StreamStore(Store, Protocol):
         metadata: Mapping[str, str] | None = None,
         replaces: str | None = None,
     ) -> AbstractContextManager[Parts]:
-        """Store the parts that the block puts as one object; on an error, store nothing.
+        """Store the parts from the block as one object; store nothing after an error.
 
         Args:
             replaces: the entity tag of the object that it may replace; None if the key must have no object.
@@ -96,7 +96,7 @@ class StreamStore(Store, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """A job as Step Functions knows it; times are ISO 8601 in UTC."""
+    """A job's execution in Step Functions; times are ISO 8601 in UTC."""
 
     job_id: str
     status: JobStatus
@@ -112,20 +112,20 @@ class Executions(Protocol):
     """The executions of the job's state machine, by job id."""
 
     def start(self, job_id: str, request: Mapping[str, Any]) -> bool:
-        """Start a job; return False where one of this id was started before."""
+        """Start a job; return False if a job with this id was started before."""
 
     def describe(self, job_id: str) -> Execution | None:
-        """Return a job, None where there is none of this id."""
+        """Return a job; None if no job has this id."""
 
     def stop(self, job_id: str, *, reason: str) -> None:
-        """Cancel a job; one that has ended stays as it is.
+        """Cancel a job; a job that has ended stays as it is.
 
         Raises:
-            LookupError: there is no job of this id.
+            LookupError: no job has this id.
         """
 
     def list(self, *, limit: int) -> list[Execution]:
-        """Return the newest jobs first, without their input and output."""
+        """Return jobs without their input and output, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +145,10 @@ class Tokens(Protocol):
     """The answers to task tokens."""
 
     def fail(self, token: str, *, error: str, cause: str) -> bool:
-        """End a task as failed; return False where the task has ended already.
+        """End a task as failed; return False if it has ended already.
 
         Raises:
-            UnknownToken: the token is not known.
+            UnknownToken: Step Functions does not know the token.
         """
 
 

@@ -18,7 +18,7 @@ def usable_cores(cgroups: Path = CGROUPS) -> int:
 
 
 def _quota(cgroups: Path) -> tuple[int | None, int]:
-    """Return the quota, None if there is none, and the period that it is for, both in microseconds."""
+    """Return the quota, None without a limit, and its period, both in microseconds."""
     try:
         quota, period = (cgroups / "cpu.max").read_text(encoding="ascii").split()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Images into a film: segments that are encoded apart, joined without encoding anew. Files and streams, no AWS."""
+"""Films from images: segments are encoded separately and joined without encoding again. Files and streams, no AWS."""
 
 from frameloom.services.video.codec_settings import CODECS, VideoOptions, coded_size, encoder_options, pixel_format
 from frameloom.services.video.encoder import encode_segment

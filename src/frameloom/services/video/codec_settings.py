@@ -1,6 +1,6 @@
-"""What a film is encoded with. Pure: no encoder is touched here, so every choice can be read and tested.
+"""The settings of a film's encoder and muxer. Pure: nothing is encoded here, so every choice can be tested.
 
-A new codec is one more entry of `CODECS`; nothing else in this package names one.
+A new codec is one more entry of `CODECS`; no other module of this package names a codec.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ from av.video.format import VideoFormat
 from frameloom.model.errors import EncodeFailed
 from frameloom.model.settings import CONTAINERS, Container, FrameFormat, VideoCodec
 
-# The longest that a player may have to look back for a picture that stands alone.
+# The longest time from a key frame to the next: a player seeks to a key frame.
 GOP_SECONDS = 2
 CRF = 18
-# Pixels of the largest pictures of which an encoder holds as many as it likes, and how many it may hold of larger ones,
-# to see what comes: so many that it encodes 4K in less than 1 GB. See docs/decisions/0010 for what that costs.
+# Up to so many pixels, an encoder chooses its lookahead. For larger pictures the lookahead is limited, so that 4K is
+# encoded in less than 1 GB. docs/decisions/0010 has the cost.
 LARGE = 2560 * 1440
 LOOKAHEAD_4K = 8
 
@@ -27,8 +27,8 @@ class VideoOptions:
     """A film: `fps` frames per second, `size` (width, height) in pixels of each image, which are in Blender's `format`.
 
     `pixel_aspect` is the ratio of a pixel's displayed width to its height.
-    `quality` is the codec's constant rate factor, 0 to 51 (worst), None for one that can hardly be told from the
-    frames; 0 is lossless with h264, none of av1's, and prores has no such factor. `alpha` says that images have it.
+    `quality` is the codec's constant rate factor, from 0 to 51 (worst); None for a film that looks like the frames. 0
+    is lossless with h264 and invalid with av1; prores ignores it. `alpha` is whether the images have alpha.
     """
 
     codec: VideoCodec = "h264"
@@ -41,46 +41,46 @@ class VideoOptions:
 
     @property
     def container(self) -> Container:
-        """Return what the film's file is."""
+        """The file format of the film."""
         return CONTAINERS[self.codec]
 
     @property
     def crf(self) -> str:
-        """Return the constant rate factor as libav takes it."""
+        """The constant rate factor for libav."""
         return str(CRF if self.quality is None else self.quality)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """One way to encode: libav's encoder, what it takes, and its options for a film."""
+    """An encoder of libav, its limits, and its options for a film."""
 
     encoder: str
     pixel_format: Callable[[VideoOptions], str]
-    # Width and height must be multiples of these: those of the pixel format's chroma samples.
+    # Width and height must be multiples of these, the size of the pixel format's chroma samples.
     block: tuple[int, int]
-    # Threads are part of the bits that come out, so the number is the codec's, never the machine's.
+    # The output depends on the number of threads, so the number does not depend on the machine.
     threads: int
     options: Callable[[VideoOptions], dict[str, str]]
-    # The name of the samples' kind in the file, where libav's own choice is not the one that every player takes.
+    # The codec's tag in the file, if some players do not accept libav's choice.
     tag: str | None = None
-    # Width and height that the encoder refuses to go below.
+    # The least width and height that the encoder accepts.
     smallest: tuple[int, int] = (2, 2)
-    # How many pictures may be stored before one that is shown earlier, where the encoder's own decoding times cannot
-    # be relied on.
+    # The most pictures that are stored before a picture that is shown earlier, if the encoder's decoding times are
+    # unreliable.
     reorder: int | None = None
 
 
 def _h264(options: VideoOptions) -> dict[str, str]:
     ahead = lookahead(options)
-    # Each thread holds pictures too; two are as many as the function's processors.
+    # Each thread holds pictures too. Two threads are enough for the processors of the function.
     held = "" if ahead is None else f":rc-lookahead={ahead}:sync-lookahead=0:threads=2"
     return {
         "preset": "medium",
         "crf": options.crf,
         "g": str(gop_length(options)),
         "bf": "3",
-        # open-gop=0: no picture refers to one before its segment's first.
-        # stitchable=1: headers depend on the options alone, so that every segment's are the same.
+        # open-gop=0: no picture refers to a picture before its segment.
+        # stitchable=1: headers depend on the options alone, so all segments have the same headers.
         # cpu-independent=1: the same bits on every processor.
         "x264-params": f"open-gop=0:stitchable=1:cpu-independent=1{held}",
     }
@@ -93,20 +93,20 @@ def _h265(options: VideoOptions) -> dict[str, str]:
         "preset": "medium",
         "crf": options.crf,
         "g": str(gop_length(options)),
-        # open-gop=0: as above. frame-threads: part of the bits, so it is not the machine's to choose; each holds
-        # frames. info=0: no text of the encoder's options in the film.
+        # open-gop=0: as above. frame-threads: the output depends on it, and each thread holds frames. info=0: the film
+        # does not contain the encoder's options as text.
         "x265-params": f"open-gop=0:bframes=4:b-pyramid=1:frame-threads=2:info=0:log-level=none{held}",
     }
 
 
 def _av1(options: VideoOptions) -> dict[str, str]:
-    # SVT-AV1 closes its groups by itself, and its bits do not depend on its threads, each of which holds pictures.
+    # SVT-AV1 closes its groups, and its output does not depend on the threads. Each thread holds pictures.
     held = {} if lookahead(options) is None else {"svtav1-params": "lookahead=0:lp=1:hierarchical-levels=3:enable-tf=0"}
     return {"preset": "8", "crf": options.crf, "g": str(gop_length(options)), **held}
 
 
 def _prores(options: VideoOptions) -> dict[str, str]:
-    # apl0: as if it were Apple's own, since some programs take no other. Every picture stands alone.
+    # apl0: Apple's own vendor code, since some programs accept no other. Every picture is a key frame.
     profile = {"profile": "4444", "alpha_bits": "16"} if options.alpha else {"profile": "hq"}
     return profile | {"vendor": "apl0"}
 
@@ -116,12 +116,12 @@ def _yuv420(_: VideoOptions) -> str:
 
 
 def _ten_bits(options: VideoOptions) -> str:
-    # More colour goes with alpha in ProRes: there is none that has alpha and half of the colour.
+    # ProRes has alpha only with full chroma.
     return "yuva444p10le" if options.alpha else "yuv422p10le"
 
 
-# Six threads: as many as the largest Lambda has processors. x265 and SVT-AV1 have a pool of their own.
-# hvc1: with hev1, libav's choice, Apple's players show nothing.
+# Six threads: the largest Lambda has six processors. x265 and SVT-AV1 have their own thread pools.
+# hvc1: Apple's players do not show films with hev1, libav's choice.
 CODECS: Mapping[str, Codec] = MappingProxyType(
     {
         "h264": Codec(encoder="libx264", pixel_format=_yuv420, block=(2, 2), threads=6, options=_h264),
@@ -145,10 +145,10 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
 
 
 def codec_of(options: VideoOptions) -> Codec:
-    """Return the entry of `CODECS` that `options` name.
+    """Return the codec of these options.
 
     Raises:
-        EncodeFailed: there is no such codec.
+        EncodeFailed: the codec is unknown.
     """
     try:
         return CODECS[options.codec]
@@ -158,41 +158,40 @@ def codec_of(options: VideoOptions) -> Codec:
 
 
 def encoder_options(options: VideoOptions) -> dict[str, str]:
-    """Return what the encoder is opened with.
+    """Return libav's options for the encoder.
 
     Raises:
-        EncodeFailed: there is no such codec.
+        EncodeFailed: the codec is unknown.
     """
     return codec_of(options).options(options)
 
 
 def keeps_alpha(options: VideoOptions) -> bool:
-    """Return whether the film is transparent where its images are.
+    """Return whether the film has alpha.
 
     Raises:
-        EncodeFailed: there is no such codec.
+        EncodeFailed: the codec is unknown.
     """
     return any(component.is_alpha for component in VideoFormat(pixel_format(options)).components)
 
 
 def pixel_format(options: VideoOptions) -> str:
-    """Return libav's name of the pixels that the encoder is given.
+    """Return libav's name of the encoder's pixel format.
 
     Raises:
-        EncodeFailed: there is no such codec.
+        EncodeFailed: the codec is unknown.
     """
     return codec_of(options).pixel_format(options)
 
 
 def coded_size(options: VideoOptions) -> tuple[int, int]:
-    """Return the film's size: the images', rounded up to what the codec takes.
+    """Return the film's size: the images' size, rounded up to a size that the codec accepts.
 
-    A film of odd images has one more column or row, a copy of its neighbour, and one of images below the codec's
-    smallest as many as are lacking: cutting one off would lose
-    pixels that somebody rendered, and scaling would blur all of them.
+    Copies of the last column and row fill the difference: cropping would lose rendered pixels, and scaling would blur
+    all of them.
 
     Raises:
-        EncodeFailed: there is no such codec.
+        EncodeFailed: the codec is unknown.
     """
     (width, height), codec = options.size, codec_of(options)
     (across, down), (narrowest, lowest) = codec.block, codec.smallest
@@ -200,22 +199,21 @@ def coded_size(options: VideoOptions) -> tuple[int, int]:
 
 
 def gop_length(options: VideoOptions) -> int:
-    """Return the most frames from one key frame to the next, at least one."""
+    """Return the largest number of frames from one key frame to the next, at least 1."""
     return max(1, round(GOP_SECONDS * options.fps))
 
 
 def lookahead(options: VideoOptions) -> int | None:
-    """Return how many pictures the encoder may hold to see what comes, None for as many as it likes."""
+    """Return the limit of the encoder's lookahead in pictures; None without a limit."""
     pixels = options.size[0] * options.size[1]
     return None if pixels <= LARGE else max(1, LOOKAHEAD_4K * 3840 * 2160 // pixels)
 
 
 def muxer_options(fps: Fraction) -> dict[str, str]:
-    """Return what the muxer is opened with for `fps` frames per second.
+    """Return libav's options for the muxer.
 
-    By default it counts the film's length in milliseconds, in which hardly a frame rate fits: the last
-    frame ends too early. So both of its clocks tick a whole number of times a frame, 10,000 times a
-    second or more.
+    By default the muxer counts the film's length in milliseconds, which few frame rates are multiples of, so the last
+    frame ends too early. So both clocks have a whole number of ticks per frame, and at least 10,000 per second.
     """
     ticks = fps.numerator
     scale = str(ticks * max(1, -(-10_000 // ticks)))

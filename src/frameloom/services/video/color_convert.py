@@ -1,7 +1,7 @@
-"""Images as they are rendered into pictures as the encoder takes them.
+"""Converts rendered images to the pictures that the encoder takes.
 
-A film holds limited-range BT.709. The values of a PNG and of a JPEG are taken for BT.709's as they stand, whatever
-curve they name, and so are those of an OpenEXR on sRGB's curve: what was seen in Blender is what a player shows.
+A film has limited-range BT.709. The values of a PNG or JPEG are used as BT.709 values unchanged, whatever curve the
+file names, and those of an OpenEXR after sRGB's curve. So a player shows the same colours as Blender.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,11 +24,11 @@ from frameloom.services.video.png import decode_png
 if TYPE_CHECKING:
     from av.filter.context import FilterContext
 
-# Rounded, not cut, from every pixel and not from every second; bitexact: alike on every processor.
+# Rounded instead of truncated, from every pixel; bitexact: the same on every processor.
 SCALER = "flags=bicubic+accurate_rnd+full_chroma_inp+bitexact"
-# libav's scaler takes 65,280 for the white of 16 bits: 256 times that of eight.
+# In 16 bits, libav's scaler uses 65,280 for white: 256 times 255.
 WHITE = 65_280 / 65_535
-# Colours that are not times alpha yet. Those of light are: without alpha, they stand before black.
+# Formats with straight alpha. The formats of linear light are premultiplied: without alpha, they are over black.
 WITH_ALPHA = {"rgba", "rgba64be", "ya8", "ya16be", "pal8"}
 LIGHT = {"gbrapf16le", "gbrapf32le", "gbrpf16le", "gbrpf32le", "grayf16le", "grayf32le"}
 DECODERS: Mapping[FrameFormat, Callable[[bytes], VideoFrame]] = MappingProxyType(
@@ -44,12 +44,12 @@ class Pictures:
         self._graphs: dict[str, Graph] = {}
 
     def picture(self, frame: int, data: bytes) -> VideoFrame:
-        """Return the picture that an image holds, without a time stamp.
+        """Return an image as a picture without a time stamp.
 
-        Odd sizes are made even, and transparency stands over black where the film has none.
+        Odd sizes are made even. Unless the film has alpha, transparency is over black.
 
         Raises:
-            FrameInvalid: naming `frame`; it is not one whole image of the film's format and size.
+            FrameInvalid: the image is incomplete, or not of the film's format and size.
         """
         check_image(data, format=self._options.format, frame=frame, size=self._options.size)
         try:
@@ -59,11 +59,11 @@ class Pictures:
         except PixelsInvalidError as error:
             raise FrameInvalid(frame=frame, problem=str(error)) from error
         if (image.width, image.height) != self._options.size:
-            raise FrameInvalid(frame=frame, problem=f"it is a part of {image.width} x {image.height} pixels")
+            raise FrameInvalid(frame=frame, problem=f"it has pixels for {image.width} x {image.height} only")
         graph = self._graph(image.format.name)
         graph.vpush(image)
         picture = graph.vpull()
-        # Images decode to I pictures; taken at its word, the encoder would make every frame a key frame.
+        # An image decodes to an I picture, from which the encoder would make a key frame.
         picture.pict_type = PictureType.NONE
         return picture
 
@@ -78,15 +78,15 @@ def _conversion(pixels: str, options: VideoOptions) -> Graph:
     (width, height), (across, down) = options.size, coded_size(options)
     alpha, deep = pixels in WITH_ALPHA, any(channel.bits > 8 for channel in VideoFormat(pixels).components)
     light = pixels in LIGHT
-    # A JPEG's colours are BT.601's.
+    # JPEG uses BT.601.
     space = "bt470bg" if pixels.startswith("yuv") else "gbr"
     source = f"video_size={width}x{height}:pix_fmt={pixels}:time_base=1/1:colorspace={space}:range=pc"
     filters = [("buffer", f"{source}:alpha_mode={'premultiplied' if light else 'straight'}")]
     if pixels.startswith("grayf"):
-        # libav's scaler takes floats of grey for limited range, whatever it is told.
+        # libav's scaler treats grey floats as limited range, whatever its options.
         filters.append(("mergeplanes", f"format={pixels.replace('gray', 'gbrp')}"))
-    # Planar RGB at full range in between, since that is what all of these filters take. In 16 bits, too, where alpha is
-    # kept: from 255 of eight bits libav makes 1,020 of ten.
+    # Planar RGB at full range in between, since all of these filters take it; in 16 bits if alpha is kept, since libav
+    # converts 255 of 8 bits to 1,020 of 10.
     kept = keeps_alpha(options)
     filters += [("scale", SCALER), ("format", f"gbr{'a' if alpha or kept else ''}p{'16le' if deep or kept else ''}")]
     if alpha and not kept:
@@ -96,7 +96,7 @@ def _conversion(pixels: str, options: VideoOptions) -> Graph:
     if light:
         filters.append(("lutrgb", ":".join(f"{colour}='{CURVE}'" for colour in "rgb")))
     if deep:
-        # Else white would be 236 in a film and not 235.
+        # Without this, white would be 236 in a film instead of 235.
         filters.append(("colorlevels", ":".join(f"{colour}omax={WHITE}" for colour in "rgb")))
     if (across, down) != (width, height):
         filters.append(("pad", f"{across}:{down}"))

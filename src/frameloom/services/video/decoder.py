@@ -1,7 +1,7 @@
-"""One image from one file, by libav, which by itself hands out whatever it could make of a damaged one.
+"""Decodes one image with libav, and treats the errors in libav's log as errors.
 
-What it finds wrong it tells its log alone: a block of an OpenEXR that it cannot unpack is black or what stood in
-memory, the rest of a JPEG that ends early is grey, and neither is an error or a flag of the image. So its log is read.
+libav returns an image for a damaged file: a block of an OpenEXR that it cannot unpack is black or uninitialized, and
+the rest of a JPEG that is cut off is grey. It reports that only in its log.
 """
 
 import threading
@@ -18,44 +18,44 @@ from frameloom.services.video.refusals import reason
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
 
-# Of libav's log: its level, what it speaks of, and the text.
+# A line of libav's log: level, component and text.
 Line = tuple[int, str, str]
-# What libav logs at all is set for the process.
+# libav has one log level for the process.
 _log = threading.Lock()
 
 
 class PixelsInvalidError(ValueError):
-    """What is wrong with an image's pixels, as the end of a sentence."""
+    """An image's pixels are damaged; the text is the end of a sentence about the image."""
 
 
 def decode(codec: str, data: bytes) -> VideoFrame:
-    """Return the image in a whole file, as libav's `codec` decodes it.
+    """Return the image in a complete file, decoded with libav's `codec`.
 
     Raises:
-        PixelsInvalidError: libav refuses it, or has found something wrong with it.
+        PixelsInvalidError: libav refuses the file, or has logged an error.
     """
-    # A new decoder for each image: one that is used again may draw an image over the one before it. One thread, since
-    # those of others have a log of their own.
+    # A new decoder for each image, since a used decoder may draw an image over the previous one. One thread, since the
+    # log of other threads is not captured.
     decoder = cast("VideoCodecContext", av.CodecContext.create(codec, "r"))
     decoder.thread_count = 1
-    with _complaints() as complaints:
+    with _logged_errors() as errors:
         try:
             images = decoder.decode(av.Packet(data))
         except av.FFmpegError as error:
-            raise PixelsInvalidError(reason(error) + "".join(f"; {text}" for text in _words(complaints)[:1])) from error
-    if complaints:
-        raise PixelsInvalidError(f"its pixels are damaged ({_words(complaints)[0]})")
+            raise PixelsInvalidError(reason(error) + "".join(f"; {text}" for text in _texts(errors)[:1])) from error
+    if errors:
+        raise PixelsInvalidError(f"its pixels are damaged ({_texts(errors)[0]})")
     if not images:
         raise PixelsInvalidError("it has no image")
     return images[0]
 
 
 @contextmanager
-def _complaints() -> Iterator[list[Line]]:
-    """Yield what libav finds wrong in this thread while the block runs: a list that grows."""
+def _logged_errors() -> Iterator[list[Line]]:
+    """Yield the list of errors that libav logs in this thread during the block; it grows meanwhile."""
     with _log:
         level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
-        # Repeated words are those of the image before as well.
+        # The same error may have been logged for the previous image.
         av.logging.set_skip_repeated(False)
         av.logging.set_level(av.logging.ERROR)
         try:
@@ -66,5 +66,5 @@ def _complaints() -> Iterator[list[Line]]:
             av.logging.set_skip_repeated(skip)
 
 
-def _words(lines: list[Line]) -> list[str]:
+def _texts(lines: list[Line]) -> list[str]:
     return [text.strip().rstrip(".") for _, _, text in lines]

@@ -26,15 +26,15 @@ from frameloom.services.video.refusals import REFUSALS, refusals
 
 
 def encode_segment(frames: Iterable[tuple[int, bytes]], out: Path, options: VideoOptions) -> int:
-    """Encode images into one segment at `out` that decodes on its own; return how many they were.
+    """Encode images into one segment at `out` that decodes on its own; return their number.
 
-    `frames` are (frame number, image file) in the order of the film, taken one at a time: however many
-    there are, memory holds one image and what the encoder looks ahead. Picture i is shown at i / fps.
-    What iterating `frames` raises is passed on. The same images and options give the same bytes.
+    `frames` are (frame number, image file) in the order of the film. They are taken one at a time, so memory holds one
+    image and the encoder's lookahead. Picture i is shown at i / fps. Errors of the iterator `frames` are passed on. The
+    same images and options give the same bytes.
 
     Raises:
-        FrameInvalid: an image is not a whole one of `options.format` and `options.size`; nothing after it is taken.
-        EncodeFailed: there is no image, or the encoder or the disk refuses.
+        FrameInvalid: an image is incomplete, or not of `options.format` and `options.size`; no later image is taken.
+        EncodeFailed: there are no images, or the encoder or the disk refuses.
     """
     with partial_file(out) as part:
         with _Segment(part, out, options) as segment:
@@ -47,7 +47,7 @@ def encode_segment(frames: Iterable[tuple[int, bytes]], out: Path, options: Vide
 
 
 class _Segment:
-    """The video at `part` that images are added to, `frames` of them so far; `out` is its name in errors."""
+    """A video at `part`, with `frames` pictures so far; errors call it `out`."""
 
     def __init__(self, part: Path, out: Path, options: VideoOptions) -> None:
         self._part = part
@@ -70,7 +70,7 @@ class _Segment:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # The file goes away, so an error on closing it would only hide the one that is under way.
+        # The file is deleted, and an error on closing it would hide this one.
         if kind is not None:
             with suppress(*REFUSALS):
                 self._container.close()
@@ -84,7 +84,7 @@ class _Segment:
         self._encode(picture)
 
     def finish(self) -> None:
-        """Write what the encoder still holds, and the file's index."""
+        """Write the pictures that are still in the encoder, and the file's index."""
         if not self.frames:
             raise EncodeFailed(problem="there are no frames")
         self._encode(None)

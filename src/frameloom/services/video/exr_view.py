@@ -13,7 +13,7 @@ from frameloom.services.video.decoder import PixelsInvalidError, decode
 # For a value from 0 to 1, in the syntax of libav's filters. Source: IEC 61966-2-1.
 _LINEAR, _CURVED = "12.92*val", "(1.055*pow(val/maxval,1/2.4)-0.055)*maxval"
 CURVE = f"if(lte(val/maxval,0.0031308),{_LINEAR},{_CURVED})"
-# The name of a grey image's only channel: Blender's, and the one that libav knows.
+# The name of a grey image's only channel, in Blender and in libav.
 _BLENDERS_GREY, _LIBAVS_GREY = b"V\0", b"Y\0"
 # libav loses the alpha of 32-bit floats in these.
 _LOSES_ALPHA = ("DWAA", "DWAB")
@@ -33,7 +33,7 @@ def decode_exr(exr: bytes) -> VideoFrame:
         if isinstance(error.__cause__, av.error.PatchWelcomeError):
             raise PixelsInvalidError("it has neither the channels R, G and B nor V alone, which is grey") from error
         if header.compression == "PIZ":
-            raise PixelsInvalidError(f"{error}: libav cannot unpack every PIZ; pack it with ZIP, say") from error
+            raise PixelsInvalidError(f"{error}: libav cannot unpack every PIZ; use ZIP") from error
         raise
 
 
@@ -44,7 +44,7 @@ def check_alpha(exr: bytes, image: VideoFrame) -> None:
         PixelsInvalidError: libav has lost it.
     """
     if image.format.name == _WITH_ALPHA and exr_header(exr).compression in _LOSES_ALPHA:
-        raise PixelsInvalidError("libav loses the alpha of 32-bit floats in DWAA and DWAB; pack it with ZIP, say")
+        raise PixelsInvalidError("libav loses the alpha of 32-bit floats in DWAA and DWAB; use ZIP")
 
 
 def _with_libavs_names(exr: bytes, header: ExrHeader) -> bytes:

@@ -1,4 +1,4 @@
-"""A film from its segments, by copying what they hold from one file to another."""
+"""A film from its segments, by copying their packets."""
 
 import io
 from collections.abc import Generator, Iterable
@@ -23,18 +23,18 @@ FILM = "the film"
 def join_segments(
     segments: Iterable[tuple[str, io.IOBase]], out: io.IOBase, fps: Fraction, *, frames: int, kind: str = "mp4"
 ) -> None:
-    """Join segments, each its name in errors and a file to read, into one film of so many frames.
+    """Join segments into one film of so many frames. Each segment is its name in errors, and a file to read.
 
-    Nothing is decoded or encoded: the film's pictures are those of the segments, bit for bit, picture i of all of them
-    shown at i / fps. `kind` is libav's name for what the segments are, and the film becomes.
+    Nothing is decoded or encoded: the film has the pictures of the segments bit for bit, picture i at i / fps. `kind`
+    is libav's name of the file format of the segments and the film.
 
-    The film's index stands first, so that it plays while it loads. Room for it is kept, so `out` is written forward,
-    but for its first `index_room(frames)` bytes and the few after them, which are written again at the end. What
-    reading and writing raise is passed on. The same segments give the same film.
+    The film's index comes first, so that the film plays while it loads. `out` is written forward, except for its first
+    `index_room(frames)` bytes and a few after them, which are written again at the end. Errors of reading and writing
+    are passed on. The same segments give the same film.
 
     Raises:
-        EncodeFailed: there is no segment, one is not a whole video at this frame rate, they were encoded with different
-            options or hold another number of frames, or the disk refuses.
+        EncodeFailed: there are no segments; a segment is not a complete video at this frame rate; the segments have
+            different options or another number of frames; or the disk refuses.
     """
     room = {"moov_size": str(index_room(frames))}
     with writing(out, FILM, kind=kind, options=muxer_options(fps) | room) as container:
@@ -44,11 +44,11 @@ def join_segments(
         if not film.frames:
             raise EncodeFailed(problem="there are no segments")
         if film.frames != frames:
-            raise EncodeFailed(problem=f"the film holds {film.frames} frames instead of {frames}")
+            raise EncodeFailed(problem=f"the film has {film.frames} frames instead of {frames}")
 
 
 class _Film:
-    """The film's one stream, `frames` of it so far."""
+    """The film's stream, with `frames` pictures so far."""
 
     def __init__(self, container: OutputContainer, fps: Fraction) -> None:
         self._container = container
@@ -60,7 +60,7 @@ class _Film:
     def append(self, name: str, file: io.IOBase) -> None:
         """Add a segment's frames."""
         added = 0
-        # A generator, since what the film is refused while it is written is no fault of the segment.
+        # A generator, so that an error on writing the film is not reported as an error of the segment.
         with closing(self._packets(name, file)) as packets:
             for packet in packets:
                 self._container.mux(packet)
@@ -68,11 +68,11 @@ class _Film:
         self.frames += added
 
     def _packets(self, name: str, file: io.IOBase) -> "Generator[Packet[VideoStream]]":
-        """Yield a segment's frames as the film's."""
+        """Yield a segment's packets with the film's time stamps."""
         with reading(file, name) as (segment, source):
             stream = self._stream_like(source, name)
-            # A picture is stored before those that refer to it, so up to this many may be stored before
-            # one that is shown earlier than they are. The stream's headers promise that it's never more.
+            # A picture is stored before the pictures that refer to it. So up to this many are stored before a picture
+            # that is shown earlier; the stream's headers guarantee the limit.
             reorder = source.codec_context.reorder_depth
             shown: list[int] = []
             for packet in segment.demux(source):
@@ -81,28 +81,27 @@ class _Film:
                 index = self._index(packet, name)
                 packet.stream, packet.time_base = stream, 1 / self._fps
                 packet.pts, packet.duration = self.frames + index, 1
-                # Not those of the segment: where they begin depends on its length, and after a short
-                # segment they would run backwards.
+                # The segment's own decoding times depend on its length. After a short segment they would go backwards.
                 packet.dts = self.frames + len(shown) - reorder
                 shown.append(index)
                 yield packet
             if not shown or sorted(shown) != list(range(source.frames)):
-                raise EncodeFailed(problem=f"{name}: frames are missing in it")
+                raise EncodeFailed(problem=f"{name}: it lacks frames")
 
     def _index(self, packet: "Packet[VideoStream]", name: str) -> int:
-        """Return a packet's place among the segment's pictures as they are shown."""
+        """Return a packet's index in the display order of the segment."""
         index = (packet.pts or 0) * packet.time_base * self._fps
         if index.denominator != 1:
             raise EncodeFailed(problem=f"{name}: it does not run at {self._fps} frames per second")
         return int(index)
 
     def _stream_like(self, source: VideoStream, name: str) -> VideoStream:
-        """Return the film's stream, made after the first segment's, which all others must resemble."""
-        # A ProRes has no headers: what it is each of its pictures says.
+        """Return the film's stream, a copy of the first segment's; all segments must have the same properties."""
+        # ProRes has no stream headers, only headers of pictures.
         aspect = source.sample_aspect_ratio
         kind = (source.codec_context.extradata, source.width, source.height, source.pix_fmt, aspect)
         if self._stream is None:
-            # Opaque: copied as it is, without an encoder of its codec, which AV1 has none of by that name.
+            # Opaque: copied without an encoder of its codec. For AV1, libav has no encoder of that name.
             self._stream = self._container.add_stream_from_template(source, opaque=True)
             self._stream.codec_context.codec_tag = source.codec_context.codec_tag
             if aspect is not None:
@@ -110,5 +109,5 @@ class _Film:
                 self._stream.codec_context.sample_aspect_ratio = aspect
             self._kind = kind
         if kind != self._kind:
-            raise EncodeFailed(problem=f"{name}: it was encoded with other options than the segments before it")
+            raise EncodeFailed(problem=f"{name}: it was encoded with other options than the previous segments")
         return self._stream

@@ -1,18 +1,18 @@
-"""The pixels of a JPEG. A JPEG has no checksum: what is damaged and still decodes is a picture, if another one."""
+"""The pixels of a JPEG. A JPEG has no checksum, so damage that still decodes is not detected."""
 
 from av.video.frame import VideoFrame
 
 from frameloom.services.video.decoder import PixelsInvalidError, decode
 
-# What libav makes of four channels of ink, which are no colours yet.
+# libav's pixel format for CMYK.
 _INK = "gbrap"
 
 
 def decode_jpeg(jpeg: bytes) -> VideoFrame:
-    """Return the image in a JPEG that `check_jpeg` found whole.
+    """Return the image in a JPEG that `check_jpeg` accepted.
 
     Raises:
-        PixelsInvalidError: its pixels are damaged or end early, or it is made for print.
+        PixelsInvalidError: its pixels are damaged or incomplete, or they are CMYK.
     """
     image = decode("mjpeg", jpeg)
     if image.format.name == _INK:

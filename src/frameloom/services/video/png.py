@@ -36,7 +36,7 @@ def decode_png(png: bytes) -> VideoFrame:
 def unpacked(png: bytes) -> bytes:
     """Return the same image with its pixels uncompressed, and without the chunks that follow them.
 
-    `png` is one that `check_png` accepted.
+    `png` must be a file that `check_png` accepted.
 
     Raises:
         PixelsInvalidError: the pixels are damaged, or fewer or more than the header gives.

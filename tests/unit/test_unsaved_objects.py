@@ -3,7 +3,7 @@
 import pytest
 
 from frameloom.client.unsaved_objects import losses
-from tests.unit.cli_farm import MemoryFarm
+from tests.unit.memory_farm import MemoryFarm
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from tests.unit.cli_farm import MemoryFarm
         (["a.blend", "a.mov", "wood.png"], ["a/1.png", "a/2.png"], "1 scene, 2 frames, 1 film and 1 other file"),
     ],
 )
-def test_what_a_farm_holds_is_counted_by_kind(scenes: list[str], frames: list[str], words: str) -> None:
+def test_objects_are_counted_by_kind(scenes: list[str], frames: list[str], words: str) -> None:
     farm = MemoryFarm(image=b"").connection()
     for bucket, keys in ((farm.buckets.scenes, scenes), (farm.buckets.frames, frames)):
         for key in keys:
@@ -23,7 +23,7 @@ def test_what_a_farm_holds_is_counted_by_kind(scenes: list[str], frames: list[st
     assert losses(farm) == words
 
 
-def test_more_than_anybody_waits_for_is_not_counted_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_stops_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("frameloom.client.unsaved_objects._COUNTED", 2)
     farm = MemoryFarm(image=b"").connection()
     for number in range(3):

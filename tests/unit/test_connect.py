@@ -1,4 +1,4 @@
-"""Which farm a command works with, and that one of its own is always taken down."""
+"""The farm that the client connects to; a farm of its own always ends."""
 
 import importlib.metadata
 import os
@@ -34,7 +34,7 @@ ENVIRONMENT = farm_environment("http://127.0.0.1:1", secret="0123456789" * 4)
 
 
 class MemoryLocalFarm:
-    """A local farm without processes, which keeps what happens to it."""
+    """A local farm without processes, which records its start and its end."""
 
     made: "list[MemoryLocalFarm]"
     starting: Callable[[], None]
@@ -74,7 +74,7 @@ def farms(monkeypatch: pytest.MonkeyPatch) -> list[MemoryLocalFarm]:
 
 @pytest.fixture(autouse=True)
 def no_farm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no farm run on this machine, whatever its developer does."""
+    """Hide a farm that runs on the developer's machine."""
     monkeypatch.setattr(FarmState, "load", classmethod(lambda _: None))
 
 
@@ -88,12 +88,11 @@ def running(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FarmState, "answers", lambda _: True)
 
 
-def test_without_a_running_farm_a_command_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_running_farm_the_client_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("frameloom.client.connect.most_workers", lambda: 4)
     assert isinstance(local_target(), OwnTarget)
     assert isinstance(local_target(workers=3), OwnTarget)
-    # One chunk in each worker's hands, one that waits for it; of no workers, none is said. Where their number is left
-    # to the farm, of all that it may come to have.
+    # One chunk that renders and one that waits for each worker; by the largest number of workers if it may grow.
     assert [local_target(workers=workers).chunks_at_once for workers in (3, None, 0)] == [6, 8, None]
 
 
@@ -106,14 +105,14 @@ def test_a_running_farm_is_used() -> None:
 
 
 @pytest.mark.usefixtures("running")
-def test_a_running_farm_that_does_not_answer_is_named_with_its_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_farm_that_does_not_answer_is_an_error_with_a_solution(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FarmState, "answers", lambda _: False)
     with pytest.raises(FarmUnavailable, match=r"at http://127\.0\.0\.1:1 .* does not answer: .*`frameloom farm down`"):
         local_target()
 
 
 @pytest.mark.parametrize(("trusted", "scripts"), [(False, "refuse"), (True, "allow")])
-def test_a_farm_of_ones_own_runs_the_code_in_a_scene_where_that_very_command_says_so(
+def test_an_own_farm_runs_python_in_scenes_only_if_trusted(
     farms: list[MemoryLocalFarm], *, trusted: bool, scripts: str
 ) -> None:
     own = local_target(trust_scripts=trusted)
@@ -124,24 +123,24 @@ def test_a_farm_of_ones_own_runs_the_code_in_a_scene_where_that_very_command_say
 
 
 @pytest.mark.usefixtures("running")
-def test_a_running_farm_has_the_workers_it_has() -> None:
+def test_a_running_farm_refuses_a_number_of_workers() -> None:
     with pytest.raises(InvalidRequest, match="workers: a local farm is running"):
         local_target(workers=2)
 
 
 @pytest.mark.parametrize("options", [{"local": True}, {"workers": 2}])
-def test_a_stack_is_not_this_machine(options: dict[str, Any]) -> None:
+def test_stack_cannot_be_combined_with_options_of_a_local_farm(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="cannot be combined with --stack"):
         farm_for_job(stack="farm", local=options.get("local", False), workers=options.get("workers"))
 
 
-def test_there_is_nothing_to_ask_of_a_farm_that_does_not_run(farms: list[MemoryLocalFarm]) -> None:
+def test_running_raises_without_a_running_farm(farms: list[MemoryLocalFarm]) -> None:
     with pytest.raises(FarmUnavailable, match="No local farm is running"):
         Farm.running()
     assert farms == []
 
 
-def test_a_farm_of_ones_own_starts_when_it_is_opened_and_ends_when_it_is_closed(
+def test_an_own_farm_starts_when_opened_and_ends_when_closed(
     farms: list[MemoryLocalFarm],
 ) -> None:
     own = OwnTarget(3)
@@ -154,7 +153,7 @@ def test_a_farm_of_ones_own_starts_when_it_is_opened_and_ends_when_it_is_closed(
     assert farm.events == ["started", "closed"]
 
 
-def test_a_farm_that_is_left_to_itself_begins_with_one_worker_and_may_take_more(
+def test_an_own_farm_starts_with_one_worker_and_may_add_more(
     farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("frameloom.client.connect.most_workers", lambda: 4)
@@ -166,7 +165,7 @@ def test_a_farm_that_is_left_to_itself_begins_with_one_worker_and_may_take_more(
     assert (farm.workers, farm.most) == (1, 4)
 
 
-def test_opening_a_farm_waits_for_nothing_and_closing_it_for_its_start(
+def test_opening_a_farm_returns_at_once_and_closing_waits_for_its_start(
     farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go = threading.Event()
@@ -178,12 +177,14 @@ def test_opening_a_farm_waits_for_nothing_and_closing_it_for_its_start(
     assert farms[0].events == ["started", "closed"]
 
 
-def test_a_farm_that_was_never_opened_closes_quietly(farms: list[MemoryLocalFarm]) -> None:
+def test_a_farm_that_was_never_opened_can_be_closed(farms: list[MemoryLocalFarm]) -> None:
     OwnTarget(None).close()
     assert farms == []
 
 
-def test_a_farm_that_does_not_start_says_why(farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_farm_that_does_not_start_raises_its_reason(
+    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail() -> None:
         raise FarmUnavailable(problem="No port is free.")
 
@@ -196,7 +197,7 @@ def test_a_farm_that_does_not_start_says_why(farms: list[MemoryLocalFarm], monke
     assert len(farms) == 1
 
 
-def test_a_farm_that_fails_before_it_has_an_address_says_why(
+def test_a_farm_that_fails_before_it_has_an_address_raises_its_reason(
     farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: MemoryLocalFarm) -> None:
@@ -211,9 +212,7 @@ def test_a_farm_that_fails_before_it_has_an_address_says_why(
     assert len(farms) == 1
 
 
-def test_its_clients_are_made_while_a_farm_starts(
-    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clients_are_made_while_a_farm_starts(farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch) -> None:
     made = threading.Event()
     monkeypatch.setattr(MemoryLocalFarm, "starting", staticmethod(lambda: made.wait(10) or pytest.fail("no client")))
     real = clients.clients_for
@@ -252,9 +251,7 @@ def test_a_local_farm_is_reached_with_its_own_key_and_this_process_keeps_its_acc
     assert len(farms) == 1
 
 
-def test_blender_is_the_one_that_is_installed_here(
-    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_own_farm_has_the_installed_blender(farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", {"bpy": "4.5.99"}.__getitem__)
     own = OwnTarget(None)
     assert own.blender() == "4.5.99"
@@ -268,7 +265,7 @@ def test_blender_is_the_one_that_is_installed_here(
     }
 
 
-def test_a_machine_without_blender_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_blender_is_an_error_with_a_solution(monkeypatch: pytest.MonkeyPatch) -> None:
     def version(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 

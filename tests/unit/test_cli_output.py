@@ -1,4 +1,4 @@
-"""What a command says when something went wrong, and what it exits with."""
+"""The sentence and the exit code of a command after an error."""
 
 import errno
 import json
@@ -36,7 +36,7 @@ ENDINGS: dict[str, tuple[BaseException, int, str]] = {
 
 @pytest.mark.parametrize("name", ENDINGS)
 @pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
-def test_what_ends_a_command_is_a_sentence_and_an_exit_code(
+def test_an_error_ends_a_command_with_one_sentence_and_an_exit_code(
     name: str, *, as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error, code, sentence = ENDINGS[name]
@@ -53,12 +53,12 @@ def test_what_ends_a_command_is_a_sentence_and_an_exit_code(
         assert out == ""
 
 
-def test_a_bug_of_ours_is_not_dressed_up() -> None:
+def test_a_bug_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError), answering(json=False):
         raise ZeroDivisionError
 
 
-def test_the_name_of_an_error_is_the_farms_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_names_the_class_of_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit), answering(json=True):
         raise InvalidRequest(field="frames", problem="are none")
     assert json.loads(capsys.readouterr().out) == {"error": "InvalidRequest", "cause": "frames: are none."}

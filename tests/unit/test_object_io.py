@@ -15,7 +15,7 @@ DATA = random.Random(1).randbytes(1000)
 
 
 class Counted(MemoryStore):
-    """A store that keeps what was read of it."""
+    """A store that records the start of each read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,21 +39,21 @@ def made_pool() -> ThreadPoolExecutor:
 
 
 @pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 128, 1000])
-def test_an_object_reads_as_a_file_of_its_bytes(pool: ThreadPoolExecutor, length: int) -> None:
+def test_an_object_reads_like_a_file(pool: ThreadPoolExecutor, length: int) -> None:
     reader, file, dice = opened(MemoryStore(), pool, DATA[:length]), io.BytesIO(DATA[:length]), random.Random(length)
     for _ in range(50):
         at = dice.randrange(length + 10)
         assert (reader.seek(at), reader.tell()) == (at, at)
         piece = reader.read(dice.randrange(1, 200))
         file.seek(at)
-        # As much as a block holds, and nothing but at the end.
+        # At most to the end of a block, and empty only at the end.
         assert file.read(len(piece)) == piece
         assert bool(piece) == (at < length)
     assert (reader.seek(0), reader.readall()) == (0, DATA[:length])
     assert reader.seek(0, io.SEEK_END) == length
 
 
-def test_each_block_is_fetched_once_by_who_reads_both_ends_and_then_on_and_on(pool: ThreadPoolExecutor) -> None:
+def test_each_block_is_fetched_once_when_both_ends_are_read_before_the_rest(pool: ThreadPoolExecutor) -> None:
     store = Counted()
     reader = opened(store, pool)
     reader.read(10)
@@ -61,21 +61,21 @@ def test_each_block_is_fetched_once_by_who_reads_both_ends_and_then_on_and_on(po
     reader.read(10)
     reader.seek(10)
     assert reader.readall() == DATA[10:]
-    # The end, which it kept as long as it could, again.
+    # The last block again: it was dropped last.
     assert sorted(store.reads) == sorted([*range(0, 1000, 64), 960])
 
 
-def test_what_is_read_is_of_one_version(pool: ThreadPoolExecutor) -> None:
+def test_all_bytes_are_of_one_version(pool: ThreadPoolExecutor) -> None:
     store = MemoryStore()
     reader = opened(store, pool)
     assert reader.read(5) == DATA[:5]
     store.put("bucket", "key", bytes(1000))
     reader.seek(500)
-    with pytest.raises(LookupError, match="another one"):
+    with pytest.raises(LookupError, match=r"has no .* with entity tag"):
         reader.read(5)
 
 
-def test_parts_are_written_forward_and_the_first_one_last() -> None:
+def test_parts_are_sent_in_order_and_the_first_part_last() -> None:
     parts = Kept()
     with ObjectWriter(parts, head=100, part=64) as writer:
         writer.write(DATA[:8])
@@ -95,7 +95,7 @@ def test_parts_are_written_forward_and_the_first_one_last() -> None:
 
 
 class Kept(MemoryParts):
-    """Parts that know in which order they came; `refused` is one that never does."""
+    """Parts that record their order; the part `refused` raises."""
 
     def __init__(self, refused: int | None = None) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class Kept(MemoryParts):
         super().put(number, data)
 
 
-def test_what_ends_within_the_first_part_is_that_part() -> None:
+def test_a_short_object_is_one_part() -> None:
     parts = MemoryParts()
     with ObjectWriter(parts, head=100, part=64) as writer:
         writer.write(DATA[:30])
@@ -118,7 +118,7 @@ def test_what_ends_within_the_first_part_is_that_part() -> None:
 
 
 @pytest.mark.parametrize("written", [300, 0])
-def test_nobody_goes_back_behind_the_head_or_leaves_a_gap_there(written: int) -> None:
+def test_bytes_after_the_head_are_written_once_and_in_order(written: int) -> None:
     writer = ObjectWriter(MemoryParts(), head=100, part=64)
     writer.write(DATA[:written])
     writer.seek(200)
@@ -127,7 +127,7 @@ def test_nobody_goes_back_behind_the_head_or_leaves_a_gap_there(written: int) ->
 
 
 @pytest.mark.parametrize("refused", [1, 2, 5, 16])
-def test_a_part_that_is_refused_ends_it(refused: int) -> None:
+def test_a_refused_part_is_raised(refused: int) -> None:
     parts = Kept(refused)
     with pytest.raises(PermissionError), ObjectWriter(parts, head=100, part=64) as writer:
         writer.write(DATA)
@@ -142,10 +142,10 @@ def test_after_an_error_the_first_part_is_never_sent() -> None:
     assert 1 not in parts.held
 
 
-def test_as_many_parts_as_s3_takes_hold_whatever_it_takes() -> None:
+def test_the_largest_object_fits_in_the_parts_of_s3() -> None:
     for gib in (0, 1, 75, 100, 5 * 1024):
         total = gib * 1024**3
         assert -(-total // part_bytes(total)) + 1 <= MOST_PARTS
     assert part_bytes(75 * 1024**3) == PART_BYTES
-    # The largest object of all, in parts that still fit in memory a few times.
+    # The largest object of S3, in parts that fit in memory several times.
     assert part_bytes(5 * 1024**4) < 600 * 1024**2

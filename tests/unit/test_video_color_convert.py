@@ -1,4 +1,4 @@
-"""What is seen in a frame is seen in the film, whatever kind of PNG it came in."""
+"""A film has the colours of its frames, in every colour type and bit depth of PNG."""
 
 import struct
 from pathlib import Path
@@ -21,7 +21,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def shown(data: bytes, out: Path) -> tuple[int, ...]:
-    """Return the colour that the film shows of an image of one colour."""
+    """Return the colour of a flat image in the film."""
     encode_segment([(1, data)], out, film(SIZE, quality=1))
     colour = images(out)[0].getpixel((13, 13))
     assert isinstance(colour, tuple)
@@ -64,8 +64,8 @@ COLOURS = {
 
 
 @pytest.mark.parametrize(("data", "colour"), COLOURS.values(), ids=COLOURS)
-def test_a_colour_comes_back(out: Path, data: bytes, colour: tuple[int, ...]) -> None:
-    # Two steps of 8 bits: limited range has 219 of them where the image has 255.
+def test_a_colour_is_preserved(out: Path, data: bytes, colour: tuple[int, ...]) -> None:
+    # Two steps of 8 bits: limited range has 219 steps, the image 255.
     assert shown(data, out) == pytest.approx(colour, abs=3)
 
 
@@ -73,12 +73,12 @@ def test_a_colour_comes_back(out: Path, data: bytes, colour: tuple[int, ...]) ->
     ("colour", "levels"),
     [((255, 255, 255), (235, 128, 128)), ((0, 0, 0), (16, 128, 128)), (RED, (63, 102, 240))],
 )
-def test_the_film_holds_limited_range_bt709(out: Path, colour: tuple[int, ...], levels: tuple[int, ...]) -> None:
+def test_the_film_has_limited_range_bt709(out: Path, colour: tuple[int, ...], levels: tuple[int, ...]) -> None:
     encode_segment([(1, plain(SIZE, colour))], out, film(SIZE, quality=1))
     assert [plane[0] for plane in planes(pictures(out)[0])] == pytest.approx(levels, abs=1)
 
 
-def test_the_film_says_that_it_holds_limited_range_bt709(out: Path) -> None:
+def test_the_film_is_marked_as_limited_range_bt709(out: Path) -> None:
     encode_segment([(1, plain(SIZE, RED))], out, film(SIZE))
     with av.open(out) as container:
         video = container.streams.video[0]
@@ -98,7 +98,7 @@ def test_the_film_says_that_it_holds_limited_range_bt709(out: Path) -> None:
     ],
     ids=["gamma", "sRGB", "PQ", "Rec. 2020"],
 )
-def test_values_are_taken_as_they_are_whatever_curve_the_image_names(out: Path, told: bytes) -> None:
+def test_values_are_used_unchanged_whatever_curve_the_image_names(out: Path, told: bytes) -> None:
     assert shown(raw_png(SIZE, 8, 2, rows(SIZE, bytes((200, 60, 120))), extra=told), out) == pytest.approx(
         (200, 60, 120), abs=3
     )
@@ -111,7 +111,7 @@ def test_sixteen_bits_are_rounded_once(out: Path) -> None:
     assert sum(luma) / len(luma) == pytest.approx(102.4, abs=0.45)
 
 
-def test_kinds_of_images_may_change_within_a_film(out: Path) -> None:
+def test_pixel_formats_may_change_within_a_film(out: Path) -> None:
     kinds = [
         plain(SIZE, RED),
         plain(SIZE, (*RED, 128), "RGBA"),
@@ -138,7 +138,7 @@ def test_an_odd_image_keeps_all_its_pixels_and_repeats_its_edges(out: Path) -> N
 
 
 def test_colour_stays_where_it_was_rendered(out: Path) -> None:
-    """A red bar's centre of gravity must not wander with the halving of chroma."""
+    """A red bar's centre of gravity stays in place when chroma is halved."""
     image = Image.new("RGB", (64, 64), (60, 60, 60))
     image.paste((220, 40, 40), (24, 24, 40, 40))
     encode_segment([(1, png(image))], out, film(image.size, quality=0))

@@ -1,4 +1,4 @@
-"""A scene with files outside of it, from the command line: they go up with it, each once."""
+"""A scene with external files, from the command line: each file is uploaded once."""
 
 from pathlib import Path
 
@@ -8,14 +8,13 @@ from frameloom.client.job_request import place_of
 from frameloom.model.request import START, START_NO
 from tests.jobs import BUCKETS
 from tests.scenes import make_scene
-from tests.unit.cli_farm import VIDEO, MemoryFarm, Terminal
-from tests.unit.test_cli_job import png
+from tests.unit.memory_farm import VIDEO, MemoryFarm, Terminal, make_png
 
 
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
     """A terminal in a folder with shot.blend, which links sets/set.blend, whose texture is sets/textures/wood.png."""
-    farm = MemoryFarm(image=png())
+    farm = MemoryFarm(image=make_png())
     monkeypatch.chdir(tmp_path)
     Path("sets/textures").mkdir(parents=True)
     library = make_scene(tmp_path / "sets/set.blend", missing_image="//textures/wood.png")
@@ -25,25 +24,25 @@ def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 
 def stored(terminal: Terminal) -> dict[str, str | None]:
-    """Return the version of each object in the scenes bucket, by where it lies from here."""
+    """Return the version of each object in the scenes bucket, by its path from the current folder."""
     store = terminal.farm.store
     heads = (store.head(BUCKETS.scenes, each.key) for each in store.list(BUCKETS.scenes, ""))
     return {head.key.removeprefix(here()): head.version for head in heads if head is not None}
 
 
 def here() -> str:
-    """Return the place in the bucket of all that lies in the current folder."""
+    """Return the prefix of the current folder's files in the bucket."""
     return place_of(Path("shot.blend")).removesuffix("shot.blend")
 
 
 def frames(terminal: Terminal) -> list[str | None]:
-    """Return the version of each frame that is there: one that is rendered again has a second."""
+    """Return the version of each frame; a frame that was rendered twice has v2."""
     store = terminal.farm.store
     heads = (store.head(BUCKETS.frames, each.key) for each in store.list(BUCKETS.frames, ""))
     return [head.version for head in heads if head is not None]
 
 
-def test_all_that_a_scene_refers_to_goes_up_beside_it_and_renders_with_it(terminal: Terminal) -> None:
+def test_the_files_of_a_scene_are_uploaded_beside_it(terminal: Terminal) -> None:
     ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
     assert ran.code == 0, ran.err
     assert stored(terminal) == {"shot.blend": "v1", "sets/set.blend": "v1", "sets/textures/wood.png": "v1"}
@@ -54,7 +53,7 @@ def test_all_that_a_scene_refers_to_goes_up_beside_it_and_renders_with_it(termin
     assert "2 of 2 files" in ran.err
 
 
-def test_a_second_run_uploads_and_renders_nothing_and_an_edited_texture_goes_up_alone(terminal: Terminal) -> None:
+def test_a_second_run_uploads_only_an_edited_texture(terminal: Terminal) -> None:
     terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
     assert terminal.run("render", "shot.blend", "--out", "out", "--frames-only").code == 0
     assert set(stored(terminal).values()) == {"v1"}
@@ -65,24 +64,24 @@ def test_a_second_run_uploads_and_renders_nothing_and_an_edited_texture_goes_up_
     assert stored(terminal) == {"shot.blend": "v1", "sets/set.blend": "v1", "sets/textures/wood.png": "v2"}
 
 
-def test_a_new_farm_is_given_the_frames_that_were_made_with_these_files(terminal: Terminal) -> None:
+def test_frames_of_the_same_files_are_uploaded_to_a_new_farm(terminal: Terminal) -> None:
     terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
-    new = MemoryFarm(image=png(1))
+    new = MemoryFarm(image=make_png(1))
     terminal.farm.store, terminal.farm.image = new.store, new.image
     assert terminal.run("render", "shot.blend", "--out", "out", "--frames-only").code == 0
     assert len(frames(terminal)) == 5
     assert terminal.farm.rendered() == set()
 
 
-def test_a_video_of_frames_that_exist_finds_those_that_were_made_with_these_files(terminal: Terminal) -> None:
+def test_a_sequence_uses_the_frames_of_the_same_files(terminal: Terminal) -> None:
     terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
-    terminal.farm.store = MemoryFarm(image=png()).store
+    terminal.farm.store = MemoryFarm(image=make_png()).store
     ran = terminal.run("sequence", "shot.blend", "--out", "out")
     assert ran.code == 0, ran.err
     assert len(frames(terminal)) == 5
 
 
-def test_what_is_neither_here_nor_there_is_refused_before_a_job_starts(terminal: Terminal) -> None:
+def test_a_file_that_exists_nowhere_is_refused_before_a_job_starts(terminal: Terminal) -> None:
     Path("sets/textures/wood.png").unlink()
     ran = terminal.run("render", "shot.blend", "--out", "out", "--frames-only")
     assert ran.code == 2
@@ -92,13 +91,13 @@ def test_what_is_neither_here_nor_there_is_refused_before_a_job_starts(terminal:
     assert ran.code == 0, ran.err
 
 
-def test_what_is_there_already_need_not_be_here(terminal: Terminal) -> None:
+def test_a_file_in_the_bucket_may_be_missing_on_the_disk(terminal: Terminal) -> None:
     Path("sets/textures/wood.png").unlink()
     terminal.farm.store.put(BUCKETS.scenes, here() + "sets/textures/wood.png", b"wood")
     assert terminal.run("render", "shot.blend", "--out", "out", "--frames-only").code == 0
 
 
-def test_a_file_above_the_scenes_folder_has_a_place_and_a_key_of_ones_own_may_need_more_folders(
+def test_a_file_above_the_scenes_folder_needs_a_key_with_enough_folders(
     terminal: Terminal,
 ) -> None:
     Path("film").mkdir()
@@ -111,14 +110,12 @@ def test_a_file_above_the_scenes_folder_has_a_place_and_a_key_of_ones_own_may_ne
     assert (ran.code, "--set file=film/shot.blend" in ran.err) == (2, True)
     ran = terminal.run("render", "film/shot.blend", "--out", "out", "--frames-only", "--set", "file=film/shot.blend")
     assert ran.code == 0, ran.err
-    # Without a folder before them, they lie where the request says.
+    # Their keys begin with the folder that the request names.
     assert {"film/shot.blend", "wood.png"} <= {each.key for each in terminal.farm.store.list(BUCKETS.scenes, "")}
 
 
 @pytest.mark.parametrize("words", [(), ("--out", "."), ("--out", "elsewhere/..")])
-def test_a_film_that_would_replace_its_own_footage_is_refused_before_anything_starts(
-    terminal: Terminal, words: tuple[str, ...]
-) -> None:
+def test_a_film_that_would_replace_its_own_footage_is_refused(terminal: Terminal, words: tuple[str, ...]) -> None:
     footage(Path("shot.mp4"))
     ran = terminal.run("render", "shot.blend", *words)
     assert (ran.code, "'shot.mp4', which the scene reads" in ran.err.replace("elsewhere/../", "")) == (2, True)
@@ -127,14 +124,14 @@ def test_a_film_that_would_replace_its_own_footage_is_refused_before_anything_st
     assert Path("shot.mp4").read_bytes() == b"footage"
 
 
-def test_footage_of_a_library_counts_and_frames_alone_replace_none(terminal: Terminal) -> None:
+def test_footage_of_a_library_is_protected_too(terminal: Terminal) -> None:
     make_scene(Path("sets/set.blend").absolute(), missing_image="//../shot.mp4")
     Path("shot.mp4").write_bytes(b"footage")
     assert terminal.run("render", "shot.blend").code == 2
     assert terminal.run("render", "shot.blend", "--frames-only").code == 0
 
 
-def test_with_another_folder_both_the_footage_and_the_film_are_kept_here_and_in_the_bucket(terminal: Terminal) -> None:
+def test_in_another_folder_the_footage_and_the_film_both_exist(terminal: Terminal) -> None:
     footage(Path("shot.mp4"))
     ran = terminal.run("render", "shot.blend", "--out", "out")
     assert ran.code == 0, ran.err

@@ -1,10 +1,9 @@
-"""Images as Blender writes them, and what a full disk, a cut connection or a bad byte makes of them."""
+"""Complete images from Blender, and images that are cut off or damaged."""
 
 import contextlib
 import io
 import itertools
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,36 +14,31 @@ from PIL import Image
 
 from frameloom.model.errors import FrameInvalid
 from frameloom.services.images.integrity import ImageFacts, check_exr, check_image, check_jpeg, check_png
+from frameloom.services.images.png_chunks import PNG_SIGNATURE
 from tests.scenes import render_image
+from tests.unit.exr_images import attribute
+from tests.unit.video_images import chunk
 
 Check = Callable[..., ImageFacts]
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CODECS = ["NONE", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB"]
 
 
 def _pillow(kind: str, mode: str, **options: object) -> bytes:
-    """Return an image of 23 x 17 pixels with a slope in it."""
+    """Return an image of 23 x 17 pixels with a gradient."""
     image = Image.linear_gradient("L").resize((23, 17)).convert(mode)
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 def _exr(width: int = 5, height: int = 40, *, lines: int = 16, flags: int = 2) -> bytes:
-    """Return an OpenEXR with one half channel, in blocks of 16 lines (ZIP) that hold no real pixels."""
-
-    def attribute(name: bytes, kind: bytes, value: bytes) -> bytes:
-        return name + b"\0" + kind + b"\0" + struct.pack("<I", len(value)) + value
+    """Return an OpenEXR with one half channel, in blocks of 16 lines (ZIP) without valid pixels."""
 
     header = (
         struct.pack("<II", 20000630, flags)
-        + attribute(b"channels", b"chlist", b"Y\0" + struct.pack("<iB3xii", 1, 0, 1, 1) + b"\0")
-        + attribute(b"compression", b"compression", b"\x03")
-        + attribute(b"dataWindow", b"box2i", struct.pack("<4i", 0, 0, width - 1, height - 1))
+        + attribute("channels", "chlist", b"Y\0" + struct.pack("<iB3xii", 1, 0, 1, 1) + b"\0")
+        + attribute("compression", "compression", b"\x03")
+        + attribute("dataWindow", "box2i", struct.pack("<4i", 0, 0, width - 1, height - 1))
         + b"\0"
     )
     firsts = range(0, height, lines)
@@ -73,21 +67,21 @@ def _problem(check: Check, data: bytes, size: tuple[int, int] | None = None) -> 
 
 
 @pytest.mark.parametrize(("depth", "bits"), [("8", 8), ("16", 16)])
-def test_a_png_of_blender_is_whole(tmp_path: Path, depth: str, bits: int) -> None:
+def test_a_png_of_blender_is_complete(tmp_path: Path, depth: str, bits: int) -> None:
     data = render_image(tmp_path / "frame", format="PNG", depth=depth).read_bytes()
     facts = check_image(data, format="PNG", frame=1, size=(64, 36))
     assert facts == ImageFacts(width=64, height=36, bit_depth=bits, channels=4)
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_an_openexr_of_blender_is_whole_however_it_is_packed(tmp_path: Path, codec: str) -> None:
+def test_an_openexr_of_blender_is_complete_in_any_compression(tmp_path: Path, codec: str) -> None:
     data = render_image(tmp_path / "frame", format="OPEN_EXR", depth="16", codec=codec).read_bytes()
     facts = check_image(data, format="OPEN_EXR", frame=1, size=(64, 36))
     assert facts == ImageFacts(width=64, height=36, bit_depth=16, channels=4)
     assert _problem(check_exr, data[:-1]) == "it is cut off"
 
 
-def test_a_jpeg_of_blender_is_whole(tmp_path: Path) -> None:
+def test_a_jpeg_of_blender_is_complete(tmp_path: Path) -> None:
     data = render_image(tmp_path / "frame", format="JPEG").read_bytes()
     facts = check_image(data, format="JPEG", frame=1, size=(64, 36))
     assert facts == ImageFacts(width=64, height=36, bit_depth=8, channels=3)
@@ -96,7 +90,7 @@ def test_a_jpeg_of_blender_is_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "bits", "channels"), [("1", 1, 1), ("L", 8, 1), ("I;16", 16, 1), ("LA", 8, 2), ("RGB", 8, 3)]
 )
-def test_a_png_of_every_colour_type_is_whole(mode: str, bits: int, channels: int) -> None:
+def test_a_png_of_every_colour_type_is_complete(mode: str, bits: int, channels: int) -> None:
     file = io.BytesIO()
     Image.new(mode, (23, 17)).save(file, "PNG")
     facts = check_png(file.getvalue(), frame=1, size=(23, 17))
@@ -104,14 +98,14 @@ def test_a_png_of_every_colour_type_is_whole(mode: str, bits: int, channels: int
 
 
 @every_format
-def test_an_image_cut_anywhere_is_invalid(check: Check, data: bytes) -> None:
+def test_an_image_that_is_cut_off_anywhere_is_invalid(check: Check, data: bytes) -> None:
     check(data, frame=7)
     for length in range(len(data)):
         _problem(check, data[:length])
 
 
 @every_format
-def test_an_image_with_something_behind_it_is_invalid(check: Check, data: bytes) -> None:
+def test_an_image_with_extra_bytes_at_its_end_is_invalid(check: Check, data: bytes) -> None:
     assert _problem(check, data + b"\0") == "it has extra bytes after its end"
 
 
@@ -123,22 +117,20 @@ def test_an_image_of_another_size_is_invalid(check: Check, data: bytes) -> None:
 
 
 @every_format
-def test_bytes_that_are_something_else_are_invalid(check: Check, data: bytes) -> None:
+def test_a_file_of_another_format_is_invalid(check: Check, data: bytes) -> None:
     assert _problem(check, b"") == "it is empty"
     for _, other in WHOLE:
         if other[:4] != data[:4]:
             assert _problem(check, other).startswith("it is not a")
 
 
-def test_a_png_with_any_one_bit_changed_is_invalid() -> None:
+def test_a_png_with_one_changed_bit_is_invalid() -> None:
     for at, bit in itertools.product(range(len(PNG)), range(8)):
         _problem(check_png, PNG[:at] + bytes([PNG[at] ^ 1 << bit]) + PNG[at + 1 :])
 
 
 @given(data=st.data(), which=st.sampled_from([(check_exr, EXR), (check_jpeg, JPEG), (check_png, PNG)]))
-def test_a_damaged_image_is_invalid_or_looks_whole_but_never_breaks_the_check(
-    data: st.DataObject, which: tuple[Check, bytes]
-) -> None:
+def test_a_damaged_image_never_crashes_the_check(data: st.DataObject, which: tuple[Check, bytes]) -> None:
     check, whole = which
     at = data.draw(st.integers(0, len(whole) - 1))
     length = data.draw(st.integers(0, 8))
@@ -148,16 +140,16 @@ def test_a_damaged_image_is_invalid_or_looks_whole_but_never_breaks_the_check(
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", PNG[:33], EXR[:8], JPEG[:2]]))
-def test_garbage_behind_the_right_first_bytes_is_invalid(garbage: bytes, first: bytes) -> None:
+def test_garbage_after_a_valid_signature_is_invalid(garbage: bytes, first: bytes) -> None:
     for check in (check_png, check_exr, check_jpeg):
         _problem(check, first + garbage)
 
 
 def test_a_png_without_pixels_is_invalid() -> None:
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
-    end = _chunk(b"IEND", b"")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
+    end = chunk(b"IEND", b"")
     assert _problem(check_png, PNG_SIGNATURE + header + end) == "it has no pixels"
-    assert _problem(check_png, PNG_SIGNATURE + header + _chunk(b"IDAT", b"") + end) == "it has no pixels"
+    assert _problem(check_png, PNG_SIGNATURE + header + chunk(b"IDAT", b"") + end) == "it has no pixels"
     assert _problem(check_png, PNG_SIGNATURE + end) == "it has no pixels"
 
 
@@ -165,55 +157,53 @@ def test_a_png_without_pixels_is_invalid() -> None:
     "header", [(0, 4, 8, 2, 0, 0, 0), (4, 0, 8, 2, 0, 0, 0), (4, 4, 7, 2, 0, 0, 0), (4, 4, 8, 5, 0, 0, 0),
                (4, 4, 8, 2, 1, 0, 0), (4, 4, 8, 2, 0, 1, 0), (4, 4, 8, 2, 0, 0, 2)]
 )  # fmt: skip
-def test_a_png_whose_header_makes_no_sense_is_invalid(header: tuple[int, ...]) -> None:
-    data = (
-        PNG_SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *header)) + _chunk(b"IDAT", b"x") + _chunk(b"IEND", b"")
-    )
+def test_a_png_with_an_invalid_header_is_invalid(header: tuple[int, ...]) -> None:
+    data = PNG_SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", *header)) + chunk(b"IDAT", b"x") + chunk(b"IEND", b"")
     assert _problem(check_png, data) == "its header is invalid"
 
 
-def test_a_png_whose_end_holds_something_is_invalid() -> None:
-    assert _problem(check_png, PNG[:-12] + _chunk(b"IEND", b"more")) == "it has extra bytes after its end"
+def test_a_png_with_data_in_its_end_chunk_is_invalid() -> None:
+    assert _problem(check_png, PNG[:-12] + chunk(b"IEND", b"more")) == "it has extra bytes after its end"
 
 
-def test_a_png_must_begin_with_its_one_header() -> None:
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
-    for chunks in (_chunk(b"tEXt", b"a\0b") + header, header + header):
-        data = PNG_SIGNATURE + chunks + _chunk(b"IDAT", b"x") + _chunk(b"IEND", b"")
+def test_a_png_must_start_with_exactly_one_header() -> None:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
+    for chunks in (chunk(b"tEXt", b"a\0b") + header, header + header):
+        data = PNG_SIGNATURE + chunks + chunk(b"IDAT", b"x") + chunk(b"IEND", b"")
         assert _problem(check_png, data) == "it does not start with exactly one header"
 
 
-def test_an_openexr_with_a_block_that_was_never_written_is_invalid() -> None:
+def test_an_openexr_with_a_missing_block_is_invalid() -> None:
     table = EXR.index(b"\0\0\0\0\x09\0\0\0") - 24
     unwritten = EXR[: table + 8] + bytes(8) + EXR[table + 16 :]
-    assert _problem(check_exr, unwritten) == "line 16 is missing, or lies beyond the end"
+    assert _problem(check_exr, unwritten) == "line 16 is missing, or is beyond the end"
 
 
-def test_an_openexr_with_blocks_changed_over_is_invalid() -> None:
+def test_an_openexr_with_swapped_blocks_is_invalid() -> None:
     table = EXR.index(b"\0\0\0\0\x09\0\0\0") - 24
     changed = EXR[:table] + EXR[table + 8 : table + 16] + EXR[table : table + 8] + EXR[table + 16 :]
     assert _problem(check_exr, changed) == "line 0 is not at its offset"
 
 
 @pytest.mark.parametrize("flags", [0x202, 0x802, 0x1002, 1])
-def test_an_openexr_in_tiles_or_parts_is_not_what_blender_writes(flags: int) -> None:
+def test_an_openexr_with_tiles_or_parts_is_invalid(flags: int) -> None:
     assert _problem(check_exr, _exr(flags=flags)) == "it has tiles, parts or deep data, unlike an OpenEXR of Blender"
 
 
-def test_an_openexr_that_claims_thousands_of_millions_of_lines_costs_nothing() -> None:
+def test_an_openexr_that_claims_billions_of_lines_costs_no_memory() -> None:
     window = struct.pack("<4i", 0, 0, 4, 39)
     huge = EXR.replace(window, struct.pack("<4i", 0, -(2**31), 4, 2**31 - 1))
     assert _problem(check_exr, huge) == "it is cut off"
 
 
-def test_a_thumbnail_in_a_jpeg_does_not_end_it() -> None:
+def test_the_end_of_a_thumbnail_is_not_the_end_of_its_jpeg() -> None:
     thumbnail = b"\xff\xe1" + struct.pack(">H", 2 + len(JPEG)) + JPEG
     data = JPEG[:2] + thumbnail + JPEG[2:]
     assert check_jpeg(data, frame=7).width == 23
     assert _problem(check_jpeg, data[: 2 + len(thumbnail)]) == "it is cut off"
 
 
-def test_another_format_needs_only_to_be_there() -> None:
+def test_a_file_of_an_unchecked_format_must_not_be_empty() -> None:
     assert check_image(b"anything", format="TIFF", frame=7, size=(4, 4)) is None
     with pytest.raises(FrameInvalid, match="Frame 7 is invalid: it is empty"):
         check_image(b"", format="TIFF", frame=7, size=(4, 4))

@@ -1,4 +1,4 @@
-"""What a film is encoded with."""
+"""The settings of a film's encoder and muxer."""
 
 import dataclasses
 from fractions import Fraction
@@ -17,7 +17,7 @@ from tests.unit.video_images import film
 RATES = st.fractions(min_value=1, max_value=1000, max_denominator=1001)
 
 
-def test_the_options_name_the_quality_and_close_every_group_of_pictures() -> None:
+def test_the_options_have_the_quality_and_closed_groups_of_pictures() -> None:
     chosen = video.encoder_options(film((64, 48), quality=23))
     assert chosen["crf"] == "23"
     assert chosen["g"] == "48"
@@ -25,11 +25,11 @@ def test_the_options_name_the_quality_and_close_every_group_of_pictures() -> Non
     assert video.pixel_format(film((64, 48))) == "yuv420p"
 
 
-def test_every_codec_that_a_request_may_name_can_be_encoded() -> None:
+def test_every_codec_of_a_request_has_an_encoder() -> None:
     assert set(get_args(VideoSettings.model_fields["codec"].annotation)) == set(video.CODECS)
 
 
-def test_a_film_without_a_quality_has_one_that_can_hardly_be_told_from_the_frames() -> None:
+def test_the_default_quality_looks_like_the_frames() -> None:
     assert video.encoder_options(film((64, 48)))["crf"] == "18"
 
 
@@ -51,13 +51,13 @@ def test_a_key_frame_comes_at_least_every_two_seconds(fps: Fraction, frames: int
 
 
 @given(fps=RATES)
-def test_the_files_clocks_tick_a_whole_number_of_times_a_frame(fps: Fraction) -> None:
+def test_the_clocks_of_a_file_have_a_whole_number_of_ticks_per_frame(fps: Fraction) -> None:
     for clock in muxer_options(fps).values():
         assert (int(clock) / fps).denominator == 1
         assert 10_000 <= int(clock) < 2**31
 
 
-def test_options_do_not_change() -> None:
+def test_options_are_immutable() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         film((64, 48)).quality = 3  # type: ignore[misc]
 
@@ -66,14 +66,14 @@ def test_options_do_not_change() -> None:
     ("size", "pictures"),
     [((1920, 1080), None), ((2560, 1440), None), ((3200, 1800), 11), ((3840, 2160), 8), ((7680, 4320), 2)],
 )
-def test_of_large_pictures_the_encoder_holds_fewer(size: tuple[int, int], pictures: int | None) -> None:
+def test_the_lookahead_is_limited_for_large_pictures(size: tuple[int, int], pictures: int | None) -> None:
     assert lookahead(film(size)) == pictures
 
 
 @pytest.mark.parametrize(
     ("codec", "held"), [("h264", "rc-lookahead=8"), ("h265", "rc-lookahead=2"), ("av1", "lookahead=0")]
 )
-def test_small_films_are_encoded_as_ever_and_large_ones_in_less_memory(codec: str, held: str) -> None:
+def test_large_films_are_encoded_in_less_memory(codec: str, held: str) -> None:
     small, large = (str(video.encoder_options(film(size, codec=codec))) for size in ((1920, 1080), (3840, 2160)))
     assert "lookahead" not in small
     assert held in large

@@ -1,4 +1,4 @@
-"""A film of OpenEXR frames shows what Blender shows of them in its view "Standard"."""
+"""A film of OpenEXR frames looks like Blender's view transform "Standard"."""
 
 import contextlib
 import math
@@ -23,7 +23,7 @@ from tests.unit.video_images import film, images, pictures, plain, planes
 SIZE = (32, 32)
 RENDERED = (64, 36)
 PACKED = ["ZIP", "ZIPS", "PXR24", "DWAA", "DWAB", "PIZ"]
-# B44 and B44A pack no whole floats.
+# B44 and B44A do not compress 32-bit floats.
 KINDS = [(codec, "16") for codec in ("NONE", "RLE", "B44", "B44A", *PACKED)] + [
     (codec, "32") for codec in ("NONE", "RLE", *PACKED)
 ]
@@ -39,17 +39,17 @@ def light(red: float, green: float, blue: float, alpha: float | None = None) -> 
 
 
 def levels(path: Path, out: Path, image: str) -> list[bytes]:
-    """Return the three planes of a film of one image, with nothing lost but in the halving of its chroma."""
+    """Return the three planes of a lossless film of one image, with halved chroma."""
     encode_segment([(1, path.read_bytes())], out, film(RENDERED, quality=0, format=image))
     return planes(pictures(out)[0])
 
 
 def apart(one: list[bytes], other: list[bytes]) -> int:
-    """Return by how many levels two pictures differ where they differ most."""
+    """Return the largest difference of two pictures, in levels."""
     return max(abs(a - b) for left, right in zip(one, other, strict=True) for a, b in zip(left, right, strict=True))
 
 
-# sRGB's own numbers (IEC 61966-2-1): 12.92 x up to 0.0031308, 1.055 x^(1/2.4) - 0.055 from there on, times 255.
+# sRGB (IEC 61966-2-1): 12.92 x up to 0.0031308, 1.055 x^(1/2.4) - 0.055 above, times 255.
 LIGHTS: dict[str, tuple[Mapping[str, float], tuple[int, int, int]]] = {
     "middle grey": (light(0.18, 0.18, 0.18), (118, 118, 118)),
     "red": (light(1, 0, 0), (255, 0, 0)),
@@ -73,20 +73,20 @@ LIGHTS: dict[str, tuple[Mapping[str, float], tuple[int, int, int]]] = {
 
 @pytest.mark.parametrize("floats", [False, True], ids=["half", "float"])
 @pytest.mark.parametrize(("colour", "seen"), LIGHTS.values(), ids=LIGHTS)
-def test_light_is_seen_as_on_a_screen(
+def test_linear_light_is_converted_to_display_values(
     out: Path, colour: Mapping[str, float], seen: tuple[int, ...], *, floats: bool
 ) -> None:
     encode_segment([(1, exr(SIZE, colour, floats=floats))], out, film(SIZE, quality=1, format="OPEN_EXR"))
     assert images(out)[0].getpixel((13, 13)) == pytest.approx(seen, abs=3)
 
 
-def test_light_that_no_half_float_holds_is_white(out: Path) -> None:
+def test_light_beyond_half_floats_is_white(out: Path) -> None:
     frame = exr(SIZE, light(3e38, 1e12, -3e38), floats=True)
     encode_segment([(1, frame)], out, film(SIZE, quality=1, format="OPEN_EXR"))
     assert images(out)[0].getpixel((13, 13)) == pytest.approx((255, 255, 0), abs=3)
 
 
-def test_the_film_says_that_it_holds_limited_range_bt709(out: Path) -> None:
+def test_the_film_is_marked_as_limited_range_bt709(out: Path) -> None:
     encode_segment([(1, exr(SIZE, light(1, 1, 1)))], out, film(SIZE, format="OPEN_EXR"))
     assert [plane[0] for plane in planes(pictures(out)[0])] == pytest.approx((235, 128, 128), abs=1)
     with av.open(out) as container:
@@ -103,16 +103,16 @@ def test_an_odd_image_repeats_its_edges(out: Path) -> None:
 
 
 @pytest.mark.parametrize(("codec", "depth"), KINDS)
-def test_a_frame_of_blender_is_the_same_picture_as_its_png(tmp_path: Path, out: Path, codec: str, depth: str) -> None:
-    """Rendered anew each time, since the same scene gives the same pixels; the PNG has 16 bits, so no dither."""
+def test_a_frame_of_blender_looks_like_its_png(tmp_path: Path, out: Path, codec: str, depth: str) -> None:
+    """Both are rendered, since the same scene gives the same pixels. The PNG has 16 bits, so it has no dither."""
     light_ = render_image(tmp_path / "light", format="OPEN_EXR", depth=depth, codec=codec)
     seen = render_image(tmp_path / "seen", format="PNG", depth="16")
     assert apart(levels(light_, out, "OPEN_EXR"), levels(seen, out, "PNG")) <= 2
 
 
 @pytest.mark.parametrize("mode", ["RGB", "BW"])
-def test_transparency_stands_before_black_as_blender_has_it(tmp_path: Path, out: Path, mode: str) -> None:
-    """In light, as where Blender itself writes a picture without alpha."""
+def test_transparency_is_over_black_as_in_blender(tmp_path: Path, out: Path, mode: str) -> None:
+    """In linear light, as when Blender writes a picture without alpha."""
     clear = "scene.render.film_transparent = True"
     flat = f"{clear}; scene.render.image_settings.color_mode = {mode!r}"
     kept = render_image(
@@ -123,7 +123,7 @@ def test_transparency_stands_before_black_as_blender_has_it(tmp_path: Path, out:
 
 
 def spoiled(data: bytes) -> bytes:
-    """Return a file whose last block of lines is no longer what its codec packs; its structure is whole."""
+    """Return a file whose last block cannot be unpacked, with a complete structure."""
     for at in range(len(data) - 8, 0, -1):
         line, length = struct.unpack_from("<II", data, at)
         if line < RENDERED[1] and at + 8 + length == len(data):
@@ -132,17 +132,17 @@ def spoiled(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("codec", PACKED)
-def test_a_damaged_frame_is_named_and_no_black_band(tmp_path: Path, out: Path, codec: str) -> None:
+def test_a_damaged_frame_is_named_and_gives_no_black_band(tmp_path: Path, out: Path, codec: str) -> None:
     whole = render_image(tmp_path / "frame", format="OPEN_EXR", depth="16", codec=codec).read_bytes()
     frames = [(1016, whole), (1017, spoiled(whole)), (1018, whole)]
-    for _ in range(2):  # libav says the same thing twice only when asked to
+    for _ in range(2):  # by default, libav logs a repeated error once
         with pytest.raises(FrameInvalid, match="pixels are damaged") as raised:
             encode_segment(frames, out, film(RENDERED, format="OPEN_EXR"))
         assert raised.value.facts["frame"] == 1017
     assert not out.exists()
 
 
-def test_any_bit_that_is_wrong_is_found_where_the_codec_has_a_checksum(tmp_path: Path, out: Path) -> None:
+def test_any_wrong_bit_is_found_if_the_compression_has_a_checksum(tmp_path: Path, out: Path) -> None:
     whole = render_image(tmp_path / "frame", format="OPEN_EXR", depth="16", codec="ZIP").read_bytes()
     for at in range(len(whole) - 1000, len(whole), 97):
         frame = whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1 :]
@@ -153,11 +153,11 @@ def test_any_bit_that_is_wrong_is_found_where_the_codec_has_a_checksum(tmp_path:
 WHOLE = exr(SIZE, light(0.18, 0.18, 0.18))
 BAD_FRAMES = {
     "empty": (b"", "empty"),
-    "cut in its pixels": (WHOLE[:-1000], "line 27 is missing, or lies beyond the end"),
+    "cut in its pixels": (WHOLE[:-1000], "line 27 is missing, or is beyond the end"),
     "cut by a byte": (WHOLE[:-1], "cut off"),
     "a PNG": (plain(SIZE, (1, 2, 3)), "not an OpenEXR"),
     "too wide": (exr((34, 32), light(1, 1, 1)), "34 x 32 pixels, not 32 x 32"),
-    "a part of a picture": (exr(SIZE, light(1, 1, 1), display=(64, 64)), "a part of 64 x 64"),
+    "a part of a picture": (exr(SIZE, light(1, 1, 1), display=(64, 64)), "pixels for 64 x 64"),
     "layers": (exr(SIZE, {f"ViewLayer.Combined.{name}": 1.0 for name in "RGB"}), "neither the channels R, G and B"),
     "a header that libav cannot read": (
         WHOLE.replace(b"chlist", b"chlost"),
@@ -168,20 +168,20 @@ BAD_FRAMES = {
 
 
 @pytest.mark.parametrize(("frame", "problem"), BAD_FRAMES.values(), ids=BAD_FRAMES)
-def test_what_is_no_frame_of_the_film_is_named(out: Path, frame: bytes, problem: str) -> None:
+def test_an_invalid_frame_is_named(out: Path, frame: bytes, problem: str) -> None:
     with pytest.raises(FrameInvalid, match=problem) as raised:
         encode_segment([(1, WHOLE), (1017, frame)], out, film(SIZE, format="OPEN_EXR"))
     assert raised.value.facts["frame"] == 1017
     assert not out.exists()
 
 
-def test_piz_is_named_where_libav_gives_up_on_it(tmp_path: Path, out: Path) -> None:
+def test_the_error_of_a_piz_that_libav_cannot_unpack_names_piz(tmp_path: Path, out: Path) -> None:
     whole = render_image(tmp_path / "frame", format="OPEN_EXR", depth="16", codec="PIZ").read_bytes()
     with pytest.raises(FrameInvalid, match="cannot unpack every PIZ"):
         encode_segment([(1, spoiled(whole))], out, film(RENDERED, format="OPEN_EXR"))
 
 
-def test_damage_is_found_by_every_thread(tmp_path: Path) -> None:
+def test_damage_is_found_in_every_thread(tmp_path: Path) -> None:
     whole = render_image(tmp_path / "frame", format="OPEN_EXR", depth="16", codec="ZIP").read_bytes()
     damaged = spoiled(whole)
 
@@ -201,7 +201,7 @@ def test_damage_is_found_by_every_thread(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("colour", "seen"),
     [
-        # As in a PNG: what is half covered by white is white, and half there.
+        # As in a PNG: a pixel that is half covered by white is white, with half alpha.
         (light(0.5, 0.09, 0, 0.5), (255, 118, 0, 128)),
         (light(0.18, 0.09, 0, 1), (118, 85, 0, 255)),
         (light(0, 0, 0, 0), (0, 0, 0, 0)),
@@ -209,7 +209,7 @@ def test_damage_is_found_by_every_thread(tmp_path: Path) -> None:
         ({"V": 0.18}, (118, 118, 118, 255)),
     ],
 )
-def test_a_film_with_transparency_keeps_that_of_light(
+def test_a_film_with_alpha_keeps_the_alpha_of_linear_frames(
     tmp_path: Path, colour: Mapping[str, float], seen: tuple[int, ...], *, floats: bool
 ) -> None:
     out = tmp_path / "segment.mov"
@@ -220,14 +220,14 @@ def test_a_film_with_transparency_keeps_that_of_light(
     assert [value / 257 for value in found] == pytest.approx(seen, abs=3)
 
 
-def test_a_frame_whose_transparency_libav_loses_is_named_and_not_left_out(tmp_path: Path) -> None:
+def test_a_frame_whose_alpha_libav_loses_is_named(tmp_path: Path) -> None:
     frame = render_image(tmp_path / "frame", format="OPEN_EXR", depth="32", codec="DWAA").read_bytes()
     options = film(RENDERED, codec="prores", format="OPEN_EXR", alpha=True)
     with pytest.raises(FrameInvalid, match="loses the alpha of 32-bit floats"):
         encode_segment([(1, frame)], tmp_path / "segment.mov", options)
 
 
-def test_libavs_log_is_as_it_was(out: Path) -> None:
+def test_the_settings_of_libavs_log_are_restored(out: Path) -> None:
     av.logging.set_level(None)
     av.logging.set_skip_repeated(True)
     for frame in (WHOLE, exr(SIZE, {"Z": 1.0})):

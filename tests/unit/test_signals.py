@@ -1,4 +1,4 @@
-"""The first signal ends the work, none ends the clearing up."""
+"""The first signal ends the work; no signal ends the cleanup."""
 
 import json
 import os
@@ -17,12 +17,12 @@ def interrupt(number: signal.Signals = signal.SIGINT) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_the_first_signal_ends_the_work(number: signal.Signals) -> None:
+def test_the_first_signal_raises_keyboard_interrupt(number: signal.Signals) -> None:
     with Interrupts(), pytest.raises(KeyboardInterrupt):
         interrupt(number)
 
 
-def test_later_signals_do_not_tear_what_clears_up() -> None:
+def test_later_signals_do_not_interrupt_the_cleanup() -> None:
     with Interrupts():
         with pytest.raises(KeyboardInterrupt):
             interrupt()
@@ -30,7 +30,7 @@ def test_later_signals_do_not_tear_what_clears_up() -> None:
         interrupt(signal.SIGTERM)
 
 
-def test_a_later_signal_skips_what_may_be_skipped_and_nothing_after_it() -> None:
+def test_a_later_signal_ends_a_skippable_section_only() -> None:
     reached = []
     with Interrupts() as interrupts:
         with pytest.raises(KeyboardInterrupt):
@@ -44,7 +44,7 @@ def test_a_later_signal_skips_what_may_be_skipped_and_nothing_after_it() -> None
     assert reached == ["skippable", "after"]
 
 
-def test_a_closed_terminal_is_told_apart_and_skips_nothing() -> None:
+def test_a_closed_terminal_raises_hung_up_and_skips_nothing() -> None:
     reached = []
     with Interrupts() as interrupts:
         with pytest.raises(HungUp):
@@ -55,7 +55,7 @@ def test_a_closed_terminal_is_told_apart_and_skips_nothing() -> None:
     assert reached == ["not skipped"]
 
 
-def test_a_command_under_nohup_stays_deaf_to_the_end_of_its_terminal() -> None:
+def test_a_command_under_nohup_ignores_the_end_of_its_terminal() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with Interrupts():
@@ -65,7 +65,7 @@ def test_a_command_under_nohup_stays_deaf_to_the_end_of_its_terminal() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_the_work_is_closed_after_and_its_value_returned() -> None:
+def test_surely_returns_the_value_and_closes() -> None:
     events = []
 
     def work() -> int:
@@ -78,7 +78,7 @@ def test_the_work_is_closed_after_and_its_value_returned() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_work_that_fails_is_closed(error: type[BaseException]) -> None:
+def test_surely_closes_after_an_error(error: type[BaseException]) -> None:
     closed = []
 
     def work() -> None:
@@ -89,7 +89,7 @@ def test_work_that_fails_is_closed(error: type[BaseException]) -> None:
     assert closed
 
 
-def test_closing_runs_to_its_end_whatever_comes() -> None:
+def test_closing_is_not_interrupted() -> None:
     events = []
 
     def close() -> None:
@@ -102,14 +102,14 @@ def test_closing_runs_to_its_end_whatever_comes() -> None:
     assert events == ["closed"]
 
 
-def test_the_handlers_of_before_come_back() -> None:
+def test_the_earlier_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     with Interrupts():
         assert [signal.getsignal(number) for number in SIGNALS] != before
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
-def test_a_thread_other_than_the_main_one_leaves_signals_alone() -> None:
+def test_another_thread_sets_no_handlers() -> None:
     before = signal.getsignal(signal.SIGINT)
     seen = []
 
@@ -124,7 +124,7 @@ def test_a_thread_other_than_the_main_one_leaves_signals_alone() -> None:
 
 
 @pytest.mark.parametrize("words", [["status"], ["status", "--json"]])
-def test_an_interrupt_while_modules_are_imported_is_answered_in_a_sentence(words: list[str]) -> None:
+def test_an_interrupt_during_imports_prints_one_sentence(words: list[str]) -> None:
     interrupted = """
 import os, signal, sys
 class Interrupting:

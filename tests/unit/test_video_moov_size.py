@@ -1,4 +1,4 @@
-"""The room that is kept for a film's index is enough for it, however long the film and whatever its frames."""
+"""The room for a film's index is large enough for films of any length and any frames."""
 
 import io
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ GIB4 = 4 * 1024**3
 
 
 class Beginning(io.RawIOBase):
-    """A file that keeps its first `kept` bytes, and of the rest the length alone."""
+    """A file that keeps its first `kept` bytes and the length of the rest."""
 
     def __init__(self, kept: int) -> None:
         self.data, self.position, self.length = bytearray(kept), 0, 0
@@ -47,7 +47,7 @@ class Beginning(io.RawIOBase):
 def mux(
     folder: Path, frames: int, *, sizes: tuple[int, ...] = (1,), uneven: bool = False, kind: str = "mp4"
 ) -> Beginning:
-    """Write a film of frames that hold nothing; `uneven`, each as much of an exception as it can be."""
+    """Write a film of empty frames; `uneven` makes the index as large as possible."""
     out, template = Beginning(index_room(frames) + 200), folder / "template.mp4"
     encode_segment(numbered_frames(0, 1), template, film(numbered(0).size, FPS))
     room = muxer_options(FPS) | {"moov_size": str(index_room(frames))}
@@ -69,7 +69,7 @@ def mux(
 
 
 def boxes(out: Beginning) -> dict[str, int]:
-    """Return the lengths of a film's outermost boxes, and by its name that of the room left after the index."""
+    """Return the lengths of a film's top-level boxes; `free` is the room after the index."""
     found: dict[str, int] = {}
     at = 0
     while at < min(len(out.data), out.length):
@@ -83,17 +83,17 @@ def boxes(out: Beginning) -> dict[str, int]:
 
 @pytest.mark.parametrize("frames", [1, 2, 500, 120_000])
 @pytest.mark.parametrize("uneven", [False, True])
-def test_the_index_fits_in_the_room_that_is_kept_for_it(tmp_path: Path, frames: int, *, uneven: bool) -> None:
+def test_the_index_fits_in_its_room(tmp_path: Path, frames: int, *, uneven: bool) -> None:
     found = boxes(mux(tmp_path, frames, uneven=uneven))
     assert list(found) == ["ftyp", "moov", "free", "mdat"]
     assert found["moov"] + found["free"] == index_room(frames)
-    # The encoder's headers are yet to come: x265's are 2.5 kB.
+    # The encoder's headers are missing here. x265's take 2.5 kB.
     assert found["free"] > 8_000
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mov"])
-def test_so_does_that_of_a_film_of_more_than_4_gib(tmp_path: Path, kind: str) -> None:
-    # Chunks of one frame and of two, each at a place of 64 bits.
+def test_the_index_of_a_film_of_more_than_4_gib_fits_in_its_room(tmp_path: Path, kind: str) -> None:
+    # Chunks of one frame and of two, with 64-bit offsets.
     out = mux(tmp_path, 7_500, sizes=(1024 * 1024, 400_000, 410_000), uneven=True, kind=kind)
     found = boxes(out)
     assert out.length > GIB4
@@ -105,7 +105,7 @@ def test_so_does_that_of_a_film_of_more_than_4_gib(tmp_path: Path, kind: str) ->
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_and_that_of_each_codec_with_its_headers(tmp_path: Path, codec: str) -> None:
+def test_the_index_with_the_headers_of_each_codec_fits_in_its_room(tmp_path: Path, codec: str) -> None:
     options = film(numbered(0).size, FPS, codec=codec)
     segment = tmp_path / f"0.{options.container}"
     encode_segment(numbered_frames(0, 3), segment, options)

@@ -1,4 +1,4 @@
-"""Frames between a folder and the farm: whole or not at all."""
+"""Downloads and uploads of frames, complete or not at all."""
 
 import io
 import threading
@@ -33,7 +33,7 @@ def store() -> MemoryStore:
     return store
 
 
-def test_frames_arrive_under_their_own_names(tmp_path: Path, store: MemoryStore) -> None:
+def test_frames_are_stored_under_their_own_names(tmp_path: Path, store: MemoryStore) -> None:
     with FrameFetcher(store, BUCKET) as fetcher:
         fetcher.fetch([1, 3], PREFIX, tmp_path / "shot", "PNG")
         fetcher.fetch([5], PREFIX, tmp_path / "shot", "PNG")
@@ -41,14 +41,14 @@ def test_frames_arrive_under_their_own_names(tmp_path: Path, store: MemoryStore)
     assert fetcher.brought == {1, 3, 5}
 
 
-def test_a_frame_that_went_away_is_an_error_and_no_file(tmp_path: Path, store: MemoryStore) -> None:
+def test_a_deleted_frame_is_an_error_and_leaves_no_file(tmp_path: Path, store: MemoryStore) -> None:
     with pytest.raises(LookupError, match=r"000006\.png"), FrameFetcher(store, BUCKET) as fetcher:
         fetcher.fetch([1, 6], PREFIX, tmp_path, "PNG")
     assert files(tmp_path) == {"000001.png": png(1)}
     assert fetcher.brought == {1}
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_more_is_asked_for(tmp_path: Path, store: MemoryStore) -> None:
+def test_an_unwritable_folder_is_an_error_before_the_next_download(tmp_path: Path, store: MemoryStore) -> None:
     (tmp_path / "shot").write_bytes(b"a file, where the folder should be")
     fetcher = FrameFetcher(store, BUCKET)
     fetcher.fetch([1], PREFIX, tmp_path / "shot", "PNG")
@@ -60,7 +60,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_more_is_asked_for(tmp_pa
 
 
 class SlowStore(MemoryStore):
-    """Hands out nothing until it is told to."""
+    """A store that returns objects once `go` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class SlowStore(MemoryStore):
         return super().get(bucket, key)
 
 
-def test_an_interrupt_gives_up_what_has_not_begun_and_leaves_no_half_file(tmp_path: Path) -> None:
+def test_an_interrupt_cancels_waiting_downloads_and_leaves_no_partial_file(tmp_path: Path) -> None:
     store = SlowStore()
     for frame in range(1, 101):
         store.put(BUCKET, f"{PREFIX}{frame:06d}.png", png())
@@ -89,7 +89,7 @@ def test_an_interrupt_gives_up_what_has_not_begun_and_leaves_no_half_file(tmp_pa
     assert files(tmp_path) == {f"{frame:06d}.png": png() for frame in fetcher.brought}
 
 
-def test_only_whole_frames_of_an_earlier_run_count(tmp_path: Path) -> None:
+def test_only_complete_frames_of_an_earlier_run_count(tmp_path: Path) -> None:
     for frame in (1, 2, 3, 9):
         (tmp_path / f"{frame:06d}.png").write_bytes(png(frame))
     (tmp_path / "000002.png").write_bytes(png(2)[:-20])
@@ -99,11 +99,11 @@ def test_only_whole_frames_of_an_earlier_run_count(tmp_path: Path) -> None:
     assert whole_frames(FrameRange.parse("1-7"), tmp_path, file_format="PNG") == [1, 3]
 
 
-def test_there_are_no_earlier_frames_without_an_earlier_run(tmp_path: Path) -> None:
+def test_a_missing_folder_has_no_earlier_frames(tmp_path: Path) -> None:
     assert whole_frames(FrameRange.parse("1-7"), tmp_path / "none", file_format="PNG") == []
 
 
-def test_the_farm_is_given_what_it_has_not(tmp_path: Path, store: MemoryStore) -> None:
+def test_only_missing_frames_are_uploaded(tmp_path: Path, store: MemoryStore) -> None:
     for frame in (1, 6, 7):
         (tmp_path / f"{frame:06d}.png").write_bytes(png(100))
     put = offer_frames([1, 6, 7], tmp_path, store=store, bucket=BUCKET, prefix=PREFIX, file_format="PNG")
@@ -112,7 +112,7 @@ def test_the_farm_is_given_what_it_has_not(tmp_path: Path, store: MemoryStore) -
     assert store.get(BUCKET, f"{PREFIX}000007.png") == png(100)
 
 
-def test_an_empty_object_is_no_frame_and_is_replaced(tmp_path: Path, store: MemoryStore) -> None:
+def test_an_empty_object_is_not_a_frame_and_is_replaced(tmp_path: Path, store: MemoryStore) -> None:
     store.put(BUCKET, f"{PREFIX}000001.png", b"")
     (tmp_path / "000001.png").write_bytes(png(100))
     assert offer_frames([1], tmp_path, store=store, bucket=BUCKET, prefix=PREFIX, file_format="PNG") == 1

@@ -1,4 +1,4 @@
-"""Listing frames side by side: the same frames as one listing would give, in as few calls as it can be."""
+"""Parallel listings find the same frames as a single listing, in as few calls as possible."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from frameloom.services.storage.ports import StoredObject
 from frameloom.testing import MemoryStore
 from tests.jobs import make_job, put_frames
 
-# Where frames get another digit, or lose their sign.
+# Numbers at which frames get another digit, or a sign.
 TURNS = (FIRST_FRAME, -1_000_000, -100_000, -10_000, -1, 0, 9, 99_999, 100_000, 999_999, 1_000_000, LAST_FRAME)
 around_turns = st.builds(
     lambda turn, by: min(max(turn + by, FIRST_FRAME), LAST_FRAME), st.sampled_from(TURNS), st.integers(-30, 30)
@@ -21,14 +21,14 @@ around_turns = st.builds(
 
 
 class CountingStore(MemoryStore):
-    """Tells a page a call, as S3 does, and keeps from which key on each page was and how many keys it held."""
+    """Lists a page per call, like S3, and records the start and the number of keys of each page."""
 
     def __init__(self) -> None:
         super().__init__()
         self.pages: list[tuple[str, int]] = []
 
     def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
-        """Yield what lies below `prefix`."""
+        """Yield the objects below `prefix`."""
         found = list(super().list(bucket, prefix, after=after))
         for first in range(0, max(1, len(found)), parallel_listing.PAGE):
             page = found[first : first + parallel_listing.PAGE]
@@ -38,19 +38,19 @@ class CountingStore(MemoryStore):
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers of ten keys, and an edge at every seventh frame."""
+    """Pages of ten keys, and an edge at every seventh frame."""
     monkeypatch.setattr(parallel_listing, "PAGE", 10)
     monkeypatch.setattr(job_documents, "RANGE", 7)
 
 
 @given(frames=st.sets(around_turns, min_size=1), others=st.sets(around_turns), there=st.data())
-def test_frames_of_any_numbers_are_found_as_one_listing_would(
+def test_a_parallel_listing_finds_the_same_frames_as_one_listing(
     frames: set[int], others: set[int], there: st.DataObject
 ) -> None:
     store = MemoryStore()
     job = make_job(store, str(FrameRange.of(frames)))
     rendered = there.draw(st.sets(st.sampled_from(sorted(frames))))
-    # Other jobs of the same render have frames there, too.
+    # Other jobs with the same render key have frames here too.
     put_frames(store, job, sorted(rendered | (others - frames)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parallel_listing, "PAGE", 5)
@@ -58,7 +58,7 @@ def test_frames_of_any_numbers_are_found_as_one_listing_would(
         assert job_documents.present_frames(store, job) == sorted(rendered)
 
 
-def test_what_one_answer_holds_takes_one_call() -> None:
+def test_a_single_page_takes_one_call() -> None:
     store = CountingStore()
     job = make_job(store, "1-999")
     put_frames(store, job, range(1, 1000))
@@ -67,18 +67,18 @@ def test_what_one_answer_holds_takes_one_call() -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_no_more_is_asked_for_than_lies_between_two_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_range_is_listed_only_up_to_its_last_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_documents, "RANGE", 10)
     store = CountingStore()
     job = make_job(store, "1-85")
     put_frames(store, job, range(1, 86))
     assert len(job_documents.present_frames(store, job)) == 85
-    # Up to 10, to 11, to 21 and so on to 81, to 85: a call each.
+    # One call each up to 10, 11, 21 and so on to 81 and 85.
     assert len({after for after, _ in store.pages}) == len(store.pages) == 1 + 1 + 7 + 1
 
 
 @pytest.mark.usefixtures("small")
-def test_frames_of_other_jobs_before_and_after_are_not_listed() -> None:
+def test_keys_outside_the_edges_are_not_listed() -> None:
     store = CountingStore()
     job = make_job(store, "500-505")
     put_frames(store, job, range(1, 1000))
@@ -87,13 +87,13 @@ def test_frames_of_other_jobs_before_and_after_are_not_listed() -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_calls_wait_beside_each_other() -> None:
+def test_ranges_are_listed_in_parallel() -> None:
     beside = threading.Barrier(4)
 
     class Waiting(MemoryStore):
         def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
             if after >= job.frame_key(10):
-                # Until three others are under way.
+                # Until three other calls are running.
                 beside.wait(timeout=60)
             return super().list(bucket, prefix, after=after)
 
@@ -104,7 +104,7 @@ def test_calls_wait_beside_each_other() -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_a_call_that_fails_fails_the_listing() -> None:
+def test_a_failed_call_fails_the_listing() -> None:
     class Failing(MemoryStore):
         def list(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
             if after >= job.frame_key(300):

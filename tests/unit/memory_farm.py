@@ -1,11 +1,13 @@
-"""A farm in memory for the command line: its state machine moves on one step each time somebody looks."""
+"""A farm in memory for the client and the command line: each `describe` of a job runs one step of it."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from frameloom.cli import main
 from frameloom.client import Farm, QueueDepth
@@ -29,9 +31,9 @@ VIDEO = b"a film"
 
 @dataclass(kw_only=True)
 class MemoryFarm:
-    """The real services behind a store in memory; `image` is what its worker renders.
+    """The real services with a store in memory; its worker renders `image` for each frame.
 
-    `on_look` is called at each look with the number of frames that were rendered so far.
+    `on_look` is called at each `describe` with the number of frames that were rendered before.
     """
 
     image: bytes
@@ -86,7 +88,7 @@ class MemoryFarm:
 
 
 class SteppingExecutions(MemoryExecutions):
-    """Prepares the job at the first look, renders one frame at each one after, and ends at the last."""
+    """Prepares the job at the first `describe`, renders one frame at each further one, and ends the job at the last."""
 
     def __init__(self, farm: MemoryFarm) -> None:
         super().__init__()
@@ -142,6 +144,19 @@ def _now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+def make_png(colour: int = 0) -> bytes:
+    """Return a PNG of 64 x 36 pixels with `colour` as its red."""
+    data = io.BytesIO()
+    Image.new("RGB", (64, 36), (colour, 0, 0)).save(data, "PNG")
+    return data.getvalue()
+
+
+def frames_folder() -> Path:
+    """Return the folder of the frames of shot.blend in the output folder `out`, which has those of one render."""
+    (folder,) = [path for path in Path("out/shot").iterdir() if path.is_dir()]
+    return folder
+
+
 def files(folder: Path) -> set[str]:
     """Return the paths of everything below a folder, hidden things too."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
@@ -149,7 +164,7 @@ def files(folder: Path) -> set[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What a command left: its exit code and what it wrote."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -165,7 +180,7 @@ class Terminal:
         monkeypatch.setattr(Farm, "local", lambda **_: Farm(self.farm))
         monkeypatch.setattr(Farm, "running", lambda: Farm(self.farm))
         monkeypatch.setattr(Farm, "of_stack", lambda _: Farm(self.farm))
-        # A farm in memory takes a step at each look, and need not be waited for.
+        # Each `describe` runs a step, so that waiting between two of them is useless.
         monkeypatch.setattr("frameloom.services.follow_job.QUICKEST", 0.001)
 
     def run(self, *words: object) -> Ran:
