@@ -1,9 +1,11 @@
 """SAM, cfn-lint and checkov find no fault in the templates, and find planted faults."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -108,27 +110,59 @@ def by_file(findings: Iterable[dict[str, Any]], field: str) -> Findings:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """The validators' runs, two at a time: each takes ten seconds of one core, most of it to start."""
+
+    sam: Future[CompletedProcess[str]]
+    sam_of_a_fault: Future[CompletedProcess[str]]
+    cfn_lint: Future[list[dict[str, Any]]]
+    checkov: Future[dict[str, list[dict[str, Any]]]]
+    to_lint: Path
+    to_check: Path
+    by_sam: Path
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    fault = plant([TO_LINT["an error"]], tmp_path_factory.mktemp("fault"))
+    to_lint = plant(TO_LINT.values(), tmp_path_factory.mktemp("lint"))
+    to_check = plant(TO_CHECK.values(), tmp_path_factory.mktemp("check"))
+    by_sam = tmp_path_factory.mktemp("sam") / "template.json"
+    whole = local_template(TEMPLATE, {"Cluster": "create"}, leave_out=())
+    by_sam.write_text(json.dumps(whole, indent=1), encoding="utf-8")
+    files = [path.relative_to(ROOT) for path in (TEMPLATE, CLUSTER)]
+    with ThreadPoolExecutor(2) as pool:
+        yield Runs(
+            sam=pool.submit(sam_validate, TEMPLATE),
+            sam_of_a_fault=pool.submit(sam_validate, fault / TEMPLATE.name),
+            cfn_lint=pool.submit(cfn_lint, [TEMPLATE, CLUSTER, *(to_lint / file for file in files)]),
+            checkov=pool.submit(checkov, [TEMPLATE, CLUSTER, by_sam, *(to_check / file for file in files)]),
+            to_lint=to_lint,
+            to_check=to_check,
+            by_sam=by_sam,
+        )
+
+
 class TestSam:
-    def test_the_template_is_valid(self) -> None:
-        ended = sam_validate(TEMPLATE)
+    def test_the_template_is_valid(self, runs: Runs) -> None:
+        ended = runs.sam.result()
         assert ended.returncode == 0, ended.stderr + ended.stdout
 
-    def test_a_planted_fault_is_found(self, tmp_path: Path) -> None:
-        ended = sam_validate(plant([TO_LINT["an error"]], tmp_path) / TEMPLATE.name)
+    def test_a_planted_fault_is_found(self, runs: Runs) -> None:
+        ended = runs.sam_of_a_fault.result()
         assert ended.returncode != 0
         assert "'soon' is not of type 'integer'" in ended.stdout + ended.stderr
 
 
 class TestCfnLint:
     @pytest.fixture(scope="class")
-    def faulty(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        return plant(TO_LINT.values(), tmp_path_factory.mktemp("lint"))
+    def faulty(self, runs: Runs) -> Path:
+        return runs.to_lint
 
     @pytest.fixture(scope="class")
-    def findings(self, faulty: Path) -> Findings:
-        """One run over everything: it takes longer to start than to look."""
-        files = [path.relative_to(ROOT) for path in (TEMPLATE, CLUSTER)]
-        return by_file(cfn_lint([TEMPLATE, CLUSTER, *(faulty / file for file in files)]), "Filename")
+    def findings(self, runs: Runs) -> Findings:
+        return by_file(runs.cfn_lint.result(), "Filename")
 
     @pytest.mark.parametrize("file", [TEMPLATE, CLUSTER], ids=lambda file: file.name)
     def test_it_finds_nothing_not_even_a_warning(self, file: Path, findings: Findings) -> None:
@@ -147,21 +181,17 @@ class TestCheckov:
     """It checks the templates, and SAM's output for the main one, which has SAM's own resources."""
 
     @pytest.fixture(scope="class")
-    def faulty(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        return plant(TO_CHECK.values(), tmp_path_factory.mktemp("check"))
+    def faulty(self, runs: Runs) -> Path:
+        return runs.to_check
 
     @pytest.fixture(scope="class")
-    def by_sam(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        path = tmp_path_factory.mktemp("sam") / "template.json"
-        whole = local_template(TEMPLATE, {"Cluster": "create"}, leave_out=())
-        path.write_text(json.dumps(whole, indent=1), encoding="utf-8")
-        return path
+    def by_sam(self, runs: Runs) -> Path:
+        return runs.by_sam
 
     @pytest.fixture(scope="class")
-    def results(self, by_sam: Path, faulty: Path) -> dict[str, Findings]:
-        """One run over everything, by outcome and file."""
-        files = [path.relative_to(ROOT) for path in (TEMPLATE, CLUSTER)]
-        found = checkov([TEMPLATE, CLUSTER, by_sam, *(faulty / file for file in files)])
+    def results(self, runs: Runs) -> dict[str, Findings]:
+        """The checks by outcome and file."""
+        found = runs.checkov.result()
         outcomes = ("passed_checks", "failed_checks", "skipped_checks")
         return {outcome: by_file(found[outcome], "file_abs_path") for outcome in outcomes}
 

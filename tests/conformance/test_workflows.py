@@ -19,15 +19,11 @@ def test_every_kind_of_run_has_its_workflow() -> None:
     assert {path.stem for path in WORKFLOWS} == {"check", "weekly", "release"}
 
 
-@EACH
-def test_actionlint_finds_no_fault(path: Path) -> None:
-    assert actionlint_findings(path) == []
-
-
-def test_actionlint_finds_a_planted_fault(tmp_path: Path) -> None:
-    path = tmp_path / "check.yml"
-    path.write_text((ROOT / ".github/workflows/check.yml").read_text().replace("matrix.target", "matrix.goal"))
-    assert [finding["kind"] for finding in actionlint_findings(path)] == ["expression"]
+def test_actionlint_finds_a_planted_fault_and_no_other(tmp_path: Path) -> None:
+    faulty = tmp_path / "check.yml"
+    faulty.write_text((ROOT / ".github/workflows/check.yml").read_text().replace("matrix.target", "matrix.goal"))
+    findings = actionlint_findings(*WORKFLOWS, faulty)
+    assert [(finding["file"], finding["kind"]) for finding in findings] == [(str(faulty), "expression")]
 
 
 @EACH

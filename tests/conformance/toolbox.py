@@ -86,9 +86,10 @@ def asl_findings(definition: Path) -> list[dict[str, str]]:
     return findings
 
 
-def actionlint_findings(workflow: Path) -> list[dict[str, Any]]:
-    """Return actionlint's findings for a workflow of GitHub Actions: `line`, `column`, `kind` and `message` each."""
-    findings: list[dict[str, Any]] = json.loads(run_node(ACTIONLINT_TOOLS, "lint.mjs", str(workflow)))
+def actionlint_findings(*workflows: Path) -> list[dict[str, Any]]:
+    """Return actionlint's findings for workflows: `file`, `line`, `column`, `kind` and `message` of each."""
+    output = run_node(ACTIONLINT_TOOLS, "lint.mjs", *map(str, workflows))
+    findings: list[dict[str, Any]] = json.loads(output)
     return findings
 
 
