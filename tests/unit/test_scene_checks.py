@@ -43,13 +43,13 @@ simple.variables.new().name = "width"
 """
 
 
-def settled(scene: Path, **fields: object) -> ResolvedRequest:
+def resolved(scene: Path, **fields: object) -> ResolvedRequest:
     return resolve_request(parse_request({"file": "shot.blend", **fields}), scene, blender="4.5.15", device="CPU")
 
 
 def refusal(scene: Path, **fields: object) -> str:
     with pytest.raises(InvalidRequest) as raised:
-        settled(scene, **fields)
+        resolved(scene, **fields)
     return str(raised.value)
 
 
@@ -86,17 +86,17 @@ def test_a_scene_with_code_is_refused_unless_the_job_sets_trust_scripts(
     said = refusal(scene)
     assert said.startswith("trust_scripts: ")
     assert all(words in said for words in (named, "--trust-scripts", "--without-scripts", "metadata"))
-    assert settled(scene, trust_scripts=True).settings.trust_scripts is True
-    assert settled(scene, trust_scripts=False).settings.trust_scripts is False
+    assert resolved(scene, trust_scripts=True).settings.trust_scripts is True
+    assert resolved(scene, trust_scripts=False).settings.trust_scripts is False
     # A job that renders no frames runs no code.
-    settled(scene, output="video")
+    resolved(scene, output="video")
 
 
 def test_disabled_code_is_ignored(tmp_path: Path) -> None:
     also = "scene.render.use_freestyle = False"
-    settled(make_scene(tmp_path / "shot.blend", style="import os", also=also))
+    resolved(make_scene(tmp_path / "shot.blend", style="import os", also=also))
     text = "bpy.data.texts.new('notes.py').from_string('import os')"
-    settled(make_scene(tmp_path / "notes.blend", also=text))
+    resolved(make_scene(tmp_path / "notes.blend", also=text))
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_an_engine_that_the_workers_lack_is_refused_unless_the_job_names_another
     assert words.startswith("engine: ")
     assert said in words
     assert "--engine" in words
-    settled(scene, engine="EEVEE")
+    resolved(scene, engine="EEVEE")
 
 
 @pytest.mark.parametrize("engine", ["BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH"])
 def test_engines_are_accepted_by_all_identifiers_of_blender_versions(tmp_path: Path, engine: str) -> None:
-    settled(with_text(make_scene(tmp_path / "shot.blend"), *ENGINE, text=engine))
+    resolved(with_text(make_scene(tmp_path / "shot.blend"), *ENGINE, text=engine))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_name_that_the_colour_configuration_lacks_is_refused(
     image = "bpy.data.images.new('pixels', 8, 8).use_fake_user = True"
     scene = with_text(make_scene(tmp_path / "shot.blend", also=image), *field, text=text)
     assert said in refusal(scene)
-    settled(scene, output="video")
+    resolved(scene, output="video")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_name_that_the_colour_configuration_lacks_is_refused(
 )
 def test_a_name_that_blender_maps_is_accepted(tmp_path: Path, field: tuple[bytes, ...], text: str) -> None:
     image = "bpy.data.images.new('pixels', 8, 8).use_fake_user = True"
-    settled(with_text(make_scene(tmp_path / "shot.blend", also=image), *field, text=text))
+    resolved(with_text(make_scene(tmp_path / "shot.blend", also=image), *field, text=text))
 
 
 @pytest.mark.parametrize(
@@ -193,14 +193,14 @@ def test_scenes_from_blenders_templates_are_accepted(template: str) -> None:
     assert package is not None
     assert package.origin is not None
     [scene] = Path(package.origin).parent.glob(f"*/scripts/startup/bl_app_templates_system/{template}/startup.blend")
-    settled(scene)
+    resolved(scene)
 
 
 def test_an_output_with_its_own_colour_management_is_checked_by_it(tmp_path: Path) -> None:
     also = "scene.render.image_settings.color_management = 'OVERRIDE'"
     scene = make_scene(tmp_path / "shot.blend", also=also)
     with_text(scene, *VIEW, text="Film")
-    settled(scene)
+    resolved(scene)
     with_text(scene, b"SC", b"r", b"im_format", b"view_settings", b"view_transform", text="Film")
     assert "the view 'Film'" in refusal(scene)
 
@@ -210,11 +210,11 @@ def test_the_colour_space_of_openexr_frames_is_checked_only_for_openexr(tmp_path
     also = "scene.render.image_settings.color_management = 'OVERRIDE'"
     linear = (b"SC", b"r", b"im_format", b"linear_colorspace_settings", b"name")
     scene = with_text(make_scene(tmp_path / "shot.blend", also=also), *linear, text="Linear - AWG4")
-    settled(scene)
+    resolved(scene)
     said = refusal(scene, format="OPEN_EXR", output="frames")
     assert "the colour space 'Linear - AWG4' of the OpenEXR output of scene 'Scene'" in said
     followed = with_text(make_scene(tmp_path / "followed.blend"), *linear, text="Linear - AWG4")
-    settled(followed, format="OPEN_EXR", output="frames")
+    resolved(followed, format="OPEN_EXR", output="frames")
 
 
 def test_the_names_are_those_of_the_installed_blender() -> None:

@@ -146,11 +146,11 @@ class Farm:
         **fields: "Unpack[RequestFields]",
     ) -> Job:
         """Check a scene and a request as `render` does, and return the job; `Job.start` uploads and starts it."""
-        from frameloom.client.order import check_order  # noqa: PLC0415  it needs the reader of .blend files
+        from frameloom.client.prepared_job import prepare_job  # noqa: PLC0415  it needs the reader of .blend files
 
         self._check_open()
-        order = check_order(Path(path), fields, out=None if out is None else Path(out), target=self._target)
-        return Job(self._target, new_job_id(order.request.file), order=order, on_event=on_event)
+        prepared = prepare_job(Path(path), fields, out=None if out is None else Path(out), target=self._target)
+        return Job(self._target, new_job_id(prepared.request.file), prepared=prepared, on_event=on_event)
 
     def job(self, name: str) -> Job:
         """Return a job by its id, or by the first characters of its id.

@@ -27,7 +27,7 @@ from frameloom.services.storage.ports import Execution
 
 if TYPE_CHECKING:
     from frameloom.client.download import Download
-    from frameloom.client.order import Order
+    from frameloom.client.prepared_job import PreparedJob
 
 _RETRIED = (JobStatus.FAILED, JobStatus.CANCELED)
 
@@ -46,12 +46,12 @@ class Job:
     """
 
     def __init__(
-        self, target: Target, job_id: str, *, order: "Order | None" = None, on_event: Listener = ignore
+        self, target: Target, job_id: str, *, prepared: "PreparedJob | None" = None, on_event: Listener = ignore
     ) -> None:
         self.id = job_id
         self.on_event = on_event
-        self.started = order is None
-        self._target, self._order = target, order
+        self.started = prepared is None
+        self._target, self._prepared = target, prepared
         self._download: Download | None = None
         self._following: Generator[Snapshot] | None = None
         self._result: JobResult | None = None
@@ -91,29 +91,29 @@ class Job:
         Raises:
             MissingAssets: the scene refers to files that are neither on this disk nor in the scenes bucket.
         """
-        order = self._order
-        if order is None or self.started:
+        prepared = self._prepared
+        if prepared is None or self.started:
             return self
         self.on_event(Step(action=Action.CONNECT))
-        self._target.open(self._notify, trust_scripts=order.request.trust_scripts is True)
-        if order.settled.references:
-            order = order.upload_assets(self._connection(), self._report_assets)
-            self._order = order
-        if order.output is not None:
+        self._target.open(self._notify, trust_scripts=prepared.request.trust_scripts is True)
+        if prepared.resolved.references:
+            prepared = prepared.upload_assets(self._connection(), self._report_assets)
+            self._prepared = prepared
+        if prepared.output is not None:
             from frameloom.client.download import Download  # noqa: PLC0415
 
             # A farm that starts needs a while: read the frames in the folder meanwhile.
-            self._download = Download(order.output, order.settled.render_key)
-            self._download.find_frames(order.settled.frames, order.settled.settings.format)
+            self._download = Download(prepared.output, prepared.resolved.render_key)
+            self._download.find_frames(prepared.resolved.frames, prepared.resolved.settings.format)
         farm = self._connection()
         self.on_event(Step(action=Action.UPLOAD_SCENE))
-        order.upload_scene(farm)
+        prepared.upload_scene(farm)
         if self._download is not None and self._download.present and not self._target.keeps_frames:
-            order.upload_frames(farm, self._download.present, self._download.folder)
+            prepared.upload_frames(farm, self._download.present, self._download.folder)
         # Before the call: an interrupt may come after the job exists and before the call returns.
         self.started = True
         try:
-            farm.executions.start(self.id, order.request.to_json())
+            farm.executions.start(self.id, prepared.request.to_json())
         except Exception:
             self.started = False
             raise
@@ -259,7 +259,7 @@ class Job:
         if report is not None and download is not None:
             if JobReport.model_validate(report).summary.video is not None:
                 self.on_event(Step(action=Action.DOWNLOAD_VIDEO))
-            identity = "" if self._order is None else self._order.film_identity()
+            identity = "" if self._prepared is None else self._prepared.film_identity()
             if manifest is not None:
                 identity = manifest.film_identity(manifest.frame_range())
             kept = download.fetch_report(report, identity=identity, farm=farm)

@@ -1,4 +1,4 @@
-"""A checked order for a job: the request, the scene with its files, and the folder for the results."""
+"""A job before it starts: the checked request, the scene with its files, and the folder for the results."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -17,37 +17,37 @@ from frameloom.services.storage.frame_transfer import offer_frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class PreparedJob:
     """A job's request, and the files that it needs from this machine.
 
     Attributes:
         scene: the .blend on this disk.
-        settled: the frames, the frame rate and the settings of the request on this scene.
+        resolved: the frames, the frame rate and the settings of the request on this scene.
         assets: the files that the scene refers to, by their keys in the scenes bucket.
         output: where the results go; None if nothing is downloaded.
     """
 
     scene: Path
     request: JobRequest
-    settled: ResolvedRequest
+    resolved: ResolvedRequest
     assets: Mapping[str, Path]
     output: OutputFolder | None
 
-    def upload_assets(self, farm: Connection, progress: Callable[[int, int], None]) -> "Order":
-        """Upload the files that the scene refers to; return the order with the render key that these files give it.
+    def upload_assets(self, farm: Connection, progress: Callable[[int, int], None]) -> "PreparedJob":
+        """Upload the files that the scene refers to; return the job with the render key that these files give it.
 
         Raises:
             MissingAssets: files are neither on this disk nor in the bucket.
         """
         upload_assets(self.assets, store=farm.store, bucket=farm.buckets.scenes, progress=progress)
-        return replace(self, settled=with_assets(self.settled, self.request, store=farm.store, buckets=farm.buckets))
+        return replace(self, resolved=with_assets(self.resolved, self.request, store=farm.store, buckets=farm.buckets))
 
     def upload_scene(self, farm: Connection) -> None:
         """Upload the scene, unless the bucket has it."""
         key, bucket = self.request.file, farm.buckets.scenes
         stored = farm.store.head(bucket, key)
-        if stored is None or stored.metadata.get(DIGEST) != self.settled.digest:
-            metadata = {START: START_NO, DIGEST: self.settled.digest}
+        if stored is None or stored.metadata.get(DIGEST) != self.resolved.digest:
+            metadata = {START: START_NO, DIGEST: self.resolved.digest}
             farm.store.upload(self.scene, bucket, key, content_type="application/x-blender", metadata=metadata)
 
     def upload_frames(self, farm: Connection, frames: set[int], folder: Path) -> None:
@@ -57,24 +57,24 @@ class Order:
             folder,
             store=farm.store,
             bucket=farm.buckets.frames,
-            prefix=keys.frames_prefix(self.request.file, self.settled.render_key),
-            file_format=self.settled.settings.format,
+            prefix=keys.frames_prefix(self.request.file, self.resolved.render_key),
+            file_format=self.resolved.settings.format,
         )
 
     def film_identity(self) -> str:
         """Return the identity of the film or frames, as the job's manifest would give it."""
-        request, settled = self.request, self.settled
+        request, resolved = self.request, self.resolved
         return keys.film_identity(
             scene=request.file,
-            render=settled.render_key,
-            frames=str(settled.frames),
-            fps=settled.fps,
+            render=resolved.render_key,
+            frames=str(resolved.frames),
+            fps=resolved.fps,
             video=None if request.output == "frames" else request.video,
         )
 
 
-def check_order(scene: Path, fields: Mapping[str, Any], *, out: Path | None, target: Target) -> Order:
-    """Return the order for a job; nothing is started, uploaded or created.
+def prepare_job(scene: Path, fields: Mapping[str, Any], *, out: Path | None, target: Target) -> PreparedJob:
+    """Check a request and return its job; nothing is started, uploaded or created.
 
     Args:
         fields: the request's fields by name; None stands for the default.
@@ -89,13 +89,13 @@ def check_order(scene: Path, fields: Mapping[str, Any], *, out: Path | None, tar
         refuse_own_configuration()
     if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
         request = request.model_copy(update={"max_workers": target.chunks_at_once})
-    settled = resolve_request(request, scene, blender=target.blender(), device=target.device(), name=scene.name)
+    resolved = resolve_request(request, scene, blender=target.blender(), device=target.device(), name=scene.name)
     output = None if out is None else OutputFolder.of(out, request, scene)
     if output is not None:
-        output.check(settled.render_key)
-    assets = local_assets(scene, request.file, settled.references)
+        output.check(resolved.render_key)
+    assets = local_assets(scene, request.file, resolved.references)
     if request.output != "frames":
         if output is not None:
             output.check_against(assets.values())
         request = apart_from(request, assets)
-    return Order(scene=scene, request=request, settled=settled, assets=assets, output=output)
+    return PreparedJob(scene=scene, request=request, resolved=resolved, assets=assets, output=output)
