@@ -1,4 +1,4 @@
-"""A farm of one machine takes another worker where Blender leaves cores idle."""
+"""A local farm starts another worker if Blender leaves cores idle."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from tests.conformance.toolbox import ROOT
 
 
 @pytest.mark.skipif(most_workers() == 1, reason="this machine has one core")
-def test_a_second_worker_joins_in_where_the_first_leaves_a_core_idle(tmp_path: Path) -> None:
+def test_a_second_worker_starts_if_the_first_leaves_a_core_idle(tmp_path: Path) -> None:
     scene, out = tmp_path / "idle.blend", tmp_path / "out"
     subprocess.run([sys.executable, "-m", "benchmarks.scenes", "idle", str(scene)], cwd=ROOT, check=True, stdout=-3)
     command = [sys.executable, "-m", "frameloom", "render", str(scene), "--frames", "1-40", "--frames-only"]

@@ -38,7 +38,7 @@ BAD_SCENES = {
     "folder.blend": "'folder.blend' is not a readable .blend file: it is a folder.",
     "blind.blend": "has no camera: set one in the scene, or name one with `--camera`.",
     "code.blend": "(in a request, the field trust_scripts is true or false; in an uploaded scene's metadata",
-    "bytes\udcff.blend": "since a key takes UTF-8 text, not other bytes; choose another key with --set file=",
+    "bytes\udcff.blend": "since a key takes UTF-8 text, not other bytes; choose another key with `--set file=",
     "new.blend": "was saved by Blender 5.9, but this farm renders with 4.5",
 }
 BAD_WORDS = {

@@ -17,8 +17,7 @@ _TILES = {"<UDIM>": r"[0-9]{4}", "<UVTILE>": r"u[0-9]+_v[0-9]+"}
 # Before Blender 3.1 a path with the number of the first tile stood for all tiles.
 _FIRST_TILE = "1001"
 
-# What a path stands for: a file, several files, or a folder of a point cache, a fluid, an ocean or a Geometry Nodes
-# bake.
+# A path stands for a file, several files, or a folder of a point cache, a fluid, an ocean or a Geometry Nodes bake.
 PathKind = Literal["file", "sequence", "tiles", "points", "fluid", "ocean", "bake"]
 # The files that Blender reads from such a folder. Other files in the folder are not part of the scene.
 _FOLDERS: dict[PathKind, str] = {

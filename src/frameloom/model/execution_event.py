@@ -7,7 +7,7 @@ from typing import Any, Self
 from frameloom.model.base import Value
 from frameloom.model.job_status import JobStatus, of_execution
 
-# The error and the cause where the event has neither: both are optional for a stop, and a timeout has none.
+# The defaults for an event without error and cause: both are optional for a stop, and missing for a timeout.
 _DEFAULTS = {
     "ABORTED": ("Canceled", "The execution was stopped without a reason."),
     "TIMED_OUT": ("States.Timeout", "The execution exceeded the timeout of its state machine."),

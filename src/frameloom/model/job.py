@@ -15,7 +15,7 @@ class SceneRef(Value):
 
     Attributes:
         digest: the SHA-256 of its bytes.
-        assets: the list of the files that it renders with, None if it needs none.
+        assets: the list of the files that it renders with, None for a scene without assets.
         missing_assets: "render" if the scene renders without its missing files.
     """
 

@@ -23,7 +23,7 @@ class SceneEntry:
         engine: Blender's identifier, such as "CYCLES".
         format: Blender's identifier of the output's format, such as "PNG" or "FFMPEG".
         exr_codec: Blender's identifier of the OpenEXR compression, for every output format.
-        camera: the name of the active camera, None if the scene has none.
+        camera: the name of the active camera, None for a scene without a camera.
         needs_camera: False if the scene renders the strips of its sequencer, or from cameras bound to markers.
         crop: xmin, ymin, xmax, ymax as fractions of the size, None if the whole picture is rendered.
         pixel_aspect: the ratio of a pixel's width to its height.
@@ -102,7 +102,7 @@ class SceneFacts:
 
         Raises:
             InvalidRequest: the file has no such scene, or no such camera.
-            NoCamera: the scene needs a camera, but has none, and `camera` names none.
+            NoCamera: the scene needs a camera, but neither the scene nor `camera` names one.
         """
         wanted = self.active if scene is None else scene
         entry = next((entry for entry in self.scenes if entry.name == wanted), None)

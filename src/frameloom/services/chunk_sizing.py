@@ -3,8 +3,8 @@
 The method is factoring: chunks come in batches of one chunk per worker, and each batch holds a fixed share of the
 remaining work. Source: S. F. Hummel, E. Schonberg, L. E. Flynn, "Factoring: a method for scheduling parallel loops",
 Communications of the ACM 35(8), 1992. They use a share of a half if little is known about the variation of the work,
-and a smaller share for more variation. A third suits frames as uneven as those that
-`src/frameloom/estimate/fleet_simulation.py` was measured on.
+and a smaller share for more variation. A third suits uneven frames such as the measured
+ones in `src/frameloom/estimate/fleet_simulation.py`.
 
 Two other methods were rejected. Guided self-scheduling (C. D. Polychronopoulos, D. J. Kuck, IEEE Transactions on
 Computers C-36(12), 1987) gives a worker its whole share of the remaining work, so slow frames at the start of a film

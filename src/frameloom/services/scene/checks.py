@@ -1,6 +1,6 @@
 """Refuses scenes that Blender would silently render differently.
 
-Blender reports none of these as an error: it skips code that may not run, renders with EEVEE instead of an engine that
+Blender reports no error for these scenes: it skips code that may not run, renders with EEVEE instead of an engine that
 it lacks, and uses a default instead of a colour management name that it lacks.
 """
 

@@ -102,7 +102,7 @@ class _Pass:
         return self.reader.header
 
     def structs_to_keep(self) -> frozenset[int]:
-        """Return the numbers of the structs to keep in a second pass, empty if none is needed."""
+        """Return the numbers of the structs to keep in a second pass, empty if one pass suffices."""
         wanted = KEPT_STRUCTS | IMPORT_STRUCTS if self.has_imports else KEPT_STRUCTS
         found = {number for number in self._numbers(wanted) if number in self.met}
         names = {self.names[number] for number in found}

@@ -93,7 +93,7 @@ class FoundAssets:
 
 
 def find_assets(store: AssetSource, bucket: str, scene: str, references: Iterable[Reference]) -> FoundAssets:
-    """Find the files that a scene refers to, and those that its libraries refer to.
+    """Find the files that a scene and its libraries refer to.
 
     Args:
         scene: the scene's key.

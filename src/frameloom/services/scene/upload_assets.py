@@ -1,4 +1,4 @@
-"""Uploads the files that a local scene refers to, except those that the bucket already has."""
+"""Uploads the files that a local scene refers to, unless the bucket already has them."""
 
 import hashlib
 import os
