@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
@@ -151,9 +152,14 @@ def render_image(
     return path
 
 
+# Some tests run in threads, and the maker answers one recipe after the other.
+_ONE_AT_A_TIME = Lock()
+
+
 @cache
 def _made(recipe: _Recipe) -> Path:
-    return _maker().make(recipe)
+    with _ONE_AT_A_TIME:
+        return _maker().make(recipe)
 
 
 @cache
