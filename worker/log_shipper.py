@@ -106,8 +106,7 @@ class LogShipper(logging.Handler):
         try:
             line = self._record(record)
             text = line.model_dump_json(exclude_none=True) + "\n"
-            # Records of a shipment itself are not shipped: a log queue that fails would fill its own log.
-            if line.job_id is not None and not getattr(self._sending, "active", False):
+            if line.job_id is not None:
                 self._keep(line.job_id, line, text.encode())
             sys.stderr.write(text)
             sys.stderr.flush()
@@ -141,6 +140,8 @@ class LogShipper(logging.Handler):
     def _record(self, record: logging.LogRecord) -> LogRecord:
         own = record.name == NAME
         facts: dict[str, Any] = dict(getattr(record, "facts", {})) if own else {"logger": record.name}
+        # Records of a shipment itself belong to no job and are not shipped: a failing log queue would fill its own log.
+        keys = {} if getattr(self._sending, "active", False) else self._keys
         if record.exc_info:
             text = logging.Formatter().formatException(record.exc_info)
             facts["traceback"] = text[-TRACEBACK_LENGTH:]
@@ -152,7 +153,7 @@ class LogShipper(logging.Handler):
             worker=self._worker,
             frame=facts.pop("frame", None),
             facts=facts,
-            **self._keys,
+            **keys,
         )
 
     def _keep(self, job_id: str, record: LogRecord, line: bytes) -> None:

@@ -100,8 +100,11 @@ def test_what_a_shipment_logs_is_not_shipped(tmp_path: Path, capsys: pytest.Capt
         bodies.clear()
         shipper.ship()
     assert messages(*bodies) == ["later"]
-    told = [LogRecord.model_validate_json(line) for line in capsys.readouterr().err.splitlines()]
-    assert sum(record.event is LogEvent.LOG_QUEUE_FAILED for record in told) >= 5
+    written = [LogRecord.model_validate_json(line) for line in capsys.readouterr().err.splitlines()]
+    failures = [record for record in written if record.event is LogEvent.LOG_QUEUE_FAILED]
+    assert len(failures) >= 5
+    # Records that are not shipped name no job, so a job's log lacks no record that names it.
+    assert {record.job_id for record in failures} == {None}
 
 
 def test_a_log_queue_that_botocore_does_not_reach_leaves_one_record_to_ship(
