@@ -1,5 +1,6 @@
 """A job on a farm: start it, follow it, wait for its results, cancel it."""
 
+import inspect
 import secrets
 import threading
 import time
@@ -294,7 +295,8 @@ class Job:
 
     def _is_followed(self) -> bool:
         """Return whether an iteration is inside `_follow`, and not suspended between two snapshots."""
-        return self._following is not None and self._following.gi_running
+        following = self._following
+        return following is not None and inspect.getgeneratorstate(following) == inspect.GEN_RUNNING
 
     def _stop_following(self) -> None:
         if self._is_followed():
