@@ -3,7 +3,9 @@
 import importlib.metadata
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -17,6 +19,7 @@ from frameloom.local import local_farm
 from frameloom.local.environment import farm_environment
 from frameloom.local.farm_state import FarmState
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
+from tests.scenes import make_scene
 
 OUTPUTS = {
     "ScenesBucketName": "scenes",
@@ -93,7 +96,13 @@ def test_without_a_running_farm_the_client_has_its_own(monkeypatch: pytest.Monke
     assert isinstance(local_target(), OwnTarget)
     assert isinstance(local_target(workers=3), OwnTarget)
     # One chunk that renders and one that waits for each worker; by the largest number of workers if it may grow.
-    assert [local_target(workers=workers).chunks_at_once for workers in (3, None, 0)] == [6, 8, None]
+    assert [OwnTarget(workers).chunks_at_once for workers in (3, None, 0)] == [6, 8, None]
+
+
+@pytest.mark.parametrize("workers", [0, -1, "2"])
+def test_a_number_of_workers_that_is_none_is_refused(workers: Any) -> None:
+    with pytest.raises(InvalidRequest, match=f"workers: takes a whole number from 1, not {workers!r}"):
+        Farm.local(workers=workers)
 
 
 @pytest.mark.usefixtures("running")
@@ -175,6 +184,35 @@ def test_opening_a_farm_returns_at_once_and_closing_waits_for_its_start(
     threading.Timer(0.1, go.set).start()
     own.close()
     assert farms[0].events == ["started", "closed"]
+
+
+def test_threads_that_open_a_farm_at_once_start_one(
+    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = OwnTarget(None)
+    submit = own._thread.submit
+
+    def submit_slowly(*arguments: Any) -> Any:
+        time.sleep(0.05)
+        return submit(*arguments)
+
+    monkeypatch.setattr(own._thread, "submit", submit_slowly)
+    threads = [threading.Thread(target=own.open, args=(print,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    own.close()
+    assert [farm.events for farm in farms] == [["started", "closed"]]
+
+
+def test_a_closed_farm_is_not_started_again_by_its_jobs(farms: list[MemoryLocalFarm], tmp_path: Path) -> None:
+    with Farm.local() as farm:
+        late = farm.new_job(make_scene(tmp_path / "shot.blend"))
+    for call in (late.start, late.status, late.cancel, lambda: list(late.follow())):
+        with pytest.raises(FarmUnavailable, match="This farm was closed"):
+            call()
+    assert farms == []
 
 
 def test_a_farm_that_was_never_opened_can_be_closed(farms: list[MemoryLocalFarm]) -> None:

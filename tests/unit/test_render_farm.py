@@ -56,8 +56,9 @@ def test_a_sequence_renders_nothing(farm: Farm, memory: MemoryFarm) -> None:
     [
         (lambda farm: farm.render("lost.blend"), "path: there is no file 'lost.blend'"),
         (lambda farm: farm.render("shot.blend", frames="5-1"), "frames: '5-1' counts down"),
-        (lambda farm: farm.render("shot.blend", colour="red"), "colour: there is no such field"),
+        (lambda farm: farm.render("shot.blend", colour="red"), "colour: is not a field"),
         (lambda farm: farm.render("shot.blend", out="shot.blend"), "out: .*shot.blend' is not a folder"),
+        (lambda farm: farm.jobs(limit=-1), "limit: takes 0 or more, not -1"),
         (lambda farm: farm.job("shot-1"), "job: the farm knows of no job 'shot-1'"),
     ],
 )

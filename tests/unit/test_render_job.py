@@ -1,6 +1,7 @@
 """The job of the Python API, on a farm in memory: follow, wait, fetch, cancel, retry."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -92,8 +93,45 @@ def test_a_canceled_job_is_canceled_and_its_frames_can_be_fetched(farm: Farm, me
     assert {path.name for path in folder.iterdir()} == memory.rendered()
     info = job.status()
     assert (info.status, info.cause) == (JobStatus.CANCELED, "wrong camera")
-    with pytest.raises(JobCanceled, match=f"Job {job.id} was canceled: .*wrong camera"):
+    with pytest.raises(JobCanceled, match=f"^Job {job.id} was canceled: wrong camera$"):
         job.wait()
+
+
+def _in_a_thread(work: Callable[[], object]) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("run", [_in_a_thread, lambda work: work()], ids=["thread", "signal_handler"])
+def test_a_job_can_be_canceled_while_it_is_followed(
+    farm: Farm, memory: MemoryFarm, run: Callable[[Callable[[], object]], None]
+) -> None:
+    job = farm.render("shot.blend", out="out")
+    statuses = []
+
+    def cancel(_: int) -> None:
+        memory.on_look = lambda _: None
+        run(lambda: statuses.append(job.cancel("wrong camera")))
+
+    memory.on_look = cancel
+    with pytest.raises(JobCanceled, match="wrong camera"):
+        job.wait()
+    assert statuses == [JobStatus.CANCELED]
+
+
+def test_a_second_thread_cannot_follow_with_the_same_object(farm: Farm, memory: MemoryFarm) -> None:
+    job = farm.render("shot.blend", out="out")
+    errors = []
+
+    def follow_too(_: int) -> None:
+        with pytest.raises(RuntimeError, match=f"Another thread follows job {job.id}") as refused:
+            job.wait()
+        errors.append(refused.value)
+
+    memory.on_look = lambda rendered: _in_a_thread(lambda: follow_too(rendered))
+    assert job.wait().succeeded
+    assert errors
 
 
 def test_a_job_that_has_ended_is_not_canceled(farm: Farm) -> None:

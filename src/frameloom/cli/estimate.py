@@ -36,11 +36,11 @@ def estimate(
     ] = "10",
     json: options.Json = False,
 ) -> None:
-    """Estimate how long a job takes in AWS and how much it costs, without an account or a network.
+    """Estimate the duration and the cost of a job in AWS.
 
-    The estimate covers a successful job with a film, on workers of four cores in us-east-1, of which no frame was
-    rendered before. Prices are on demand and on spot, without tax and discounts. It names each quota that the job
-    would exceed. docs/scale.md lists the assumptions.
+    Requires neither an account nor a network. The estimate covers a successful job with a film, on workers of four
+    cores in us-east-1, of which no frame was rendered before. Prices are on demand and on spot, without tax and
+    discounts. It names each quota that the job would exceed. docs/scale.md lists the assumptions.
     """
     with answering(json=json):
         from frameloom.cli.estimate_view import run  # noqa: PLC0415

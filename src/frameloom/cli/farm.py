@@ -61,7 +61,10 @@ def up(
 
 @app.command(cls=SectionedCommand)
 def down() -> None:
-    """End the farm that `frameloom farm up` runs, and wait until it has ended."""
+    """End the farm that `frameloom farm up` runs.
+
+    The command returns when the farm has ended.
+    """
     with answering(json=False):
         from frameloom.cli import farm_up  # noqa: PLC0415
 

@@ -1,6 +1,7 @@
 """The farm that the client works with: a deployed stack, a farm that runs on this machine, or one of its own."""
 
 import importlib.metadata
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # Workers that a farm of the client's own starts with. Each renders with all cores that Blender can use.
 WORKERS = 1
+CLOSED = "This farm was closed: use it and its jobs inside the `with` block."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,9 @@ class Target(Protocol):
         Args:
             notify: called with a sentence when a process of the farm starts or ends, from any thread.
             trust_scripts: whether a farm that is started here may run the Python in a scene.
+
+        Raises:
+            FarmUnavailable: the farm would have to be started, but was closed.
         """
 
     def connection(self) -> Connection:
@@ -66,9 +71,11 @@ def local_target(*, workers: int | None = None, trust_scripts: bool = False) -> 
     """Return the farm that runs on this machine, or one of the client's own that is not started yet.
 
     Raises:
-        InvalidRequest: `workers` is given, but a farm is running.
+        InvalidRequest: `workers` is not 1 or more, or is given although a farm is running.
         FarmUnavailable: a farm is running and does not answer.
     """
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise InvalidRequest(field="workers", problem=f"takes a whole number from 1, not {workers!r}")
     running = find_running()
     if running is None:
         return OwnTarget(workers, trust_scripts=trust_scripts)
@@ -192,6 +199,9 @@ class OwnTarget:
         # One thread starts the farm and ends it, in this order: an interrupt finds it started or not started, never
         # in between, and the main thread is free meanwhile.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="farm")
+        # Guards the decision to start, since jobs may be started from several threads.
+        self._lock = threading.Lock()
+        self._closed = False
         self._starting: Future[LocalFarm] | None = None
         self._addressed: Future[Mapping[str, str]] = Future()
         self._running: LocalFarm | None = None
@@ -215,10 +225,17 @@ class OwnTarget:
         return "CPU"
 
     def open(self, notify: Callable[[str], None], *, trust_scripts: bool = False) -> None:
-        """Begin to start the farm and return at once; do nothing if it was opened before."""
-        if self._starting is None:
-            self._trust_scripts |= trust_scripts
-            self._starting = self._thread.submit(self._start, notify)
+        """Begin to start the farm and return at once; do nothing if it was opened before.
+
+        Raises:
+            FarmUnavailable: the farm was closed, so nothing would end another one.
+        """
+        with self._lock:
+            if self._closed:
+                raise FarmUnavailable(problem=CLOSED)
+            if self._starting is None:
+                self._trust_scripts |= trust_scripts
+                self._starting = self._thread.submit(self._start, notify)
 
     @cached_property
     def _connected(self) -> Connection:
@@ -246,6 +263,8 @@ class OwnTarget:
 
     def close(self) -> None:
         """End the farm and wait until its processes and files are gone."""
+        with self._lock:
+            self._closed = True
         self._thread.submit(self._end).result()
 
     def _start(self, notify: Callable[[str], None]) -> "LocalFarm":

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from frameloom.client.connect import Connection, StackTarget, Target, find_running, local_target
+from frameloom.client.connect import CLOSED, Connection, StackTarget, Target, find_running, local_target
 from frameloom.client.farm_errors import farm_errors
 from frameloom.client.find_job import NEWEST, find_job
 from frameloom.client.job_events import Listener, ignore
@@ -58,7 +58,7 @@ class Farm:
                 job with `trust_scripts=True` turns it on.
 
         Raises:
-            InvalidRequest: `workers` is given, but a farm is running.
+            InvalidRequest: `workers` is not 1 or more, or is given although a farm is running.
         """
         return cls(local_target(workers=workers, trust_scripts=trust_scripts))
 
@@ -178,7 +178,15 @@ class Farm:
         """Return the status of the newest jobs, the newest first.
 
         Step Functions lists neither errors nor outputs: `error`, `cause` and `video` are None. `Job.status` has them.
+
+        Args:
+            limit: the most jobs to return; of more than 1,000, the newest 1,000 are returned.
+
+        Raises:
+            InvalidRequest: `limit` is negative.
         """
+        if limit < 0:
+            raise InvalidRequest(field="limit", problem=f"takes 0 or more, not {limit}")
         return list(islice(self._jobs(), limit))
 
     @farm_errors()
@@ -223,7 +231,7 @@ class Farm:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise FarmUnavailable(problem="This farm was closed: call its methods inside the `with` block.")
+            raise FarmUnavailable(problem=CLOSED)
 
 
 def _ignore_notice(text: str) -> None:

@@ -1,6 +1,8 @@
 """A job on a farm: start it, follow it, wait for its results, cancel it."""
 
+import inspect
 import secrets
+import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, suppress
@@ -37,7 +39,8 @@ class Job:
 
     All methods raise FarmUnavailable if the farm cannot be reached, and OSError if the output folder cannot be written.
     A job has one follower at a time: `follow`, `wait`, `fetch` and `cancel` end an iteration that an earlier call
-    began.
+    began. While one thread follows a job, another one may call `cancel`; the follower then returns with the end of the
+    job. To follow one job from several threads, get an object for each with `Farm.job`.
 
     Attributes:
         id: the job's id, which is unique on its farm.
@@ -54,6 +57,7 @@ class Job:
         self._target, self._prepared = target, prepared
         self._download: Download | None = None
         self._following: Generator[Snapshot] | None = None
+        self._follower: int | None = None
         self._result: JobResult | None = None
         self._began = time.monotonic()
 
@@ -130,9 +134,11 @@ class Job:
         Raises:
             InvalidRequest: the farm has no such job, the results cannot be written to `out`, or the job has no results
                 to download.
+            RuntimeError: another thread follows the job with this object.
         """
         self._stop_following()
         self._following = self._follow(None if out is None else Path(out))
+        self._follower = threading.get_ident()
         return self._following
 
     def wait(self, timeout: float | None = None) -> JobResult:
@@ -187,9 +193,12 @@ class Job:
     def cancel(self, reason: str = "Canceled by the client.") -> JobStatus:
         """Cancel the job and return its status; a job that has ended keeps its own.
 
-        Its workers stop within half a minute. Frames that are finished stay in S3.
+        Its workers stop within half a minute. Frames that are finished stay in S3. Any thread and any signal handler
+        may call it.
         """
-        self._stop_following()
+        # A follower in another thread, or one that a signal handler has interrupted, returns at the end of the job.
+        if self._follower == threading.get_ident() and not self._is_followed():
+            self._stop_following()
         executions = self._connection().executions
         # A job whose start was interrupted may not exist.
         with suppress(LookupError):
@@ -284,7 +293,14 @@ class Job:
                 raise JobUnfinished(job_id=self.id, problem=f"has not ended within {timeout:g} s")
         return self.result
 
+    def _is_followed(self) -> bool:
+        """Return whether an iteration is inside `_follow`, and not suspended between two snapshots."""
+        following = self._following
+        return following is not None and inspect.getgeneratorstate(following) == inspect.GEN_RUNNING
+
     def _stop_following(self) -> None:
+        if self._is_followed():
+            raise RuntimeError(f"Another thread follows job {self.id}: get an object for this thread with `Farm.job`.")
         following, self._following = self._following, None
         if following is not None:
             following.close()

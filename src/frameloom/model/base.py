@@ -49,7 +49,11 @@ _SHOWN = 60
 def _problem(kind: type[BaseModel], error: ErrorDetails) -> str:
     """Return the problem of a field of a `kind` as a phrase: the values that the field takes, and the given value."""
     if error["type"] == "extra_forbidden":
-        return f"is not a field; the fields are {', '.join(_fields(kind, error['loc'][:-1]))}"
+        import difflib  # noqa: PLC0415  few requests have an unknown field, and each Lambda imports this module
+
+        fields = _fields(kind, error["loc"][:-1])
+        near = difflib.get_close_matches(str(error["loc"][-1]).lower(), fields, n=1)
+        return f"is not a field{''.join(f', but {name!r} is' for name in near)}; the fields are {', '.join(fields)}"
     if error["type"] not in _TAKES:
         # pydantic puts "Value error, " before the messages of our validators.
         return error["msg"].removeprefix("Value error, ")

@@ -123,7 +123,7 @@ class JobFailed(NoResult):
 
 
 class JobCanceled(NoResult):
-    """Job {job_id} was canceled: {cause}"""
+    """{cause}"""
 
 
 class JobUnfinished(NoResult):

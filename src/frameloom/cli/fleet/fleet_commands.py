@@ -82,12 +82,12 @@ def deploy(
     timeout: options.Timeout = "15m",
     json: options.Json = False,
 ) -> None:
-    """Deploy the workers of a stack to its cluster, and wait until they are ready.
+    """Deploy the workers of a stack to its cluster.
 
-    The command installs KEDA if the overlay needs it and the cluster lacks it. It deletes objects that an earlier
-    deploy with another overlay left, and Jobs of earlier deploys that never started. A repeated deploy changes only
-    differences. While chunks wait, the fleet is ready when a worker has started; otherwise it is ready when KEDA can
-    start one. kubectl must be installed, since its kustomize renders the manifests.
+    The command returns when they are ready. It installs KEDA if the overlay needs it and the cluster lacks it. It
+    deletes objects that an earlier deploy with another overlay left, and Jobs of earlier deploys that never started. A
+    repeated deploy changes only differences. While chunks wait, the fleet is ready when a worker has started; otherwise
+    it is ready when KEDA can start one. kubectl must be installed, since its kustomize renders the manifests.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.cli.fleet import deploy_fleet  # noqa: PLC0415
@@ -169,10 +169,11 @@ def delete(
     yes: options.Yes = False,
     json: options.Json = False,
 ) -> None:
-    """Delete the workers of a stack from its cluster, and wait until they have ended.
+    """Delete the workers of a stack from its cluster.
 
-    The command lists the objects and asks before it deletes them. Unfinished chunks return to the queue. It deletes
-    KEDA too if `frameloom fleet deploy` installed it and no other fleet uses it. The stack stays.
+    The command returns when they have ended. It lists the objects and asks before it deletes them. Unfinished chunks
+    return to the queue. It deletes KEDA too if `frameloom fleet deploy` installed it and no other fleet uses it. The
+    stack stays.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.cli.fleet import delete_fleet  # noqa: PLC0415
