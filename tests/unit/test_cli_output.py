@@ -6,7 +6,7 @@ import json
 import pytest
 import typer
 from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from frameloom.cli.output import answering
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
@@ -20,6 +20,12 @@ ENDINGS: dict[str, tuple[BaseException, int, str]] = {
         "frameloom: No space left on device: 'out/1.png'.",
     ),
     "a denial": (ClientError({"Error": {"Code": "AccessDenied", "Message": "No."}}, "PutObject"), 1, "AccessDenied"),
+    "no region": (
+        NoRegionError(),
+        1,
+        "You must specify a region: set AWS_DEFAULT_REGION, or a region in your AWS profile.",
+    ),
+    "no keys": (NoCredentialsError(), 1, "Unable to locate credentials: run `aws configure`, or set AWS_PROFILE."),
     "no network": (
         EndpointConnectionError(endpoint_url="https://x"),
         1,

@@ -9,12 +9,10 @@ import typer
 from frameloom.cli.option_names import as_typed
 from frameloom.cli.signals import Left
 from frameloom.cli.terminal import say_json, warn
+from frameloom.client.farm_errors import aws_sentence, is_aws_error
 from frameloom.model.errors import FarmError, JobImpossible
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
-
-# The packages whose errors are those of AWS. They are recognized by name, since importing them takes half a second.
-_AWS = {"boto3", "botocore", "s3transfer"}
 
 
 @contextmanager
@@ -37,7 +35,7 @@ def answering(*, json: bool) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except Exception as error:
-        if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in _AWS:
+        if not isinstance(error, OSError) and not is_aws_error(error):
             raise
         tell_error(type(error).__name__, _sentence(error), json=json)
         raise typer.Exit(FAILED) from None
@@ -46,7 +44,7 @@ def answering(*, json: bool) -> Iterator[None]:
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.strerror}: {str(error.filename)!r}."
-    return f"{str(error).rstrip('.')}."
+    return aws_sentence(error)
 
 
 def tell_error(error: str, cause: str, *, json: bool) -> None:

@@ -188,8 +188,8 @@ def delete(
 def zones(*, json: options.Json = False) -> None:
     """Print the zones for a new cluster: the stack's parameter Zones.
 
-    The command prints three availability zones of the account, in the region of AWS_REGION or of the profile. EKS
-    refuses clusters in some zones, whose names differ between accounts.
+    The command prints three availability zones of the account, in the region of AWS_DEFAULT_REGION or of the profile.
+    EKS refuses clusters in some zones, whose names differ between accounts.
     """
     with answering(json=json), extra("fleet"):
         from frameloom.aws.zones import cluster_zones  # noqa: PLC0415

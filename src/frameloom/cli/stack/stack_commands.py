@@ -14,7 +14,7 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
 LIST_EXAMPLES = examples(
     "frameloom stack list",
-    "AWS_REGION=eu-west-1 frameloom stack list --json",
+    "AWS_DEFAULT_REGION=eu-west-1 frameloom stack list --json",
 )
 DELETE_EXAMPLES = examples(
     "frameloom stack delete --stack my-farm",
@@ -38,7 +38,7 @@ def list_stacks(*, json: options.Json = False) -> None:
 
     Each line has a stack's status in CloudFormation, the number of its running jobs, the numbers of waiting chunks and
     of chunks in flight, and the date of its creation. Stacks that failed or are being deleted are listed too. The
-    region is that of AWS_REGION or of the profile.
+    region is that of AWS_DEFAULT_REGION or of the profile.
     """
     with answering(json=json):
         from frameloom.cli.stack import stack_list  # noqa: PLC0415
