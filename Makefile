@@ -55,7 +55,7 @@ definition: env  ## Generate the state machine's ASL and its picture from statem
 bench: env  ## Time the farm against plain Blender, others and plain moto, its worker, planner and films: 35 minutes.
 	$(RUN)/python -m benchmarks
 	$(RUN)/python -m benchmarks.worker
-	$(RUN)/python -m benchmarks.others
+	$(RUN)/python -m benchmarks.alternatives
 	$(RUN)/python -m benchmarks.plan_million --present most
 	$(RUN)/python -m benchmarks.fleet
 	$(RUN)/python -m benchmarks.film

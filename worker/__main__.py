@@ -6,7 +6,7 @@ import sys
 
 from worker.blender import Blender
 from worker.config import ConfigError, WorkerConfig
-from worker.undumpable import make_undumpable
+from worker.credential_guard import make_undumpable
 from worker.workdir import WorkDir
 
 

@@ -19,8 +19,8 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, RenderHung, by_name
 from frameloom.services.system.memory import Memory, container_memory
+from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
-from worker.substitutions import Substitutions
 
 if TYPE_CHECKING:
     # Its import takes 0.1 s, in which Blender can already load.

@@ -11,7 +11,7 @@ import pytest
 from frameloom.model.errors import RenderHung
 from frameloom.model.settings import RenderSettings
 from worker.blender import Blender
-from worker.substitutions import OPENED
+from worker.blender_warnings import OPENED
 
 # Replaces Python: it answers the first command and then runs the body of the test.
 CHILD = """#!{python}

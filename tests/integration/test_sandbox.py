@@ -95,7 +95,7 @@ print(refused or "sandboxed", os.getuid(), os.getgid(), quick)
 
 SUPERVISOR = """
 import subprocess, sys
-from worker.undumpable import make_undumpable
+from worker.credential_guard import make_undumpable
 {first}
 subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
 """

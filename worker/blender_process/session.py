@@ -35,7 +35,7 @@ from worker.blender_process.animation import Animation, error_text
 from worker.blender_process.missing_files import missing_files
 from worker.blender_process.scene_setup import expected_size, rendered_scenes, set_up
 from worker.blender_process.skipped_scripts import refuse_skipped, refusing_skipped
-from worker.substitutions import mark_opened
+from worker.blender_warnings import mark_opened
 
 _PR_SET_PDEATHSIG = 1
 

@@ -1,6 +1,6 @@
 """Times alternatives on the same machine: Open Job Description with AWS' Blender adaptor, and a process for each frame.
 
-python -m benchmarks.others [--frames N] [--pairs N]
+python -m benchmarks.alternatives [--frames N] [--pairs N]
 
 `openjd run` takes AWS's own template and adaptor, both from PyPI in an environment made for the run. The adaptor keeps
 one Blender open, as our worker does; Blender for it is the `bpy` that our worker has, behind a script of that name.
@@ -34,7 +34,7 @@ ONE_FRAME = "benchmarks.plain_blender"
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.others", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.alternatives", description=__doc__)
     parser.add_argument("--frames", type=int, default=20, help="frames of each side (default 20)")
     parser.add_argument("--pairs", type=int, default=3, help="counted rounds, after one to warm up (default 3)")
     arguments = parser.parse_args()
