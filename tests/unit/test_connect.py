@@ -289,6 +289,20 @@ def test_a_local_farm_is_reached_with_its_own_key_and_this_process_keeps_its_acc
     assert len(farms) == 1
 
 
+def test_no_aws_variable_of_this_process_changes_the_clients_of_a_local_farm(
+    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "not an option, so that botocore makes no client")
+    own = OwnTarget(None)
+    own.open(print, trust_scripts=False)
+    store = own.connection().store
+    own.close()
+    assert isinstance(store, S3Store)
+    assert store._s3.meta.config.request_checksum_calculation == "when_supported"
+    assert len(farms) == 1
+
+
 def test_an_own_farm_has_the_installed_blender(farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", {"bpy": "4.5.99"}.__getitem__)
     own = OwnTarget(None)

@@ -33,8 +33,13 @@ def clients_for(environment: Mapping[str, str], *, config: Config = CONFIG) -> C
 
     This process's own variables, profiles and proxies have no influence on them, and stay as they are.
     """
-    nothing, no_file = (None, None, None, None), (None, None, os.devnull, None)
-    isolated = {"profile": nothing, "config_file": no_file, "credentials_file": no_file}
+    # Each setting with its default and without its variable. A missing file of settings is an empty one.
+    isolated = {
+        name: (None, None, default, convert)
+        for name, (_, _, default, convert) in botocore.session.Session.SESSION_VARIABLES.items()
+    }
+    no_file = (None, None, os.devnull, None)
+    isolated |= {"config_file": no_file, "credentials_file": no_file}
     session = boto3.Session(
         environment["AWS_ACCESS_KEY_ID"],
         environment["AWS_SECRET_ACCESS_KEY"],
