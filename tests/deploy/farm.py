@@ -174,7 +174,7 @@ def end_of_job(account: Account, outputs: dict[str, str], *, number: int, film: 
 
 def delete(account: Account, *options: str) -> set[tuple[str, str]]:
     """Delete the farm with the command line, and return the remaining resources of the account."""
-    command = [sys.executable, "-m", "frameloom", "farm", "delete", "--stack", STACK, "--yes", *options]
+    command = [sys.executable, "-m", "frameloom", "stack", "delete", "--stack", STACK, "--yes", *options]
     ended = run(command, environment=account.environment)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return inventory(account)

@@ -91,7 +91,7 @@ def test_a_chunk_that_kills_three_workers_is_reported_with_its_frames_and_its_la
     assert rig.frames("poison") == [1, 2]
     [lost] = [chunk for chunk in rig.report(job_id)["chunks"] if chunk.get("error")]
     assert (lost["error"], lost["chunk_id"], lost["frames"], lost["attempt"]) == ("ChunkLost", "1-000000", "1", 0)
-    assert "of frames 1 went" in lost["cause"]
+    assert "with frames 1, but none finished it" in lost["cause"]
     # Blender's own words, each with its frame, and the last of them in the error.
     said = [record for record in rig.log(job_id) if record["facts"].get("source") == "Blender"]
     assert any(record["message"].startswith("Fra:1 ") and record["frame"] == 1 for record in said)
@@ -122,4 +122,4 @@ def test_a_message_of_another_version_ends_its_task_with_that_for_a_reason(rig: 
     execution = rig.end_of(job_id)
     assert changed
     assert (execution.status, execution.error) == (JobStatus.FAILED, "FramesMissing")
-    assert "its message is of version 9, and this farm's workers read version 1" in (execution.cause or "")
+    assert "which has version 9, but the workers of this farm read version 1" in (execution.cause or "")

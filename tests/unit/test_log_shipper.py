@@ -22,7 +22,8 @@ from worker import log_shipper
 from worker.log import log
 from worker.log_shipper import LogShipper, ship_leftover_logs
 
-LIBRARY = logging.getLogger("botocore.credentials")
+# Not botocore's own, since other tests change the levels of its loggers.
+LIBRARY = logging.getLogger("library.connections")
 
 
 @contextmanager
@@ -75,7 +76,7 @@ def test_a_librarys_warning_is_shipped_with_the_id_of_the_job_that_runs(
         shipper.ship()
     (written,) = map(LogRecord.model_validate_json, capsys.readouterr().err.splitlines())
     assert (written.level, written.message, written.event) == ("warning", "Refreshing failed: advisory", None)
-    assert written.facts["logger"] == "botocore.credentials"
+    assert written.facts["logger"] == "library.connections"
     assert written.facts["traceback"].endswith("TimeoutError: no answer")
     assert records(*bodies) == ([written] if job_id else [])
 

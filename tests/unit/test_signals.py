@@ -127,6 +127,8 @@ def test_another_thread_sets_no_handlers() -> None:
 def test_an_interrupt_during_imports_prints_one_sentence(words: list[str]) -> None:
     interrupted = """
 import os, signal, sys
+# A shell's background job starts with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 class Interrupting:
     def find_spec(self, name, *more):
         if name == "frameloom.cli.app":
