@@ -1,6 +1,8 @@
 """An item of a Map costs less in patched moto; each canary runs unpatched moto."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -8,7 +10,10 @@ from typing import Any
 import boto3
 import pytest
 from moto import backends
+from moto.core import utils
+from moto.sqs import models as sqs
 from moto.stepfunctions.parser import models
+from moto.stepfunctions.parser.asl.component.program import program
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.backend import execution_worker
@@ -94,4 +99,59 @@ def test_the_services_are_listed_once(monkeypatch: pytest.MonkeyPatch, *, is_pat
     counted = calls(monkeypatch, backends.os, "listdir")
     assert "sqs" in backends.list_of_moto_modules()
     assert "nothing" not in backends.list_of_moto_modules()
+    assert len(counted) == expected
+
+
+def threads_of_one_execution(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return the number of threads that an execution in this process starts."""
+    backend = models.StepFunctionsParserBackend("us-east-1", "123456789012")
+    definition = json.dumps({"StartAt": "Pass", "States": {"Pass": PASS}})
+    machine = backend.create_state_machine(name="m", definition=definition, roleArn="arn:aws:iam::123456789012:role/r")
+    started = calls(monkeypatch, threading.Thread, "start")
+    execution = backend.start_execution(machine.arn, name="e", execution_input="{}")
+    assert wait_until(partial(has_succeeded, execution), within=20)
+    return len(started)
+
+
+@pytest.mark.parametrize(
+    ("is_patched", "expected"),
+    [(True, 1), pytest.param(False, 2, marks=pytest.mark.canary("stepfunctions_cost._run_without_thread"))],
+)
+def test_a_machine_without_a_timeout_needs_no_second_thread(
+    monkeypatch: pytest.MonkeyPatch, *, is_patched: bool, expected: int
+) -> None:
+    if is_patched:
+        apply_patch(monkeypatch, program.Program, "eval", stepfunctions_cost._run_without_thread)
+    assert threads_of_one_execution(monkeypatch) == expected
+
+
+@pytest.mark.parametrize(
+    ("is_patched", "expected"),
+    [(True, 0), pytest.param(False, 1, marks=pytest.mark.canary("stepfunctions_cost._read_one_attribute"))],
+)
+def test_a_receive_does_not_count_all_messages(
+    monkeypatch: pytest.MonkeyPatch, *, is_patched: bool, expected: int
+) -> None:
+    backend = sqs.SQSBackend("us-east-1", "123456789012")
+    backend.create_queue("queue", {})
+    backend.send_message("queue", "hello")
+    if is_patched:
+        name = "is_message_valid_based_on_retention_period"
+        apply_patch(monkeypatch, sqs.SQSBackend, name, stepfunctions_cost._read_one_attribute)
+    counted = calls(monkeypatch, sqs.SQSBackend, "get_queue_attributes")
+    assert [message.body for message in backend.receive_message("queue", 1, 0, 30)] == ["hello"]
+    assert backend.receive_message("queue", 1, 0, 30) == []
+    assert len(counted) == expected
+
+
+@pytest.mark.parametrize(
+    ("is_patched", "expected"),
+    [(True, 0), pytest.param(False, 1, marks=pytest.mark.canary("stepfunctions_cost._read_clock"))],
+)
+def test_the_clock_is_read_directly(monkeypatch: pytest.MonkeyPatch, *, is_patched: bool, expected: int) -> None:
+    """moto converts a date to seconds for each reading."""
+    if is_patched:
+        apply_patch(monkeypatch, sqs, "unix_time_millis", stepfunctions_cost._read_clock)
+    counted = calls(monkeypatch, utils, "unix_time")
+    assert abs(sqs.unix_time_millis() - time.time() * 1000) < 5_000
     assert len(counted) == expected

@@ -1,16 +1,20 @@
 """Faster processing of each item of a Map. No outcome changes.
 
-Measured 2026-11-30: saves 8.1 of 12.6 processor seconds of a job of 150 chunks.
+Measured 2026-11-30: saves 8.1 of 12.6 processor seconds of a job of 150 chunks (docs/decisions/0022).
 """
 
 import threading
+import time
 from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
 from moto import backends
+from moto.sqs import models as sqs
 from moto.stepfunctions.parser import models
 from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+from moto.stepfunctions.parser.asl.component.program import program
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.backend import execution_worker
 
@@ -26,6 +30,9 @@ def apply() -> None:
     replace(backends, "list_of_moto_modules", _list_services_once)
     for module in (models, execution_worker):
         replace(module, "AmazonStateLanguageParser", _parse_definitions_once)
+    replace(program.Program, "eval", _run_without_thread)
+    replace(sqs, "unix_time_millis", _read_clock)
+    replace(sqs.SQSBackend, "is_message_valid_based_on_retention_period", _read_one_attribute)
 
 
 def _parse_paths_once(original: Any) -> Any:
@@ -74,3 +81,40 @@ def _list_services_once(original: Any) -> Any:
     """
     services = frozenset(original())
     return lambda: services
+
+
+def _run_without_thread(original: Any) -> Any:
+    """Run a machine without a timeout in the thread that waits for it.
+
+    moto: each item runs in a thread of its own, while its worker's thread waits, with a timeout or without.
+    """
+
+    def eval_program(self: Any, env: Any) -> None:
+        if self.timeout_seconds is not None:
+            original(self, env)
+            return
+        env.next_state_name = self.start_at.start_at_name
+        EvalComponent.eval(self, env)
+
+    return eval_program
+
+
+def _read_clock(_original: Any) -> Any:
+    """Read the clock directly.
+
+    moto: a receive asks each message of the queue for the time, several times, 3 us each.
+    """
+    return lambda: time.time() * 1000
+
+
+def _read_one_attribute(_original: Any) -> Any:
+    """Read the one attribute of a queue that a receive needs.
+
+    moto: each received message counts all messages of its queue three times, for the queue's other attributes.
+    """
+
+    def is_valid(self: Any, queue_name: str, message: Any) -> bool:
+        retained = self.get_queue(queue_name).message_retention_period
+        return bool(message.sent_timestamp / 1000 + retained > time.time())
+
+    return is_valid
