@@ -22,8 +22,14 @@ from worker import log_shipper
 from worker.log import log
 from worker.log_shipper import LogShipper, ship_leftover_logs
 
-# Not botocore's own, since other tests change the levels of its loggers.
 LIBRARY = logging.getLogger("library.connections")
+
+
+@pytest.fixture(autouse=True)
+def library_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the library log its warnings, as by default; other tests of this process may have changed that."""
+    monkeypatch.setattr(LIBRARY, "disabled", False)
+    LIBRARY.setLevel(logging.WARNING)
 
 
 @contextmanager
