@@ -13,6 +13,7 @@ from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import LogBatch
 from worker.log import log
 from worker.log_shipper import LogShipper, ship_leftover_logs
+from worker.service import ship_leftovers
 from worker.workdir import WorkDir, clear_abandoned, log_folder
 
 CHECKOUT = Path(__file__).parents[2]
@@ -106,6 +107,26 @@ def test_pieces_that_the_log_queue_does_not_take_stay_for_the_next_worker(tmp_pa
         inherit(tmp_path, refuse)
     bodies: list[str] = []
     inherit(tmp_path, bodies.append)
+    assert sum(len(LogBatch.model_validate_json(body).records) for body in bodies) == 10
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_worker_ships_leftover_logs_again_until_the_log_queue_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.service.FIRST_DELAY", 0.01)
+    with worker(tmp_path, takes=0) as (process, _):
+        process.kill()
+        process.wait()
+    refusals = iter([ConnectionError("down"), ConnectionError("down")])
+    bodies: list[str] = []
+
+    def send(body: str) -> None:
+        for refusal in refusals:
+            raise refusal
+        bodies.append(body)
+
+    ship_leftovers(tmp_path, send)
     assert sum(len(LogBatch.model_validate_json(body).records) for body in bodies) == 10
     assert list(tmp_path.iterdir()) == []
 
