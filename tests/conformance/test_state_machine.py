@@ -282,7 +282,7 @@ def test_the_first_segment_that_fails_ends_the_film(machine: Machine) -> None:
 def test_an_upload_that_starts_no_job_ends_after_three_states(machine: Machine) -> None:
     states = machine["States"]
     assert states["PrepareJob"]["Next"] == "AnyJob"
-    (choice,) = states["AnyJob"]["Choices"]
+    choice, *_ = states["AnyJob"]["Choices"]
     assert (choice["Variable"], choice["IsPresent"]) == ("$.skipped", True)
     assert states[choice["Next"]]["Type"] == "Succeed"
 
@@ -309,6 +309,29 @@ def test_every_state_has_a_comment(machine: Machine) -> None:
 def test_every_state_that_waits_has_a_limit(machine: Machine) -> None:
     tasks = {name: state for name, state in all_states(machine).items() if state["Type"] == "Task"}
     assert [name for name, task in tasks.items() if not {"TimeoutSeconds", "TimeoutSecondsPath"} & task.keys()] == []
+
+
+def test_a_task_of_the_whole_scene_is_retried_as_a_chunk_is_and_then_fails_the_job(machine: Machine) -> None:
+    states = machine["States"]
+    tasks = [name for name, state in states.items() if "task" in state.get("Parameters", {}).get("MessageBody", {})]
+    assert tasks == ["InspectScene"]
+    for name in tasks:
+        state, chunk = states[name], all_states(machine)["RenderChunk"]
+        assert state["Parameters"]["MessageBody"]["task_token.$"] == "$$.Task.Token"
+        assert (state["HeartbeatSecondsPath"], state["TimeoutSecondsPath"]) == (
+            chunk["HeartbeatSecondsPath"],
+            chunk["TimeoutSecondsPath"],
+        )
+        retried = [*names(JobImpossible), *names(AttemptFailed), "ChunkLost", "States.HeartbeatTimeout"]
+        assert [_retries(state, error) for error in retried] == [_retries(chunk, error) for error in retried]
+        assert _retries(state, "TaskLost") == 1
+        assert state["Next"] == "PrepareJob"
+
+
+def test_prepare_job_gets_the_same_input_after_a_task(machine: Machine) -> None:
+    payload = machine["States"]["PrepareJob"]["Parameters"]["Payload"]
+    assert (payload["input.$"], payload["state.$"]) == ("$$.Execution.Input", "$")
+    assert machine["States"]["InspectScene"]["ResultPath"] == "$.answer"
 
 
 def _named(machine: Machine) -> set[str]:

@@ -8,6 +8,7 @@
     │   ├── RenderCrashed   RenderHung  OutOfMemory  FrameInvalid
     │   ├── WorkerFailed    BlenderMismatch  DeviceMissing
     ├── ChunkLost           no worker finished the chunk, so the dead-letter queue has it: retried, then recorded
+    ├── TaskLost            the same for a task of the whole scene: retried, then the job fails
     ├── NoResult            `Job.wait` has no result to return (client only)
     │   ├── JobFailed  JobCanceled  JobUnfinished
     └── FarmUnavailable     the farm cannot be reached or used (client only)
@@ -107,6 +108,11 @@ class DeviceMissing(AttemptFailed):
 
 class ChunkLost(FarmError):
     """Several workers received chunk {chunk_id} with frames {frames}, but none finished it: the chunk may crash its
+    workers. The end of its log: {log}."""
+
+
+class TaskLost(FarmError):
+    """Several workers received the job's task {task!r}, but none finished it: the scene may crash Blender and its
     workers. The end of its log: {log}."""
 
 

@@ -13,7 +13,7 @@ from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, MissingAssets
 from frameloom.model.frames import FrameRange
 from frameloom.model.request import JobRequest
-from frameloom.model.scene import SceneEntry
+from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
 from frameloom.services.scene.find_assets import find_assets
@@ -57,7 +57,13 @@ class ResolvedRequest:
 
 
 def resolve_request(
-    request: JobRequest, scene: Path, *, blender: str, device: Device, name: str | None = None
+    request: JobRequest,
+    scene: Path,
+    *,
+    blender: str,
+    device: Device,
+    name: str | None = None,
+    facts: SceneFacts | None = None,
 ) -> ResolvedRequest:
     """Return the request with the values of the scene in the file `scene`, without its assets.
 
@@ -65,6 +71,7 @@ def resolve_request(
         blender: the Blender version of the farm's workers.
         device: their device, which the request may override.
         name: the scene's name in messages; its key if None.
+        facts: the facts about the scene from Blender; None to read the file here.
 
     Raises:
         JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
@@ -73,7 +80,7 @@ def resolve_request(
     if request.blender not in (None, blender):
         raise InvalidRequest(field="blender", problem=f"this farm renders with {blender}, not with {request.blender}")
     name = request.file if name is None else name
-    facts = read_scene(scene, name=name)
+    facts = facts or read_scene(scene, name=name)
     check_version(facts, supported=blender, file=name)
     entry = facts.pick(request.scene, request.camera)
     _check_codec(request, entry)
@@ -83,7 +90,7 @@ def resolve_request(
         check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
     return ResolvedRequest(
         name=name,
-        digest=_digest(scene),
+        digest=file_digest(scene),
         frames=request.frame_range() or _scene_frames(entry),
         fps=request.fps or _scene_rate(entry.fps, makes_film=request.output != "frames"),
         pixel_aspect=entry.pixel_aspect,
@@ -165,6 +172,7 @@ def _revision(request: JobRequest, entry: SceneEntry) -> int:
     return 2 if entry.single_layer or (request.format == "OPEN_EXR" and entry.colours.linear) else 1
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

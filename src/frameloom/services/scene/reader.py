@@ -92,6 +92,12 @@ def _condensed(path: Path, file: str, limit: int, read: Callable[["BlendFile", H
         raise SceneUnreadable(file=file, problem=error.strerror or str(error)) from error
 
 
+def may_open_in_blender(error: SceneUnreadable) -> bool:
+    """Return whether Blender may read a file that `read_scene` refuses with this error."""
+    cause = error.__cause__
+    return isinstance(cause, BadBlendError) and not cause.certain
+
+
 def check_version(facts: SceneFacts, *, supported: str, file: str) -> None:
     """Raise SceneTooNew if a Blender newer than `supported`, such as "4.5.15", saved the file.
 
