@@ -31,7 +31,7 @@ def test_error_names_do_not_change() -> None:
         *names(JobImpossible),
         *names(AttemptFailed),
         *("JobFailed", "JobCanceled", "JobUnfinished"),
-        *("ChunkLost", "FarmUnavailable"),
+        *("ChunkLost", "TaskLost", "FarmUnavailable"),
     }
 
 
@@ -42,7 +42,7 @@ def test_the_tree_in_the_docstring_matches_the_classes() -> None:
 
 def test_a_class_without_subclasses_is_its_own_leaf() -> None:
     assert leaves(errors.ChunkLost) == [errors.ChunkLost]
-    assert names(errors.ChunkLost) == ["ChunkLost"]
+    assert names(errors.ChunkLost) == ["ChunkLost", "TaskLost"]
 
 
 @pytest.mark.parametrize("kind", LEAVES)
