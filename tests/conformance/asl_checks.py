@@ -145,8 +145,8 @@ def _strings(value: Any) -> Iterator[str]:
 
 def retries(state: dict[str, Any], error: str) -> int:
     """Return how often Step Functions tries again."""
-    retrier = retrier(state, error)
-    return 0 if retrier is None else int(retrier["MaxAttempts"])
+    found = retrier(state, error)
+    return 0 if found is None else int(found["MaxAttempts"])
 
 
 def retrier(state: dict[str, Any], error: str) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ def facts_of(kind: type[FarmError]) -> dict[str, Any]:
 def test_error_names_do_not_change() -> None:
     assert set(names(JobImpossible)) == {
         *("InvalidRequest", "SceneNotFound", "SceneUnreadable", "SceneTooNew"),
-        *("MissingAssets", "NoCamera", "FramesMissing", "EncodeFailed"),
+        *("MissingAssets", "NoCamera", "FramesMissing", "EncodeFailed", "InternalError"),
     }
     assert set(names(AttemptFailed)) == {
         *("RenderCrashed", "RenderHung", "OutOfMemory", "FrameInvalid"),
@@ -42,7 +42,7 @@ def test_the_tree_in_the_docstring_matches_the_classes() -> None:
 
 def test_a_class_without_subclasses_is_its_own_leaf() -> None:
     assert leaves(errors.ChunkLost) == [errors.ChunkLost]
-    assert names(errors.ChunkLost) == ["ChunkLost", "TaskLost"]
+    assert names(errors.ChunkLost) == ["ChunkLost"]
 
 
 @pytest.mark.parametrize("kind", LEAVES)

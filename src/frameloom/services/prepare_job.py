@@ -148,6 +148,7 @@ def _manifest(
         film=request.film,
         chunk_size=request.chunk_size,
         limits=_limits(request),
+        notices=resolved.notices or None,
     )
 
 

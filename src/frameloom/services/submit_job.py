@@ -33,7 +33,7 @@ def submit(event: object, *, store: Store, executions: Executions, buckets: Buck
 
 
 def describe(execution: Execution, *, store: Store, buckets: Buckets) -> dict[str, Any]:
-    """Return the status of a job, its finished and total frames, and the error of a job that failed.
+    """Return the status of a job, its finished and total frames, its notices, and the error of a job that failed.
 
     A job that waits for a task of the whole scene has `task` instead of frames.
     """
@@ -48,6 +48,8 @@ def describe(execution: Execution, *, store: Store, buckets: Buckets) -> dict[st
     if job is not None:
         done, total = len(job_documents.present_frames(store, job)), len(job.frame_range())
         facts |= {"scene": job.scene.key, "frames": {"done": done, "total": total}}
+        if job.notices:
+            facts["notices"] = [notice.to_json() for notice in job.notices]
     elif not execution.status.ended and (task := job_documents.waiting_task(store, buckets, execution.job_id)):
         facts["task"] = task
     return facts
