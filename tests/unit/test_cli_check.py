@@ -108,8 +108,8 @@ def test_the_files_of_a_library_are_checked(folder: Path, capsys: pytest.Capture
     ("recipe", "words", "said"),
     [
         ({"camera": False}, [], "has no camera"),
-        ({"saved_by": "5.9"}, [], "was saved by Blender 5.9, but this farm renders with 4.5"),
-        ({}, ["--blender", "4.4"], "was saved by Blender 4.5, but this farm renders with 4.4"),
+        ({"saved_by": "5.9"}, [], "was saved by Blender 5.9, but this farm has Blender 4.5.15: add"),
+        ({}, ["--blender", "4.4"], "was saved by Blender 4.5, but this farm has Blender 4.4: add"),
         ({}, ["--blender", "new"], "--blender: takes a version such as 4.5, not 'new'"),
         ({"fps": "1/2"}, [], "fps: "),
         (

@@ -1,14 +1,13 @@
 """Checks a scene on this disk as PrepareJob checks it, without Blender, a farm or a network."""
 
-import importlib.metadata
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from frameloom.client.colour_config import refuse_own_configuration
 from frameloom.client.job_request import build_request, find_scene
+from frameloom.model.blenders import is_in, is_version
 from frameloom.model.counts import listed
 from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible, MissingAssets
 from frameloom.model.request import JobRequest
@@ -18,8 +17,7 @@ from frameloom.services.scene.checks import check_spaces, scripts_problem
 from frameloom.services.scene.find_assets import FoundAssets, find_assets
 from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage.local_files import Disk
-
-_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?")
+from frameloom.services.system.installed_blenders import installed_blenders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +54,14 @@ def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
 
     Args:
         path: the .blend on this disk.
-        blender: the version of Blender that renders it, such as 4.5; the default is the installed version, else the
-            version that saved the scene.
+        blender: the version of Blender that renders it, such as 4.5. By default, the one of the installed versions
+            that a job on this machine would use; without Blender, the version that saved the scene.
 
     Raises:
         InvalidRequest: there is no such file, or `blender` is not a version.
         SceneUnreadable: the scene or a library cannot be read.
     """
-    wanted = _wanted(blender)
+    _check_wanted(blender)
     scene = find_scene(Path(path))
     # The job decides whether scripts run, so they are a warning here. Check the rest as if the job had decided.
     request = build_request(scene, {"file": scene.name, "trust_scripts": False})
@@ -71,35 +69,37 @@ def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
     disk = Disk.of(scene)
     found = find_assets(disk, "", disk.key(scene), facts.references)
     folder = disk.path(disk.key(scene)).parent
-    supported = wanted or "{}.{}".format(*facts.blender_version)
+    blenders = _blenders(blender, facts)
     return SceneCheck(
         facts=facts,
         assets={Path(os.path.relpath(disk.path(one.key), folder)).as_posix(): one.size for one in found.assets},
         missing=found.missing,
         scripts=(*facts.scripts, *found.scripts),
-        refusal=_refusal(scene, request, found, facts, blender=supported),
+        refusal=_refusal(scene, request, found, facts, blenders=blenders),
     )
 
 
 def _refusal(
-    scene: Path, request: JobRequest, found: FoundAssets, facts: SceneFacts, *, blender: str
+    scene: Path, request: JobRequest, found: FoundAssets, facts: SceneFacts, *, blenders: Sequence[str]
 ) -> FarmError | None:
     try:
         refuse_own_configuration()
-        resolve_request(request, scene, blender=blender, device="CPU")
+        resolved = resolve_request(request, scene, blenders=blenders, device="CPU")
         found.check(file=facts.file, trusted=False)
-        check_spaces(found.spaces, file=facts.file, blender=blender)
+        check_spaces(found.spaces, file=facts.file, blender=resolved.settings.blender or "")
     except JobImpossible as error:
         return error
     return MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None
 
 
-def _wanted(blender: str | None) -> str | None:
-    if blender is not None:
-        if not _VERSION.fullmatch(blender):
-            raise InvalidRequest(field="blender", problem=f"takes a version such as 4.5, not {blender!r}")
-        return blender
-    try:
-        return importlib.metadata.version("bpy")
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _check_wanted(blender: str | None) -> None:
+    if blender is not None and not is_version(blender):
+        raise InvalidRequest(field="blender", problem=f"takes a version such as 4.5, not {blender!r}")
+
+
+def _blenders(wanted: str | None, facts: SceneFacts) -> list[str]:
+    """Return the Blenders of the farm that the scene is checked for, which need not be on this machine."""
+    installed = [each.version for each in installed_blenders()]
+    if wanted is not None:
+        return [version for version in installed if is_in(version, wanted)] or [wanted]
+    return installed or ["{}.{}".format(*facts.blender_version)]

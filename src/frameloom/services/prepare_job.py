@@ -1,7 +1,7 @@
 """PrepareJob: resolves the request of a job and writes its manifest, before any worker starts."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ def prepare(
     started: str,
     store: Store,
     buckets: Buckets,
-    blender: str,
+    blenders: Sequence[str],
     device: Device,
     trusts_scripts: bool = True,
 ) -> dict[str, Any]:
@@ -32,7 +32,8 @@ def prepare(
     Args:
         event: the execution's input, in any of its three forms.
         started: the start of the execution, ISO 8601.
-        blender, device: the Blender version and the device of the farm's workers.
+        blenders: the full versions of Blender that each worker of the farm has.
+        device: the workers' device.
         trusts_scripts: whether the farm lets a request trust the code in its scene.
 
     Returns:
@@ -57,7 +58,7 @@ def prepare(
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "scene.blend")
         store.download(buckets.scenes, key, scene, version=stored.version)
-        resolved = resolve_request(request, scene, blender=blender, device=device)
+        resolved = resolve_request(request, scene, blenders=blenders, device=device)
     resolved = with_assets(resolved, request, store=store, buckets=buckets)
     assets = _write_assets(resolved, job_id, store, buckets)
     job = _manifest(request, resolved, stored, assets, job_id=job_id, started=started, buckets=buckets)

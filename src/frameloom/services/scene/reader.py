@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 from frameloom.model.assets import Reference
 from frameloom.model.colours import ColourSpace
-from frameloom.model.errors import SceneTooNew, SceneUnreadable
+from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneFacts
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header
 from frameloom.services.scene.block_text import name_of
@@ -90,17 +90,6 @@ def _condensed(path: Path, file: str, limit: int, read: Callable[["BlendFile", H
         raise SceneUnreadable(file=file, problem=str(error)) from error
     except OSError as error:
         raise SceneUnreadable(file=file, problem=error.strerror or str(error)) from error
-
-
-def check_version(facts: SceneFacts, *, supported: str, file: str) -> None:
-    """Raise SceneTooNew if a Blender newer than `supported`, such as "4.5.15", saved the file.
-
-    Only major and minor are compared, since each 4.5 opens the files of every other 4.5.
-    """
-    major, minor, *_ = map(int, supported.split("."))
-    if facts.blender_version > (major, minor):
-        version = "{}.{}".format(*facts.blender_version)
-        raise SceneTooNew(file=file, version=version, supported=f"{major}.{minor}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
