@@ -4,12 +4,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from frameloom.client.colour_config import refuse_own_configuration
 from frameloom.client.job_request import build_request, find_scene
-from frameloom.model.blenders import is_in, is_version
+from frameloom.model.blenders import choose_blender, is_in, is_version
 from frameloom.model.counts import listed
 from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible, MissingAssets
+from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneFacts
 from frameloom.services.resolve_request import resolve_request
@@ -29,6 +31,8 @@ class SceneCheck:
         assets: the files that it refers to, by their paths from its folder, with their sizes in bytes.
         missing: the paths of files that do not exist, as the scene and its libraries have them.
         scripts: the Python in it and in its libraries, which requires `trust_scripts`.
+        notices: notices about a job of this scene, and about decisions that the job needs.
+        rendered_by: the version of Blender that a job would use; None if the scene is too new for all.
         refusal: the error that a job would fail with; None if the scene can be rendered.
     """
 
@@ -36,17 +40,14 @@ class SceneCheck:
     assets: Mapping[str, int]
     missing: tuple[str, ...]
     scripts: tuple[str, ...]
+    notices: tuple[Notice, ...]
+    rendered_by: str | None
     refusal: FarmError | None
 
     @property
     def blender(self) -> str:
         """The version of Blender that saved the scene, such as 4.5."""
         return "{}.{}".format(*self.facts.blender_version)
-
-    @property
-    def warnings(self) -> list[str]:
-        """Sentences about decisions that a job of this scene needs."""
-        return [scripts_problem(self.scripts, file=self.facts.file)] if self.scripts else []
 
 
 def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
@@ -63,33 +64,53 @@ def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
     """
     _check_wanted(blender)
     scene = find_scene(Path(path))
-    # The job decides whether scripts run, so they are a warning here. Check the rest as if the job had decided.
+    # The job decides whether scripts run, so they are a notice here. Check the rest as if the job had decided.
     request = build_request(scene, {"file": scene.name, "trust_scripts": False})
     facts = read_scene(scene)
     disk = Disk.of(scene)
     found = find_assets(disk, "", disk.key(scene), facts.references)
     folder = disk.path(disk.key(scene)).parent
-    blenders = _blenders(blender, facts)
+    scripts = (*facts.scripts, *found.scripts)
+    outcome = _resolve(scene, request, found, facts, blenders=_blenders(blender, facts))
     return SceneCheck(
         facts=facts,
         assets={Path(os.path.relpath(disk.path(one.key), folder)).as_posix(): one.size for one in found.assets},
         missing=found.missing,
-        scripts=(*facts.scripts, *found.scripts),
-        refusal=_refusal(scene, request, found, facts, blenders=blenders),
+        scripts=scripts,
+        notices=(*_about_scripts(scripts, facts.file), *outcome.notices, *found.notices),
+        rendered_by=outcome.blender,
+        refusal=outcome.refusal,
     )
 
 
-def _refusal(
+def _about_scripts(scripts: tuple[str, ...], file: str) -> tuple[Notice, ...]:
+    if not scripts:
+        return ()
+    return (Notice(kind=NoticeKind.SCRIPTS, text=f"{scripts_problem(scripts, file=file)}.", items=scripts),)
+
+
+class _Outcome(NamedTuple):
+    """The error that a job without other fields would fail with, its notices, and the Blender that renders it."""
+
+    refusal: FarmError | None
+    notices: tuple[Notice, ...]
+    blender: str | None
+
+
+def _resolve(
     scene: Path, request: JobRequest, found: FoundAssets, facts: SceneFacts, *, blenders: Sequence[str]
-) -> FarmError | None:
+) -> _Outcome:
+    notices, blender = facts.notices, None
     try:
+        blender = choose_blender(None, saved_by=facts.blender_version, blenders=blenders, file=facts.file)
         refuse_own_configuration()
-        resolved = resolve_request(request, scene, blenders=blenders, device="CPU")
+        notices = resolve_request(request, scene, blenders=[blender], device="CPU").notices
         found.check(file=facts.file, trusted=False)
-        check_spaces(found.spaces, file=facts.file, blender=resolved.settings.blender or "")
+        check_spaces(found.spaces, file=facts.file, blender=blender)
     except JobImpossible as error:
-        return error
-    return MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None
+        return _Outcome(error, notices, blender)
+    missing = MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None
+    return _Outcome(missing, notices, blender)
 
 
 def _check_wanted(blender: str | None) -> None:
