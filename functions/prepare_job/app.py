@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         started=event["started"],
         store=lambda_env.store(),
         buckets=lambda_env.buckets(),
-        blender=lambda_env.blender(),
+        blenders=lambda_env.blenders(),
         device=lambda_env.device(),
         trusts_scripts=lambda_env.trusts_scripts(),
         inspected=_answered(event.get("state")) == "inspect",

@@ -53,8 +53,9 @@ class SceneUnreadable(JobImpossible):
 
 
 class SceneTooNew(JobImpossible):
-    """{file!r} was saved by Blender {version}, but this farm renders with {supported}: save it with Blender
-    {supported} or older, or use a farm with a newer Blender."""
+    """{file!r} was saved by Blender {version}, but this farm has Blender {held}: add a newer one (on this machine with
+    `frameloom blender add {version}`, to a stack with the parameter BlenderVersions), or save the scene with Blender
+    {newest} or older."""
 
 
 class MissingAssets(JobImpossible):

@@ -1,12 +1,13 @@
 """PrepareJob: resolves the request of a job and writes its manifest, before any worker starts."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from frameloom.model import keys, rounds
 from frameloom.model.assets import AssetsRef
+from frameloom.model.blenders import choose_blender
 from frameloom.model.errors import InvalidRequest, SceneNotFound, SceneUnreadable
 from frameloom.model.job import Job, Limits, OutputRef, SceneRef
 from frameloom.model.request import START, START_NO, JobRequest, is_upload, parse_request
@@ -14,7 +15,7 @@ from frameloom.model.scene import SceneFacts
 from frameloom.model.scene_json import facts_from_json
 from frameloom.model.settings import Device, RenderSettings
 from frameloom.services.resolve_request import ResolvedRequest, file_digest, resolve_request, with_assets
-from frameloom.services.scene.reader import may_open_in_blender
+from frameloom.services.scene.reader import may_open_in_blender, read_version
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Buckets, Store, StoredObject
 
@@ -26,7 +27,7 @@ def prepare(
     started: str,
     store: Store,
     buckets: Buckets,
-    blender: str,
+    blenders: Sequence[str],
     device: Device,
     trusts_scripts: bool = True,
     inspected: bool = False,
@@ -39,7 +40,8 @@ def prepare(
     Args:
         event: the execution's input, in any of its three forms.
         started: the start of the execution, ISO 8601.
-        blender, device: the Blender version and the device of the farm's workers.
+        blenders: the full versions of Blender that each worker of the farm has.
+        device: the workers' device.
         trusts_scripts: whether the farm lets a request trust the code in its scene.
         inspected: whether a worker has inspected the scene for this job.
 
@@ -68,10 +70,12 @@ def prepare(
         store.download(buckets.scenes, key, scene, version=stored.version)
         facts = _inspected_facts(job_id, store, buckets) if inspected else None
         try:
-            resolved = resolve_request(request, scene, blender=blender, device=device, facts=facts)
+            resolved = resolve_request(request, scene, blenders=blenders, device=device, facts=facts)
         except SceneUnreadable as error:
             if not may_open_in_blender(error):
                 raise
+            version = read_version(scene)
+            blender = choose_blender(request.blender, saved_by=version, blenders=blenders, file=key)
             return _inspection(request, stored, scene, job_id=job_id, store=store, buckets=buckets, blender=blender)
     resolved = with_assets(resolved, request, store=store, buckets=buckets)
     assets = _write_assets(resolved, job_id, store, buckets)

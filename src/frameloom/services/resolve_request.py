@@ -2,13 +2,14 @@
 
 import hashlib
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from frameloom.model import keys
 from frameloom.model.assets import Asset, Reference
+from frameloom.model.blenders import choose_blender
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, MissingAssets
 from frameloom.model.frames import FrameRange
@@ -18,7 +19,7 @@ from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
 from frameloom.services.scene.find_assets import find_assets
-from frameloom.services.scene.reader import check_version, read_scene
+from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage.ports import Buckets, Store
 
 # libav 8.1 cannot decode PIZ if the picture is noisy: never with full floats, often not with half floats.
@@ -63,7 +64,7 @@ def resolve_request(
     request: JobRequest,
     scene: Path,
     *,
-    blender: str,
+    blenders: Sequence[str],
     device: Device,
     name: str | None = None,
     facts: SceneFacts | None = None,
@@ -71,7 +72,7 @@ def resolve_request(
     """Return the request with the values of the scene in the file `scene`, without its assets.
 
     Args:
-        blender: the Blender version of the farm's workers.
+        blenders: the full versions of Blender that each worker of the farm has; `choose_blender` takes one.
         device: their device, which the request may override.
         name: the scene's name in messages; its key if None.
         facts: the facts about the scene from Blender; None to read the file here.
@@ -80,11 +81,9 @@ def resolve_request(
         JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
             something that Blender would leave out (`services/scene/checks.py`).
     """
-    if request.blender not in (None, blender):
-        raise InvalidRequest(field="blender", problem=f"this farm renders with {blender}, not with {request.blender}")
     name = request.file if name is None else name
     facts = facts or read_scene(scene, name=name)
-    check_version(facts, supported=blender, file=name)
+    blender = choose_blender(request.blender, saved_by=facts.blender_version, blenders=blenders, file=name)
     entry = facts.pick(request.scene, request.camera)
     _check_codec(request, entry)
     if request.output != "video":
