@@ -19,8 +19,9 @@ SIZE = 64
 class InstantBlender(Blender):
     """Opens any scene, and writes the same image for each frame."""
 
-    def start(self) -> None:
+    def start(self, version: str | None = None) -> None:
         """Do nothing: no process is needed."""
+        del version
 
     def open(
         self, scene: Path, settings: RenderSettings, *, name: str, complete: bool = True, root: Path | None = None

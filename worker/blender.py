@@ -2,13 +2,11 @@
 
 import contextlib
 import json
-import os
 import secrets
 import select
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, RenderHung, by_name
 from frameloom.services.system.memory import Memory, container_memory
+from worker.blender_versions import command_of, environment_of, find_blender
 from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     # Its import takes 0.1 s, in which Blender can already load.
     from frameloom.model.settings import RenderSettings
 
-# The environment variables that Blender gets: none that gives access to AWS.
-_PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
 # Lines of output that an error shows.
 _LAST_LINES = 20
 # Seconds between two checks of the child's output and of the free memory; the second one while memory is scarce, since
@@ -69,7 +66,7 @@ class RenderedFrame:
 
 
 class Blender:
-    """One child process; started on first use, restarted for another scene and after it has ended."""
+    """One child process; started on first use, restarted for another scene or version and after it has ended."""
 
     # Blender hangs if it prints nothing for this time while it opens or renders; set for each chunk.
     silence_timeout = timedelta(hours=4)
@@ -84,6 +81,8 @@ class Blender:
         self._scratch = scratch
         self._process: subprocess.Popen[str] | None = None
         self._name = ""
+        # The version of the child, or of the last one.
+        self._version: str | None = None
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._substitutions = Substitutions()
         self._reader: threading.Thread | None = None
@@ -104,20 +103,26 @@ class Blender:
         """The open scene, None before a scene is open."""
         return self._open_scene
 
-    def start(self) -> None:
-        """Start Blender and return at once: it loads while the supervisor polls the queue."""
-        if self._process is not None and self._process.poll() is None:
+    def start(self, version: str | None = None) -> None:
+        """Start Blender and return at once: it loads while the supervisor polls the queue.
+
+        Args:
+            version: the full version; None for that of the last child, at first the worker's default.
+
+        Raises:
+            BlenderMismatch: this worker does not have it.
+        """
+        blender = find_blender(version or self._version)
+        if self._process is not None and self._process.poll() is None and self._version == blender.version:
             return
         self._reset()
         home, temporary = self._scratch / "home", self._scratch / "tmp"
         home.mkdir(parents=True, exist_ok=True)
         temporary.mkdir(exist_ok=True)
-        environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
-        environment |= {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker.blender_process"],
+            command_of(blender),
             cwd=Path(__file__).parent.parent,
-            env=environment,
+            env=environment_of(blender, home=home, temporary=temporary),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -125,7 +130,7 @@ class Blender:
             errors="replace",
         )
         # The system reuses process ids, and other machines have the same ones.
-        self._name = secrets.token_hex(8)
+        self._name, self._version = secrets.token_hex(8), blender.version
         self._killed = False
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
         self._reader.start()
@@ -144,7 +149,7 @@ class Blender:
             root: the folder that an untrusted scene is confined to; None for the scene's own folder.
 
         Raises:
-            FarmError: Blender cannot render the scene.
+            FarmError: Blender cannot render the scene, or this worker does not have the version in the settings.
             BlenderKilled: Blender was killed.
         """
         if self._in_run:
@@ -157,7 +162,7 @@ class Blender:
             return None
         if self._used:
             self.close()
-        self.start()
+        self.start(settings.blender)
         self._substitutions.reset()
         self._open_scene, self._used = None, True
         command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from frameloom.aws.queue import LONGEST_POLL
 from frameloom.model import keys
 from frameloom.model.backoff import delays
+from frameloom.model.errors import BlenderMismatch
 from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
 from frameloom.services.storage import job_documents
@@ -106,7 +107,6 @@ class Supervisor:
             scenes=SceneCache(folder / "scenes", store),
             uploads=self._uploads,
             scratch=folder,
-            version=config.blender,
         )
         self._lease: Lease | None = None
         self._stopping = threading.Event()
@@ -115,7 +115,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Work until the worker is stopped or has been idle for the configured time."""
-        log.info(LogEvent.WORKER_STARTED, "Worker started", blender=self._config.blender)
+        log.info(LogEvent.WORKER_STARTED, "Worker started", blenders=" ".join(self._config.blenders))
         try:
             with self._signals():
                 self._blender.start()
@@ -209,7 +209,9 @@ class Supervisor:
         if reason is not None:
             log.info(LogEvent.BLENDER_RESTARTED, "Blender restarted", reason=reason)
             self._blender.close()
-            self._blender.start()
+            # Its version may have been removed meanwhile; the next chunk starts the one that it needs.
+            with suppress(BlenderMismatch):
+                self._blender.start()
 
     @contextmanager
     def _leased(self, received: Received, message: ChunkMessage) -> Iterator[Lease]:
