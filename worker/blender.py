@@ -217,18 +217,21 @@ class Blender:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise BlenderKilled
-        line, self._frame = "", frame
+        self._frame = frame
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps(command) + "\n")
             process.stdin.flush()
-            self._wait_for(process.stdout, frame)
-            line = process.stdout.readline()
+        # Also from a child that has ended: it may have answered why.
+        self._wait_for(process.stdout, frame)
+        line = process.stdout.readline()
         if not line.endswith("\n"):
             raise self._ended(frame)
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             # Within a render Blender takes no other command, so `open` must kill the child.
             self._in_run = self._in_run and answer.get("within", False)
+            if answer.get("ended"):
+                self._reset()
             kind = by_name(answer["error"]) or RenderCrashed
             raise kind(**answer["facts"])
         return answer

@@ -3,7 +3,7 @@
     FarmError
     ├── JobImpossible       the job cannot succeed: it fails at once, without a retry
     │   ├── InvalidRequest  SceneNotFound  SceneUnreadable  SceneTooNew
-    │   ├── MissingAssets   NoCamera  FramesMissing  EncodeFailed
+    │   ├── MissingAssets   NoCamera  FramesMissing  EncodeFailed  InternalError
     ├── AttemptFailed       one attempt failed: another worker retries it; after the last attempt it is recorded
     │   ├── RenderCrashed   RenderHung  OutOfMemory  FrameInvalid
     │   ├── WorkerFailed    BlenderMismatch  DeviceMissing
@@ -72,6 +72,11 @@ class FramesMissing(JobImpossible):
 
 class EncodeFailed(JobImpossible):
     """The video could not be encoded: {problem}."""
+
+
+class InternalError(JobImpossible):
+    """Frameloom failed at {where}. This is a fault of Frameloom, not of the scene: please report it. {problem}
+    (traceback: {trace})."""
 
 
 class AttemptFailed(FarmError):
