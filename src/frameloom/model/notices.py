@@ -19,6 +19,8 @@ class NoticeKind(StrEnum):
     FARM = "farm"
     # Python in the scene, which runs only if the job trusts it.
     SCRIPTS = "scripts"
+    # Strips that render empty, since their scene has no camera.
+    STRIPS = "strips"
 
 
 def _known(kind: Any) -> Any:

@@ -18,6 +18,7 @@ from frameloom.model.scene import SceneEntry
 from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
 from frameloom.services.scene.find_assets import find_assets
+from frameloom.services.scene.output_notices import output_notices
 from frameloom.services.scene.reader import check_version, read_scene
 from frameloom.services.storage.ports import Buckets, Store
 
@@ -96,7 +97,7 @@ def resolve_request(
         ),
         references=facts.references,
         revision=_revision(request, entry),
-        notices=facts.notices,
+        notices=facts.notices if request.output == "video" else (*facts.notices, *output_notices(facts, entry)),
     )
 
 
