@@ -168,6 +168,21 @@ class Blender:
         network: str | None = answer["network"]
         return network
 
+    def inspect(self, scene: Path, *, name: str) -> dict[str, Any]:
+        """Return the facts about a scene (`frameloom.model.scene_json`), read by a process that ends with its answer.
+
+        Raises:
+            FarmError, BlenderKilled: as `open`.
+        """
+        if self._used:
+            self.close()
+        self.start()
+        self._used = True
+        answer = self._ask({"do": "inspect", "path": str(scene), "name": name}, frame=None)
+        self.close()
+        facts: dict[str, Any] = answer["facts"]
+        return facts
+
     def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
         """Render a frame of the open scene to `path`.
 

@@ -146,6 +146,16 @@ def assets_key(job_id: str) -> str:
     return f"{job_prefix(job_id)}assets.json"
 
 
+def task_key(job_id: str, task: str) -> str:
+    """Return the key of a task of the whole scene, written before a worker gets the task."""
+    return f"{job_prefix(job_id)}tasks/{task}.json"
+
+
+def facts_key(job_id: str) -> str:
+    """Return the key of the facts about the scene, which a worker writes that inspects the scene with Blender."""
+    return f"{job_prefix(job_id)}facts.json"
+
+
 def chunks_key(job_id: str, round_number: int) -> str:
     """Return the key of a round's list of chunks, which the distributed Map reads."""
     return f"{job_prefix(job_id)}chunks/round-{round_number}.json"

@@ -48,7 +48,7 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         frame_start=setting(b"sfra"),
         frame_end=setting(b"efra"),
         frame_step=later(b"frame_step", default=1),
-        fps=_rate(setting(b"frs_sec"), setting(b"frs_sec_base")),
+        fps=exact_rate(setting(b"frs_sec"), setting(b"frs_sec_base")),
         size=(setting(b"xsch"), setting(b"ysch")),
         percentage=setting(b"size"),
         engine=decode(later(b"engine", default=b"")),
@@ -56,7 +56,7 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         exr_codec=dict(enumerate(_EXR_CODECS)).get(later(b"im_format", b"exr_codec", default=None), "UNKNOWN"),
         camera=pointed_name(scene, b"camera"),
         sources=read_sources(scene),
-        pixel_aspect=_pixel_aspect(setting(b"xasp"), setting(b"yasp")),
+        pixel_aspect=exact_aspect(setting(b"xasp"), setting(b"yasp")),
         single_layer=bool(setting(b"scemode") & _SINGLE_LAYER),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
         colours=read_colours(scene),
@@ -71,7 +71,7 @@ def _crop(setting: Any) -> tuple[float, float, float, float]:
     return left, bottom, right, top
 
 
-def _pixel_aspect(across: float, down: float) -> Fraction:
+def exact_aspect(across: float, down: float) -> Fraction:
     """Return the ratio of a pixel's width to its height, as Blender writes it into a film: with numbers up to 255.
 
     Source: writeffmpeg.cc of Blender calls libav's av_d2q(xasp / yasp, 255).
@@ -85,7 +85,7 @@ def _pixel_aspect(across: float, down: float) -> Fraction:
     return 1 / limited if wide else limited
 
 
-def _rate(frames: int, seconds: float) -> Fraction:
+def exact_rate(frames: int, seconds: float) -> Fraction:
     """Return frames per `seconds`, as the user typed them: 30 and 1.001 give 30000/1001."""
     if not math.isfinite(seconds) or seconds <= 0:
         raise BadBlendError(DAMAGED)
