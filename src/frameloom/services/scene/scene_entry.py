@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from frameloom.model.scene import SceneEntry
+from frameloom.model.stamps import FILENAME
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError
 from frameloom.services.scene.block_text import decode, name_of
 from frameloom.services.scene.colour_names import read_colours
@@ -25,6 +26,9 @@ _FORMATS = {
 }  # fmt: skip
 # R_IMF_EXR_CODEC_*, from 0, with the names of render.image_settings.exr_codec.
 _EXR_CODECS = ("NONE", "PXR24", "ZIP", "PIZ", "RLE", "ZIPS", "B44", "B44A", "DWAA", "DWAB")
+# R_STAMP_DRAW: the stamp is burnt into the frames. Then the parts of a stamp, by their bits.
+_BURNT = 0x40
+_STAMPS = {0x4: "Date", 0x400: "Render Time", 0x2000: "Memory", 0x10000: "Hostname", 0x100: FILENAME}
 # The largest numerator or denominator of the pixel aspect that Blender writes into a film.
 _MAX_ASPECT = 255
 
@@ -60,10 +64,15 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         single_layer=bool(setting(b"scemode") & _SINGLE_LAYER),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
         colours=read_colours(scene),
+        stamp=_stamp(later(b"stamp", default=0)),
     )
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
         raise BadBlendError(DAMAGED)
     return entry
+
+
+def _stamp(bits: int) -> tuple[str, ...]:
+    return tuple(part for bit, part in _STAMPS.items() if bits & bit) if bits & _BURNT else ()
 
 
 def _crop(setting: Any) -> tuple[float, float, float, float]:
