@@ -304,17 +304,6 @@ scene.camera = None
     assert found[4] != found[5]
 
 
-def test_a_camera_of_another_scene_is_found_by_its_name(blender: Blender, tmp_path: Path) -> None:
-    away = "bpy.data.scenes['Away'].collection.objects.link(bpy.data.objects['Side'])"
-    away += "; scene.collection.objects.unlink(bpy.data.objects['Side'])"
-    file = make_scene(tmp_path / "away.blend", size=(16, 16), scenes=("Scene", "Away"), cameras=["Side"], also=away)
-    own, other = tmp_path / "own.png", tmp_path / "other.png"
-    for path, camera in ((own, None), (other, "Side")):
-        blender.open(file, RenderSettings(camera=camera), name="away.blend")
-        blender.render(1, path)
-    assert pixels(own) != pixels(other)
-
-
 def test_a_scene_with_only_muted_strips_needs_a_camera(blender: Blender, tmp_path: Path) -> None:
     muted = "scene.sequence_editor_create().strips.new_effect('card', 'COLOR', 1, 1, frame_end=6).mute = True"
     file = make_scene(tmp_path / "muted.blend", camera=False, also=muted)
