@@ -15,7 +15,7 @@ SECOND = "5.0"
 
 @contextmanager
 def added_blenders() -> Iterator[None]:
-    """Within it, this process and those that it starts have the Blenders of `FOLDER` beside that of the environment."""
+    """Within it, this process and its children have the Blenders of `FOLDER` beside that of the environment."""
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = str(FOLDER)
     try:

@@ -5,7 +5,6 @@ import json
 import secrets
 import select
 import shutil
-import signal
 import subprocess
 import threading
 from collections import deque
@@ -17,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, RenderHung, by_name
 from frameloom.services.system.memory import Memory, container_memory
+from worker.blender_exit import exit_error
 from worker.blender_versions import command_of, environment_of, find_blender
 from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
@@ -30,8 +30,6 @@ _LAST_LINES = 20
 # Seconds between two checks of the child's output and of the free memory; the second one while memory is scarce, since
 # Blender can allocate a gigabyte within a second.
 _POLL, _FAST_POLL = 0.1, 0.02
-# Output of programs that crash because memory has run out.
-_OUT_OF_MEMORY = ("malloc returns null", "calloc returns null", "bad_alloc", "out of memory", "memoryerror")
 
 
 # The open scene: its file, the job's settings, and whether files that are missing were an error.
@@ -173,6 +171,21 @@ class Blender:
         network: str | None = answer["network"]
         return network
 
+    def inspect(self, scene: Path, *, name: str, version: str | None = None) -> dict[str, Any]:
+        """Return the facts about a scene (`frameloom.model.scene_json`), read by a process that ends with its answer.
+
+        Raises:
+            FarmError, BlenderKilled: as `open`.
+        """
+        if self._used:
+            self.close()
+        self.start(version)
+        self._used = True
+        answer = self._ask({"do": "inspect", "path": str(scene), "name": name}, frame=None)
+        self.close()
+        facts: dict[str, Any] = answer["facts"]
+        return facts
+
     def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
         """Render a frame of the open scene to `path`.
 
@@ -297,13 +310,7 @@ class Blender:
         self._reset()
         if killed:
             return BlenderKilled()
-        where = _place(frame)
-        if code == -signal.SIGKILL:
-            return OutOfMemory(where=where, problem="the system killed it, as it does when memory runs out")
-        if any(sign in output.lower() for sign in _OUT_OF_MEMORY):
-            return OutOfMemory(where=where, problem=f"its last output: {output}")
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        return RenderCrashed(where=where, problem=f"{how}; its last output: {output or 'none'}")
+        return exit_error(code, output=output, where=_place(frame))
 
     def _reset(self) -> None:
         if self._process is None:

@@ -2,6 +2,8 @@
 
     {"do": "open", "path", "root", "name", "settings", "complete"}
                            -> {"size": [w, h] or null, "scenes": the rendered ones, "only": has the file no others}
+    {"do": "inspect", "path", "name"}
+                           -> {"facts": frameloom.model.scene_json}, and the end of the process
     {"do": "render", "frame", "path", "last", "step"}
                                               -> {"size", "depth", "seconds", "flat", "problem", "left"}
                                               (worker.blender_process.frame_check)
@@ -34,8 +36,10 @@ from frameloom.model.settings import RenderSettings
 from worker.blender_process import path_guard
 from worker.blender_process.animation import Animation, error_text
 from worker.blender_process.faults import error_answer
+from worker.blender_process.find_sources import rendered_scenes
+from worker.blender_process.inspection import inspect_scene
 from worker.blender_process.missing_files import missing_files
-from worker.blender_process.scene_setup import expected_size, rendered_scenes, set_up
+from worker.blender_process.scene_setup import expected_size, set_up
 from worker.blender_process.skipped_scripts import refuse_skipped, refusing_skipped
 from worker.blender_warnings import mark_opened
 
@@ -95,6 +99,8 @@ class Session:
                 name=command["name"],
                 complete=command["complete"],
             )
+        elif command["do"] == "inspect":
+            inspect_scene(Path(command["path"]), name=command["name"], answer=self._answer)
         elif self._scene is None:
             raise RenderCrashed(where=f"frame {command['frame']}", problem="no scene is open")
         else:

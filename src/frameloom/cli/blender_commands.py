@@ -22,8 +22,8 @@ Version = Annotated[str, typer.Argument(metavar="VERSION", help="A series, such 
 def blender(context: typer.Context) -> None:
     """List, add and remove the Blenders of this machine.
 
-    A farm on this machine renders with all of them: each job with the one that saved its scene, or with the nearest
-    newer LTS, or with the one that the request names.
+    A farm on this machine renders with all of them: each job with the version that saved its scene, or with the
+    nearest newer LTS, or with the version that the request names.
     """
     if context.invoked_subcommand is None:
         say(*context.get_help().splitlines())
@@ -46,7 +46,7 @@ def add(version: Version) -> None:
 
 @app.command("list", cls=SectionedCommand, epilog=LIST_EXAMPLES)
 def list_(*, json: options.Json = False) -> None:
-    """List the Blenders that are installed, and those that can be added."""
+    """List the installed Blenders, and further versions to add."""
     with answering(json=json):
         from frameloom.local.blender_packages import available_blenders  # noqa: PLC0415
         from frameloom.services.system.installed_blenders import installed_blenders  # noqa: PLC0415
@@ -74,7 +74,7 @@ def list_(*, json: options.Json = False) -> None:
 def remove(version: Version) -> None:
     """Delete a Blender that was added.
 
-    The one of the Python environment stays. A running job of the removed version fails.
+    The Blender of the Python environment stays. A running job of the removed version fails.
     """
     with answering(json=False):
         from frameloom.local.blender_packages import remove_blender  # noqa: PLC0415

@@ -95,7 +95,7 @@ def remove_blender(asked: str) -> InstalledBlender:
         elif added:
             problem = f"takes {and_listed([each.version for each in added], last='or')}, not {asked!r}"
         else:
-            problem = f"Blender {asked} is not installed; `frameloom blender list` lists those that are"
+            problem = f"Blender {asked} is not installed; see `frameloom blender list`"
         raise InvalidRequest(field="VERSION", problem=problem)
     chosen = fitting[-1]
     with _unfinished_folder(lambda _: None) as folder:
