@@ -85,7 +85,7 @@ def test_json_has_the_same_facts(folder: Path, capsys: pytest.CaptureFixture[str
         "scenes": [scene | colours],
         "cameras": ["Camera"],
     }
-    there = {"assets": [{"path": "../wood.png", "bytes": 4}], "missing": [], "scripts": [], "warnings": []}
+    there = {"assets": [{"path": "../wood.png", "bytes": 4}], "missing": [], "scripts": [], "notices": []}
     assert (code, json.loads(out)) == (0, document | there)
     Path("../wood.png").unlink()
     code, out, _ = check(capsys, "shot.blend", "--json")
@@ -127,15 +127,15 @@ def test_check_refuses_the_scenes_that_a_farm_refuses(
     assert (code, said in err, err.count("\n")) == (2, True, 1)
 
 
-def test_python_in_a_scene_and_in_its_library_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_in_a_scene_and_in_its_library_is_a_notice(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     library = make_scene(folder / "set.blend", driver="bpy.app.version[0]")
     make_scene(folder / "shot.blend", camera=False, library=library, library_path="//set.blend", script="import os")
     code, out, err = check(capsys, "shot.blend", "--json")
     text, driver = json.loads(out)["scripts"]
     assert (code, text) == (0, "text 'startup.py', which runs when the file opens")
     assert driver.startswith("driver of object 'Cube', location[2]: 'bpy.app.version[0]' (of ")
-    assert err.startswith("frameloom: warning: 'shot.blend' contains Python, which runs only if")
-    assert json.loads(out)["warnings"][0] in err
+    assert err.startswith("frameloom: notice: 'shot.blend' contains Python, which runs only if")
+    assert json.loads(out)["notices"][0]["text"] in err
     assert all(way in err for way in ("--trust-scripts", "--without-scripts"))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from frameloom.client import Action, Event, Farm, JobResult, Notice, Step
+from frameloom.client import Action, Event, Farm, JobResult, Notice, NoticeKind, Step
 from frameloom.model.errors import (
     FramesMissing,
     InvalidRequest,
@@ -171,7 +171,7 @@ def test_steps_and_notices_are_reported(memory: MemoryFarm, monkeypatch: pytest.
     Farm(memory).render("shot.blend", out="out", on_event=events.append).wait()
     assert events == [
         Step(action=Action.CONNECT),
-        Notice(text="Worker 1 ended."),
+        Notice(kind=NoticeKind.FARM, text="Worker 1 ended."),
         Step(action=Action.UPLOAD_ASSETS, done=1, total=1),
         Step(action=Action.UPLOAD_SCENE),
         Step(action=Action.DOWNLOAD_VIDEO),

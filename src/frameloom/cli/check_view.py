@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from frameloom.cli.output import REFUSED, tell_error, tell_json, tell_warning
+from frameloom.cli.output import REFUSED, tell_error, tell_json, tell_notice
 from frameloom.cli.terminal import say
 from frameloom.client.scene_check import SceneCheck
 from frameloom.model.scene import SceneEntry
@@ -24,8 +24,8 @@ def show(check: SceneCheck, *, json: bool) -> None:
         tell_json(as_json(check))
     else:
         say(*_lines(check))
-    for warning in check.warnings:
-        tell_warning(warning)
+    for notice in check.notices:
+        tell_notice(notice)
     if check.refusal is not None:
         tell_error(type(check.refusal).__name__, str(check.refusal), json=False)
         raise typer.Exit(REFUSED)
@@ -42,7 +42,7 @@ def as_json(check: SceneCheck) -> dict[str, Any]:
         "assets": [{"path": path, "bytes": size} for path, size in check.assets.items()],
         "missing": list(check.missing),
         "scripts": list(check.scripts),
-        "warnings": check.warnings,
+        "notices": [notice.to_json() for notice in check.notices],
     }
     refusal = check.refusal
     return document | ({} if refusal is None else {"error": type(refusal).__name__, "cause": str(refusal)})

@@ -1,10 +1,15 @@
 """Commands to follow, fetch and cancel a detached job."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from frameloom.cli.output import tell_json
 from frameloom.cli.terminal import say
+
+if TYPE_CHECKING:
+    from frameloom.model.notices import Notice
 
 
 def commands(job_id: str, *, stack: str | None, out: Path) -> dict[str, str]:
@@ -19,10 +24,17 @@ def commands(job_id: str, *, stack: str | None, out: Path) -> dict[str, str]:
     return {name: shlex.join(["frameloom", *each]) for name, each in words.items()}
 
 
-def tell_started(job_id: str, afterwards: dict[str, str], *, json: bool, quiet: bool) -> None:
-    """Print that a job was started, and the commands for it."""
+def tell_started(
+    job_id: str, afterwards: dict[str, str], *, notices: "Sequence[Notice]" = (), json: bool, quiet: bool
+) -> None:
+    """Print that a job was started, and the commands for it.
+
+    Args:
+        notices: the job's notices, which only JSON has: the display has shown them.
+    """
     if json:
-        tell_json({"job_id": job_id, "status": "running", "commands": afterwards})
+        document: dict[str, Any] = {"job_id": job_id, "status": "running", "commands": afterwards}
+        tell_json(document | ({"notices": [notice.to_json() for notice in notices]} if notices else {}))
     elif quiet:
         say(job_id)
     else:

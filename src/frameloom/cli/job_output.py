@@ -6,7 +6,7 @@ from typing import Any
 
 from frameloom.cli.display import Display, duration
 from frameloom.cli.option_names import as_typed
-from frameloom.cli.output import tell_error, tell_json
+from frameloom.cli.output import tell_error, tell_json, tell_notice
 from frameloom.cli.terminal import say
 from frameloom.client import Action, Event, JobResult, Notice
 from frameloom.model.counts import counted
@@ -31,13 +31,15 @@ def show_event(display: Display, event: Event) -> None:
 
 
 def tell_result(result: JobResult, *, json: bool, quiet: bool) -> None:
-    """Print the paths of the results and, for a job that failed, the reason."""
+    """Print the paths of the results, the notices and, for a job that failed, the reason."""
     if result.error is not None:
         result = replace(result, cause=as_typed(result.error, result.cause or ""))
     if json:
         tell_json(as_json(result))
     elif not quiet:
         say(*_lines(result))
+        for notice in result.notices:
+            tell_notice(notice)
     if not result.succeeded:
         tell_error(result.error or "Failed", result.cause or f"Job {result.job_id} {result.status}.", json=False)
 
@@ -52,6 +54,8 @@ def as_json(result: JobResult) -> dict[str, Any]:
         "paths": {name: str(path) for name, path in paths.items() if path is not None},
         "seconds": round(result.seconds, 3),
     }
+    if result.notices:
+        document["notices"] = [notice.to_json() for notice in result.notices]
     return document | ({} if result.error is None else {"error": result.error, "cause": result.cause or ""})
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from frameloom.cli.signals import Left
 from frameloom.cli.terminal import say_json, warn
 from frameloom.client.farm_errors import aws_sentence, is_aws_error
 from frameloom.model.errors import FarmError, JobImpossible
+
+if TYPE_CHECKING:
+    from frameloom.model.notices import Notice
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 
@@ -55,10 +58,10 @@ def tell_error(error: str, cause: str, *, json: bool) -> None:
     warn(f"frameloom: {sentence}")
 
 
-def tell_warning(words: str) -> None:
-    """Write a warning to stderr; the command continues."""
-    sentence = " ".join(words.split())
-    warn(f"frameloom: warning: {sentence}.")
+def tell_notice(notice: "Notice") -> None:
+    """Write a notice to stderr; the command continues."""
+    sentence = " ".join(notice.text.split())
+    warn(f"frameloom: notice: {sentence}")
 
 
 def tell_json(document: Any) -> None:

@@ -60,7 +60,8 @@ def run(options: JobOptions, *, json: bool, quiet: bool) -> None:
             work = _Work(job=job, farm=farm, options=options, display=display, interrupts=interrupts)
             result = interrupts.surely(work.start if options.detach else work.finish, farm.close)
     if result is None:
-        tell_started(job.id, commands(job.id, stack=options.stack, out=options.out), json=json, quiet=quiet)
+        afterwards = commands(job.id, stack=options.stack, out=options.out)
+        tell_started(job.id, afterwards, notices=job.notices, json=json, quiet=quiet)
         return
     tell_result(result, json=json, quiet=quiet)
     if not result.succeeded:

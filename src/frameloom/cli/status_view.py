@@ -88,6 +88,8 @@ def show_job(job: JobInfo, *, json: bool) -> None:
         if value is not None:
             style = STYLES.get(value, "") if name == "status" else ""
             console.print(Text(f"{name:<8} ").append(plain(value), style=style), soft_wrap=True)
+    for notice in job.notices:
+        console.print(Text(f"{'notice':<8} ").append(plain(notice.text), style="yellow"), soft_wrap=True)
 
 
 def _as_json(job: JobInfo) -> dict[str, Any]:
@@ -96,6 +98,7 @@ def _as_json(job: JobInfo) -> dict[str, Any]:
     facts |= {name: None if ref is None else ref.to_json() for name, ref in _places(job).items()}
     frames = None if job.total is None else {"done": job.done, "total": job.total}
     facts |= {"scene": job.scene, "frames": frames, "started": job.started, "ended": job.ended}
+    facts["notices"] = [notice.to_json() for notice in job.notices] or None
     return {name: value for name, value in facts.items() if value is not None}
 
 

@@ -15,12 +15,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from frameloom.client.job_events import Action, Event, Notice, Step
+    from frameloom.client.job_events import Action, Event, Step
     from frameloom.client.job_result import JobInfo, JobResult, QueueDepth
     from frameloom.client.render_farm import Farm
     from frameloom.client.render_job import Job
     from frameloom.client.request_fields import RequestFields
     from frameloom.client.scene_check import SceneCheck, check_scene
+    from frameloom.model.notices import Notice, NoticeKind
     from frameloom.services.follow_job import Snapshot
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "JobInfo",
     "JobResult",
     "Notice",
+    "NoticeKind",
     "QueueDepth",
     "RequestFields",
     "SceneCheck",
@@ -46,7 +48,8 @@ _MODULES = {
     "Job": "frameloom.client.render_job",
     "JobInfo": "frameloom.client.job_result",
     "JobResult": "frameloom.client.job_result",
-    "Notice": "frameloom.client.job_events",
+    "Notice": "frameloom.model.notices",
+    "NoticeKind": "frameloom.model.notices",
     "QueueDepth": "frameloom.client.job_result",
     "RequestFields": "frameloom.client.request_fields",
     "SceneCheck": "frameloom.client.scene_check",

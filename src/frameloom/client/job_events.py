@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from frameloom.model.notices import Notice
+
 
 class Action(StrEnum):
     """The steps that the client takes, in their order; rendering itself is reported by `Job.follow`."""
@@ -21,13 +23,6 @@ class Step:
     action: Action
     done: int | None = None
     total: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """A sentence about the farm, such as a worker that ended and was replaced."""
-
-    text: str
 
 
 Event = Step | Notice

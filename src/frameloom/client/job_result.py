@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frameloom.model.job_status import JobStatus
+from frameloom.model.notices import Notice
 from frameloom.model.report import FrameCounts, ObjectRef
 
 
@@ -19,6 +20,7 @@ class JobInfo:
         done, total: frames in the frames bucket, and frames of the job; None before PrepareJob has run.
         error, cause: the name of the error and its message, for a job that failed or was canceled.
         video, report: places in S3; None before they exist.
+        notices: notices about the job; empty before PrepareJob has run.
     """
 
     job_id: str
@@ -32,6 +34,7 @@ class JobInfo:
     cause: str | None = None
     video: ObjectRef | None = None
     report: ObjectRef | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class JobResult:
         folder: the folder of these frames; None if it does not exist.
         report: the downloaded report, a JSON document; None if it was not downloaded.
         error, cause: the name of the error and its message, for a job that failed or was canceled.
+        notices: notices about the job.
     """
 
     job_id: str
@@ -60,6 +64,7 @@ class JobResult:
     report: Path | None = None
     error: str | None = None
     cause: str | None = None
+    notices: tuple[Notice, ...] = ()
 
     @property
     def succeeded(self) -> bool:

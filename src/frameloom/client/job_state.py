@@ -6,6 +6,7 @@ from frameloom.client.connect import Connection
 from frameloom.client.job_result import JobInfo, JobResult
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.job_status import JobStatus
+from frameloom.model.notices import Notice
 from frameloom.model.report import FrameCounts, JobReport, ObjectRef
 from frameloom.services.follow_job import Snapshot
 from frameloom.services.storage.ports import Execution
@@ -28,6 +29,7 @@ def job_info(execution: Execution, farm: Connection) -> JobInfo:
         cause=execution.cause,
         video=None if video is None else ObjectRef(**video),
         report=None if report is None else ObjectRef(**report),
+        notices=tuple(Notice.read(notice) for notice in facts.get("notices", ())),
     )
 
 
@@ -67,6 +69,7 @@ def result_of(snapshot: Snapshot, report: dict[str, Any] | None, *, seconds: flo
         seconds=seconds,
         error=error,
         cause=cause,
+        notices=() if snapshot.job is None else snapshot.job.notices or (),
     )
 
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Self
 
 from frameloom.client.connect import Connection, Target
 from frameloom.client.farm_errors import farm_errors
-from frameloom.client.job_events import Action, Listener, Notice, Step, ignore
+from frameloom.client.job_events import Action, Listener, Step, ignore
 from frameloom.client.job_result import JobInfo, JobResult
 from frameloom.client.job_state import check_has_results, job_info, result_of
 from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest, JobCanceled, JobFailed, JobUnfinished
 from frameloom.model.job_status import JobStatus
 from frameloom.model.messages import LogRecord
+from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.report import JobReport, ObjectRef
 from frameloom.model.request import parse_request
 from frameloom.services.follow_job import Snapshot, follow
@@ -86,6 +87,11 @@ class Job:
         """The folder for the job's frames; None if it does not exist, or if nothing is downloaded."""
         return None if self._download is None else self._download.frames_folder(None)
 
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """The notices about a job that this object starts; `status` and `result` have those of any job."""
+        return () if self._prepared is None else self._prepared.resolved.notices
+
     @farm_errors()
     def start(self) -> Self:
         """Upload the scene and its files, and start a job that `Farm.new_job` returned; return the job.
@@ -98,11 +104,16 @@ class Job:
         prepared = self._prepared
         if prepared is None or self.started:
             return self
+        for notice in self.notices:
+            self.on_event(notice)
         self.on_event(Step(action=Action.CONNECT))
         self._target.open(self._notify, trust_scripts=prepared.request.trust_scripts is True)
         if prepared.resolved.references:
+            shown = self.notices
             prepared = prepared.upload_assets(self._connection(), self._report_assets)
             self._prepared = prepared
+            for notice in self.notices[len(shown) :]:
+                self.on_event(notice)
         if prepared.output is not None:
             from frameloom.client.download import Download  # noqa: PLC0415
 
@@ -316,7 +327,7 @@ class Job:
         return self._target.connection()
 
     def _notify(self, text: str) -> None:
-        self.on_event(Notice(text=text))
+        self.on_event(Notice(kind=NoticeKind.FARM, text=text))
 
     def _report_assets(self, done: int, total: int) -> None:
         self.on_event(Step(action=Action.UPLOAD_ASSETS, done=done, total=total))

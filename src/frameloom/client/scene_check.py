@@ -11,6 +11,7 @@ from frameloom.client.colour_config import refuse_own_configuration
 from frameloom.client.job_request import build_request, find_scene
 from frameloom.model.counts import listed
 from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible, MissingAssets
+from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneFacts
 from frameloom.services.resolve_request import resolve_request
@@ -31,6 +32,7 @@ class SceneCheck:
         assets: the files that it refers to, by their paths from its folder, with their sizes in bytes.
         missing: the paths of files that do not exist, as the scene and its libraries have them.
         scripts: the Python in it and in its libraries, which requires `trust_scripts`.
+        notices: notices about a job of this scene, and about decisions that the job needs.
         refusal: the error that a job would fail with; None if the scene can be rendered.
     """
 
@@ -38,17 +40,13 @@ class SceneCheck:
     assets: Mapping[str, int]
     missing: tuple[str, ...]
     scripts: tuple[str, ...]
+    notices: tuple[Notice, ...]
     refusal: FarmError | None
 
     @property
     def blender(self) -> str:
         """The version of Blender that saved the scene, such as 4.5."""
         return "{}.{}".format(*self.facts.blender_version)
-
-    @property
-    def warnings(self) -> list[str]:
-        """Sentences about decisions that a job of this scene needs."""
-        return [scripts_problem(self.scripts, file=self.facts.file)] if self.scripts else []
 
 
 def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
@@ -65,33 +63,44 @@ def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
     """
     wanted = _wanted(blender)
     scene = find_scene(Path(path))
-    # The job decides whether scripts run, so they are a warning here. Check the rest as if the job had decided.
+    # The job decides whether scripts run, so they are a notice here. Check the rest as if the job had decided.
     request = build_request(scene, {"file": scene.name, "trust_scripts": False})
     facts = read_scene(scene)
     disk = Disk.of(scene)
     found = find_assets(disk, "", disk.key(scene), facts.references)
     folder = disk.path(disk.key(scene)).parent
     supported = wanted or "{}.{}".format(*facts.blender_version)
+    scripts = (*facts.scripts, *found.scripts)
+    refusal, notices = _resolve(scene, request, found, facts, blender=supported)
     return SceneCheck(
         facts=facts,
         assets={Path(os.path.relpath(disk.path(one.key), folder)).as_posix(): one.size for one in found.assets},
         missing=found.missing,
-        scripts=(*facts.scripts, *found.scripts),
-        refusal=_refusal(scene, request, found, facts, blender=supported),
+        scripts=scripts,
+        notices=(*_about_scripts(scripts, facts.file), *notices, *found.notices),
+        refusal=refusal,
     )
 
 
-def _refusal(
+def _about_scripts(scripts: tuple[str, ...], file: str) -> tuple[Notice, ...]:
+    if not scripts:
+        return ()
+    return (Notice(kind=NoticeKind.SCRIPTS, text=f"{scripts_problem(scripts, file=file)}.", items=scripts),)
+
+
+def _resolve(
     scene: Path, request: JobRequest, found: FoundAssets, facts: SceneFacts, *, blender: str
-) -> FarmError | None:
+) -> tuple[FarmError | None, tuple[Notice, ...]]:
+    """Return the error that a job would fail with, and the notices that a job without other fields has."""
+    notices = facts.notices
     try:
         refuse_own_configuration()
-        resolve_request(request, scene, blender=blender, device="CPU")
+        notices = resolve_request(request, scene, blender=blender, device="CPU").notices
         found.check(file=facts.file, trusted=False)
         check_spaces(found.spaces, file=facts.file, blender=blender)
     except JobImpossible as error:
-        return error
-    return MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None
+        return error, notices
+    return MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None, notices
 
 
 def _wanted(blender: str | None) -> str | None:

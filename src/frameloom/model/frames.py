@@ -2,6 +2,8 @@
 
 The grammar is OpenJD's integer range expression: `1-10`, `1-10:2` (every second frame), `10-1:-1` (the frames of
 `1-10`), `-5--1` (negative frames), and any of them joined by commas, with white space between a number and a sign.
+A range is a set of frames, which render in ascending order. No frame may occur twice, in OpenJD neither. Ranges may
+interleave, as in `1-9:4,3-7:4`, and numbers may have a plus sign: OpenJD refuses both.
 https://github.com/OpenJobDescription/openjd-specifications/wiki/2023-09-Template-Schemas#34111-intrangeexpr
 """
 
@@ -140,7 +142,11 @@ def _remedy(text: str) -> str:
             ours = str(FrameRange.parse(f"{min(start, stop)}-{max(start, stop)}").without(every))
     except InvalidRequest:
         return _GRAMMAR
-    return f"OpenCue's {text} is {ours} here" if 0 < len(ours) <= _LONGEST_PROPOSAL else _GRAMMAR
+    if not ours:
+        return _GRAMMAR
+    if len(ours) > _LONGEST_PROPOSAL:
+        ours = ours[:_LONGEST_PROPOSAL].rpartition(",")[0] + ",..."
+    return f"OpenCue's {text} is {ours} here"
 
 
 def _spans(frames: Iterable[int]) -> Iterator[range]:

@@ -7,6 +7,7 @@ from frameloom.model import keys
 from frameloom.model.assets import AssetsRef
 from frameloom.model.base import Value
 from frameloom.model.frames import FrameRange
+from frameloom.model.notices import Notice
 from frameloom.model.settings import RenderSettings, VideoSettings
 
 
@@ -64,6 +65,8 @@ class Job(Value):
     film: str | None = None
     chunk_size: int | None = None
     limits: Limits
+    # None for no notices, so that the field is left out.
+    notices: tuple[Notice, ...] | None = None
 
     def frame_range(self) -> FrameRange:
         """Return the job's frames, in order."""

@@ -3,6 +3,7 @@
 from frameloom.model.base import Value
 from frameloom.model.job_status import JobStatus
 from frameloom.model.messages import ChunkResult
+from frameloom.model.notices import Notice
 
 
 class FrameCounts(Value):
@@ -40,6 +41,7 @@ class JobReport(Value):
 
     Attributes:
         seconds: wall time.
+        notices: those of the job's manifest, None for no notices.
         identity: the identity of the job's film or frames, only in the reports of an output folder.
     """
 
@@ -49,4 +51,5 @@ class JobReport(Value):
     seconds: float
     workers: list[str]
     chunks: list[ChunkResult]
+    notices: tuple[Notice, ...] | None = None
     identity: str | None = None

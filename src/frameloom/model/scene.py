@@ -9,6 +9,7 @@ from frameloom.model.assets import Reference
 from frameloom.model.colours import Colours, ColourSpace
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, NoCamera
+from frameloom.model.notices import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class SceneFacts:
         references: the paths to other files, each once.
         scripts: descriptions of the Python in the file that changes pictures.
         spaces: the colour spaces that images, clips, strips and nodes name.
+        notices: notices about the file, for each job that renders it.
     """
 
     file: str
@@ -94,6 +96,7 @@ class SceneFacts:
     references: tuple[Reference, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     def pick(self, scene: str | None = None, camera: str | None = None) -> SceneEntry:
         """Return the scene to render, with its camera; without a name, return the active scene.

@@ -73,6 +73,7 @@ def _write(
         seconds=round((ended - datetime.fromisoformat(started)).total_seconds(), 3),
         workers=sorted({chunk.worker for chunk in chunks if chunk.worker}),
         chunks=chunks,
+        notices=None if job is None else job.notices,
     )
     job_documents.write(store, buckets.logs, keys.report_key(job_id), document.to_json())
     return summary.to_json()

@@ -104,6 +104,7 @@ def _manifest(
         film=request.film,
         chunk_size=request.chunk_size,
         limits=Limits.model_validate({name: getattr(request, name) for name in Limits.model_fields}),
+        notices=resolved.notices or None,
     )
 
 

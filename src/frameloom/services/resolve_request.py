@@ -12,6 +12,7 @@ from frameloom.model.assets import Asset, Reference
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, MissingAssets
 from frameloom.model.frames import FrameRange
+from frameloom.model.notices import Notice
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneEntry
 from frameloom.model.settings import Device, RenderSettings, film_rate
@@ -36,6 +37,7 @@ class ResolvedRequest:
         references: the scene's references to other files.
         assets: the assets by their paths from the scene's folder, empty before `with_assets`.
         revision: above 1 for a scene that earlier workers rendered differently.
+        notices: notices about the job; `with_assets` adds those about the assets.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ResolvedRequest:
     references: tuple[Reference, ...] = ()
     assets: Mapping[str, Asset] = field(default_factory=dict)
     revision: int = 1
+    notices: tuple[Notice, ...] = ()
 
     @property
     def render_key(self) -> str:
@@ -93,6 +96,7 @@ def resolve_request(
         ),
         references=facts.references,
         revision=_revision(request, entry),
+        notices=facts.notices,
     )
 
 
@@ -120,7 +124,7 @@ def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store,
     found.check_render(file=resolved.name, trusted=request.trust_scripts is True)
     folder = posixpath.dirname(request.file)
     assets = {posixpath.relpath(f"/{asset.key}", f"/{folder}"): asset for asset in found.assets}
-    return replace(resolved, assets=assets)
+    return replace(resolved, assets=assets, notices=(*resolved.notices, *found.notices))
 
 
 def _check_codec(request: JobRequest, entry: SceneEntry) -> None:

@@ -33,7 +33,7 @@ def submit(event: object, *, store: Store, executions: Executions, buckets: Buck
 
 
 def describe(execution: Execution, *, store: Store, buckets: Buckets) -> dict[str, Any]:
-    """Return the status of a job, its finished and total frames, and the error of a job that failed."""
+    """Return the status of a job, its finished and total frames, its notices, and the error of a job that failed."""
     facts: dict[str, Any] = {"job_id": execution.job_id, "status": str(execution.status)}
     facts |= {name: value for name in ("error", "cause") if (value := getattr(execution, name)) is not None}
     if isinstance(execution.output, dict):
@@ -45,4 +45,6 @@ def describe(execution: Execution, *, store: Store, buckets: Buckets) -> dict[st
     if job is not None:
         done, total = len(job_documents.present_frames(store, job)), len(job.frame_range())
         facts |= {"scene": job.scene.key, "frames": {"done": done, "total": total}}
+        if job.notices:
+            facts["notices"] = [notice.to_json() for notice in job.notices]
     return facts

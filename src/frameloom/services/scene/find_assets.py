@@ -12,6 +12,7 @@ from frameloom.model.assets import MAX_ASSETS, Asset, Reference, key_beside, key
 from frameloom.model.colours import ColourSpace
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, SceneUnreadable
+from frameloom.model.notices import Notice
 from frameloom.services.scene.reader import Library, read_library
 from frameloom.services.storage.ports import StoredObject
 
@@ -45,6 +46,7 @@ class FoundAssets:
         outside: descriptions of the files that are missing because they are outside the bucket, but that Blender would
             open anyway.
         scripts, spaces: those of its libraries, as in `SceneFacts`.
+        notices: notices about the files.
     """
 
     assets: tuple[Asset, ...] = ()
@@ -55,6 +57,7 @@ class FoundAssets:
     spaces: tuple[ColourSpace, ...] = ()
     computed: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     def check(self, *, file: str, trusted: bool) -> None:
         """Refuse a scene that computes the paths of its imports, or an untrusted scene that writes files.

@@ -1,0 +1,42 @@
+"""Notices: sentences about a job that are not errors, such as about a simulation that no chunk can start in the middle.
+
+PrepareJob and the command line find them in the scene. They are shown by `frameloom check`, before the job starts, in
+its status and at its end, and stored in its manifest and in its report.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from frameloom.model.base import Value
+
+
+class NoticeKind(StrEnum):
+    """The kind of a notice, for programs; the names are an interface."""
+
+    # A local farm's own: a worker that ended and was replaced.
+    FARM = "farm"
+    # Python in the scene, which runs only if the job trusts it.
+    SCRIPTS = "scripts"
+
+
+def _known(kind: Any) -> Any:
+    try:
+        return NoticeKind(kind)
+    except ValueError:
+        return None
+
+
+class Notice(Value):
+    """A notice.
+
+    Attributes:
+        kind: None for a kind of a newer version, whose text is still shown.
+        text: one sentence for an artist, with its full stop.
+        items: the names that the sentence is about, such as those of objects or files.
+    """
+
+    kind: Annotated[NoticeKind | None, BeforeValidator(_known)]
+    text: str
+    items: tuple[str, ...] = ()
