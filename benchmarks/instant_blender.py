@@ -23,10 +23,17 @@ class InstantBlender(Blender):
         """Do nothing: no process is needed."""
 
     def open(
-        self, scene: Path, settings: RenderSettings, *, name: str, complete: bool = True, root: Path | None = None
+        self,
+        scene: Path,
+        settings: RenderSettings,
+        *,
+        name: str,
+        complete: bool = True,
+        root: Path | None = None,
+        absolute: Path | None = None,
     ) -> str | None:
         """Accept any scene; return None, since no process has a network."""
-        del scene, settings, name, complete, root
+        del scene, settings, name, complete, root, absolute
         return None
 
     def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:

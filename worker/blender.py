@@ -131,7 +131,14 @@ class Blender:
         self._reader.start()
 
     def open(
-        self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True, root: Path | None = None
+        self,
+        scene: Path,
+        settings: "RenderSettings",
+        *,
+        name: str,
+        complete: bool = True,
+        root: Path | None = None,
+        absolute: Path | None = None,
     ) -> str | None:
         """Open a scene and set it up, unless it is open already; a process that has opened another scene is replaced.
 
@@ -142,6 +149,7 @@ class Blender:
             name: the scene's name in errors.
             complete: whether a missing file that the scene refers to is an error.
             root: the folder that an untrusted scene is confined to; None for the scene's own folder.
+            absolute: the folder in it with the files that have absolute paths in the scene; None without such files.
 
         Raises:
             FarmError: Blender cannot render the scene.
@@ -160,8 +168,8 @@ class Blender:
         self.start()
         self._substitutions.reset()
         self._open_scene, self._used = None, True
-        command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
-        command |= {"root": str(root or scene.parent)}
+        command: dict[str, Any] = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
+        command |= {"root": str(root or scene.parent), "absolute": None if absolute is None else str(absolute)}
         answer = self._ask(command | {"complete": complete}, frame=None)
         self._substitutions.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
         self._open_scene = (scene, settings, complete)

@@ -72,12 +72,17 @@ class Reference:
 
 
 class Asset(Value):
-    """One version of a file in the scenes bucket that a scene renders with."""
+    """One version of a file in the scenes bucket that a scene renders with.
+
+    Attributes:
+        links: the absolute paths by which .blend files link it, if it is a library.
+    """
 
     key: str
     version: str | None = None
     etag: str
     size: int
+    links: tuple[str, ...] | None = None
 
 
 class AssetsRef(Value):
@@ -123,9 +128,9 @@ def is_relative(path: str) -> bool:
 
 
 def absolute_steps(path: str) -> str | None:
-    """Return an absolute path without its first slash, as a Blender on Linux opens it; None for another path.
+    r"""Return an absolute path without its first slash, as a Blender on Linux opens it; None for another path.
 
-    A drive letter becomes a folder in lower case: on Linux, Blender opens `C:\\a.png` as `/c/a.png` (`BLI_path_abs`).
+    A drive letter becomes a folder in lower case: on Linux, Blender opens `C:\a.png` as `/c/a.png` (`BLI_path_abs`).
     """
     path = path.replace("\\", "/")
     if _DRIVE.match(path):
