@@ -1,0 +1,37 @@
+"""`python -m tests.compatibility [TEXT] [--blender 4.5] [--write]`: run rows, and write docs/compatibility.md."""
+
+import argparse
+import resource
+import sys
+
+from tests.compatibility.document import DOCUMENT, document
+from tests.compatibility.rows import VERSIONS, all_rows
+from tests.compatibility.run import run
+
+
+def main() -> int:
+    """Run the rows whose ids contain a text, and print their results; return 1 if one is not as expected."""
+    parser = argparse.ArgumentParser(prog="python -m tests.compatibility", description=__doc__)
+    parser.add_argument("text", nargs="?", default="", help="a part of the rows' ids")
+    parser.add_argument("--blender", action="append", choices=VERSIONS, help="the versions of Blender; all by default")
+    parser.add_argument("--write", action="store_true", help=f"run all rows and write {DOCUMENT.name}")
+    options = parser.parse_args()
+    rows = [row for row in all_rows().values() if options.write or options.text in row.id]
+    results = run(rows, options.blender or VERSIONS)
+    wrong = 0
+    for (row, version), result in results.items():
+        meets = result.meets(all_rows()[row].expects(version))
+        wrong += not meets
+        times = " + ".join(f"{seconds:.2f}" for seconds in result.seconds)
+        print(f"{'ok   ' if meets else 'WRONG'} {row} [{version}] {times} s: {result.cell}")
+    used = sum(
+        resource.getrusage(who)[kind] for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN) for kind in (0, 1)
+    )
+    print(f"{len(results)} results, {wrong} not as expected, {used:.0f} s of processor time")
+    if options.write:
+        DOCUMENT.write_text(document(results), encoding="utf-8")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""The scene that a row starts with, and helpers to build on it; imported only in Blender's process."""
+
+import os
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from tests.compatibility.rows import Row
+
+EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
+
+
+class Stage:
+    """A scene with a turning cube, a light, a camera and a world.
+
+    Attributes:
+        bpy: Blender's module.
+        folder: the folder of the scene; it is empty but for the scene.
+        path: the scene's file.
+        version: of Blender, such as (4, 5).
+    """
+
+    def __init__(self, row: Row, path: Path) -> None:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        self.bpy, self.path, self.folder = bpy, path, path.parent
+        self.version = tuple(bpy.app.version[:2])
+        self.data, self.scene = bpy.data, bpy.context.scene
+        self.render = self.scene.render
+        self._set(row)
+        self.cube = self.add("Cube", self.cube_mesh("Cube"))
+        self.cube.data.materials.append(self.material("Red", (0.8, 0.2, 0.1)))
+        self.key(self.cube, "rotation_euler", {0: (0.3, 0.0, 0.2), 20: (0.5, 0.4, 3.0)})
+        self.light = self.add("Sun", bpy.data.lights.new("Sun", "SUN"))
+        self.light.data.energy, self.light.rotation_euler = 3.0, (0.9, 0.3, 0.0)
+        self.camera = self.add("Camera", bpy.data.cameras.new("Camera"))
+        self.camera.location, self.camera.rotation_euler = (0.0, -6.0, 0.0), (1.5707964, 0.0, 0.0)
+        self.scene.camera = self.camera
+        self.world = self.scene.world = bpy.data.worlds.new("World")
+        self.world.color = (0.05, 0.06, 0.08)
+        bpy.ops.wm.save_as_mainfile(filepath=str(path))
+
+    def _set(self, row: Row) -> None:
+        scene, render = self.scene, self.render
+        scene.frame_end, scene.frame_start = row.frames[1], row.frames[0]
+        render.resolution_x, render.resolution_y = row.size
+        render.engine = EEVEE if row.engine == "EEVEE" else row.engine
+        scene.cycles.samples, scene.cycles.use_denoising = row.samples, False
+        scene.eevee.taa_render_samples = row.samples
+
+    def add(self, name: str, data: Any, *, scene: Any = None) -> Any:
+        """Return a new object with this data, in the scene's own collection."""
+        thing = self.data.objects.new(name, data)
+        (scene or self.scene).collection.objects.link(thing)
+        return thing
+
+    def cube_mesh(self, name: str, size: float = 1.0) -> Any:
+        """Return a new mesh with six sides and a UV map."""
+        mesh = self.data.meshes.new(name)
+        corners = [(x * size, y * size, z * size) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
+        sides = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+        mesh.from_pydata(corners, [], sides)
+        layer = mesh.uv_layers.new(name="UVMap")
+        for number, corner in enumerate(layer.data):
+            corner.uv = ((0, 0), (0, 1), (1, 1), (1, 0))[number % 4]
+        return mesh
+
+    def material(self, name: str, colour: tuple[float, float, float] = (0.8, 0.2, 0.1)) -> Any:
+        """Return a new material with a Principled BSDF of this colour."""
+        material = self.data.materials.new(name)
+        material.use_nodes = True
+        self.surface(material).inputs["Base Color"].default_value = (*colour, 1.0)
+        return material
+
+    def surface(self, material: Any = None) -> Any:
+        """Return the Principled BSDF of a material, by default the cube's."""
+        material = material or self.cube.data.materials[0]
+        return next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+
+    def colour(self, socket: Any) -> None:
+        """Make a socket of the cube's material tree its base colour."""
+        self.cube.data.materials[0].node_tree.links.new(socket, self.surface().inputs["Base Color"])
+
+    def node(self, kind: str, tree: Any = None) -> Any:
+        """Return a new node, by default in the cube's material."""
+        return (tree or self.cube.data.materials[0].node_tree).nodes.new(kind)
+
+    def texture(self, image: Any) -> Any:
+        """Return a new Image Texture node, which gives the cube its colour."""
+        node = self.node("ShaderNodeTexImage")
+        node.image = image
+        self.colour(node.outputs["Color"])
+        return node
+
+    def key(self, thing: Any, path: str, values: Mapping[int, Any]) -> None:
+        """Insert keyframes of a property, by frame."""
+        for frame, value in values.items():
+            setattr(thing, path, value)
+            thing.keyframe_insert(path, frame=frame)
+
+    def picture(self, name: str, seed: int = 0, size: int = 8) -> Path:
+        """Write a PNG with a pattern of colours below the scene's folder; return its path."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = bytearray()
+        for y in range(size):
+            rows.append(0)
+            for x in range(size):
+                rows += bytes(((x * 29 + seed * 71) % 256, (y * 31 + seed * 13) % 256, (x * y * 7 + seed) % 256))
+        header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+        chunks = (b"IHDR", header), (b"IDAT", zlib.compress(bytes(rows))), (b"IEND", b"")
+        data = b"".join(
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+            for kind, body in chunks
+        )
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+        return path
+
+    def image(self, name: str = "wood.png", seed: int = 0) -> Any:
+        """Return an image whose file is `//NAME`, with a pattern."""
+        self.picture(name, seed)
+        image = self.data.images.load(str(self.folder / name))
+        image.filepath = f"//{name}"
+        return image
+
+    def compositor(self) -> tuple[Any, Any, Any]:
+        """Return the scene's new compositor tree, its Render Layers node, and a function that connects its output."""
+        if hasattr(self.scene, "compositing_node_group"):
+            tree = self.data.node_groups.new("Compositing", "CompositorNodeTree")
+            tree.interface.new_socket(name="Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+            self.scene.compositing_node_group = tree
+            output = tree.nodes.new("NodeGroupOutput")
+        else:
+            self.scene.use_nodes = True
+            tree = self.scene.node_tree
+            tree.nodes.clear()
+            output = tree.nodes.new("CompositorNodeComposite")
+        layers = tree.nodes.new("CompositorNodeRLayers")
+        layers.scene = self.scene
+        return tree, layers, lambda socket: tree.links.new(socket, output.inputs["Image"])
+
+    def geometry_nodes(self, thing: Any = None) -> tuple[Any, Any, Any]:
+        """Return a new Geometry Nodes modifier's group, its Group Input and its Group Output, which are not linked."""
+        group = self.data.node_groups.new("Geometry Nodes", "GeometryNodeTree")
+        group.interface.new_socket(name="Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+        group.interface.new_socket(name="Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+        (thing or self.cube).modifiers.new("GeometryNodes", "NODES").node_group = group
+        return group, group.nodes.new("NodeGroupInput"), group.nodes.new("NodeGroupOutput")
+
+    def strips(self, scene: Any = None) -> Any:
+        """Return the strips of the scene's sequencer."""
+        editor = (scene or self.scene).sequence_editor_create()
+        return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+    def link(self, name: str, kind: str, *names: str) -> list[Any]:
+        """Link data-blocks from the library `//NAME`; return them. `kind` is a collection of bpy.data."""
+        with self.data.libraries.load(str(self.folder / name), link=True, relative=True) as (_, wanted):
+            setattr(wanted, kind, list(names))
+        return list(getattr(wanted, kind))
+
+    def write_library(self, name: str, *blocks: Any) -> Path:
+        """Write data-blocks to the library `//NAME`; return its path. Relative paths are relative to the library."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.data.libraries.write(str(path), set(blocks), path_remap="RELATIVE_ALL", fake_user=True)
+        return path
+
+
+def build(row: Row, path: Path) -> None:
+    """Build the scene of a row at `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.chdir(path.parent)
+    stage = Stage(row, path)
+    row.build(stage)
+    bpy.context.preferences.filepaths.save_version = 0
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=False)
+
+
+Connect = Callable[[Any], Any]
