@@ -10,7 +10,8 @@ from pathlib import Path
 
 from frameloom.model.settings import RenderSettings
 from worker import __main__ as worker
-from worker.blender import Blender, RenderedFrame
+from worker.blender import Blender
+from worker.rendered_frame import RenderedFrame
 
 SECONDS = 0.001
 SIZE = 64

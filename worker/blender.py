@@ -12,7 +12,6 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -21,6 +20,7 @@ from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, Render
 from frameloom.services.system.memory import Memory, container_memory
 from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
+from worker.rendered_frame import RenderedFrame
 
 if TYPE_CHECKING:
     # Its import takes 0.1 s, in which Blender can already load.
@@ -43,29 +43,6 @@ OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool]"
 
 class BlenderKilled(Exception):
     """Blender was killed by `kill` before it answered."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedFrame:
-    """A frame that Blender wrote.
-
-    Attributes:
-        process: an id of the process that rendered it, unique among all workers.
-        size: in pixels, None if only Blender knows it.
-        depth: the bits per channel that it should have.
-        seconds: wall time.
-        flat: the one colour of all pixels, None if they differ; None for an OpenEXR, which Uploads checks.
-        problem: why it must not be stored (worker.blender_process.frame_check); None for an OpenEXR as well.
-    """
-
-    frame: int
-    path: Path
-    process: str
-    size: tuple[int, int] | None
-    depth: int
-    seconds: float
-    flat: str | None = None
-    problem: str | None = None
 
 
 class Blender:
