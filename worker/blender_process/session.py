@@ -36,9 +36,10 @@ from frameloom.model.settings import RenderSettings
 from worker.blender_process import path_guard
 from worker.blender_process.animation import Animation, error_text
 from worker.blender_process.faults import error_answer
+from worker.blender_process.find_sources import rendered_scenes
 from worker.blender_process.inspection import inspect_scene
 from worker.blender_process.missing_files import missing_files
-from worker.blender_process.scene_setup import expected_size, rendered_scenes, set_up
+from worker.blender_process.scene_setup import expected_size, set_up
 from worker.blender_process.skipped_scripts import refuse_skipped, refusing_skipped
 from worker.blender_warnings import mark_opened
 

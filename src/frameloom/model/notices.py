@@ -22,6 +22,8 @@ class NoticeKind(StrEnum):
     WITHHELD = "withheld"
     # Python in the scene, which runs only if the job trusts it.
     SCRIPTS = "scripts"
+    # Strips that render empty, since their scene has no camera.
+    STRIPS = "strips"
     # Metadata that is burnt into frames, and differs from that of the artist's Blender.
     STAMP = "stamp"
 

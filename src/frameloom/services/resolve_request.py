@@ -20,6 +20,7 @@ from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.model.stamps import FILENAME, stamp_notices
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
 from frameloom.services.scene.find_assets import FoundAssets, find_assets
+from frameloom.services.scene.output_notices import output_notices
 from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage.ports import Buckets, Store
 
@@ -112,7 +113,11 @@ def resolve_request(
         references=facts.references,
         revision=_revision(request, entry),
         stamped=file if FILENAME in entry.stamp else None,
-        notices=(*facts.notices, *stamp_notices(entry.stamp, scene=entry.name, file=file)),
+        notices=(
+            *facts.notices,
+            *stamp_notices(entry.stamp, scene=entry.name, file=file),
+            *(() if request.output == "video" else output_notices(facts, entry)),
+        ),
     )
 
 
