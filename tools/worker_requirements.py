@@ -21,7 +21,7 @@ FOLDER = ROOT / "worker/requirements"
 BLENDERS = {"4.5": "4.5.15", "5.0": "5.0.1"}
 INPUTS = {
     **{series: f"bpy=={version}\nnumpy<2\n" for series, version in BLENDERS.items()},
-    "worker": "boto3\npydantic\nopenexr\nbpy\nnumpy<2\n",
+    "worker": "boto3\npydantic\nopenexr\nzstandard\nbpy\nnumpy<2\n",
 }
 # The platform of the image: bpy has no wheel for Linux on Arm.
 PLATFORM = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:"]

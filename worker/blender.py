@@ -9,7 +9,6 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -20,6 +19,7 @@ from worker.blender_exit import exit_error
 from worker.blender_versions import command_of, environment_of, find_blender
 from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
+from worker.rendered_frame import RenderedFrame
 
 if TYPE_CHECKING:
     # Its import takes 0.1 s, in which Blender can already load.
@@ -38,29 +38,6 @@ OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool]"
 
 class BlenderKilled(Exception):
     """Blender was killed by `kill` before it answered."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedFrame:
-    """A frame that Blender wrote.
-
-    Attributes:
-        process: an id of the process that rendered it, unique among all workers.
-        size: in pixels, None if only Blender knows it.
-        depth: the bits per channel that it should have.
-        seconds: wall time.
-        flat: the one colour of all pixels, None if they differ; None for an OpenEXR, which Uploads checks.
-        problem: why it must not be stored (worker.blender_process.frame_check); None for an OpenEXR as well.
-    """
-
-    frame: int
-    path: Path
-    process: str
-    size: tuple[int, int] | None
-    depth: int
-    seconds: float
-    flat: str | None = None
-    problem: str | None = None
 
 
 class Blender:
@@ -134,7 +111,14 @@ class Blender:
         self._reader.start()
 
     def open(
-        self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True, root: Path | None = None
+        self,
+        scene: Path,
+        settings: "RenderSettings",
+        *,
+        name: str,
+        complete: bool = True,
+        root: Path | None = None,
+        absolute: Path | None = None,
     ) -> str | None:
         """Open a scene and set it up, unless it is open already; a process that has opened another scene is replaced.
 
@@ -145,6 +129,7 @@ class Blender:
             name: the scene's name in errors.
             complete: whether a missing file that the scene refers to is an error.
             root: the folder that an untrusted scene is confined to; None for the scene's own folder.
+            absolute: the folder in it with the files that have absolute paths in the scene; None without such files.
 
         Raises:
             FarmError: Blender cannot render the scene, or this worker does not have the version in the settings.
@@ -163,8 +148,8 @@ class Blender:
         self.start(settings.blender)
         self._substitutions.reset()
         self._open_scene, self._used = None, True
-        command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
-        command |= {"root": str(root or scene.parent)}
+        command: dict[str, Any] = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
+        command |= {"root": str(root or scene.parent), "absolute": None if absolute is None else str(absolute)}
         answer = self._ask(command | {"complete": complete}, frame=None)
         self._substitutions.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
         self._open_scene = (scene, settings, complete)

@@ -68,6 +68,7 @@ class ChunkRenderer:
             name=scene.key,
             complete=scene.missing_assets is None,
             root=self.scenes.folder_of(path),
+            absolute=self.scenes.absolute_folder(scene, path),
         )
         if network is not None:
             log.warning(LogEvent.SANDBOX_REFUSED, "Blender has network access", problem=network)
