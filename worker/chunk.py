@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from frameloom.model import keys
-from frameloom.model.errors import BlenderMismatch, FarmError, FrameInvalid, WorkerFailed
+from frameloom.model.errors import FarmError, FrameInvalid, WorkerFailed
 from frameloom.model.frames import FrameRange
 from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkMessage
-from worker.blender import Blender, BlenderKilled
+from worker.blender import Blender
+from worker.blender_versions import find_blender
 from worker.log import log
+from worker.outcome import Outcome
 from worker.scenes import SceneCache
 from worker.uploads import Uploads
 
@@ -20,26 +22,14 @@ from worker.uploads import Uploads
 WAITING_UPLOADS = 8
 
 
-@dataclass(slots=True, kw_only=True)
-class Outcome:
-    """The result of a chunk: seconds of wall time by rendered frame in S3, and the first error, if any."""
-
-    frame_seconds: dict[int, float] = field(default_factory=dict)
-    reused: int = 0
-    error: FarmError | None = None
-    # Whether a frame was invalid, even if another error came first.
-    invalid: bool = False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkRenderer:
-    """Renders chunks with one Blender; `version` is the Blender's, `scratch` is a folder for frames."""
+    """Renders chunks with the Blender that each one's settings name; `scratch` is a folder for frames."""
 
     blender: Blender
     scenes: SceneCache
     uploads: Uploads
     scratch: Path
-    version: str
 
     def render(self, message: ChunkMessage, *, released: Callable[[], bool]) -> Outcome:
         """Render the missing frames of a chunk; return when all uploads have ended, also after an error.
@@ -50,14 +40,8 @@ class ChunkRenderer:
         """
         outcome = Outcome()
         sent: dict[int, tuple[Future[None], float]] = {}
-        try:
+        with outcome.catching("the chunk"):
             self._render(message, released, outcome, sent)
-        except BlenderKilled:
-            log.info(LogEvent.BLENDER_KILLED, "Blender process killed")
-        except FarmError as error:
-            outcome.error = error
-        except Exception as error:  # noqa: BLE001  the chunk must be answered after any error
-            outcome.error = WorkerFailed(where="the chunk", problem=f"{type(error).__name__}: {error}")
         self._finish_uploads(sent, outcome, left=0)
         if outcome.invalid:
             # This worker may get the next attempt, and a process cannot confirm its own frames (worker/flat_frames.py).
@@ -71,8 +55,8 @@ class ChunkRenderer:
         outcome: Outcome,
         sent: dict[int, tuple[Future[None], float]],
     ) -> None:
-        if message.settings.blender not in (None, self.version):
-            raise BlenderMismatch(wanted=message.settings.blender, held=self.version)
+        # First of all: a scene may take minutes to download.
+        find_blender(message.settings.blender)
         self.blender.silence_timeout = timedelta(seconds=message.frame_timeout)
         frames = list(message.frame_range())
         present = self.uploads.present(message, frames)
@@ -84,6 +68,7 @@ class ChunkRenderer:
             name=scene.key,
             complete=scene.missing_assets is None,
             root=self.scenes.folder_of(path),
+            absolute=self.scenes.absolute_folder(scene, path),
         )
         if network is not None:
             log.warning(LogEvent.SANDBOX_REFUSED, "Blender has network access", problem=network)
@@ -110,7 +95,7 @@ class ChunkRenderer:
             except FarmError as error:
                 outcome.error = outcome.error or error
                 outcome.invalid |= isinstance(error, FrameInvalid)
-            except Exception as error:  # noqa: BLE001  as above
+            except Exception as error:  # noqa: BLE001  the chunk must be answered after any error
                 outcome.error = outcome.error or WorkerFailed(where=f"the upload of frame {frame}", problem=str(error))
 
 

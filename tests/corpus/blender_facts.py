@@ -46,10 +46,17 @@ def facts(path: Path) -> dict[str, Any]:
         "scenes": [_scene(scene) for scene in bpy.data.scenes if scene.library is None],
         "active": bpy.context.scene.name,
         "cameras": sorted(one.name for one in bpy.data.objects if one.type == "CAMERA" and one.library is None),
-        "files": sorted({os.path.normpath(one) for one in bpy.utils.blend_paths(absolute=True, packed=False)}),
+        "files": sorted(_files()),
         "scripts": bpy.app.autoexec_fail_message if bpy.app.autoexec_fail else "",
         "simulations": sorted(set(_simulations())),
     }
+
+
+def _files() -> set[str]:
+    """Return the absolute paths of all external files, except Blender's own, such as brushes."""
+    own = os.path.dirname(os.path.abspath(bpy.__file__))  # noqa: PTH100, PTH120  as Blender's paths
+    paths = {os.path.normpath(path) for path in bpy.utils.blend_paths(absolute=True, packed=False)}
+    return {path for path in paths if not path.startswith(own)}
 
 
 def _scene(scene: Any) -> dict[str, Any]:

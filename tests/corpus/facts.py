@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from frameloom.client import SceneCheck
-from frameloom.model.errors import InvalidRequest
 from frameloom.model.scene import SceneEntry
 
 Facts = Mapping[str, Any]
@@ -15,6 +14,7 @@ Facts = Mapping[str, Any]
 # Fields of a scene with the same name and meaning on both sides.
 _SAME = ("name", "frame_start", "frame_end", "frame_step", "percentage", "format", "exr_codec", "camera")
 _CLOSE = 1e-4
+_REMOVED = ("", "BLENDER_RENDER", "BLENDER_GAME")
 
 
 def unequal_facts(check: SceneCheck, blender: Facts, *, scene: Path) -> list[str]:
@@ -32,11 +32,10 @@ def _scenes(check: SceneCheck, blender: Facts) -> Iterator[str]:
     ours, theirs = {one.name: one for one in facts.scenes}, {one["name"]: one for one in blender["scenes"]}
     if ours.keys() != theirs.keys():
         yield f"scenes: {sorted(ours)}, Blender has {sorted(theirs)}"
-    refused = isinstance(check.refusal, InvalidRequest) and check.refusal.facts["field"]
     for name in sorted(ours.keys() & theirs.keys()):
         for field, here, there in _fields(ours[name], theirs[name]):
-            # Blender renders scenes of engines that were removed with EEVEE; farms refuse them.
-            if field == refused == "engine" or (here, there) == ("UNKNOWN", ""):
+            # Blender renders scenes of engines that were removed with EEVEE; farms ask for an engine.
+            if (field == "engine" and here in _REMOVED) or (here, there) == ("UNKNOWN", ""):
                 continue
             yield f"{field} of scene {name!r}: {here}, Blender has {there}"
     if facts.active != blender["active"]:

@@ -39,6 +39,7 @@ class Farm:
         device: Device = "CPU",
         job_id: str = "shot-1",
         trusts_scripts: bool = True,
+        inspected: bool = False,
     ) -> dict[str, Any]:
         return prepare(
             event,
@@ -49,6 +50,7 @@ class Farm:
             blenders=blenders,
             device=device,
             trusts_scripts=trusts_scripts,
+            inspected=inspected,
         )
 
     def job(self, job_id: str = "shot-1") -> Job:

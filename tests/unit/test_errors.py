@@ -31,7 +31,7 @@ def test_error_names_do_not_change() -> None:
         *names(JobImpossible),
         *names(AttemptFailed),
         *("JobFailed", "JobCanceled", "JobUnfinished"),
-        *("ChunkLost", "FarmUnavailable"),
+        *("ChunkLost", "TaskLost", "FarmUnavailable"),
     }
 
 

@@ -8,6 +8,7 @@
     │   ├── RenderCrashed   RenderHung  OutOfMemory  FrameInvalid
     │   ├── WorkerFailed    BlenderMismatch  DeviceMissing
     ├── ChunkLost           no worker finished the chunk, so the dead-letter queue has it: retried, then recorded
+    ├── TaskLost            the same for a task of the whole scene: retried, then the job fails
     ├── NoResult            `Job.wait` has no result to return (client only)
     │   ├── JobFailed  JobCanceled  JobUnfinished
     └── FarmUnavailable     the farm cannot be reached or used (client only)
@@ -63,7 +64,8 @@ class MissingAssets(JobImpossible):
 
 
 class NoCamera(JobImpossible):
-    """Scene {scene!r} of {file!r} has no camera: set one in the scene, or name one with `camera`."""
+    """Scene {scene!r} of {file!r} has no camera, and the picture needs it: set one in that scene's properties, or name
+    one for the rendered scene with `camera`."""
 
 
 class FramesMissing(JobImpossible):
@@ -113,6 +115,11 @@ class DeviceMissing(AttemptFailed):
 
 class ChunkLost(FarmError):
     """Several workers received chunk {chunk_id} with frames {frames}, but none finished it: the chunk may crash its
+    workers. The end of its log: {log}."""
+
+
+class TaskLost(FarmError):
+    """Several workers received the job's task {task!r}, but none finished it: the scene may crash Blender and its
     workers. The end of its log: {log}."""
 
 

@@ -15,10 +15,12 @@ from frameloom.model.errors import InvalidRequest, MissingAssets
 from frameloom.model.frames import FrameRange
 from frameloom.model.notices import Notice
 from frameloom.model.request import JobRequest
-from frameloom.model.scene import SceneEntry
+from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
+from frameloom.model.stamps import FILENAME, stamp_notices
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
-from frameloom.services.scene.find_assets import find_assets
+from frameloom.services.scene.find_assets import FoundAssets, find_assets
+from frameloom.services.scene.output_notices import output_notices
 from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage.ports import Buckets, Store
 
@@ -36,8 +38,11 @@ class ResolvedRequest:
         fps: frames per second.
         pixel_aspect: the ratio of a pixel's width to its height.
         references: the scene's references to other files.
-        assets: the assets by their paths from the scene's folder, empty before `with_assets`.
+        assets: the assets by their paths from the scene's folder, or by their absolute paths; empty before
+            `with_assets`.
+        absolute_root: the folder of the bucket for absolute paths, None if no asset has one.
         revision: above 1 for a scene that earlier workers rendered differently.
+        stamped: the file's name, if the scene burns it into its frames.
         notices: notices about the job; `with_assets` adds those about the assets.
     """
 
@@ -50,18 +55,28 @@ class ResolvedRequest:
     settings: RenderSettings
     references: tuple[Reference, ...] = ()
     assets: Mapping[str, Asset] = field(default_factory=dict)
+    absolute_root: str | None = None
     revision: int = 1
+    stamped: str | None = None
     notices: tuple[Notice, ...] = ()
 
     @property
     def render_key(self) -> str:
         """Return the render key of the frames."""
         tags = {path: asset.etag for path, asset in self.assets.items()}
-        return keys.render_key(digest=self.digest, settings=self.settings, assets=tags, revision=self.revision)
+        return keys.render_key(
+            digest=self.digest, settings=self.settings, assets=tags, revision=self.revision, stamped=self.stamped
+        )
 
 
 def resolve_request(
-    request: JobRequest, scene: Path, *, blenders: Sequence[str], device: Device, name: str | None = None
+    request: JobRequest,
+    scene: Path,
+    *,
+    blenders: Sequence[str],
+    device: Device,
+    name: str | None = None,
+    facts: SceneFacts | None = None,
 ) -> ResolvedRequest:
     """Return the request with the values of the scene in the file `scene`, without its assets.
 
@@ -69,15 +84,17 @@ def resolve_request(
         blenders: the full versions of Blender that each worker of the farm has; `choose_blender` takes one.
         device: their device, which the request may override.
         name: the scene's name in messages; its key if None.
+        facts: the facts about the scene from Blender; None to read the file here.
 
     Raises:
         JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
             something that Blender would leave out (`services/scene/checks.py`).
     """
     name = request.file if name is None else name
-    facts = read_scene(scene, name=name)
+    facts = facts or read_scene(scene, name=name)
     blender = choose_blender(request.blender, saved_by=facts.blender_version, blenders=blenders, file=name)
     entry = facts.pick(request.scene, request.camera)
+    file = posixpath.basename(request.file)
     _check_codec(request, entry)
     if request.output != "video":
         check_engine(entry, request.engine, blender=blender)
@@ -85,7 +102,7 @@ def resolve_request(
         check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
     return ResolvedRequest(
         name=name,
-        digest=_digest(scene),
+        digest=file_digest(scene),
         frames=request.frame_range() or _scene_frames(entry),
         fps=request.fps or _scene_rate(entry.fps, makes_film=request.output != "frames"),
         pixel_aspect=entry.pixel_aspect,
@@ -95,7 +112,12 @@ def resolve_request(
         ),
         references=facts.references,
         revision=_revision(request, entry),
-        notices=facts.notices,
+        stamped=file if FILENAME in entry.stamp else None,
+        notices=(
+            *facts.notices,
+            *stamp_notices(entry.stamp, scene=entry.name, file=file),
+            *(() if request.output == "video" else output_notices(facts, entry)),
+        ),
     )
 
 
@@ -109,7 +131,12 @@ def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store,
             would replace; it computes the paths of its imports; or a library needs something that Blender would leave
             out (`services/scene/checks.py`).
     """
-    found = find_assets(store, buckets.scenes, request.file, resolved.references)
+    found = find_assets(store, buckets.scenes, request.file, resolved.references, root=request.absolute_root)
+    return accept_assets(resolved, request, found)
+
+
+def accept_assets(resolved: ResolvedRequest, request: JobRequest, found: FoundAssets) -> ResolvedRequest:
+    """Return the resolved request with the assets that a search found; raise as `with_assets` does."""
     found.check(file=resolved.name, trusted=request.trust_scripts is True)
     if request.output != "video":
         check_scripts(found.scripts, trust=request.trust_scripts, file=resolved.name)
@@ -121,9 +148,19 @@ def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store,
     if found.missing and request.missing_assets == "fail":
         raise MissingAssets(file=resolved.name, assets=listed(found.missing))
     found.check_render(file=resolved.name, trusted=request.trust_scripts is True)
-    folder = posixpath.dirname(request.file)
-    assets = {posixpath.relpath(f"/{asset.key}", f"/{folder}"): asset for asset in found.assets}
-    return replace(resolved, assets=assets, notices=(*resolved.notices, *found.notices))
+    return replace(
+        resolved,
+        assets={_asset_name(asset, request, found): asset for asset in found.assets},
+        absolute_root=request.absolute_root if found.absolute else None,
+        notices=(*resolved.notices, *found.notices),
+    )
+
+
+def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
+    """Return an asset's path from the scene's folder, or its absolute path; equal on each machine that has it there."""
+    if asset.key in found.absolute:
+        return asset.key.removeprefix(request.absolute_root or "")
+    return posixpath.relpath(f"/{asset.key}", f"/{posixpath.dirname(request.file)}")
 
 
 def _check_codec(request: JobRequest, entry: SceneEntry) -> None:
@@ -163,11 +200,12 @@ def _revision(request: JobRequest, entry: SceneEntry) -> int:
     """Return 2 for a scene whose frames the workers of revision 1 rendered wrong, otherwise 1.
 
     With Render Single Layer, the first frame of each later chunk was a copy of the frame before it. OpenEXR frames were
-    not in the linear colour space that the scene names.
+    not in the linear colour space that the scene names. Stamps showed the worker's path, name and clock.
     """
-    return 2 if entry.single_layer or (request.format == "OPEN_EXR" and entry.colours.linear) else 1
+    return 2 if entry.single_layer or entry.stamp or (request.format == "OPEN_EXR" and entry.colours.linear) else 1
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

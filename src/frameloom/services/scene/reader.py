@@ -14,6 +14,7 @@ from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneFacts
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header
 from frameloom.services.scene.block_text import name_of
+from frameloom.services.scene.blocks import open_blocks
 from frameloom.services.scene.colour_names import find_spaces
 from frameloom.services.scene.condense import condense
 from frameloom.services.scene.references import find_references
@@ -92,6 +93,22 @@ def _condensed(path: Path, file: str, limit: int, read: Callable[["BlendFile", H
         raise SceneUnreadable(file=file, problem=error.strerror or str(error)) from error
 
 
+def may_open_in_blender(error: SceneUnreadable) -> bool:
+    """Return whether Blender may read a file that `read_scene` refuses with this error."""
+    cause = error.__cause__
+    return isinstance(cause, BadBlendError) and not cause.certain
+
+
+def read_version(path: Path) -> tuple[int, int]:
+    """Return major and minor of the Blender that saved a file, from its first bytes.
+
+    Raises:
+        BadBlendError: the file does not start as a .blend file.
+    """
+    with path.open("rb") as source, open_blocks(source, limit=UNPACK_LIMIT) as blocks:
+        return blocks.header.version
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class _OpenFile:
     """Replaces a Path for an open file without a path; BlendFile opens it and uses its text in messages."""
@@ -141,6 +158,7 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         active=active if active in {scene.name for scene in scenes} else scenes[0].name,
         cameras=tuple(name_of(block) for block in objects if block.get(b"type") == _CAMERA),
         linked_objects=tuple(name_of(block) for block in placeholders if block.get(b"name").startswith(b"OB")),
+        linked_groups=any(block.get(b"name")[:2] in (b"GR", b"SC") for block in placeholders),
         references=find_references(blend, file),
         scripts=find_scripts(blend),
         spaces=find_spaces(blend),
