@@ -50,7 +50,7 @@ def differences(ours: SceneFacts, blenders: SceneFacts) -> list[str]:
     """Return the facts in which two readings of a file differ, as sentences for a person; empty if they agree."""
     found = [
         f"{name}: {getattr(ours, name)!r}, Blender has {getattr(blenders, name)!r}"
-        for name in ("blender_version", "active")
+        for name in ("blender_version", "active", "linked_groups")
         if getattr(ours, name) != getattr(blenders, name)
     ]
     for name in ("cameras", "linked_objects", "scripts"):

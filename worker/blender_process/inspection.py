@@ -19,8 +19,10 @@ from frameloom.model.colours import Colours, ColourSpace
 from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.scene_json import facts_to_json
+from frameloom.model.stamps import FILENAME, OF_MACHINE
 from frameloom.services.scene.scene_entry import exact_aspect, exact_rate
 from worker.blender_process.animation import error_text
+from worker.blender_process.find_sources import find_sources
 from worker.blender_process.inspected_paths import find_references
 from worker.blender_process.inspected_scripts import find_scripts, node_trees
 
@@ -82,6 +84,7 @@ def read_facts(file: str) -> SceneFacts:
         active=active.name if active in scenes else scenes[0].name,
         cameras=tuple(one.name for one in objects if one.library is None and one.type == "CAMERA"),
         linked_objects=tuple(one.name for one in objects if one.library is not None and one.library.parent is None),
+        linked_groups=any(one.library is not None for one in (*bpy.data.collections, *bpy.data.scenes)),
         references=find_references(file),
         scripts=find_scripts(),
         spaces=tuple(dict.fromkeys(_spaces())),
@@ -100,7 +103,6 @@ def strips(scene: bpy.types.Scene) -> list[Any]:
 def _entry(scene: bpy.types.Scene) -> SceneEntry:
     render, image = scene.render, scene.render.image_settings
     crop = (render.border_min_x, render.border_min_y, render.border_max_x, render.border_max_y)
-    marked = any(marker.camera is not None for marker in scene.timeline_markers)
     older = (bpy.data.version[0], bpy.data.version[1]) < _FIRST_EEVEE
     return SceneEntry(
         name=scene.name,
@@ -114,12 +116,18 @@ def _entry(scene: bpy.types.Scene) -> SceneEntry:
         format=image.file_format,
         exr_codec=image.exr_codec,
         camera=None if scene.camera is None else scene.camera.name,
-        needs_camera=not (render.use_sequencer and strips(scene)) and not marked,
+        sources=find_sources(scene),
         crop=crop if render.use_border and render.use_crop_to_border else None,
         pixel_aspect=exact_aspect(render.pixel_aspect_x, render.pixel_aspect_y),
         single_layer=render.use_single_layer,
         colours=_colours(scene),
+        stamp=_stamp(render),
     )
+
+
+def _stamp(render: bpy.types.RenderSettings) -> tuple[str, ...]:
+    names = {**OF_MACHINE, "use_stamp_filename": FILENAME}
+    return tuple(part for name, part in names.items() if getattr(render, name)) if render.use_stamp else ()
 
 
 def _colours(scene: bpy.types.Scene) -> Colours:
