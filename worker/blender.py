@@ -20,6 +20,7 @@ from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, Render
 from frameloom.services.system.memory import Memory, container_memory
 from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
+from worker.ocio_output import OcioOutput
 from worker.rendered_frame import RenderedFrame
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ class Blender:
         self._open_scene: OpenScene | None = None
         # Whether the child has opened a file. Blender keeps state of that file when it opens another.
         self._used = False
+        # The configuration of the child's colours, None for Blender's own.
+        self._ocio: Path | None = None
+        self._ocio_output = OcioOutput()
         self._killed = False
         # Whether Blender waits, within a render, for the command to render the next frame.
         self._in_run = False
@@ -81,8 +85,12 @@ class Blender:
         """The open scene, None before a scene is open."""
         return self._open_scene
 
-    def start(self) -> None:
-        """Start Blender and return at once: it loads while the supervisor polls the queue."""
+    def start(self, *, ocio: Path | None = None) -> None:
+        """Start Blender and return at once: it loads while the supervisor polls the queue.
+
+        Args:
+            ocio: the OpenColorIO configuration, None for Blender's own.
+        """
         if self._process is not None and self._process.poll() is None:
             return
         self._reset()
@@ -91,6 +99,9 @@ class Blender:
         temporary.mkdir(exist_ok=True)
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
         environment |= {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
+        if ocio is not None:
+            environment["OCIO"] = str(ocio)
+        self._ocio, self._ocio_output = ocio, OcioOutput()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "worker.blender_process"],
             cwd=Path(__file__).parent.parent,
@@ -140,15 +151,18 @@ class Blender:
             and self._process.poll() is None
         ):
             return None
-        if self._used:
+        ocio = None if settings.ocio is None else (root or scene.parent) / settings.ocio
+        if self._used or ocio != self._ocio:
             self.close()
-        self.start()
+        self.start(ocio=ocio)
         self._substitutions.reset()
         self._open_scene, self._used = None, True
         command: dict[str, Any] = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
         command |= {"root": str(root or scene.parent), "absolute": None if absolute is None else str(absolute)}
         answer = self._ask(command | {"complete": complete}, frame=None)
         self._substitutions.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
+        if ocio is not None:
+            self._ocio_output.check_used()
         self._open_scene = (scene, settings, complete)
         network: str | None = answer["network"]
         return network
@@ -182,8 +196,12 @@ class Blender:
         run = run or range(frame, frame + 1)
         command = {"do": "render", "frame": frame, "path": str(path), "last": run[-1], "step": run.step}
         self._in_run = frame != run[-1]
+        self._substitutions.expect()
         try:
             answer = self._ask(command, frame=frame)
+            if self._ocio is not None:
+                self._substitutions.wait()
+                self._ocio_output.check_converted()
         except (BlenderKilled, FarmError):
             # Blender may have ended while it wrote the file.
             path.unlink(missing_ok=True)
@@ -324,6 +342,7 @@ class Blender:
             for line in lines:
                 if self._substitutions.add(line.rstrip()):
                     continue
+                self._ocio_output.add(line)
                 self._last_lines.append(line.rstrip())
                 if self.on_output is not None:
                     self.on_output(line.rstrip(), self._frame)

@@ -12,8 +12,8 @@ from collections.abc import Collection
 
 from frameloom.model.errors import InvalidRequest
 
-# The child prints this marker after all lines that Blender prints while it opens a scene.
-OPENED = "frameloom: Blender has printed all lines about the opened scene"
+# The child prints this marker after all lines that Blender prints for a command.
+PRINTED = "frameloom: Blender has printed all lines until here"
 _WAIT_SECONDS = 10
 _ENGINE = re.compile(r"Engine '(?P<engine>[^']*)' not available for scene '(?P<scene>.*)' \(")
 _COLOURS = re.compile(r"(?:Color management: |color_management *\| WARNING )(?P<words>.*not (?:found|compatible).*)")
@@ -24,10 +24,10 @@ _EEVEE = ("BLENDER_EEVEE", "BLENDER_EEVEE_NEXT")
 _RENAMED = 'view "Default" not found'
 
 
-def mark_opened() -> None:
+def mark_output() -> None:
     """Print the marker, in the child, after flushing Blender's own output."""
     ctypes.CDLL(None).fflush(None)
-    os.write(2, f"{OPENED}\n".encode())
+    os.write(2, f"{PRINTED}\n".encode())
 
 
 class Substitutions:
@@ -41,11 +41,19 @@ class Substitutions:
     def reset(self) -> None:
         """Discard earlier lines, before a scene is opened."""
         self._engines, self._colours = [], []
+        self.expect()
+
+    def expect(self) -> None:
+        """Expect a marker from now on."""
         self._complete.clear()
+
+    def wait(self) -> None:
+        """Wait until all lines before the marker were added."""
+        self._complete.wait(_WAIT_SECONDS)
 
     def add(self, line: str) -> bool:
         """Add a line of the child's output; return whether it was the marker rather than Blender's output."""
-        if line == OPENED:
+        if line == PRINTED:
             self._complete.set()
             return True
         if match := _ENGINE.search(line):
@@ -65,7 +73,7 @@ class Substitutions:
         Raises:
             InvalidRequest: Blender replaces one; the message names it.
         """
-        self._complete.wait(_WAIT_SECONDS)
+        self.wait()
         own = next(iter(rendered))
         for scene, engine in self._engines:
             if scene in rendered and engine not in _EEVEE and not (engine_named and scene == own):
