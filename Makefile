@@ -75,5 +75,5 @@ release: env  ## Check, build and tag VERSION=0.1.0 of a clean checkout of main.
 	@$(RUN)/python tools/release.py $(if $(SKIP_CHECK),--skip-check) $(VERSION)
 
 clean:  ## Remove environments and caches. Rendered files in out/ stay.
-	rm -rf .venv .uv tools/*/.venv tools/*/node_modules .aws-sam
+	rm -rf .venv .uv .blenders tools/*/.venv tools/*/node_modules .aws-sam
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz .coverage

@@ -41,7 +41,7 @@ from worker.blender_process.inspection import inspect_scene
 from worker.blender_process.missing_files import missing_files
 from worker.blender_process.scene_setup import expected_size, set_up
 from worker.blender_process.skipped_scripts import refuse_skipped, refusing_skipped
-from worker.blender_warnings import mark_output
+from worker.blender_warnings import OPENING, mark_output
 
 _PR_SET_PDEATHSIG = 1
 
@@ -130,6 +130,7 @@ class Session:
         An untrusted scene is confined to the files below `root`, or its own folder. A trusted scene is not, since its
         scripts could open any file.
         """
+        mark_output(OPENING)
         # After a file that does not open, the earlier scene is still loaded and would render.
         self._scene = None
         trusted = settings.trust_scripts is True

@@ -51,7 +51,10 @@ def local_config(given: str | None) -> LocalConfig | None:
     except InvalidRequest as error:
         if given:
             raise
-        problem = f"{error.facts['problem']} (the configuration {text!r} comes from the environment variable OCIO)"
+        problem = (
+            f"{error.facts['problem']}. The environment variable OCIO names this configuration; to use Blender's own, "
+            "run `env -u OCIO frameloom ...`"
+        )
         raise InvalidRequest(field="ocio", problem=problem) from None
 
 

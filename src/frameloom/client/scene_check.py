@@ -113,9 +113,7 @@ def _resolve(
         blender = choose_blender(None, saved_by=facts.blender_version, blenders=blenders, file=facts.file)
         own = local_config(ocio)
         config = None if own is None else own.config
-        resolved = resolve_request(
-            request, scene, blenders=[blender], device="CPU", name=facts.file, facts=facts, config=config
-        )
+        resolved = resolve_request(request, scene, blenders=[blender], device="CPU", name=facts.file, config=config)
         notices = resolved.notices
         local.check(request)
         accept_assets(resolved, apart_from(request, local.found.named), local.found)
