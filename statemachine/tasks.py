@@ -7,7 +7,7 @@ from statemachine.steps import S3_GET, S3_PUT, EventTask, LambdaTask, Retrier, T
 
 ATTEMPT_FAILED = names(AttemptFailed)
 # A worker without the job's Blender. Another worker may have it while a fleet's image is replaced. Fifteen retries,
-# which last two and a half minutes on average, use none of the attempts of other errors.
+# which last two and a half minutes on average, leave the attempts of other errors as they are.
 OTHER_WORKER = [BlenderMismatch.__name__]
 OTHER_WORKER_ATTEMPTS = 15
 # AWS distinguishes a missed heartbeat from a chunk that took too long. In both cases no worker answered.
