@@ -174,7 +174,7 @@ def _active(blend: "BlendFile", scenes: tuple[SceneEntry, ...]) -> str:
     """Return the name of the active scene; if it is linked from another file, that of the first one, as Blender does.
 
     Raises:
-        BadBlendError: the file names none of several scenes, as before Blender 2.35.
+        BadBlendError: the file has several scenes and does not name the active one, as before Blender 2.35.
     """
     settings = blend.find_blocks_from_code(b"GLOB")[0]
     if len(scenes) > 1 and not settings.get(b"curscene", default=0):
