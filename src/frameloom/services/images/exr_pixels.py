@@ -4,6 +4,7 @@ OpenEXR's own library unpacks them, in any compression: docs/decisions/0023-open
 lock meanwhile, so the worker checks a frame while Blender renders the next one.
 """
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def check_pixels(path: Path, facts: ImageFacts) -> PixelFindings:
         return PixelFindings()
     try:
         channels = _channels(path)
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, struct.error):
         return PixelFindings(problem="its pixels cannot be unpacked")
     if invalid := {name: count for name, pixels in channels.items() if (count := _not_finite(pixels))}:
         counts = ", ".join(f"{name} {count}" for name, count in invalid.items())
