@@ -127,11 +127,8 @@ def resolve_request(
         ),
         references=facts.references,
         revision=_revision(request, entry),
-<<<<<<< HEAD
         endings=None if entry.views is None else entry.views.endings(request.format),
-=======
         config=config,
->>>>>>> main
         stamped=file if FILENAME in entry.stamp else None,
         notices=(
             *facts.notices,
@@ -192,7 +189,6 @@ def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
     return posixpath.relpath(f"/{asset.key}", f"/{posixpath.dirname(request.file)}")
 
 
-<<<<<<< HEAD
 def _check_views(request: JobRequest, entry: SceneEntry) -> None:
     """Refuse views whose files would replace each other, as they do in Blender."""
     if entry.views is None or entry.views.endings(request.format) is None:
@@ -204,7 +200,8 @@ def _check_views(request: JobRequest, entry: SceneEntry) -> None:
             "each view its own, in the output properties under Stereoscopy"
         )
         raise InvalidRequest(field="scene", problem=problem)
-=======
+
+
 def _names(config: OcioConfig | None) -> ColourNames | None:
     return None if config is None else config.names
 
@@ -215,7 +212,6 @@ def _about_config(config: OcioConfig | None) -> tuple[Notice, ...]:
     name = posixpath.basename(config.key)
     text = f"Colours follow the OpenColorIO configuration {name!r} instead of Blender's own."
     return (Notice(kind=NoticeKind.COLOURS, text=text, items=(config.key,)),)
->>>>>>> main
 
 
 def _check_codec(request: JobRequest, entry: SceneEntry) -> None:
