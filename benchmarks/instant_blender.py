@@ -30,11 +30,12 @@ class InstantBlender(Blender):
         *,
         name: str,
         complete: bool = True,
+        allowed: tuple[str, ...] = (),
         root: Path | None = None,
         absolute: Path | None = None,
     ) -> str | None:
         """Accept any scene; return None, since no process has a network."""
-        del scene, settings, name, complete, root, absolute
+        del scene, settings, name, complete, allowed, root, absolute
         return None
 
     def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
