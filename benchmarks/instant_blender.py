@@ -20,8 +20,9 @@ SIZE = 64
 class InstantBlender(Blender):
     """Opens any scene, and writes the same image for each frame."""
 
-    def start(self) -> None:
+    def start(self, version: str | None = None) -> None:
         """Do nothing: no process is needed."""
+        del version
 
     def open(
         self,
