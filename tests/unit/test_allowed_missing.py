@@ -1,4 +1,4 @@
-"""Missing files that a job renders without: those that the request allows, and those that no frame shows."""
+"""Missing files that a job renders without: files that the request allows, and files that no frame shows."""
 
 from pathlib import Path
 

@@ -47,8 +47,8 @@ class RequestFields(TypedDict, total=False):
         video: the settings of the video.
         output: "frames", "video" or "both" (default).
         on_missing: "fail" (default) or "stitch", which leaves out frames that cannot be rendered.
-        missing_assets: "fail" (default); "render", which renders without files that do not exist; or the names and
-            patterns of those that may be missing, such as ["//textures/old_*.png", "sound.wav"].
+        missing_assets: "fail" (default); "render", which renders without files that do not exist; or names
+            and patterns of files that may be missing, such as ["//textures/old_*.png", "sound.wav"].
         absolute_root: the folder of the scenes bucket for files with absolute paths; the default is one for this user
             and machine.
         run: a number; another one starts the same request again with `submit_job`.

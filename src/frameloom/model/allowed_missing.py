@@ -1,4 +1,4 @@
-"""The missing files that a job renders without: none, all, or those that names and patterns select."""
+"""The missing files that a job renders without: none, all, or a selection by names and patterns."""
 
 import fnmatch
 import json

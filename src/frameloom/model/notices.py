@@ -19,7 +19,7 @@ class NoticeKind(StrEnum):
     FARM = "farm"
     # Files outside the scene's folder, which are uploaded, or are not because they are no media.
     OUTSIDE = "outside"
-    # Missing files: those that no pixel needs, and those that the request allows to be missing.
+    # Missing files that no frame shows, and missing files that the request allows.
     UNNEEDED = "unneeded"
     MISSING = "missing"
     WITHHELD = "withheld"

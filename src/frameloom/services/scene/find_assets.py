@@ -40,7 +40,7 @@ class FoundAssets:
     Attributes:
         assets: the existing files, by key.
         named: the keys of all files that it reads, whether they exist or not.
-        missing: descriptions of the missing files, except those that are not required.
+        missing: descriptions of the missing files that are required.
         unseen: descriptions of the missing files that no frame shows.
         paths: the paths of the missing files in the scene or library, by their descriptions.
         written: descriptions of the files that Blender writes.

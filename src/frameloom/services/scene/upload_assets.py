@@ -38,7 +38,7 @@ class LocalAssets:
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """Notices about the files outside the scene's folder: those that are uploaded, and those that are not."""
+        """Notices about the files outside the scene's folder: uploaded files and withheld files."""
         paths = sorted(str(path) for path in self.files.values() if self.disk.is_outside(path))
         found = []
         if paths:
