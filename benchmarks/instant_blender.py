@@ -31,11 +31,12 @@ class InstantBlender(Blender):
         *,
         name: str,
         complete: bool = True,
+        allowed: tuple[str, ...] = (),
         root: Path | None = None,
         absolute: Path | None = None,
     ) -> str | None:
         """Accept any scene; return None, since no process has a network."""
-        del scene, settings, name, complete, root, absolute
+        del scene, settings, name, complete, allowed, root, absolute
         return None
 
     def render(self, frame: int, *paths: Path, run: range | None = None) -> RenderedFrame:

@@ -33,8 +33,8 @@ _LAST_LINES = 20
 _POLL, _FAST_POLL = 0.1, 0.02
 
 
-# The open scene: its file, the job's settings, and whether files that are missing were an error.
-OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool]"
+# The open scene: its file, settings, whether missing files were an error, and which of them might be missing.
+OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool, tuple[str, ...]]"
 
 
 class BlenderKilled(Exception):
@@ -123,6 +123,7 @@ class Blender:
         *,
         name: str,
         complete: bool = True,
+        allowed: tuple[str, ...] = (),
         root: Path | None = None,
         absolute: Path | None = None,
     ) -> str | None:
@@ -133,7 +134,8 @@ class Blender:
 
         Args:
             name: the scene's name in errors.
-            complete: whether a missing file that the scene refers to is an error.
+            complete: whether a missing file that the scene refers to is an error, except those in `allowed`.
+            allowed: names and patterns of files that may be missing.
             root: the folder that an untrusted scene is confined to; None for the scene's own folder.
             absolute: the folder in it with the files that have absolute paths in the scene; None without such files.
 
@@ -144,7 +146,7 @@ class Blender:
         if self._in_run:
             self.close()
         if (
-            self._open_scene == (scene, settings, complete)
+            self._open_scene == (scene, settings, complete, allowed)
             and self._process is not None
             and self._process.poll() is None
         ):
@@ -157,12 +159,12 @@ class Blender:
         self._open_scene, self._used = None, True
         command: dict[str, Any] = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
         command |= {"root": str(root or scene.parent), "absolute": None if absolute is None else str(absolute)}
-        answer = self._ask(command | {"complete": complete}, frame=None)
+        answer = self._ask(command | {"complete": complete, "allowed": allowed}, frame=None)
         self._substitutions.wait()
         if ocio is not None:
             self._ocio_output.check_used()
         self._substitutions.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
-        self._open_scene = (scene, settings, complete)
+        self._open_scene = (scene, settings, complete, allowed)
         network: str | None = answer["network"]
         return network
 

@@ -57,19 +57,25 @@ shot.blend, saved by Blender 4.5, rendered by 4.5.15
 
 
 def test_missing_files_are_refused_and_existing_ones_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    make_scene(folder / "shot.blend", outside=True)
+    make_scene(folder / "shot.blend", outside=True, missing_image="//textures/lost.png")
     put("textures/wood.png", "textures/film.mp4", "plates/plate_0007.png", "plates/plate_0008.png")
     code, out, err = check(capsys, "shot.blend")
     assert code == 2
-    assert [line.split() for line in out.splitlines()[2:]] == [
+    assert sorted(line.split() for line in out.splitlines()[2:]) == [
+        ["missing", "//caches/smoke_0001.vdb"],
+        ["missing", "//textures/lost.png"],
+        ["missing", "//textures/skin.<UDIM>.png"],
         ["there", "plates/plate_0007.png"],
         ["there", "plates/plate_0008.png"],
         ["there", "textures/film.mp4"],
         ["there", "textures/wood.png"],
-        ["missing", "//textures/skin.<UDIM>.png"],
-        ["missing", "//caches/smoke_0001.vdb"],
     ]
-    assert err.startswith("frameloom: 'shot.blend' refers to files that are missing: //textures/skin.<UDIM>.png, ")
+    assert "refers to files that are missing: //textures/lost.png. " in err
+    # A fake user is their only user.
+    (folder / "textures/lost.png").write_bytes(b"1234")
+    code, _, err = check(capsys, "shot.blend")
+    assert code == 0
+    assert "no frame shows: //textures/skin.<UDIM>.png, //caches/smoke_0001.vdb." in err
 
 
 def test_json_has_the_same_facts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

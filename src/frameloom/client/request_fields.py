@@ -1,5 +1,6 @@
 """The types of the keywords of `Farm.render`: the fields of a job's request."""
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from frameloom.model.settings import Device, Engine, FrameFormat, VideoCodec
@@ -48,7 +49,8 @@ class RequestFields(TypedDict, total=False):
         video: the settings of the video.
         output: "frames", "video" or "both" (default).
         on_missing: "fail" (default) or "stitch", which leaves out frames that cannot be rendered.
-        missing_assets: "fail" (default) or "render", which renders without files that do not exist.
+        missing_assets: "fail" (default); "render", which renders without files that do not exist; or names
+            and patterns of files that may be missing, such as ["//textures/old_*.png", "sound.wav"].
         absolute_root: the folder of the scenes bucket for files with absolute paths; the default is one for this user
             and machine.
         run: a number; another one starts the same request again with `submit_job`.
@@ -79,6 +81,6 @@ class RequestFields(TypedDict, total=False):
     video: VideoFields | None
     output: Literal["frames", "video", "both"] | None
     on_missing: Literal["fail", "stitch"] | None
-    missing_assets: Literal["fail", "render"] | None
+    missing_assets: Literal["fail", "render"] | Sequence[str] | None
     absolute_root: str | None
     run: int | str | None
