@@ -41,7 +41,8 @@ class RequestFields(TypedDict, total=False):
         format: PNG (default), OPEN_EXR or JPEG.
         trust_scripts: True runs the Python in the scene with the worker's rights, False renders without it; a scene
             with Python is refused otherwise.
-        blender: the version of Blender that the farm must have.
+        blender: the version of Blender that renders, such as "4.5" or "5.0.1"; the default is the one that saved the
+            scene, else the nearest newer LTS of the farm.
         fps: frames per second of the film, such as 24 or "30000/1001".
         video: the settings of the video.
         output: "frames", "video" or "both" (default).
