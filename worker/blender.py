@@ -19,6 +19,7 @@ from worker.blender_exit import exit_error
 from worker.blender_versions import command_of, environment_of, find_blender
 from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
+from worker.ocio_output import OcioOutput
 from worker.rendered_frame import RenderedFrame
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ _LAST_LINES = 20
 _POLL, _FAST_POLL = 0.1, 0.02
 
 
-# The open scene: its file, the job's settings, and whether files that are missing were an error.
-OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool]"
+# The open scene: its file, settings, whether missing files were an error, and which of them might be missing.
+OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool, tuple[str, ...]]"
 
 
 class BlenderKilled(Exception):
@@ -64,6 +65,9 @@ class Blender:
         self._open_scene: OpenScene | None = None
         # Whether the child has opened a file. Blender keeps state of that file when it opens another.
         self._used = False
+        # The configuration of the child's colours, None for Blender's own.
+        self._ocio: Path | None = None
+        self._ocio_output = OcioOutput()
         self._killed = False
         # Whether Blender waits, within a render, for the command to render the next frame.
         self._in_run = False
@@ -78,11 +82,12 @@ class Blender:
         """The open scene, None before a scene is open."""
         return self._open_scene
 
-    def start(self, version: str | None = None) -> None:
+    def start(self, version: str | None = None, *, ocio: Path | None = None) -> None:
         """Start Blender and return at once: it loads while the supervisor polls the queue.
 
         Args:
             version: the full version; None for that of the last child, at first the worker's default.
+            ocio: the OpenColorIO configuration, None for Blender's own.
 
         Raises:
             BlenderMismatch: this worker does not have it.
@@ -94,10 +99,11 @@ class Blender:
         home, temporary = self._scratch / "home", self._scratch / "tmp"
         home.mkdir(parents=True, exist_ok=True)
         temporary.mkdir(exist_ok=True)
+        self._ocio, self._ocio_output = ocio, OcioOutput()
         self._process = subprocess.Popen(
             command_of(blender),
             cwd=Path(__file__).parent.parent,
-            env=environment_of(blender, home=home, temporary=temporary),
+            env=environment_of(blender, home=home, temporary=temporary, ocio=ocio),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -117,6 +123,7 @@ class Blender:
         *,
         name: str,
         complete: bool = True,
+        allowed: tuple[str, ...] = (),
         root: Path | None = None,
         absolute: Path | None = None,
     ) -> str | None:
@@ -127,7 +134,8 @@ class Blender:
 
         Args:
             name: the scene's name in errors.
-            complete: whether a missing file that the scene refers to is an error.
+            complete: whether a missing file that the scene refers to is an error, except those in `allowed`.
+            allowed: names and patterns of files that may be missing.
             root: the folder that an untrusted scene is confined to; None for the scene's own folder.
             absolute: the folder in it with the files that have absolute paths in the scene; None without such files.
 
@@ -138,21 +146,25 @@ class Blender:
         if self._in_run:
             self.close()
         if (
-            self._open_scene == (scene, settings, complete)
+            self._open_scene == (scene, settings, complete, allowed)
             and self._process is not None
             and self._process.poll() is None
         ):
             return None
-        if self._used:
+        ocio = None if settings.ocio is None else (root or scene.parent) / settings.ocio
+        if self._used or ocio != self._ocio:
             self.close()
-        self.start(settings.blender)
-        self._substitutions.reset()
+        self.start(settings.blender, ocio=ocio)
+        self._substitutions.expect()
         self._open_scene, self._used = None, True
         command: dict[str, Any] = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
         command |= {"root": str(root or scene.parent), "absolute": None if absolute is None else str(absolute)}
-        answer = self._ask(command | {"complete": complete}, frame=None)
+        answer = self._ask(command | {"complete": complete, "allowed": allowed}, frame=None)
+        self._substitutions.wait()
+        if ocio is not None:
+            self._ocio_output.check_used()
         self._substitutions.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
-        self._open_scene = (scene, settings, complete)
+        self._open_scene = (scene, settings, complete, allowed)
         network: str | None = answer["network"]
         return network
 
@@ -185,8 +197,12 @@ class Blender:
         run = run or range(frame, frame + 1)
         command = {"do": "render", "frame": frame, "path": str(path), "last": run[-1], "step": run.step}
         self._in_run = frame != run[-1]
+        self._substitutions.expect()
         try:
             answer = self._ask(command, frame=frame)
+            if self._ocio is not None:
+                self._substitutions.wait()
+                self._ocio_output.check_converted()
         except (BlenderKilled, FarmError):
             # Blender may have ended while it wrote the file.
             path.unlink(missing_ok=True)
@@ -321,6 +337,7 @@ class Blender:
             for line in lines:
                 if self._substitutions.add(line.rstrip()):
                     continue
+                self._ocio_output.add(line)
                 self._last_lines.append(line.rstrip())
                 if self.on_output is not None:
                     self.on_output(line.rstrip(), self._frame)

@@ -66,7 +66,8 @@ class ChunkRenderer:
             path,
             message.settings,
             name=scene.key,
-            complete=scene.missing_assets is None,
+            complete=scene.missing_assets != "render",
+            allowed=scene.missing_assets if isinstance(scene.missing_assets, tuple) else (),
             root=self.scenes.folder_of(path),
             absolute=self.scenes.absolute_folder(scene, path),
         )

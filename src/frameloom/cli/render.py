@@ -32,6 +32,7 @@ def render(
     engine: options.Engine = None,
     blender: options.Blender = None,
     format: options.Format = None,  # noqa: A002  the option's name
+    ocio: options.Ocio = None,
     trust_scripts: options.Trust = None,
     out: options.Out = Path(),
     frames_only: options.FramesOnly = False,
@@ -75,6 +76,7 @@ def render(
                     "engine": engine,
                     "blender": blender,
                     "format": format,
+                    "ocio": ocio,
                     "trust_scripts": None if trust_scripts is None else str(trust_scripts).lower(),
                     "output": "frames" if frames_only else None,
                     "fps": fps,

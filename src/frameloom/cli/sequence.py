@@ -28,6 +28,7 @@ def sequence(
     engine: options.Engine = None,
     blender: options.Blender = None,
     format: options.Format = None,  # noqa: A002  the option's name
+    ocio: options.Ocio = None,
     trust_scripts: options.Trust = None,
     out: options.Out = Path(),
     fps: options.Fps = None,
@@ -63,6 +64,7 @@ def sequence(
                     "engine": engine,
                     "blender": blender,
                     "format": format,
+                    "ocio": ocio,
                     "trust_scripts": None if trust_scripts is None else str(trust_scripts).lower(),
                     "output": "video",
                     "fps": fps,
