@@ -30,8 +30,8 @@ UNPACK_LIMIT = 8 * 2**30
 # A larger condensed file, of about ten thousand objects, is written to disk.
 IN_MEMORY = 16 * 2**20
 
-# OB_CAMERA of Blender's DNA_object_types.h.
-_CAMERA = 11
+# OB_EMPTY and OB_CAMERA of Blender's DNA_object_types.h.
+_EMPTY, _CAMERA = 0, 11
 
 
 def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> SceneFacts:
@@ -70,6 +70,15 @@ def read_library(path: Path, *, name: str | None = None, limit: int = UNPACK_LIM
 def read_references(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> tuple[Reference, ...]:
     """Return the references of the .blend file at `path`, which may have no scene; otherwise like `read_scene`."""
     return read_library(path, name=name, limit=limit).references
+
+
+def read_empties(path: Path) -> frozenset[int]:
+    """Return the addresses of the empty objects in the .blend file at `path`; otherwise like `read_scene`."""
+
+    def read(blend: "BlendFile", _: Header) -> frozenset[int]:
+        return frozenset(one.addr_old for one in blend.find_blocks_from_code(b"OB") if one.get(b"type") == _EMPTY)
+
+    return _condensed(path, path.name, UNPACK_LIMIT, read)
 
 
 def _condensed(path: Path, file: str, limit: int, read: Callable[["BlendFile", Header], Read]) -> Read:

@@ -65,6 +65,9 @@ def _references(block: "BlendFileBlock", groups: dict[int, tuple[str, ...]]) -> 
         # A library whose data is packed needs no file.
         if not block.get(b"archive_parent_library", default=0) and (groups.get(block.addr_old) is not None):
             yield from _reference(path, library=True, groups=groups[block.addr_old])
+    elif block.code == b"SO":
+        # A job renders frames, and a film of frames, without sound.
+        yield from _reference(path, required=False, seen=False)
     else:
         yield from _reference(path, "sequence" if _is_sequence(block) else "file")
 
