@@ -61,7 +61,7 @@ class PreparedJob:
             store=farm.store,
             bucket=farm.buckets.frames,
             prefix=keys.frames_prefix(self.request.file, self.resolved.render_key),
-            file_format=self.resolved.settings.format,
+            files=self.resolved.files,
         )
 
     def film_identity(self) -> str:
