@@ -70,6 +70,7 @@ class Row:
     request: Mapping[str, Any] = field(default_factory=dict)
     versions: tuple[str, ...] = VERSIONS
     by_version: Mapping[str, Expectation] = field(default_factory=dict)
+    edit: Callable[[bytes], bytes] | None = None
 
     @property
     def id(self) -> str:

@@ -2,8 +2,9 @@
 
 import os
 import struct
+import wave
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,36 @@ class Stage:
         self.colour(node.outputs["Color"])
         return node
 
+    @property
+    def image_settings(self) -> Any:
+        """The settings of the output's format."""
+        return self.render.image_settings
+
+    def file_format(self, name: str) -> None:
+        """Set the output's format; Blender 5 has a media type before it."""
+        if hasattr(self.image_settings, "media_type"):
+            kinds = {"FFMPEG": "VIDEO", "OPEN_EXR_MULTILAYER": "MULTI_LAYER_IMAGE"}
+            self.image_settings.media_type = kinds.get(name, "IMAGE")
+        self.image_settings.file_format = name
+
+    def exr(self, depth: str, codec: str) -> None:
+        """Set the output to OpenEXR."""
+        self.file_format("OPEN_EXR")
+        self.image_settings.color_depth, self.image_settings.exr_codec = depth, codec
+
+    def border(self, left: float, bottom: float, right: float, top: float) -> None:
+        """Set the render region, in fractions of the size."""
+        self.render.use_border = True
+        self.render.border_min_x, self.render.border_min_y = left, bottom
+        self.render.border_max_x, self.render.border_max_y = right, top
+
+    def curves(self, thing: Any) -> list[Any]:
+        """Return the F-Curves of a data-block's action."""
+        action = thing.animation_data.action
+        if hasattr(action, "fcurves"):
+            return list(action.fcurves)
+        return [curve for layer in action.layers for strip in layer.strips for bag in strip.channelbags for curve in bag.fcurves]
+
     def key(self, thing: Any, path: str, values: Mapping[int, Any]) -> None:
         """Insert keyframes of a property, by frame."""
         for frame, value in values.items():
@@ -125,6 +156,34 @@ class Stage:
         image = self.data.images.load(str(self.folder / name))
         image.filepath = f"//{name}"
         return image
+
+    def movie(self, name: str, frames: int = 3) -> Path:
+        """Write a film with a pattern of its own in each frame to `//NAME`; return its path."""
+        import av
+        import numpy as np
+
+        path = self.folder / name
+        with av.open(str(path), "w") as film:
+            stream = film.add_stream("mpeg4", rate=24)
+            stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+            y, x = np.mgrid[:32, :32]
+            for number in range(frames):
+                lines = np.stack([x * 7 + number * 60, y * 7, x * y], axis=-1) % 256
+                film.mux(stream.encode(av.VideoFrame.from_ndarray(lines.astype(np.uint8), format="rgb24")))
+            film.mux(stream.encode())
+        return path
+
+    def wave(self, name: str) -> Path:
+        """Write a sound of half a second to `//NAME`; return its path."""
+        path = self.folder / name
+        with wave.open(str(path), "wb") as sound:
+            sound.setparams((1, 2, 8000, 0, "NONE", ""))
+            sound.writeframes(bytes(range(200)) * 40)
+        return path
+
+    def bake_point_caches(self) -> None:
+        """Bake all particles, cloth and rigid bodies."""
+        bpy.ops.ptcache.bake_all(bake=True)
 
     def compositor(self) -> tuple[Any, Any, Any]:
         """Return the scene's new compositor tree, its Render Layers node, and a function that connects its output."""
@@ -177,6 +236,5 @@ def build(row: Row, path: Path) -> None:
     row.build(stage)
     bpy.context.preferences.filepaths.save_version = 0
     bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=False)
-
-
-Connect = Callable[[Any], Any]
+    if row.edit is not None:
+        path.write_bytes(row.edit(path.read_bytes()))
