@@ -7,54 +7,20 @@ The machine has no TimeoutSeconds. Every state that waits has one, so no job run
 would end immediately: a rule would write its report, but no film would be made.
 """
 
-from typing import Any
-
-from frameloom.model.errors import AttemptFailed, ChunkLost, JobImpossible, names
+from frameloom.model.errors import JobImpossible, names
 from statemachine.steps import (
-    S3_GET,
-    S3_PUT,
     Catch,
     Choice,
     ChoiceRule,
     ErrorFrom,
-    EventTask,
     Graph,
     ItemMap,
-    LambdaTask,
     Pass,
     Retrier,
     Succeed,
     TokenTask,
 )
-
-ATTEMPT_FAILED = names(AttemptFailed)
-# AWS distinguishes a missed heartbeat from a chunk that took too long. In both cases no worker answered.
-NO_ANSWER = [ChunkLost.__name__, "States.Timeout", "States.HeartbeatTimeout"]
-# Source: "Handle Lambda service exceptions" in the Step Functions developer guide.
-LAMBDA_FAULTS = [
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.ClientExecutionTimeoutException",
-]
-# A quota limits the account's concurrent executions: about ten in a new account, which one film can use up. A slot is
-# free when another call ends, up to 15 minutes later. 720 retries of 30 seconds on average last six hours: enough for
-# the longest film that is encoded four segments at a time.
-LAMBDA_THROTTLED = ["Lambda.TooManyRequestsException"]
-THROTTLE_ATTEMPTS = 720
-# The process of the function died, of its memory or with its machine. Every function may run twice. A function that
-# timed out is not retried, since it would time out again.
-LAMBDA_DIED = ["Lambda.Unknown", "Runtime.ExitError"]
-# During a stack update, a function's new code runs on its earlier layer for up to a minute, and may import a missing
-# module. Eight retries last two minutes on average.
-LAMBDA_UPDATED = ["Runtime.ImportModuleError"]
-UPDATE_ATTEMPTS = 8
-
-# Seconds that a state waits for its Lambda: the function's Timeout in template.yaml plus a minute, so that the
-# function's own error, which has a cause, comes before States.Timeout, which has no cause.
-SHORT, LONG = 360, 960
-# Seconds that a job waits for the event bus to accept its announcement.
-BUS = 60
+from statemachine.tasks import ATTEMPT_FAILED, LONG, NO_ANSWER, announcement, lambda_task, scene_task, stored
 
 JOB_ID = {"job_id.$": "$$.Execution.Name"}
 STARTED = {"started.$": "$$.Execution.StartTime"}
@@ -62,15 +28,20 @@ STARTED = {"started.$": "$$.Execution.StartTime"}
 
 def render_job() -> Graph:
     """Return the whole state machine."""
-    prepare = _lambda(
+    prepare = lambda_task(
         "PrepareJob",
         "Read the request and the scene, decide every setting, and write the job's manifest.",
-        payload={**JOB_ID, **STARTED, "input.$": "$"},
+        # Not the state: after a task, PrepareJob runs again with the same input, and with the task's answer.
+        payload={**JOB_ID, **STARTED, "input.$": "$$.Execution.Input", "state.$": "$"},
         output_path="$.Payload",
     )
-    any_job = Choice("AnyJob", comment="If the uploader starts the job, the upload itself does not.")
+    any_job = Choice(
+        "AnyJob",
+        comment="If the uploader starts the job, the upload itself does not. Some scenes need a worker first.",
+    )
+    inspect = scene_task("InspectScene", "inspect", "Have a worker's Blender read the scene, where PrepareJob cannot.")
     skipped = Succeed("Skipped", comment="The scene's uploader starts its job.")
-    plan = _lambda(
+    plan = lambda_task(
         "PlanChunks",
         "List the missing frames in chunks, as an object in S3. Scouts come first if they are worth their cost.",
         payload={**JOB_ID, "round.$": "$.round"},
@@ -84,7 +55,7 @@ def render_job() -> Graph:
     )
     any_chunks = Choice("AnyChunks", comment="All frames may exist from an earlier job.")
     render = _render_chunks()
-    verify = _lambda(
+    verify = lambda_task(
         "VerifyFrames",
         "Count the frames in S3, not the reported ones, and return the next step.",
         # Not the round of the input: PlanChunks may have skipped the scouts.
@@ -105,7 +76,7 @@ def render_job() -> Graph:
         result_path="$.round",
     )
     encode = _encode_segments()
-    stitch = _lambda(
+    stitch = lambda_task(
         "StitchVideo",
         "Join the segments by stream copy and put the film beside the scene.",
         payload=JOB_ID,
@@ -119,16 +90,16 @@ def render_job() -> Graph:
         },
         result_path="$.video",
     )
-    log_job = _lambda(
+    log_job = lambda_task(
         "LogJob",
         "Write the job's report.",
         payload={**JOB_ID, **STARTED},
         timeout=LONG,
         output_path="$.Payload",
     )
-    announce_success = _announcement("AnnounceSuccess", "Announce the job's success and its report on the event bus.")
+    announce_success = announcement("AnnounceSuccess", "Announce the job's success and its report on the event bus.")
     done = Succeed("Done", comment="The frames, the film and the report exist.")
-    log_failure = _lambda(
+    log_failure = lambda_task(
         "LogFailure",
         "Write the report of a failed job, and return the error that the job ends with.",
         function="LogJobFunction",
@@ -136,7 +107,7 @@ def render_job() -> Graph:
         timeout=LONG,
         output_path="$.Payload",
     )
-    announce_failure = _announcement("AnnounceFailure", "Announce the job's failure and its report on the event bus.")
+    announce_failure = announcement("AnnounceFailure", "Announce the job's failure and its report on the event bus.")
     failed = ErrorFrom(
         "Failed",
         comment="The job failed with its original error.",
@@ -146,7 +117,9 @@ def render_job() -> Graph:
 
     prepare.next(any_job)
     any_job.add_choice(ChoiceRule.IsPresent("$.skipped", value=True), skipped)
+    any_job.add_choice(ChoiceRule.IsPresent("$.inspect", value=True), inspect)
     any_job.default_choice(plan)
+    inspect.next(prepare)
     plan.next(any_chunks)
     any_chunks.add_choice(ChoiceRule.NumericGreaterThan("$.plan.count", 0), render)
     any_chunks.default_choice(verify)
@@ -158,7 +131,7 @@ def render_job() -> Graph:
     encode.next(stitch).next(log_job).next(announce_success).next(done)
     log_failure.next(announce_failure).next(failed)
 
-    for state in (prepare, plan, render, verify, encode, stitch):
+    for state in (prepare, inspect, plan, render, verify, encode, stitch):
         state.add_catch(Catch(log_failure, error_equals=["States.ALL"]))
     log_job.add_catch(Catch(failed, error_equals=["States.ALL"]))
     # The report's error does not replace the job's own error.
@@ -221,7 +194,7 @@ def _render_chunks() -> ItemMap:
         asl={
             "Label": "RenderChunks",
             "MaxConcurrencyPath": "$.limits.max_workers",
-            **_stored("$.plan"),
+            **stored("$.plan"),
         },
         result_path=None,
     )
@@ -240,7 +213,7 @@ def _encode_segments() -> ItemMap:
         cause_path="$.error.Cause",
     )
     # EncodeSegment cannot store it if it dies or runs out of time.
-    log_failure = _lambda(
+    log_failure = lambda_task(
         "LogSegmentFailure",
         "Store the segment's error for the job's report.",
         function="LogJobFunction",
@@ -248,7 +221,7 @@ def _encode_segments() -> ItemMap:
         timeout=LONG,
         result_path=None,
     )
-    segment = _lambda(
+    segment = lambda_task(
         "EncodeSegment",
         "Encode one segment of the film.",
         payload={"job_id.$": "$.job_id", "segment.$": "$.segment"},
@@ -269,66 +242,7 @@ def _encode_segments() -> ItemMap:
             "Label": "EncodeSegments",
             # The stack's parameter EncodersAtOnce, which VerifyFrames returns.
             "MaxConcurrencyPath": "$.verified.segments.at_once",
-            **_stored("$.verified.segments"),
+            **stored("$.verified.segments"),
         },
         result_path=None,
-    )
-
-
-def _stored(items: str) -> dict[str, Any]:
-    """Return the fields that read a distributed Map's items from S3 and write its results to S3.
-
-    Thousands of either would exceed the 256 KiB of a state.
-    """
-    return {
-        "ItemReader": {
-            "Resource": S3_GET,
-            "ReaderConfig": {"InputType": "JSON"},
-            "Parameters": {"Bucket.$": f"{items}.bucket", "Key.$": f"{items}.key"},
-        },
-        "ResultWriter": {
-            "Resource": S3_PUT,
-            "Parameters": {
-                "Bucket": "${LogBucketName}",
-                "Prefix.$": "States.Format('jobs/{}/map', $$.Execution.Name)",
-            },
-        },
-    }
-
-
-def _announcement(state: str, comment: str) -> EventTask:
-    """Return a state that puts its input, a job's summary, on the account's bus, for the rules of template.yaml."""
-    return EventTask(
-        state,
-        comment=comment,
-        source="frameloom",
-        detail_type="Frameloom Job Ended",
-        timeout_seconds=BUS,
-        retry=[Retrier(["States.TaskFailed"], attempts=3, interval=2)],
-    )
-
-
-def _lambda(
-    state: str,
-    comment: str,
-    *,
-    payload: dict[str, Any],
-    function: str | None = None,
-    timeout: int = SHORT,
-    **fields: Any,
-) -> LambdaTask:
-    """Return a state that calls the Lambda of its own name, and retries Lambda's own failures."""
-    return LambdaTask(
-        state,
-        comment=comment,
-        function=function or f"{state}Function",
-        payload=payload,
-        timeout_seconds=timeout,
-        retry=[
-            Retrier(LAMBDA_THROTTLED, attempts=THROTTLE_ATTEMPTS, interval=2),
-            Retrier(LAMBDA_FAULTS, attempts=5, interval=2),
-            Retrier(LAMBDA_DIED, attempts=2),
-            Retrier(LAMBDA_UPDATED, attempts=UPDATE_ATTEMPTS, interval=2),
-        ],
-        **fields,
     )

@@ -151,7 +151,7 @@ def template(name: str, *, cluster: bool) -> dict[str, Any]:
         "ChunkDeadLetterQueueUrl": {"Ref": "ChunkDeadLetterQueue"},
         "LogQueueUrl": {"Ref": "LogQueue"},
         "StateMachineArn": {"Ref": "RenderJob"},
-        "BlenderVersion": "4.5.15",
+        "BlenderVersions": "4.5.15",
         "WorkerRepositoryName": {"Ref": "WorkerRepository"},
         "WorkerRepositoryUri": {"Fn::GetAtt": ["WorkerRepository", "RepositoryUri"]},
         "FleetNamespace": {"Ref": "FleetNamespace"},

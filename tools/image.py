@@ -19,6 +19,7 @@ from pathlib import Path
 import frameloom
 from frameloom.aws import ecr
 from frameloom.aws.stack import find_stack
+from frameloom.model.blenders import and_listed
 from frameloom.model.errors import FarmError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -165,8 +166,9 @@ def make(image: Image, *, stack: str | None, network: str | None) -> str:
     farm = find_stack(stack)
     repository = ecr.repository_of(farm)
     uri = f"{repository}:{image.tag}"
-    if farm.blender != image.blender:
-        note = f"The stack {stack!r} renders with Blender {farm.blender}, so its fleet does not take this image."
+    if farm.blenders != (image.blender,):
+        versions = and_listed(farm.blenders)
+        note = f"The stack {stack!r} renders with Blender {versions}, so its fleet does not take this image."
         print(note, file=sys.stderr)
     # Tags are immutable: an existing tag holds the same build.
     if ecr.has_image(repository, uri):

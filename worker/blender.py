@@ -168,6 +168,21 @@ class Blender:
         network: str | None = answer["network"]
         return network
 
+    def inspect(self, scene: Path, *, name: str) -> dict[str, Any]:
+        """Return the facts about a scene (`frameloom.model.scene_json`), read by a process that ends with its answer.
+
+        Raises:
+            FarmError, BlenderKilled: as `open`.
+        """
+        if self._used:
+            self.close()
+        self.start()
+        self._used = True
+        answer = self._ask({"do": "inspect", "path": str(scene), "name": name}, frame=None)
+        self.close()
+        facts: dict[str, Any] = answer["facts"]
+        return facts
+
     def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
         """Render a frame of the open scene to `path`.
 
@@ -217,18 +232,21 @@ class Blender:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise BlenderKilled
-        line, self._frame = "", frame
+        self._frame = frame
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps(command) + "\n")
             process.stdin.flush()
-            self._wait_for(process.stdout, frame)
-            line = process.stdout.readline()
+        # Also from a child that has ended: it may have answered why.
+        self._wait_for(process.stdout, frame)
+        line = process.stdout.readline()
         if not line.endswith("\n"):
             raise self._ended(frame)
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             # Within a render Blender takes no other command, so `open` must kill the child.
             self._in_run = self._in_run and answer.get("within", False)
+            if answer.get("ended"):
+                self._reset()
             kind = by_name(answer["error"]) or RenderCrashed
             raise kind(**answer["facts"])
         return answer

@@ -7,7 +7,7 @@ import time
 
 from frameloom.model import keys
 from frameloom.model.log_event import LogEvent
-from frameloom.model.messages import ChunkMessage
+from frameloom.model.messages import ChunkMessage, SceneTask
 from frameloom.services.storage.ports import Store
 from worker.blender import Blender
 from worker.log import log
@@ -27,8 +27,8 @@ class BlenderLog:
         self._store, self._bucket, self._worker, self._shipper = store, bucket, worker, shipper
         self._second, self._lines = 0, 0
 
-    def start_chunk(self, message: ChunkMessage, blender: Blender, *, receives: int) -> None:
-        """Log Blender's output from now on if the chunk was received more than once, else stop.
+    def start_message(self, message: ChunkMessage | SceneTask, blender: Blender, *, receives: int) -> None:
+        """Log Blender's output from now on if the message was received more than once, else stop.
 
         Args:
             receives: how often SQS has delivered the message, this time included.

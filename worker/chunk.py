@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,24 +11,14 @@ from frameloom.model.errors import BlenderMismatch, FarmError, FrameInvalid, Wor
 from frameloom.model.frames import FrameRange
 from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkMessage
-from worker.blender import Blender, BlenderKilled
+from worker.blender import Blender
 from worker.log import log
+from worker.outcome import Outcome
 from worker.scenes import SceneCache
 from worker.uploads import Uploads
 
 # Rendered frames that may wait for their upload. On a slow network, more would fill the disk.
 WAITING_UPLOADS = 8
-
-
-@dataclass(slots=True, kw_only=True)
-class Outcome:
-    """The result of a chunk: seconds of wall time by rendered frame in S3, and the first error, if any."""
-
-    frame_seconds: dict[int, float] = field(default_factory=dict)
-    reused: int = 0
-    error: FarmError | None = None
-    # Whether a frame was invalid, even if another error came first.
-    invalid: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +40,8 @@ class ChunkRenderer:
         """
         outcome = Outcome()
         sent: dict[int, tuple[Future[None], float]] = {}
-        try:
+        with outcome.catching("the chunk"):
             self._render(message, released, outcome, sent)
-        except BlenderKilled:
-            log.info(LogEvent.BLENDER_KILLED, "Blender process killed")
-        except FarmError as error:
-            outcome.error = error
-        except Exception as error:  # noqa: BLE001  the chunk must be answered after any error
-            outcome.error = WorkerFailed(where="the chunk", problem=f"{type(error).__name__}: {error}")
         self._finish_uploads(sent, outcome, left=0)
         if outcome.invalid:
             # This worker may get the next attempt, and a process cannot confirm its own frames (worker/flat_frames.py).
@@ -110,7 +94,7 @@ class ChunkRenderer:
             except FarmError as error:
                 outcome.error = outcome.error or error
                 outcome.invalid |= isinstance(error, FrameInvalid)
-            except Exception as error:  # noqa: BLE001  as above
+            except Exception as error:  # noqa: BLE001  the chunk must be answered after any error
                 outcome.error = outcome.error or WorkerFailed(where=f"the upload of frame {frame}", problem=str(error))
 
 

@@ -1,35 +1,35 @@
 """The worker's loop: receive a chunk, keep its lease, render it, answer its task token."""
 
-import functools
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Protocol
 
 from frameloom.aws.queue import LONGEST_POLL
-from frameloom.model import keys
 from frameloom.model.backoff import delays
 from frameloom.model.log_event import LogEvent
-from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult
-from frameloom.services.storage import job_documents
-from frameloom.services.storage.ports import Received, Store, UnknownToken
+from frameloom.model.messages import ChunkMessage, QueueMessage, SceneTask
+from frameloom.services.storage.ports import Received, Store
 from frameloom.services.system.memory import process_memory
+from worker.answers import Answers, TaskAnswers
 from worker.blender import Blender
 from worker.blender_log import BlenderLog
-from worker.chunk import ChunkRenderer, Outcome
+from worker.chunk import ChunkRenderer
 from worker.config import WorkerConfig
 from worker.flat_frames import FlatFrames
 from worker.health import Health
-from worker.lease import Heartbeats, Lease, Leases, ReleaseReason
+from worker.lease import Lease, Leases, ReleaseReason
 from worker.log import log
 from worker.log_shipper import LogShipper
 from worker.memory_growth import MemoryAfterChunk, MemoryGrowth
+from worker.outcome import Outcome
 from worker.retry import Retry, RetryingStore
+from worker.scene_tasks import SceneTasks
 from worker.scenes import SceneCache
 from worker.uploads import Uploads
 
@@ -55,16 +55,6 @@ class ChunkQueue(Leases, Protocol):
 
     def send(self, body: str) -> None:
         """Send a message."""
-
-
-class TaskAnswers(Heartbeats, Protocol):
-    """The answers to task tokens; False if the task has ended; raises UnknownToken if the token is unknown."""
-
-    def succeed(self, token: str, output: Mapping[str, Any]) -> bool:
-        """Report a task's success."""
-
-    def fail(self, token: str, *, error: str, cause: str) -> bool:
-        """Report a task's failure."""
 
 
 class _PollTooLong(BaseException):
@@ -101,12 +91,20 @@ class Supervisor:
         self._uploads = Uploads(store, flat_frames)
         self._blender_log = BlenderLog(store=store, bucket=config.log_bucket, worker=config.name, shipper=shipper)
         self._health = Health(config.health_file)
+        scenes = SceneCache(folder / "scenes", store)
         self._renderer = ChunkRenderer(
-            blender=self._blender,
-            scenes=SceneCache(folder / "scenes", store),
-            uploads=self._uploads,
-            scratch=folder,
-            version=config.blender,
+            blender=self._blender, scenes=scenes, uploads=self._uploads, scratch=folder, version=config.blender
+        )
+        self._scene_tasks = SceneTasks(
+            blender=self._blender, scenes=scenes, store=store, bucket=config.log_bucket, version=config.blender
+        )
+        self._answers = Answers(
+            store=store,
+            bucket=config.log_bucket,
+            worker=config.name,
+            tokens=tokens,
+            retry=self._retry,
+            ship_log=shipper.ship,
         )
         self._lease: Lease | None = None
         self._stopping = threading.Event()
@@ -175,12 +173,12 @@ class Supervisor:
 
     def _work_on(self, received: Received) -> None:
         try:
-            message = ChunkMessage.model_validate_json(received.body)
+            message = QueueMessage.model_validate_json(received.body).root
         except ValueError as error:
             # The message stays in the queue until it moves to the dead-letter queue.
             log.error(
                 LogEvent.CHUNK_MESSAGE_INVALID,
-                "The message is not a chunk of this version",
+                "The message is not one of this version",
                 problem=str(error)[:500],
                 receives=received.receives,
             )
@@ -188,7 +186,7 @@ class Supervisor:
         self._shipper.bind(job_id=message.job_id, chunk_id=message.chunk_id)
         try:
             with self._leased(received, message) as lease:
-                outcome = self._render(received, message, lease)
+                outcome = self._do(received, message, lease)
             if outcome.frame_seconds:
                 self._restart_grown_blender()
         finally:
@@ -212,7 +210,7 @@ class Supervisor:
             self._blender.start()
 
     @contextmanager
-    def _leased(self, received: Received, message: ChunkMessage) -> Iterator[Lease]:
+    def _leased(self, received: Received, message: ChunkMessage | SceneTask) -> Iterator[Lease]:
         self._lease = Lease(
             received=received,
             token=message.task_token,
@@ -233,25 +231,17 @@ class Supervisor:
             self._retry.is_wanted = lambda: False
             self._lease = None
 
-    def _render(self, received: Received, message: ChunkMessage, lease: Lease) -> Outcome:
+    def _do(self, received: Received, message: ChunkMessage | SceneTask, lease: Lease) -> Outcome:
         begun = time.monotonic()
         outcome = Outcome()
         if lease.released is None:
-            log.info(
-                LogEvent.CHUNK_RECEIVED,
-                "Chunk received",
-                frames=message.frames,
-                attempt=message.attempt,
-                receives=received.receives,
-            )
-            self._blender_log.start_chunk(message, self._blender, receives=received.receives)
-            outcome = self._renderer.render(message, released=lambda: lease.released is not None)
+            outcome = self._begin(received, message, released=lambda: lease.released is not None)
         seconds = round(time.monotonic() - begun, 3)
         reason = lease.released
         if reason is None:
-            reason = None if self._answer(message, outcome, seconds) else ReleaseReason.TOKEN_UNKNOWN
-        elif outcome.frame_seconds:
-            self._keep_result(message, outcome, seconds)
+            reason = None if self._answers.send(message, outcome, seconds) else ReleaseReason.TOKEN_UNKNOWN
+        elif outcome.frame_seconds and isinstance(message, ChunkMessage):
+            self._answers.keep_result(message, outcome, seconds)
         if reason is ReleaseReason.STOPPED:
             # A new message with the same token: the old one would count one more receive, and after three it moves to
             # the dead-letter queue. Sent before the old one is deleted, since a chunk may exist twice but not never.
@@ -265,52 +255,16 @@ class Supervisor:
             self._queue.delete(received.receipt)
         return outcome
 
-    def _answer(self, message: ChunkMessage, outcome: Outcome, seconds: float) -> bool:
-        """Answer a chunk's token; return False if Step Functions does not know it."""
-        self._keep_result(message, outcome, seconds)
-        rendered = len(outcome.frame_seconds)
-        if outcome.error is None:
-            log.info(
-                LogEvent.CHUNK_SUCCEEDED, "Chunk succeeded", rendered=rendered, reused=outcome.reused, seconds=seconds
-            )
+    def _begin(self, received: Received, message: ChunkMessage | SceneTask, *, released: Callable[[], bool]) -> Outcome:
+        counts = {"attempt": message.attempt, "receives": received.receives}
+        if isinstance(message, SceneTask):
+            log.info(LogEvent.TASK_RECEIVED, "Task received", task=message.task, **counts)
         else:
-            name, cause = type(outcome.error).__name__, str(outcome.error)
-            log.error(LogEvent.CHUNK_FAILED, "Chunk failed", error=name, cause=cause, rendered=rendered)
-        # Before the answer, which may end the job: the log should be complete when the report is written.
-        self._shipper.ship()
-        if outcome.error is None:
-            answer = ChunkAnswer(
-                chunk_id=message.chunk_id,
-                rendered=rendered,
-                reused=outcome.reused,
-                seconds=seconds,
-                worker=self._config.name,
-            )
-            send = functools.partial(self._tokens.succeed, message.task_token, answer.to_json())
-        else:
-            send = functools.partial(self._tokens.fail, message.task_token, error=name, cause=cause)
-        try:
-            self._retry.call(send)
-        except UnknownToken:
-            return False
-        return True
-
-    def _keep_result(self, message: ChunkMessage, outcome: Outcome, seconds: float) -> None:
-        error = outcome.error
-        result = ChunkResult(
-            chunk_id=message.chunk_id,
-            frames=message.frames,
-            worker=self._config.name,
-            attempt=message.attempt,
-            rendered=len(outcome.frame_seconds),
-            reused=outcome.reused,
-            seconds=seconds,
-            frame_seconds={str(frame): spent for frame, spent in outcome.frame_seconds.items()},
-            error=None if error is None else type(error).__name__,
-            cause=None if error is None else str(error),
-        )
-        key = keys.result_key(message.job_id, message.chunk_id, attempt=message.attempt, worker=self._config.name)
-        job_documents.write(self._store, self._config.log_bucket, key, result.to_json())
+            log.info(LogEvent.CHUNK_RECEIVED, "Chunk received", frames=message.frames, **counts)
+        self._blender_log.start_message(message, self._blender, receives=received.receives)
+        if isinstance(message, SceneTask):
+            return self._scene_tasks.do(message, released=released)
+        return self._renderer.render(message, released=released)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

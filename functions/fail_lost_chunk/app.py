@@ -1,4 +1,4 @@
-"""fail_lost_chunk: fails the tasks of the chunks in the dead-letter queue, which no worker finished."""
+"""fail_lost_chunk: fails the tasks of the messages in the dead-letter queue, which no worker finished."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from frameloom.aws import lambda_env
 from frameloom.aws.lambda_logger import make_logger
+from frameloom.model.messages import ChunkMessage, SceneTask
 from frameloom.services.fail_lost_chunk import fail_lost_chunk
 
 logger, tracer, metrics = make_logger(), Tracer(), Metrics()
@@ -21,12 +22,19 @@ def _fail(record: SQSRecord) -> None:
     message = fail_lost_chunk(
         record.body, store=lambda_env.store(), tokens=lambda_env.tokens(), buckets=lambda_env.buckets()
     )
-    lost = "ChunksLost" if message else "StrangeMessages"
-    metrics.add_metric(name=lost, unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name=_metric(message), unit=MetricUnit.Count, value=1)
     if message is None:
-        logger.error("A message in the dead-letter queue is not a chunk", extra={"body": record.body[:1000]})
+        logger.error(
+            "A message in the dead-letter queue is not one of this version", extra={"body": record.body[:1000]}
+        )
     else:
-        logger.warning("Chunk lost", extra={"job": message.job_id, "chunk": message.chunk_id})
+        logger.warning("Message lost", extra={"job": message.job_id, "chunk": message.chunk_id})
+
+
+def _metric(message: ChunkMessage | SceneTask | None) -> str:
+    if message is None:
+        return "StrangeMessages"
+    return "ChunksLost" if isinstance(message, ChunkMessage) else "TasksLost"
 
 
 @logger.inject_lambda_context

@@ -174,5 +174,5 @@ def reported_invalid_messages(log: str) -> int:
     for line in log.splitlines():
         with contextlib.suppress(ValueError):
             record: Any = json.loads(line[line.index("{") :])
-            found += record.get("message") == "A message in the dead-letter queue is not a chunk"
+            found += record.get("message") == "A message in the dead-letter queue is not one of this version"
     return found

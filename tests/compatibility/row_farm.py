@@ -1,7 +1,7 @@
 """A farm of one worker over ports in memory: the code of client, functions and worker, with a real Blender."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ class _Target:
     keeps_frames: bool = True
     chunks_at_once: int | None = None
 
-    def blender(self) -> str:
-        return self.version
+    def blenders(self) -> Sequence[str]:
+        return (self.version,)
 
     def device(self) -> Device:
         return "CPU"
@@ -119,7 +119,7 @@ class RowFarm:
             started="2026-01-01T00:00:00+00:00",
             store=self._store,
             buckets=BUCKETS,
-            blender=self._version,
+            blenders=[self._version],
             device="CPU",
         )
 

@@ -141,3 +141,15 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _strings(item)
+
+
+def retries(state: dict[str, Any], error: str) -> int:
+    """Return how often Step Functions tries again."""
+    found = retrier(state, error)
+    return 0 if found is None else int(found["MaxAttempts"])
+
+
+def retrier(state: dict[str, Any], error: str) -> dict[str, Any] | None:
+    """Return the retrier that decides about an error: the first that names it."""
+    wildcards = {"States.ALL", "States.TaskFailed"} if error != "States.Timeout" else {"States.ALL"}
+    return next((each for each in state["Retry"] if {error, *wildcards} & set(each["ErrorEquals"])), None)

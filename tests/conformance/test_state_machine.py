@@ -164,19 +164,19 @@ class TestErrors:
     def test_an_impossible_job_is_neither_retried_nor_caught_in_the_map(self, machine: Machine) -> None:
         chunk = all_states(machine)["RenderChunk"]
         for name in names(JobImpossible):
-            assert _retries(chunk, name) == 0
+            assert asl_checks.retries(chunk, name) == 0
             assert not any(name in catch["ErrorEquals"] for catch in chunk["Catch"])
 
     @pytest.mark.parametrize("name", names(AttemptFailed))
     def test_a_failed_attempt_gets_two_more_and_is_then_recorded(self, name: str, machine: Machine) -> None:
         chunk = all_states(machine)["RenderChunk"]
-        assert _retries(chunk, name) == 2
+        assert asl_checks.retries(chunk, name) == 2
         assert any(name in catch["ErrorEquals"] and catch["Next"] == "ChunkFailed" for catch in chunk["Catch"])
 
     @pytest.mark.parametrize("name", [ChunkLost.__name__, "States.Timeout", "States.HeartbeatTimeout"])
     def test_a_chunk_without_an_answer_gets_one_retry(self, name: str, machine: Machine) -> None:
         chunk = all_states(machine)["RenderChunk"]
-        assert _retries(chunk, name) == 1
+        assert asl_checks.retries(chunk, name) == 1
         assert any(name in catch["ErrorEquals"] for catch in chunk["Catch"])
 
     def test_every_failure_outside_a_map_leads_to_a_report_or_to_failed(self, machine: Machine) -> None:
@@ -196,12 +196,12 @@ class TestErrors:
         assert len(lambdas) == 8
         for state in lambdas:
             for fault in ("Service", "AWSLambda", "SdkClient", "ClientExecutionTimeout"):
-                assert _retries(state, f"Lambda.{fault}Exception") == 5
+                assert asl_checks.retries(state, f"Lambda.{fault}Exception") == 5
 
     def test_every_throttled_lambda_is_retried_for_hours(self, machine: Machine) -> None:
         lambdas = [state for state in all_states(machine).values() if "lambda" in state.get("Resource", "")]
         for state in lambdas:
-            retrier = _retrier(state, "Lambda.TooManyRequestsException")
+            retrier = asl_checks.retrier(state, "Lambda.TooManyRequestsException")
             assert retrier is not None
             # Full jitter: a wait is half of its bound on average.
             waits = (
@@ -224,13 +224,15 @@ class TestErrors:
     def test_a_lambda_whose_process_died_is_retried_and_a_timed_out_one_is_not(self, machine: Machine) -> None:
         for state in all_states(machine).values():
             if "lambda" in state.get("Resource", ""):
-                assert _retries(state, "Runtime.ExitError") == _retries(state, "Lambda.Unknown") == 2
-                assert _retries(state, "Sandbox.Timedout") == 0
+                assert (
+                    asl_checks.retries(state, "Runtime.ExitError") == asl_checks.retries(state, "Lambda.Unknown") == 2
+                )
+                assert asl_checks.retries(state, "Sandbox.Timedout") == 0
 
     def test_a_lambda_is_retried_while_its_layer_is_updated(self, machine: Machine) -> None:
         for state in all_states(machine).values():
             if "lambda" in state.get("Resource", ""):
-                retrier = _retrier(state, "Runtime.ImportModuleError")
+                retrier = asl_checks.retrier(state, "Runtime.ImportModuleError")
                 assert retrier is not None
                 waits = (
                     min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number, retrier["MaxDelaySeconds"]) / 2
@@ -248,7 +250,7 @@ class TestAnnouncements:
         # The last states use the summary and its error, so the bus's response must not replace them.
         assert announcement["ResultPath"] is None
         assert catch["ResultPath"] is None
-        assert _retries(announcement, "EventBridge.FailedEntry") == 3
+        assert asl_checks.retries(announcement, "EventBridge.FailedEntry") == 3
 
     def test_the_announcement_is_the_report_s_summary(self, machine: Machine) -> None:
         for report, state in (("LogJob", "AnnounceSuccess"), ("LogFailure", "AnnounceFailure")):
@@ -282,7 +284,7 @@ def test_the_first_segment_that_fails_ends_the_film(machine: Machine) -> None:
 def test_an_upload_that_starts_no_job_ends_after_three_states(machine: Machine) -> None:
     states = machine["States"]
     assert states["PrepareJob"]["Next"] == "AnyJob"
-    (choice,) = states["AnyJob"]["Choices"]
+    choice, *_ = states["AnyJob"]["Choices"]
     assert (choice["Variable"], choice["IsPresent"]) == ("$.skipped", True)
     assert states[choice["Next"]]["Type"] == "Succeed"
 
@@ -318,15 +320,3 @@ def _named(machine: Machine) -> set[str]:
         for rule in [*state.get("Retry", []), *state.get("Catch", [])]
         for name in rule["ErrorEquals"]
     }
-
-
-def _retries(state: dict[str, Any], error: str) -> int:
-    """Return how often Step Functions tries again."""
-    retrier = _retrier(state, error)
-    return 0 if retrier is None else int(retrier["MaxAttempts"])
-
-
-def _retrier(state: dict[str, Any], error: str) -> dict[str, Any] | None:
-    """Return the retrier that decides about an error: the first that names it."""
-    wildcards = {"States.ALL", "States.TaskFailed"} if error != "States.Timeout" else {"States.ALL"}
-    return next((each for each in state["Retry"] if {error, *wildcards} & set(each["ErrorEquals"])), None)

@@ -59,7 +59,7 @@ def deploy(account: Account, build: Build, *, environment: str) -> Deployed:
     config = build.source / "samconfig.toml"
     configured = tomllib.loads(config.read_text(encoding="utf-8"))[environment]["deploy"]["parameters"]
     # The command line's parameters replace all that the file has.
-    parameters = [*configured["parameter_overrides"].split(), *CLUSTER, f"BlenderVersion={_blender()}"]
+    parameters = [*configured["parameter_overrides"].split(), *CLUSTER, f"BlenderVersions={_blender()}"]
     ended = sam(
         "deploy",
         *("--config-file", str(config), "--config-env", environment, "--template-file", str(deployable(build))),

@@ -20,6 +20,7 @@ from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Execution
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene, render_image
+from tests.unit.blends import for_blender_alone
 
 FOLDER = "every-call/"
 
@@ -29,6 +30,7 @@ def make_every_call(rig: Rig, tiny: Path, slow: Path) -> None:
     _a_film(rig, tiny)
     _a_frame_of_one_colour(rig)
     _a_scene_and_its_texture(rig)
+    _a_scene_for_blender_alone(rig, tiny)
     _what_is_not_there(rig)
     _submitted_jobs(rig)
     for codec in ("h264", "prores"):
@@ -60,6 +62,16 @@ def _a_scene_and_its_texture(rig: Rig) -> None:
         rig.upload(render_image(Path(folder, "wood.png"), format="PNG"), f"{FOLDER}wood.png")
         rig.upload_quietly(make_scene(Path(folder, "bare.blend"), missing_image="//wood.png"), f"{FOLDER}bare.blend")
     execution = rig.run(file=f"{FOLDER}bare.blend", frames="1", output="frames")
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+
+
+def _a_scene_for_blender_alone(rig: Rig, tiny: Path) -> None:
+    """Let a worker inspect a scene that PrepareJob cannot read."""
+    with tempfile.TemporaryDirectory() as folder:
+        scene = Path(folder, "odd.blend")
+        scene.write_bytes(for_blender_alone(tiny.read_bytes()))
+        rig.upload_quietly(scene, f"{FOLDER}odd.blend")
+    execution = rig.run(file=f"{FOLDER}odd.blend", frames="1", output="frames")
     assert execution.status is JobStatus.SUCCEEDED, execution.cause
 
 

@@ -13,6 +13,7 @@ from frameloom.model.job_status import JobStatus
 from frameloom.model.log_event import LogEvent
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
+from tests.unit.blends import for_blender_alone
 
 
 @pytest.fixture
@@ -35,6 +36,19 @@ def test_a_scene_of_one_colour_on_purpose_succeeds_after_one_more_attempt(rig: R
     assert rig.frames("black") == [1, 2, 3, 4]
     chunks = rig.report(job_id)["chunks"]
     assert [(chunk["attempt"], chunk.get("error")) for chunk in chunks] == [(0, "FrameInvalid"), (1, None)]
+
+
+def test_a_scene_that_only_blender_can_read_is_inspected_by_a_worker_and_rendered(rig: Rig, tmp_path: Path) -> None:
+    scene = make_scene(tmp_path / "odd.blend", frames=(1, 2))
+    scene.write_bytes(for_blender_alone(scene.read_bytes()))
+    rig.upload_quietly(scene, "odd.blend")
+    job_id = rig.start(file="odd.blend", output="frames")
+    execution = rig.end_of(job_id)
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    assert rig.frames("odd") == [1, 2]
+    events = [record.get("event") for record in rig.log(job_id) if record.get("chunk_id") == "inspect"]
+    assert [events.count(event) for event in (LogEvent.TASK_RECEIVED, LogEvent.TASK_SUCCEEDED)] == [1, 1]
+    assert [chunk["rendered"] for chunk in rig.report(job_id)["chunks"]] == [2]
 
 
 @pytest.mark.usefixtures("nobody")

@@ -72,7 +72,7 @@ def built(series: str) -> str:
 def rig(series: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A farm whose workers are to come from elsewhere."""
     calls = tmp_path_factory.mktemp("rig") / "calls"
-    with LocalFarm(workers=0, parameters={"BlenderVersion": image.blenders()[series]}, record=calls) as farm:
+    with LocalFarm(workers=0, parameters={"BlenderVersions": image.blenders()[series]}, record=calls) as farm:
         yield Rig(farm, calls)
 
 

@@ -61,14 +61,14 @@ def image(*tags: str, age: int) -> dict[str, Any]:
 
 
 def test_an_empty_repository_has_no_image(repository: str) -> None:
-    assert ecr.newest_image(repository, "4.5.15") is None
+    assert ecr.newest_image(repository, ["4.5.15"]) is None
     assert not ecr.has_image(repository, f"{repository}:4.5.15-0a1b2c3d4e5f")
 
 
 def test_an_image_is_found_by_its_version_of_blender_and_by_its_tag(repository: str) -> None:
     push(repository, "4.5.15-0a1b2c3d4e5f")
     push(repository, "5.0.1-0a1b2c3d4e5f")
-    assert ecr.newest_image(repository, "4.5.15") == f"{repository}:4.5.15-0a1b2c3d4e5f"
+    assert ecr.newest_image(repository, ["4.5.15"]) == f"{repository}:4.5.15-0a1b2c3d4e5f"
     assert ecr.has_image(repository, f"{repository}:5.0.1-0a1b2c3d4e5f")
     assert not ecr.has_image(repository, f"{repository}:5.0.1")
 
@@ -78,18 +78,32 @@ def test_the_newest_image_is_the_one_pushed_last_on_any_page(monkeypatch: pytest
     new, untagged = image("latest", "4.5.15-000000000000", age=2), image(age=0)
     del untagged["imageTags"]
     answers = answer(monkeypatch, [new, other], [untagged, old])
-    assert ecr.newest_image(URI, "4.5.15") == f"{URI}:4.5.15-000000000000"
+    assert ecr.newest_image(URI, ["4.5.15"]) == f"{URI}:4.5.15-000000000000"
     answers.assert_no_pending_responses()
 
 
 def test_a_longer_version_with_the_same_start_does_not_match(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, [image("5.0.11-000000000000", age=1)])
-    assert ecr.newest_image(URI, "5.0.1") is None
+    assert ecr.newest_image(URI, ["5.0.1"]) is None
+
+
+def test_an_image_may_have_more_blenders_than_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the fleet gets the new Blender first, and the stack assigns jobs to it afterwards."""
+    both = ecr.image_tag(["4.5.15", "5.0.1"], "000000000000")
+    images = [image(both, age=1), image("5.0.1-000000000000", age=0)]
+    for wanted, found in {
+        ("4.5.15",): f"{URI}:{both}",
+        ("4.5.15", "5.0.1"): f"{URI}:{both}",
+        ("5.0.1",): f"{URI}:5.0.1-000000000000",
+        ("4.5.15", "5.1.0"): None,
+    }.items():
+        answer(monkeypatch, images)
+        assert ecr.newest_image(URI, wanted) == found
 
 
 def test_a_missing_repository_is_named(repository: str) -> None:
     with pytest.raises(FarmUnavailable, match=r"^The image repository 'other' cannot be read: "):
-        ecr.newest_image(repository.replace("farm-workers", "other"), "4.5.15")
+        ecr.newest_image(repository.replace("farm-workers", "other"), ["4.5.15"])
 
 
 def test_an_engine_logs_in_to_the_repositorys_registry_and_the_password_is_never_shown(repository: str) -> None:
@@ -107,7 +121,7 @@ def stack(*, repository_uri: str | None) -> Stack:
         chunk_queue="chunks",
         dead_letter_queue="lost",
         machine="machine",
-        blender="4.5.15",
+        blenders=("4.5.15",),
         repository_uri=repository_uri,
     )
 

@@ -145,7 +145,7 @@ def test_a_repository_without_an_image_is_refused_with_advice(farm: Rig) -> None
     boto3.client("ecr").batch_delete_image(repositoryName=f"{STACK}-worker", imageIds=images)
     said = sentence_of(farm.deploy())
     assert "There is no worker image with Blender 4.5.15" in said
-    assert f"`make image BLENDER_VERSION=4.5.15 STACK={STACK}`" in said
+    assert f'`make image BLENDER_VERSIONS="4.5.15" STACK={STACK}`' in said
     assert farm.server.asked == []
 
 

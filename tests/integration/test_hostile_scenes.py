@@ -117,7 +117,7 @@ def test_a_simulation_that_writes_to_a_folder_is_rendered_only_if_the_job_trusts
 
     def settle(**fields: str) -> None:
         event = {"file": scene.name, **fields}
-        prepare(event, job_id="1", started="", store=store, buckets=buckets, blender="4.5.15", device="CPU")
+        prepare(event, job_id="1", started="", store=store, buckets=buckets, blenders=["4.5.15"], device="CPU")
 
     for fields in ({}, {"missing_assets": "render"}):
         with pytest.raises(InvalidRequest, match=f"trust_scripts: .* would write to {folder}"):

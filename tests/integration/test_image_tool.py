@@ -63,7 +63,7 @@ def repository() -> Iterator[str]:
 def make_stack(name: str, **outputs: str) -> None:
     """Deploy a stack with these outputs, in addition to those of every farm."""
     names = ("ScenesBucketName", "FramesBucketName", "LogBucketName", "ChunkQueueUrl", "ChunkDeadLetterQueueUrl")
-    values = dict.fromkeys([*names, "StateMachineArn"], "something") | {"BlenderVersion": "4.5.15"} | outputs
+    values = dict.fromkeys([*names, "StateMachineArn"], "something") | {"BlenderVersions": "4.5.15"} | outputs
     template: dict[str, Any] = {
         "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}},
         "Outputs": {name: {"Value": value} for name, value in values.items()},

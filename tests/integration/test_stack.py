@@ -19,7 +19,7 @@ OUTPUTS = {
     "ChunkQueueUrl": "https://sqs/chunks",
     "ChunkDeadLetterQueueUrl": "https://sqs/dead",
     "StateMachineArn": "arn:machine",
-    "BlenderVersion": "4.5.15",
+    "BlenderVersions": "4.5.15",
 }
 
 
@@ -37,7 +37,7 @@ def test_a_farm_is_found_by_the_outputs_of_its_stack() -> None:
     stack = find_stack("farm")
     assert (stack.buckets.scenes, stack.buckets.frames, stack.buckets.logs) == ("scenes", "frames", "logs")
     assert (stack.chunk_queue, stack.dead_letter_queue) == ("https://sqs/chunks", "https://sqs/dead")
-    assert (stack.machine, stack.blender) == ("arn:machine", "4.5.15")
+    assert (stack.machine, stack.blenders) == ("arn:machine", ("4.5.15",))
 
 
 @pytest.mark.parametrize("missing", sorted(OUTPUTS))

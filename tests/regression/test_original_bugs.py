@@ -70,7 +70,7 @@ def test_prepare_job_writes_only_the_manifest(tmp_path: Path) -> None:
         started=STARTED,
         store=store,
         buckets=BUCKETS,
-        blender="4.5.15",
+        blenders=["4.5.15"],
         device="CPU",
     )
     assert [stored.key for stored in store.list(BUCKETS.logs, "")] == ["jobs/shot-1/job.json"]
@@ -147,7 +147,9 @@ def test_an_edited_scene_does_not_reuse_frames(tmp_path: Path) -> None:
     for job_id, frames in (("one", (1, 5)), ("other", (1, 6))):
         store.upload(make_scene(tmp_path / "shot.blend", frames=frames), BUCKETS.scenes, "shot.blend")
         request = {"file": "shot.blend", "frames": "1-5"}
-        prepare(request, job_id=job_id, started=STARTED, store=store, buckets=BUCKETS, blender="4.5.15", device="CPU")
+        prepare(
+            request, job_id=job_id, started=STARTED, store=store, buckets=BUCKETS, blenders=["4.5.15"], device="CPU"
+        )
     put_frames(store, job_documents.load_job(store, BUCKETS, "one"), range(1, 6))
     assert plan("one", 1, store=store, buckets=BUCKETS)["count"] == 0
     assert plan("other", 1, store=store, buckets=BUCKETS)["count"] > 0

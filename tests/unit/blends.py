@@ -96,6 +96,14 @@ def as_blender_5_writes(data: bytes) -> bytes:
     return b"".join(parts)
 
 
+def for_blender_alone(data: bytes) -> bytes:
+    """Return a file that Blender opens and the reader refuses: it has its last block, DNA1, twice."""
+    found = list(blocks(data))
+    (at, size) = next((at, size) for at, code, size in found if code == b"DNA1")
+    dna = data[at : at + 24 + size]
+    return data[:at] + dna + data[at:]
+
+
 def with_library(scene: Path, path: str) -> Path:
     """Set the path of the library of an uncompressed scene; Blender would make most paths relative."""
     with BlendFile(scene, mode="r+b") as blend:

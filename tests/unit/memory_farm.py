@@ -1,7 +1,7 @@
 """A farm in memory for the client and the command line: each `describe` of a job runs one step of it."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,8 +51,8 @@ class MemoryFarm:
     def __post_init__(self) -> None:
         self.executions = SteppingExecutions(self)
 
-    def blender(self) -> str:
-        return BLENDER
+    def blenders(self) -> Sequence[str]:
+        return (BLENDER,)
 
     def device(self) -> Device:
         return "CPU"
@@ -113,7 +113,7 @@ class SteppingExecutions(MemoryExecutions):
                 started=_now(),
                 store=store,
                 buckets=BUCKETS,
-                blender=BLENDER,
+                blenders=[BLENDER],
                 device=self._farm.device(),
             )
             plan(job_id, 1, store=store, buckets=BUCKETS)

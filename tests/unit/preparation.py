@@ -1,6 +1,6 @@
 """A store with one scene, to prepare and resolve requests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,11 @@ class Farm:
         self,
         event: Mapping[str, Any],
         *,
-        blender: str = BLENDER,
+        blenders: Sequence[str] = (BLENDER,),
         device: Device = "CPU",
         job_id: str = "shot-1",
         trusts_scripts: bool = True,
+        inspected: bool = False,
     ) -> dict[str, Any]:
         return prepare(
             event,
@@ -46,9 +47,10 @@ class Farm:
             started=STARTED,
             store=self.store,
             buckets=BUCKETS,
-            blender=blender,
+            blenders=blenders,
             device=device,
             trusts_scripts=trusts_scripts,
+            inspected=inspected,
         )
 
     def job(self, job_id: str = "shot-1") -> Job:
@@ -59,4 +61,4 @@ class Farm:
 
 
 def resolved(path: Path, farm: Device = "CPU", /, **fields: Any) -> ResolvedRequest:
-    return resolve_request(JobRequest(file=KEY, **fields), path, blender=BLENDER, device=farm)
+    return resolve_request(JobRequest(file=KEY, **fields), path, blenders=[BLENDER], device=farm)

@@ -48,7 +48,7 @@ def test_a_complete_scene_is_described_in_a_few_lines(folder: Path, capsys: pyte
     assert check(capsys, "shot.blend") == (
         0,
         """\
-shot.blend, saved by Blender 4.5
+shot.blend, saved by Blender 4.5, rendered by 4.5.15
   Day: frames 3-12:2, 29.97 fps, 64 x 36, CYCLES, camera Camera, view 'Standard' of 'sRGB'
 * Night: frames 3-12:2, 29.97 fps, 64 x 36, CYCLES, camera Night camera, view 'Standard' of 'sRGB'
 """,
@@ -81,6 +81,7 @@ def test_json_has_the_same_facts(folder: Path, capsys: pytest.CaptureFixture[str
     document = {
         "file": "shot.blend",
         "blender": "4.5",
+        "rendered_by": "4.5.15",
         "active": "Scene",
         "scenes": [scene | colours],
         "cameras": ["Camera"],
@@ -108,8 +109,8 @@ def test_the_files_of_a_library_are_checked(folder: Path, capsys: pytest.Capture
     ("recipe", "words", "said"),
     [
         ({"camera": False}, [], "has no camera"),
-        ({"saved_by": "5.9"}, [], "was saved by Blender 5.9, but this farm renders with 4.5"),
-        ({}, ["--blender", "4.4"], "was saved by Blender 4.5, but this farm renders with 4.4"),
+        ({"saved_by": "5.9"}, [], "was saved by Blender 5.9, but this farm has Blender 4.5.15: add"),
+        ({}, ["--blender", "4.4"], "was saved by Blender 4.5, but this farm has Blender 4.4: add"),
         ({}, ["--blender", "new"], "--blender: takes a version such as 4.5, not 'new'"),
         ({"fps": "1/2"}, [], "fps: "),
         (

@@ -39,7 +39,7 @@ BAD_SCENES = {
     "blind.blend": "has no camera: set one in the scene, or name one with `--camera`.",
     "code.blend": "(in a request, the field trust_scripts is true or false; in an uploaded scene's metadata",
     "bytes\udcff.blend": "since a key takes UTF-8 text, not other bytes; choose another key with `--set file=",
-    "new.blend": "was saved by Blender 5.9, but this farm renders with 4.5",
+    "new.blend": "was saved by Blender 5.9, but this farm has Blender 4.5",
 }
 BAD_WORDS = {
     "--frames 10-1": "--frames: '10-1' counts down",
@@ -76,7 +76,7 @@ BAD_WORDS = {
     "--set frames.first=3 --frames 1": "--set frames.first: is inside of frames",
     "--trust-scripts --without-scripts": "--trust-scripts: cannot be combined with --without-scripts.",
     "--set samples=3 --samples 3": "--set samples: is given twice",
-    "--set blender=3.6.0": "--set blender: this farm renders with 4.5",
+    "--set blender=3.6.0": "--set blender: this farm has Blender 4.5",
     "--set file=../shot.blend": "--set file: ",
     "--out file": "/file' is not a folder.",
     "--out file/below": "is not a folder",

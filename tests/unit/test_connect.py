@@ -30,7 +30,7 @@ OUTPUTS = {
     "LogQueueUrl": "http://localhost/logs",
     "StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:render",
     "SubmitJobFunctionName": "submit",
-    "BlenderVersion": "4.5.15",
+    "BlenderVersions": "4.5.15",
     "CyclesDevice": "OPTIX",
 }
 ENVIRONMENT = farm_environment("http://127.0.0.1:1", secret="0123456789" * 4)
@@ -109,7 +109,7 @@ def test_a_number_of_workers_that_is_none_is_refused(workers: Any) -> None:
 def test_a_running_farm_is_used() -> None:
     chosen = local_target()
     assert isinstance(chosen, RunningTarget)
-    assert (chosen.blender(), chosen.device(), chosen.chunks_at_once) == ("4.5.15", "OPTIX", 4)
+    assert (chosen.blenders(), chosen.device(), chosen.chunks_at_once) == (("4.5.15",), "OPTIX", 4)
     assert chosen.connection().buckets.frames == "frames"
 
 
@@ -306,12 +306,12 @@ def test_no_aws_variable_of_this_process_changes_the_clients_of_a_local_farm(
 def test_an_own_farm_has_the_installed_blender(farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", {"bpy": "4.5.99"}.__getitem__)
     own = OwnTarget(None)
-    assert own.blender() == "4.5.99"
+    assert own.blenders() == ("4.5.99",)
     own.open(print, trust_scripts=False)
     own.running()
     own.close()
     assert farms[0].parameters == {
-        "BlenderVersion": "4.5.99",
+        "BlenderVersions": "4.5.99",
         "CyclesDevice": "CPU",
         "TrustedScripts": "refuse",
     }
@@ -323,4 +323,4 @@ def test_a_machine_without_blender_is_an_error_with_a_solution(monkeypatch: pyte
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     with pytest.raises(FarmUnavailable, match=r"Blender is not installed here: .*--stack"):
-        OwnTarget(None).blender()
+        OwnTarget(None).blenders()

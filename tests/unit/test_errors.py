@@ -21,7 +21,7 @@ def facts_of(kind: type[FarmError]) -> dict[str, Any]:
 def test_error_names_do_not_change() -> None:
     assert set(names(JobImpossible)) == {
         *("InvalidRequest", "SceneNotFound", "SceneUnreadable", "SceneTooNew"),
-        *("MissingAssets", "NoCamera", "FramesMissing", "EncodeFailed"),
+        *("MissingAssets", "NoCamera", "FramesMissing", "EncodeFailed", "InternalError"),
     }
     assert set(names(AttemptFailed)) == {
         *("RenderCrashed", "RenderHung", "OutOfMemory", "FrameInvalid"),
@@ -31,7 +31,7 @@ def test_error_names_do_not_change() -> None:
         *names(JobImpossible),
         *names(AttemptFailed),
         *("JobFailed", "JobCanceled", "JobUnfinished"),
-        *("ChunkLost", "FarmUnavailable"),
+        *("ChunkLost", "TaskLost", "FarmUnavailable"),
     }
 
 

@@ -48,6 +48,19 @@ def test_a_lost_chunk_is_recorded_and_its_task_fails() -> None:
     ]
 
 
+def test_a_lost_task_fails_without_a_result_of_a_chunk() -> None:
+    store, tokens = MemoryStore(), MemoryTokens()
+    store.put(BUCKETS.logs, keys.returned_key("shot-1", "inspect", at=100, worker="w"), b"")
+    put_log(store, "w", 110, ("inspect", "Task received"), ("1-000002", "of a chunk"))
+    task = {name: MESSAGE[name] for name in ("version", "task_token", "job_id", "attempt", "scene", "settings")}
+    assert lose(json.dumps(task | {"task": "inspect"}), store, tokens) == "inspect"
+    answer = tokens.answers["token"]
+    assert answer.error == "TaskLost"
+    assert "the job's task 'inspect', but none finished it" in (answer.cause or "")
+    assert "log: t110 Task received." in (answer.cause or "")
+    assert list(job_documents.chunk_results(store, BUCKETS, "shot-1")) == []
+
+
 @pytest.mark.parametrize("body", [json.dumps(MESSAGE), json.dumps({"version": 9, "task_token": "token"})])
 def test_a_lost_chunk_with_an_unknown_token_is_recorded_and_not_retried(
     body: str, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,15 @@ import pytest
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.frames import FrameRange
 from frameloom.model.log_event import LogEvent
-from frameloom.model.messages import ChunkAnswer, ChunkMessage, ChunkResult, LogBatch, LogRecord
+from frameloom.model.messages import (
+    ChunkAnswer,
+    ChunkMessage,
+    ChunkResult,
+    LogBatch,
+    LogRecord,
+    QueueMessage,
+    SceneTask,
+)
 
 MESSAGE: dict[str, Any] = {
     "version": 1,
@@ -34,6 +42,17 @@ def test_a_chunk_from_an_unversioned_bucket_has_no_version() -> None:
     message = ChunkMessage.read(MESSAGE | {"scene": scene})
     assert message.scene.version is None
     assert "version" not in message.to_json()["scene"]
+
+
+def test_a_message_is_a_chunk_or_a_task_by_its_fields() -> None:
+    task = {name: MESSAGE[name] for name in ("version", "task_token", "job_id", "attempt", "scene", "settings")}
+    assert isinstance(QueueMessage.model_validate(MESSAGE).root, ChunkMessage)
+    found = QueueMessage.model_validate(task | {"task": "inspect"}).root
+    assert isinstance(found, SceneTask)
+    assert QueueMessage.model_validate(found.to_json()).root == found
+    for wrong in (task, task | {"task": "paint"}, task | {"task": "inspect", "frames": "1"}):
+        with pytest.raises(ValueError, match="SceneTask"):
+            QueueMessage.model_validate(wrong)
 
 
 @pytest.mark.parametrize("missing", sorted(MESSAGE))

@@ -8,10 +8,14 @@ import pytest
 
 from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest, SceneNotFound, SceneUnreadable
+from frameloom.model.job import SceneRef
 from frameloom.model.request import START, START_NO, parse_request
+from frameloom.model.scene_json import facts_to_json
+from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage import job_documents
 from tests.jobs import BUCKETS, STARTED
 from tests.scenes import make_scene
+from tests.unit.blends import for_blender_alone
 from tests.unit.preparation import BLENDER, KEY, UPLOAD, Farm, plain_scene, resolved
 
 
@@ -125,7 +129,7 @@ def test_a_missing_scene_is_refused_with_its_key(farm: Farm, file: str) -> None:
     assert farm.wrote_nothing()
 
 
-@pytest.mark.parametrize("data", [b"", b"no blend file", b"BLENDER", b"BLENDER-v405" + bytes(100)])
+@pytest.mark.parametrize("data", [b"", b"no blend file", b"BLENDER", b"BLENDER-v405" + bytes(10)])
 def test_a_file_that_is_not_a_scene_is_refused(data: bytes) -> None:
     farm = Farm(data)
     with pytest.raises(SceneUnreadable, match=KEY):
@@ -155,6 +159,28 @@ def test_any_request_gives_a_manifest_or_an_error_of_the_farm(farm: Farm) -> Non
     farm.prepare(first, job_id="console")
     farm.prepare(parse_request(first).to_json(), job_id="submitted")
     assert farm.job("console").to_json() | {"job_id": ""} == farm.job("submitted").to_json() | {"job_id": ""}
+
+
+def test_a_scene_that_only_blender_can_read_is_inspected_before_the_job_is_prepared(scene: Path) -> None:
+    farm = Farm(for_blender_alone(scene.read_bytes()))
+    state = farm.prepare({"file": KEY, "queue_timeout": 60})
+    assert set(state) == {"job_id", "inspect", "limits"}
+    assert state["limits"]["queue_timeout"] == 60
+    assert state["inspect"]["settings"] == {"blender": BLENDER, "format": "PNG"}
+    ref = SceneRef.read(state["inspect"]["scene"])
+    assert (ref.key, ref.version) == (KEY, "v1")
+    assert job_documents.waiting_task(farm.store, BUCKETS, "shot-1") == "inspect"
+    assert job_documents.find_job(farm.store, BUCKETS, "shot-1") is None
+    facts = read_scene(scene, name=KEY)
+    job_documents.write(farm.store, BUCKETS.logs, keys.facts_key("shot-1"), facts_to_json(facts))
+    assert farm.prepare({"file": KEY}, inspected=True)["scene"] == ref.to_json()
+    assert farm.job().frames == str(resolved(scene).frames)
+
+
+def test_an_inspected_scene_without_facts_fails_instead_of_being_inspected_for_ever(scene: Path) -> None:
+    farm = Farm(for_blender_alone(scene.read_bytes()))
+    with pytest.raises(LookupError, match="has no facts"):
+        farm.prepare({"file": KEY}, inspected=True)
 
 
 def test_the_metadata_of_an_upload_may_skip_the_code_in_the_scene(tmp_path: Path) -> None:

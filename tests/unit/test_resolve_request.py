@@ -57,7 +57,7 @@ def test_openexr_that_the_encoder_cannot_decode_is_refused_for_a_film(tmp_path: 
 
 def test_the_version_of_blender_is_part_of_the_render_key(scene: Path) -> None:
     request = JobRequest(file=KEY)
-    one, other = (resolve_request(request, scene, blender=blender, device="CPU") for blender in ("4.5.15", "4.5.16"))
+    one, other = (resolve_request(request, scene, blenders=[blender], device="CPU") for blender in ("4.5.15", "4.5.16"))
     assert one.render_key != other.render_key
 
 
@@ -114,7 +114,7 @@ def test_a_request_may_name_the_blender_of_the_farm(scene: Path) -> None:
 
 
 def test_another_blender_than_the_farms_is_refused(scene: Path) -> None:
-    with pytest.raises(InvalidRequest, match=r"^blender: this farm renders with 4\.5\.15, not with 5\.0\.1\.$"):
+    with pytest.raises(InvalidRequest, match=r"^blender: this farm has Blender 4\.5\.15, not '5\.0\.1': leave it out"):
         resolved(scene, blender="5.0.1")
 
 
@@ -132,7 +132,7 @@ def test_a_scene_without_a_camera_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_scene_of_a_newer_blender_is_refused_before_anything_renders(tmp_path: Path) -> None:
-    with pytest.raises(SceneTooNew, match=r"saved by Blender 5\.1, but this farm renders with 4\.5"):
+    with pytest.raises(SceneTooNew, match=r"saved by Blender 5\.1, but this farm has Blender 4\.5\.15: add"):
         resolved(make_scene(tmp_path / "new.blend", saved_by="5.1"))
 
 

@@ -44,7 +44,7 @@ simple.variables.new().name = "width"
 
 
 def resolved(scene: Path, **fields: object) -> ResolvedRequest:
-    return resolve_request(parse_request({"file": "shot.blend", **fields}), scene, blender="4.5.15", device="CPU")
+    return resolve_request(parse_request({"file": "shot.blend", **fields}), scene, blenders=["4.5.15"], device="CPU")
 
 
 def refusal(scene: Path, **fields: object) -> str:

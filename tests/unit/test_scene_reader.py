@@ -14,11 +14,11 @@ import pytest
 import zstandard
 
 from frameloom.model.colours import Colours
-from frameloom.model.errors import NoCamera, SceneTooNew, SceneUnreadable
+from frameloom.model.errors import NoCamera, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.services.scene.blend_format import Header
 from frameloom.services.scene.condense import condense
-from frameloom.services.scene.reader import check_version, read_scene
+from frameloom.services.scene.reader import read_scene
 from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, SEEK_TABLE, as_blender_5_writes, packed, read, small
 from tests.video_probe import probe
@@ -149,7 +149,6 @@ def test_a_scene_of_blender_3_is_read() -> None:
         engine="CYCLES", format="PNG", camera="Camera",
         colours=Colours(display="sRGB", view="Filmic", look="None", sequencer="sRGB"),
     )  # fmt: skip
-    check_version(facts, supported="4.5.15", file="pottery.blend")
 
 
 def test_a_scene_without_settings_of_later_versions_is_read() -> None:
@@ -249,19 +248,3 @@ def test_blender_asset_tracer_names_the_scene_and_logs_nothing(
     read_scene(path)
     assert not caplog.records
     assert messages == ["<BlendFile 'shot.blend'> shot.blend"]
-
-
-@pytest.mark.parametrize("saved_by", ["2.83", "3.0", "4.4", "4.5"])
-def test_a_scene_of_the_same_or_an_older_blender_is_accepted(tmp_path: Path, saved_by: str) -> None:
-    facts = read_scene(make_scene(tmp_path / "shot.blend", saved_by=saved_by))
-    assert "{}.{}".format(*facts.blender_version) == saved_by
-    check_version(facts, supported="4.5.15", file="shot.blend")
-
-
-@pytest.mark.parametrize("saved_by", ["4.6", "5.0", "5.1", "10.0"])
-def test_a_scene_of_a_newer_blender_is_refused_with_both_versions(saved_by: str) -> None:
-    major, minor = map(int, saved_by.split("."))
-    facts = replace(read(small()), blender_version=(major, minor))
-    with pytest.raises(SceneTooNew) as raised:
-        check_version(facts, supported="4.5.15", file="shot.blend")
-    assert raised.value.facts == {"file": "shot.blend", "version": saved_by, "supported": "4.5"}

@@ -18,7 +18,6 @@ sets each of them (`screen_render_exec` and `screen_render_single_layer_set` in 
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any, NoReturn
 import bpy
 
 from frameloom.model.errors import OutOfMemory, RenderCrashed
+from worker.blender_process.faults import error_answer
 from worker.blender_process.frame_check import check_frame
 from worker.blender_process.scene_setup import expected_size
 
@@ -91,7 +91,7 @@ class Animation:
         scene.frame_step = command["step"]
         # The process's own folder, on the same disk as the frame.
         scene.render.filepath = os.path.join(bpy.app.tempdir, "######")  # noqa: PTH118  Blender takes a prefix
-        with _handler(bpy.app.handlers.render_init, restore_range):
+        with self._handler(bpy.app.handlers.render_init, restore_range):
             self._operate(command, animation=True)
 
     def _still(self, command: Command) -> None:
@@ -105,7 +105,7 @@ class Animation:
 
     def _operate(self, command: Command, **how: bool) -> None:
         """Call the render operator so that all settings are the rendered scene's own."""
-        with _handler(bpy.app.handlers.render_write, self._written):
+        with self._handler(bpy.app.handlers.render_write, self._written):
             # No layer has an empty name. Without a name, Blender would render the context's layer and fill in the other
             # layers from its last frame of a scene with this name.
             if self._shown is None:
@@ -121,12 +121,8 @@ class Animation:
         # A scene can render others, such as the scene of a strip, and a script can render by itself.
         if asked is None or scene != self._scene or scene.frame_current != asked["frame"]:
             return
-        try:
-            self._answer(self._check(asked))
-            self._asked = None if asked["frame"] == asked["last"] else self._next(asked)
-        except Exception:  # noqa: BLE001  Blender would go on with the next frame
-            traceback.print_exc()
-            _end(1)
+        self._answer(self._check(asked))
+        self._asked = None if asked["frame"] == asked["last"] else self._next(asked)
         self._begun = time.monotonic()
 
     def _check(self, asked: Command) -> Answer:
@@ -146,25 +142,33 @@ class Animation:
         command = next(self._commands, None)
         if command is None or command.get("frame") != asked["frame"] + asked["step"]:
             # The supervisor has ended, or does not want the other frames.
-            _end(0)
+            _end()
         return command
 
+    @contextmanager
+    def _handler(self, handlers: list[Callable[..., None]], handler: Callable[..., None]) -> Iterator[None]:
+        """Add `handler` to a list of Blender's handlers, and remove it at exit."""
 
-@contextmanager
-def _handler(handlers: list[Callable[..., None]], handler: Callable[..., None]) -> Iterator[None]:
-    """Add `handler` to a list of Blender's handlers, and remove it at exit."""
-    handlers.append(handler)
-    try:
-        yield
-    finally:
-        # A script may have removed it.
-        with suppress(ValueError):
-            handlers.remove(handler)
+        def guarded(*arguments: object) -> None:
+            try:
+                handler(*arguments)
+            except Exception as error:  # noqa: BLE001  Blender would print it, and go on with the next frame
+                where = "the render" if self._asked is None else f"frame {self._asked['frame']}"
+                self._answer(error_answer(error, where=where) | {"ended": True})
+                _end()
+
+        handlers.append(guarded)
+        try:
+            yield
+        finally:
+            # A script may have removed it.
+            with suppress(ValueError):
+                handlers.remove(guarded)
 
 
-def _end(code: int) -> NoReturn:
+def _end() -> NoReturn:
     sys.stderr.flush()
-    os._exit(code)
+    os._exit(0)
 
 
 def error_text(error: RuntimeError) -> str:

@@ -7,6 +7,7 @@ import bpy
 from frameloom.model.errors import DeviceMissing, InvalidRequest, NoCamera
 from frameloom.model.settings import Device, RenderSettings
 from frameloom.services.system.cpu import usable_cores
+from worker.blender_process.frame_metadata import settle_stamps
 
 # EEVEE's id changed when it was rewritten (4.2) and back again (5.0).
 _EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
@@ -39,6 +40,7 @@ def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
     # The number of threads does not change pixels. The scene has the number of its artist's machine.
     render.threads_mode, render.threads = "FIXED", usable_cores()
     _confine(scene)
+    settle_stamps(file)
     return scene
 
 
@@ -196,14 +198,9 @@ def _set_image(scene: bpy.types.Scene, file_format: str) -> None:
 
 
 def _confine(scene: bpy.types.Scene) -> None:
-    """Make the scene write its frames and no other files, without metadata of the machine that rendered them."""
+    """Make the scene write its frames and no other files."""
     render = scene.render
     render.use_overwrite, render.use_placeholder = True, False
-    if not render.use_stamp:
-        # Blender also writes stamps that are not burned into the picture into the file: date, host, memory.
-        for name in dir(render):
-            if name.startswith("use_stamp_") and name != "use_stamp_note":
-                setattr(render, name, False)
     for tree in _trees():
         for node in tree.nodes:
             if node.bl_idname == "CompositorNodeOutputFile":

@@ -2,10 +2,13 @@
 
     {"do": "open", "path", "root", "name", "settings", "complete"}
                            -> {"size": [w, h] or null, "scenes": the rendered ones, "only": has the file no others}
+    {"do": "inspect", "path", "name"}
+                           -> {"facts": frameloom.model.scene_json}, and the end of the process
     {"do": "render", "frame", "path", "last", "step"}
                                               -> {"size", "depth", "seconds", "flat", "problem", "left"}
                                               (worker.blender_process.frame_check)
-    either                                    -> {"error": <name>, "facts": {...}, "within": is a render still on}
+    either                                    -> {"error": <name>, "facts": {...}, "within": is a render still on,
+                                                  "ended": does the process end}
     any answer but an error                   -> and {"network": why it has network access, else null}
 
 A render command announces the frames that follow it, up to `last` in steps of `step`. Blender renders them as one
@@ -24,14 +27,16 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import bpy
 
-from frameloom.model.errors import FarmError, MissingAssets, RenderCrashed, SceneUnreadable
+from frameloom.model.errors import MissingAssets, RenderCrashed, SceneUnreadable
 from frameloom.model.settings import RenderSettings
 from worker.blender_process import path_guard
 from worker.blender_process.animation import Animation, error_text
+from worker.blender_process.faults import error_answer
+from worker.blender_process.inspection import inspect_scene
 from worker.blender_process.missing_files import missing_files
 from worker.blender_process.scene_setup import expected_size, rendered_scenes, set_up
 from worker.blender_process.skipped_scripts import refuse_skipped, refusing_skipped
@@ -40,15 +45,18 @@ from worker.blender_warnings import mark_opened
 _PR_SET_PDEATHSIG = 1
 
 
-def main(*, network: str | None) -> None:
-    """Answer commands until standard input ends.
+def prepare() -> None:
+    """Prepare this process for its first command."""
+    _die_with_parent()
+    path_guard.prepare()
+
+
+def answer_commands(answers: TextIO, *, network: str | None) -> NoReturn:
+    """Answer commands until standard input ends, then end this process.
 
     Args:
         network: why this process has network access, None if it has not.
     """
-    answers = _private_stdout()
-    _die_with_parent()
-    path_guard.prepare()
 
     def answer(fields: dict[str, Any]) -> None:
         answers.write(json.dumps(fields) + "\n")
@@ -59,8 +67,11 @@ def main(*, network: str | None) -> None:
     for command in commands:
         try:
             session.do(command)
-        except FarmError as error:
-            answer({"error": type(error).__name__, "facts": error.facts})
+        except Exception as error:  # noqa: BLE001  a fault of this code is no crash of Blender
+            failed = error_answer(error, where=_place(command))
+            answer(failed)
+            if failed["ended"]:
+                break
     sys.stderr.flush()
     # bpy can hang for ever when the interpreter exits normally.
     os._exit(0)
@@ -87,6 +98,8 @@ class Session:
                 name=command["name"],
                 complete=command["complete"],
             )
+        elif command["do"] == "inspect":
+            inspect_scene(Path(command["path"]), name=command["name"], answer=self._answer)
         elif self._scene is None:
             raise RenderCrashed(where=f"frame {command['frame']}", problem="no scene is open")
         else:
@@ -128,11 +141,8 @@ class Session:
         self._answer({"size": expected_size(scene), "scenes": scenes, "only": only})
 
 
-def _private_stdout() -> TextIO:
-    """Return standard output for the answers alone; all other output goes to standard error."""
-    private = os.dup(1)
-    os.dup2(2, 1)
-    return os.fdopen(private, "w", encoding="utf-8")
+def _place(command: dict[str, Any]) -> str:
+    return f"frame {command['frame']}" if "frame" in command else "the opening of the scene"
 
 
 def _die_with_parent() -> None:

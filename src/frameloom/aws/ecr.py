@@ -1,6 +1,7 @@
 """Worker images in the ECR repository of a farm's stack."""
 
 import base64
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,24 +68,34 @@ def has_image(repository: str, image: str) -> bool:
     return True
 
 
-def newest_image(repository: str, blender: str) -> str | None:
-    """Return the URI of the newest image with a version of Blender; None without such an image.
+def newest_image(repository: str, blenders: Iterable[str]) -> str | None:
+    """Return the URI of the newest image with these versions of Blender, or more; None without such an image.
 
     Args:
         repository: the repository's URI.
-        blender: the full version, such as 4.5.15, which starts an image's tag.
+        blenders: full versions, such as 4.5.15.
 
     Raises:
         FarmUnavailable: the repository does not exist or cannot be read.
     """
-    # The dash distinguishes 5.0.1 from 5.0.11.
+    wanted = frozenset(blenders)
     found = [
         (image["imagePushedAt"], tag)
         for image in _images(repository)
         for tag in image.get("imageTags", ())
-        if tag.startswith(f"{blender}-")
+        if wanted <= tagged_blenders(tag)
     ]
     return f"{repository}:{max(found)[1]}" if found else None
+
+
+def image_tag(blenders: Sequence[str], digest: str) -> str:
+    """Return the tag of an image: its versions of Blender, and a digest of its contents."""
+    return f"{'_'.join(blenders)}-{digest}"
+
+
+def tagged_blenders(tag: str) -> frozenset[str]:
+    """Return the full versions of Blender in a tag of `image_tag`: 4.5.15 and 5.0.1 in `4.5.15_5.0.1-0a1b2c3d4e5f`."""
+    return frozenset(tag.rpartition("-")[0].split("_"))
 
 
 def _images(repository: str) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from functools import cache
 
 from frameloom.aws.executions import JobExecutions, TaskTokens
 from frameloom.aws.store import S3Store
+from frameloom.model.blenders import parse_blenders
 from frameloom.model.settings import Device, read_device
 from frameloom.services.storage.ports import Buckets
 
@@ -35,9 +36,9 @@ def tokens() -> TaskTokens:
     return TaskTokens()
 
 
-def blender() -> str:
-    """Return the version of Blender in the workers' image."""
-    return os.environ["BLENDER_VERSION"]
+def blenders() -> tuple[str, ...]:
+    """Return the full versions of Blender in the workers' image."""
+    return parse_blenders(os.environ["BLENDER_VERSIONS"])
 
 
 def device() -> Device:

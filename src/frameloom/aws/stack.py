@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from frameloom.aws.clients import client
 from frameloom.aws.transient import is_throttled
+from frameloom.model.blenders import parse_blenders
 from frameloom.model.errors import FarmUnavailable
 from frameloom.model.settings import Device, read_device
 from frameloom.services.storage.ports import Buckets
@@ -26,7 +27,8 @@ class Stack:
     chunk_queue: str
     dead_letter_queue: str
     machine: str
-    blender: str
+    # Full versions, oldest first.
+    blenders: tuple[str, ...]
     # The device that Cycles renders on by default. Stacks of early versions lack this output and use the CPU.
     device: Device = "CPU"
     log_queue: str | None = None
@@ -99,7 +101,8 @@ def stack_of(outputs: dict[str, str], *, name: str) -> Stack:
             chunk_queue=outputs["ChunkQueueUrl"],
             dead_letter_queue=outputs["ChunkDeadLetterQueueUrl"],
             machine=outputs["StateMachineArn"],
-            blender=outputs["BlenderVersion"],
+            # Stacks of version 0.1.0 have one Blender.
+            blenders=parse_blenders(outputs["BlenderVersion" if "BlenderVersion" in outputs else "BlenderVersions"]),
             device=read_device(outputs.get("CyclesDevice", "CPU")),
             log_queue=outputs.get("LogQueueUrl"),
             repository_uri=outputs.get("WorkerRepositoryUri"),

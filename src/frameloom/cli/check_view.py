@@ -36,6 +36,7 @@ def as_json(check: SceneCheck) -> dict[str, Any]:
     document = {
         "file": check.facts.file,
         "blender": check.blender,
+        "rendered_by": check.rendered_by,
         "active": check.facts.active,
         "scenes": [_scene(entry) for entry in check.facts.scenes],
         "cameras": list(check.facts.cameras),
@@ -70,7 +71,8 @@ def _frames(entry: SceneEntry) -> str:
 
 def _lines(check: SceneCheck) -> Iterator[str]:
     facts = check.facts
-    yield f"{facts.file}, saved by Blender {check.blender}"
+    rendered_by = "" if check.rendered_by is None else f", rendered by {check.rendered_by}"
+    yield f"{facts.file}, saved by Blender {check.blender}{rendered_by}"
     for entry in facts.scenes:
         mark = "*" if entry.name == facts.active and len(facts.scenes) > 1 else " "
         width, height = _scene(entry)["size"]

@@ -22,6 +22,8 @@ from frameloom.services.follow_job import Snapshot
 NEWS_EVERY, LIFE_EVERY = 5.0, 60.0
 # Further workers are only counted: a terminal has 24 lines.
 SHOWN_WORKERS = 12
+# The steps of tasks of the whole scene, by task.
+STEPS = {"inspect": "Inspecting the scene with Blender"}
 
 
 class Display(Protocol):
@@ -161,11 +163,18 @@ def step_of(snapshot: Snapshot) -> str:
     status = snapshot.execution.status
     if status.ended:
         return {JobStatus.SUCCEEDED: "Done", JobStatus.FAILED: "Failed"}.get(status, "Canceled")
+    if snapshot.task is not None:
+        return task_step(snapshot.task)
     if snapshot.job is None or snapshot.reused is None:
         return "Preparing"
     if snapshot.done == snapshot.total or not snapshot.job.renders_frames:
         return "Making the video" if snapshot.job.makes_film else "Finishing"
     return "Rendering"
+
+
+def task_step(task: str) -> str:
+    """Return the step of a job that waits for a task of the whole scene; the task may be one of a newer farm."""
+    return STEPS.get(task, f"Waiting for the task {task}")
 
 
 def facts_of(snapshot: Snapshot) -> list[str]:
@@ -184,15 +193,16 @@ def facts_of(snapshot: Snapshot) -> list[str]:
 def activity(record: LogRecord) -> str:
     """Return a worker's current activity, from the latest record of its log."""
     match record.event:
-        case LogEvent.CHUNK_RECEIVED:
-            return f"opens the scene for frames {record.facts.get('frames', 'of its chunk')}"
+        case LogEvent.CHUNK_RECEIVED | LogEvent.TASK_RECEIVED:
+            task = record.facts.get("task")
+            return f"opens the scene for {task or 'frames ' + str(record.facts.get('frames', 'of its chunk'))}"
         case LogEvent.FRAME_STARTED:
             return f"renders frame {record.frame}"
         case LogEvent.FRAME_RENDERED:
             return f"has rendered frame {record.frame}{_took(record)}"
-        case LogEvent.CHUNK_SUCCEEDED:
+        case LogEvent.CHUNK_SUCCEEDED | LogEvent.TASK_SUCCEEDED:
             return "waits for a chunk"
-        case LogEvent.CHUNK_FAILED:
+        case LogEvent.CHUNK_FAILED | LogEvent.TASK_FAILED:
             return f"failed: {record.facts.get('cause', record.facts.get('error', 'see its log'))}"
         case _:
             return record.message

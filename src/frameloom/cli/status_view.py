@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from frameloom.cli.console import make_console
+from frameloom.cli.display import task_step
 from frameloom.cli.fleet.pending_workers import fleet_waits
 from frameloom.cli.output import tell_json
 from frameloom.cli.terminal import plain, warn
@@ -76,6 +77,7 @@ def show_job(job: JobInfo, *, json: bool) -> None:
     lines = {
         "job": job.job_id,
         "status": str(job.status),
+        "step": None if job.task is None else task_step(job.task),
         "scene": job.scene,
         "frames": _frames(job) or None,
         "started": _when(job.started),
@@ -97,7 +99,7 @@ def _as_json(job: JobInfo) -> dict[str, Any]:
     facts: dict[str, Any] = {"job_id": job.job_id, "status": str(job.status), "error": job.error, "cause": job.cause}
     facts |= {name: None if ref is None else ref.to_json() for name, ref in _places(job).items()}
     frames = None if job.total is None else {"done": job.done, "total": job.total}
-    facts |= {"scene": job.scene, "frames": frames, "started": job.started, "ended": job.ended}
+    facts |= {"scene": job.scene, "task": job.task, "frames": frames, "started": job.started, "ended": job.ended}
     facts["notices"] = [notice.to_json() for notice in job.notices] or None
     return {name: value for name, value in facts.items() if value is not None}
 

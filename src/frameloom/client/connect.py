@@ -1,8 +1,7 @@
 """The farm that the client works with: a deployed stack, a farm that runs on this machine, or one of its own."""
 
-import importlib.metadata
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from frameloom.client.job_result import QueueDepth
 from frameloom.local.idle_capacity import most_workers
+from frameloom.model.blenders import parse_blenders
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 from frameloom.model.settings import Device, read_device
 from frameloom.services.storage.ports import Buckets, Executions, Store
+from frameloom.services.system.installed_blenders import installed_blenders
 
 if TYPE_CHECKING:
     from frameloom.aws.stack import Stack
@@ -34,7 +35,7 @@ class Connection:
 
 
 class Target(Protocol):
-    """A farm that can be connected to; nothing is started or called before `open`, `blender` or `device`."""
+    """A farm that can be connected to; nothing is started or called before `open`, `blenders` or `device`."""
 
     # Whether the farm and its jobs continue after `close`.
     stays: bool
@@ -43,8 +44,8 @@ class Target(Protocol):
     # How many chunks its workers can take at once; None if the number of workers is not limited.
     chunks_at_once: int | None
 
-    def blender(self) -> str:
-        """Return the version of Blender that the farm renders with."""
+    def blenders(self) -> Sequence[str]:
+        """Return the full versions of Blender that the farm renders with."""
 
     def device(self) -> Device:
         """Return the device that the farm renders on by default."""
@@ -118,9 +119,9 @@ class StackTarget:
         self._name = name
         self._stack: Stack | None = None
 
-    def blender(self) -> str:
-        """Return the version of Blender that the stack was deployed with."""
-        return self._found().blender
+    def blenders(self) -> Sequence[str]:
+        """Return the versions of Blender that the stack was deployed with."""
+        return self._found().blenders
 
     def device(self) -> Device:
         """Return the device that the stack was deployed to render on."""
@@ -161,9 +162,9 @@ class RunningTarget:
         self._environment, self._outputs = environment, outputs
         self.chunks_at_once = _chunks_at_once(workers)
 
-    def blender(self) -> str:
-        """Return the version of Blender that its workers hold."""
-        return self._outputs["BlenderVersion"]
+    def blenders(self) -> Sequence[str]:
+        """Return the versions of Blender that its workers have."""
+        return parse_blenders(self._outputs["BlenderVersions"])
 
     def device(self) -> Device:
         """Return the device that it was started to render on."""
@@ -206,19 +207,19 @@ class OwnTarget:
         self._addressed: Future[Mapping[str, str]] = Future()
         self._running: LocalFarm | None = None
 
-    def blender(self) -> str:
-        """Return the version of Blender that is installed here.
+    def blenders(self) -> Sequence[str]:
+        """Return the versions of Blender that are installed here.
 
         Raises:
             FarmUnavailable: Blender is not installed here.
         """
-        try:
-            return importlib.metadata.version("bpy")
-        except importlib.metadata.PackageNotFoundError:
+        found = installed_blenders()
+        if not found:
             raise FarmUnavailable(
                 problem="Blender is not installed here: `make env` in the checkout installs it, "
                 "or render on the farm of a stack (`--stack NAME`, `Farm.of_stack`)."
-            ) from None
+            )
+        return tuple(each.version for each in found)
 
     def device(self) -> Device:
         """Return the CPU, which every machine has; a request may name a GPU."""
@@ -274,8 +275,8 @@ class OwnTarget:
             workers=self._workers,
             most=self.most,
             parameters={
-                # The farm's workers use the Blender that is installed here, not the template's default version.
-                "BlenderVersion": self.blender(),
+                # The farm's workers use the Blenders that are installed here, not the template's default version.
+                "BlenderVersions": " ".join(self.blenders()),
                 "CyclesDevice": self.device(),
                 "TrustedScripts": "allow" if self._trust_scripts else "refuse",
             },

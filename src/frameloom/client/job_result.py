@@ -17,6 +17,7 @@ class JobInfo:
         status: queued, running, succeeded, failed or canceled.
         started, ended: ISO 8601 in UTC; `ended` is None while the job runs.
         scene: the scene's key in the scenes bucket; None before PrepareJob has run.
+        task: the task of the whole scene that the job waits for, such as "inspect"; None for none.
         done, total: frames in the frames bucket, and frames of the job; None before PrepareJob has run.
         error, cause: the name of the error and its message, for a job that failed or was canceled.
         video, report: places in S3; None before they exist.
@@ -28,6 +29,7 @@ class JobInfo:
     started: str
     ended: str | None = None
     scene: str | None = None
+    task: str | None = None
     done: int | None = None
     total: int | None = None
     error: str | None = None

@@ -23,6 +23,7 @@ def job_info(execution: Execution, farm: Connection) -> JobInfo:
         started=execution.started,
         ended=execution.ended,
         scene=facts.get("scene"),
+        task=facts.get("task"),
         done=None if frames is None else frames["done"],
         total=None if frames is None else frames["total"],
         error=execution.error,

@@ -81,7 +81,7 @@ def prepare_job(scene: Path, fields: Mapping[str, Any], *, out: Path | None, tar
 
     Raises:
         JobImpossible: the request, the scene or the output folder cannot be used; the message has the reason.
-        FarmUnavailable: the farm's version of Blender is unknown.
+        FarmUnavailable: the farm's versions of Blender are unknown.
     """
     scene = find_scene(scene)
     request = build_request(scene, fields)
@@ -89,7 +89,7 @@ def prepare_job(scene: Path, fields: Mapping[str, Any], *, out: Path | None, tar
         refuse_own_configuration()
     if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
         request = request.model_copy(update={"max_workers": target.chunks_at_once})
-    resolved = resolve_request(request, scene, blender=target.blender(), device=target.device(), name=scene.name)
+    resolved = resolve_request(request, scene, blenders=target.blenders(), device=target.device(), name=scene.name)
     output = None if out is None else OutputFolder.of(out, request, scene)
     if output is not None:
         output.check(resolved.render_key)

@@ -1,14 +1,14 @@
 """Checks a scene on this disk as PrepareJob checks it, without Blender, a farm or a network."""
 
-import importlib.metadata
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from frameloom.client.colour_config import refuse_own_configuration
 from frameloom.client.job_request import build_request, find_scene
+from frameloom.model.blenders import choose_blender, is_in, is_version
 from frameloom.model.counts import listed
 from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible, MissingAssets
 from frameloom.model.notices import Notice, NoticeKind
@@ -19,8 +19,7 @@ from frameloom.services.scene.checks import check_spaces, scripts_problem
 from frameloom.services.scene.find_assets import FoundAssets, find_assets
 from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage.local_files import Disk
-
-_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?")
+from frameloom.services.system.installed_blenders import installed_blenders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +32,7 @@ class SceneCheck:
         missing: the paths of files that do not exist, as the scene and its libraries have them.
         scripts: the Python in it and in its libraries, which requires `trust_scripts`.
         notices: notices about a job of this scene, and about decisions that the job needs.
+        rendered_by: the version of Blender that a job would use; None if the scene is too new for all.
         refusal: the error that a job would fail with; None if the scene can be rendered.
     """
 
@@ -41,6 +41,7 @@ class SceneCheck:
     missing: tuple[str, ...]
     scripts: tuple[str, ...]
     notices: tuple[Notice, ...]
+    rendered_by: str | None
     refusal: FarmError | None
 
     @property
@@ -54,14 +55,14 @@ def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
 
     Args:
         path: the .blend on this disk.
-        blender: the version of Blender that renders it, such as 4.5; the default is the installed version, else the
-            version that saved the scene.
+        blender: the version of Blender that renders it, such as 4.5. By default, the one of the installed versions
+            that a job on this machine would use; without Blender, the version that saved the scene.
 
     Raises:
         InvalidRequest: there is no such file, or `blender` is not a version.
         SceneUnreadable: the scene or a library cannot be read.
     """
-    wanted = _wanted(blender)
+    _check_wanted(blender)
     scene = find_scene(Path(path))
     # The job decides whether scripts run, so they are a notice here. Check the rest as if the job had decided.
     request = build_request(scene, {"file": scene.name, "trust_scripts": False})
@@ -69,16 +70,16 @@ def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
     disk = Disk.of(scene)
     found = find_assets(disk, "", disk.key(scene), facts.references)
     folder = disk.path(disk.key(scene)).parent
-    supported = wanted or "{}.{}".format(*facts.blender_version)
     scripts = (*facts.scripts, *found.scripts)
-    refusal, notices = _resolve(scene, request, found, facts, blender=supported)
+    outcome = _resolve(scene, request, found, facts, blenders=_blenders(blender, facts))
     return SceneCheck(
         facts=facts,
         assets={Path(os.path.relpath(disk.path(one.key), folder)).as_posix(): one.size for one in found.assets},
         missing=found.missing,
         scripts=scripts,
-        notices=(*_about_scripts(scripts, facts.file), *notices, *found.notices),
-        refusal=refusal,
+        notices=(*_about_scripts(scripts, facts.file), *outcome.notices, *found.notices),
+        rendered_by=outcome.blender,
+        refusal=outcome.refusal,
     )
 
 
@@ -88,27 +89,38 @@ def _about_scripts(scripts: tuple[str, ...], file: str) -> tuple[Notice, ...]:
     return (Notice(kind=NoticeKind.SCRIPTS, text=f"{scripts_problem(scripts, file=file)}.", items=scripts),)
 
 
+class _Outcome(NamedTuple):
+    """The error that a job without other fields would fail with, its notices, and the Blender that renders it."""
+
+    refusal: FarmError | None
+    notices: tuple[Notice, ...]
+    blender: str | None
+
+
 def _resolve(
-    scene: Path, request: JobRequest, found: FoundAssets, facts: SceneFacts, *, blender: str
-) -> tuple[FarmError | None, tuple[Notice, ...]]:
-    """Return the error that a job would fail with, and the notices that a job without other fields has."""
-    notices = facts.notices
+    scene: Path, request: JobRequest, found: FoundAssets, facts: SceneFacts, *, blenders: Sequence[str]
+) -> _Outcome:
+    notices, blender = facts.notices, None
     try:
+        blender = choose_blender(None, saved_by=facts.blender_version, blenders=blenders, file=facts.file)
         refuse_own_configuration()
-        notices = resolve_request(request, scene, blender=blender, device="CPU").notices
+        notices = resolve_request(request, scene, blenders=[blender], device="CPU").notices
         found.check(file=facts.file, trusted=False)
         check_spaces(found.spaces, file=facts.file, blender=blender)
     except JobImpossible as error:
-        return error, notices
-    return MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None, notices
+        return _Outcome(error, notices, blender)
+    missing = MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None
+    return _Outcome(missing, notices, blender)
 
 
-def _wanted(blender: str | None) -> str | None:
-    if blender is not None:
-        if not _VERSION.fullmatch(blender):
-            raise InvalidRequest(field="blender", problem=f"takes a version such as 4.5, not {blender!r}")
-        return blender
-    try:
-        return importlib.metadata.version("bpy")
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _check_wanted(blender: str | None) -> None:
+    if blender is not None and not is_version(blender):
+        raise InvalidRequest(field="blender", problem=f"takes a version such as 4.5, not {blender!r}")
+
+
+def _blenders(wanted: str | None, facts: SceneFacts) -> list[str]:
+    """Return the Blenders of the farm that the scene is checked for, which need not be on this machine."""
+    installed = [each.version for each in installed_blenders()]
+    if wanted is not None:
+        return [version for version in installed if is_in(version, wanted)] or [wanted]
+    return installed or ["{}.{}".format(*facts.blender_version)]

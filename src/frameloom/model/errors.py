@@ -3,11 +3,12 @@
     FarmError
     ├── JobImpossible       the job cannot succeed: it fails at once, without a retry
     │   ├── InvalidRequest  SceneNotFound  SceneUnreadable  SceneTooNew
-    │   ├── MissingAssets   NoCamera  FramesMissing  EncodeFailed
+    │   ├── MissingAssets   NoCamera  FramesMissing  EncodeFailed  InternalError
     ├── AttemptFailed       one attempt failed: another worker retries it; after the last attempt it is recorded
     │   ├── RenderCrashed   RenderHung  OutOfMemory  FrameInvalid
     │   ├── WorkerFailed    BlenderMismatch  DeviceMissing
     ├── ChunkLost           no worker finished the chunk, so the dead-letter queue has it: retried, then recorded
+    ├── TaskLost            the same for a task of the whole scene: retried, then the job fails
     ├── NoResult            `Job.wait` has no result to return (client only)
     │   ├── JobFailed  JobCanceled  JobUnfinished
     └── FarmUnavailable     the farm cannot be reached or used (client only)
@@ -52,8 +53,9 @@ class SceneUnreadable(JobImpossible):
 
 
 class SceneTooNew(JobImpossible):
-    """{file!r} was saved by Blender {version}, but this farm renders with {supported}: save it with Blender
-    {supported} or older, or use a farm with a newer Blender."""
+    """{file!r} was saved by Blender {version}, but this farm has Blender {held}: add a newer one (on this machine with
+    `frameloom blender add {version}`, to a stack with the parameter BlenderVersions), or save the scene with Blender
+    {newest} or older."""
 
 
 class MissingAssets(JobImpossible):
@@ -71,6 +73,11 @@ class FramesMissing(JobImpossible):
 
 class EncodeFailed(JobImpossible):
     """The video could not be encoded: {problem}."""
+
+
+class InternalError(JobImpossible):
+    """Frameloom failed at {where}. This is a fault of Frameloom, not of the scene: please report it. {problem}
+    (traceback: {trace})."""
 
 
 class AttemptFailed(FarmError):
@@ -107,6 +114,11 @@ class DeviceMissing(AttemptFailed):
 
 class ChunkLost(FarmError):
     """Several workers received chunk {chunk_id} with frames {frames}, but none finished it: the chunk may crash its
+    workers. The end of its log: {log}."""
+
+
+class TaskLost(FarmError):
+    """Several workers received the job's task {task!r}, but none finished it: the scene may crash Blender and its
     workers. The end of its log: {log}."""
 
 

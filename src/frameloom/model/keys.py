@@ -48,7 +48,12 @@ def owner_folder(user: str, host: str) -> str:
 
 
 def render_key(
-    *, digest: str, settings: RenderSettings, assets: Mapping[str, str] | None = None, revision: int = 1
+    *,
+    digest: str,
+    settings: RenderSettings,
+    assets: Mapping[str, str] | None = None,
+    revision: int = 1,
+    stamped: str | None = None,
 ) -> str:
     """Return a hash of everything that determines a frame's pixels: equal keys mean equal frames.
 
@@ -58,10 +63,13 @@ def render_key(
         assets: the entity tag of each asset, keyed by its path from the scene's folder, so that a scene with an edited
             texture never reuses old frames. Without assets, the key is that of versions without assets.
         revision: above 1 for a scene that earlier workers rendered differently, so that it never reuses their frames.
+        stamped: the file's name, if its frames show it.
     """
     rest: list[object] = [dict(assets)] if assets else []
     if revision > 1:
         rest.append({"revision": revision})
+    if stamped is not None:
+        rest.append({"stamped": stamped})
     # False renders the same pixels as None, the only value of earlier versions, so their frames keep their key.
     pixels = settings.model_copy(update={"trust_scripts": settings.trust_scripts or None})
     parts = json.dumps([digest, pixels.to_json(), *rest], sort_keys=True, separators=(",", ":"))
@@ -144,6 +152,16 @@ def manifest_key(job_id: str) -> str:
 def assets_key(job_id: str) -> str:
     """Return the key of the list of the job's assets."""
     return f"{job_prefix(job_id)}assets.json"
+
+
+def task_key(job_id: str, task: str) -> str:
+    """Return the key of a task of the whole scene, written before a worker gets the task."""
+    return f"{job_prefix(job_id)}tasks/{task}.json"
+
+
+def facts_key(job_id: str) -> str:
+    """Return the key of the facts about the scene, which a worker writes that inspects the scene with Blender."""
+    return f"{job_prefix(job_id)}facts.json"
 
 
 def chunks_key(job_id: str, round_number: int) -> str:

@@ -19,6 +19,11 @@ class LogEvent(StrEnum):
     CHUNK_RELEASED = "chunk_released"
     CHUNK_MESSAGE_INVALID = "chunk_message_invalid"
 
+    # The same for a task of the whole scene (`SceneTask`).
+    TASK_RECEIVED = "task_received"
+    TASK_SUCCEEDED = "task_succeeded"
+    TASK_FAILED = "task_failed"
+
     FRAME_STARTED = "frame_started"
     FRAME_RENDERED = "frame_rendered"
 

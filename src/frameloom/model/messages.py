@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from frameloom.model.base import Value
 from frameloom.model.frames import FrameRange
@@ -11,6 +11,8 @@ from frameloom.model.log_event import KnownLogEvent
 from frameloom.model.settings import RenderSettings
 
 VERSION = 1
+
+TaskKind = Literal["inspect"]
 
 
 class ChunkSpec(Value):
@@ -40,8 +42,47 @@ class ChunkMessage(Value):
         return FrameRange.parse(self.frames)
 
 
+class SceneTask(Value):
+    """One message of the chunk queue that is no chunk: a task token, and work on the whole scene.
+
+    | task | result |
+    |---|---|
+    | `inspect` | the facts about the scene in `keys.facts_key`, for a file that only Blender can read |
+
+    Attributes:
+        settings: the job's settings; the task uses the Blender version alone.
+        frame_timeout: seconds without output after which Blender counts as hung.
+    """
+
+    version: Literal[1]
+    task_token: str
+    task: TaskKind
+    job_id: str
+    attempt: int
+    scene: SceneRef
+    settings: RenderSettings
+    frame_timeout: int = 14_400
+
+    @property
+    def chunk_id(self) -> str:
+        """Return the task's name in logs, in the place of a chunk's id; no chunk has such an id."""
+        return self.task
+
+
+class QueueMessage(RootModel[ChunkMessage | SceneTask]):
+    """Any message of the chunk queue."""
+
+
+class TaskAnswer(Value):
+    """The output in `SendTaskSuccess` for a `SceneTask`."""
+
+    task: str
+    seconds: float
+    worker: str
+
+
 class UnreadableMessage(BaseModel):
-    """The task token of a message that is not a `ChunkMessage` of this version, so that its task can fail."""
+    """The task token of a message that is not a `QueueMessage` of this version, so that its task can fail."""
 
     version: Any = None
     task_token: str = Field(min_length=1, max_length=2048)

@@ -19,6 +19,8 @@ class NoticeKind(StrEnum):
     FARM = "farm"
     # Python in the scene, which runs only if the job trusts it.
     SCRIPTS = "scripts"
+    # Metadata that is burnt into frames, and differs from that of the artist's Blender.
+    STAMP = "stamp"
 
 
 def _known(kind: Any) -> Any:

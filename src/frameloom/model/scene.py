@@ -30,6 +30,8 @@ class SceneEntry:
         pixel_aspect: the ratio of a pixel's width to its height.
         single_layer: whether Render Single Layer is on.
         colours: the colour management of its output.
+        stamp: the parts of the metadata that it burns into frames and that depend on the machine or the file's path,
+            as in `model/stamps.py`.
     """
 
     name: str
@@ -48,6 +50,7 @@ class SceneEntry:
     pixel_aspect: Fraction = Fraction(1)
     single_layer: bool = False
     colours: Colours = field(default_factory=Colours)
+    stamp: tuple[str, ...] = ()
 
     def rendered_size(self, percentage: int | None = None) -> tuple[int, int]:
         """Return the width and height of a frame in pixels at `percentage`, at the scene's scale if None.

@@ -1,12 +1,21 @@
-"""fail_lost_chunk: fails the task of a chunk in the dead-letter queue, with the end of the chunk's log."""
+"""fail_lost_chunk: fails the task of a message in the dead-letter queue, with the end of its log."""
 
 import contextlib
 from collections import deque
 from itertools import islice
 
 from frameloom.model import keys
-from frameloom.model.errors import ChunkLost
-from frameloom.model.messages import VERSION, ChunkMessage, ChunkResult, LogRecord, UnreadableChunk, UnreadableMessage
+from frameloom.model.errors import ChunkLost, FarmError, TaskLost
+from frameloom.model.messages import (
+    VERSION,
+    ChunkMessage,
+    ChunkResult,
+    LogRecord,
+    QueueMessage,
+    SceneTask,
+    UnreadableChunk,
+    UnreadableMessage,
+)
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Buckets, Store, Tokens, UnknownToken
 
@@ -18,18 +27,21 @@ MAX_PARTS = 100
 _MAX_PROBLEM = 300
 
 
-def fail_lost_chunk(body: str, *, store: Store, tokens: Tokens, buckets: Buckets) -> ChunkMessage | None:
-    """Record the chunk as lost and fail its task; return its message, None if the body is not a valid message.
+def fail_lost_chunk(body: str, *, store: Store, tokens: Tokens, buckets: Buckets) -> ChunkMessage | SceneTask | None:
+    """Fail the task of a message, and record a chunk as lost; return the message, None if the body is not valid.
 
     The task of an invalid message, such as one of another version, fails too, if the message has a task token.
     """
     try:
-        message = ChunkMessage.model_validate_json(body)
+        message = QueueMessage.model_validate_json(body).root
     except ValueError as error:
         _fail_unreadable(body, error, store=store, tokens=tokens, buckets=buckets)
         return None
     lines = last_lines(message, store=store, buckets=buckets)
     log = " | ".join(lines[-MAX_LINES_IN_ERROR:]) or "none"
+    if isinstance(message, SceneTask):
+        _fail(message.task_token, TaskLost, str(TaskLost(task=message.task, log=log)), tokens=tokens)
+        return message
     lost = ChunkLost(chunk_id=message.chunk_id, frames=message.frames, log=log)
     result = ChunkResult(
         chunk_id=message.chunk_id,
@@ -42,7 +54,7 @@ def fail_lost_chunk(body: str, *, store: Store, tokens: Tokens, buckets: Buckets
     )
     key = keys.result_key(message.job_id, message.chunk_id, attempt=message.attempt, worker="lost")
     job_documents.write(store, buckets.logs, key, result.to_json())
-    _fail(message.task_token, cause=str(lost), tokens=tokens)
+    _fail(message.task_token, ChunkLost, str(lost), tokens=tokens)
     return message
 
 
@@ -61,17 +73,17 @@ def _fail_unreadable(body: str, error: ValueError, *, store: Store, tokens: Toke
         result = ChunkResult(**chunk.model_dump(exclude={"job_id"}), worker="", error=ChunkLost.__name__, cause=cause)
         key = keys.result_key(chunk.job_id, chunk.chunk_id, attempt=chunk.attempt, worker="lost")
         job_documents.write(store, buckets.logs, key, result.to_json())
-    _fail(message.task_token, cause=cause, tokens=tokens)
+    _fail(message.task_token, ChunkLost, cause, tokens=tokens)
 
 
-def _fail(token: str, *, cause: str, tokens: Tokens) -> None:
+def _fail(token: str, error: type[FarmError], cause: str, *, tokens: Tokens) -> None:
     # A token that is unknown after three receives is damaged, so another receive would not help.
     with contextlib.suppress(UnknownToken):
-        tokens.fail(token, error=ChunkLost.__name__, cause=cause)
+        tokens.fail(token, error=error.__name__, cause=cause)
 
 
-def last_lines(message: ChunkMessage, *, store: Store, buckets: Buckets) -> list[str]:
-    """Return the last lines that a worker logged for a chunk, which include Blender's output."""
+def last_lines(message: ChunkMessage | SceneTask, *, store: Store, buckets: Buckets) -> list[str]:
+    """Return the last lines that a worker logged for a message, which include Blender's output."""
     try:
         records = list(store.list(buckets.logs, keys.returned_prefix(message.job_id, message.chunk_id)))
         # The newest first. A worker that crashed at once may have logged nothing.
@@ -84,7 +96,7 @@ def last_lines(message: ChunkMessage, *, store: Store, buckets: Buckets) -> list
     return []
 
 
-def _lines_of(message: ChunkMessage, at: str, worker: str, *, store: Store, buckets: Buckets) -> list[str]:
+def _lines_of(message: ChunkMessage | SceneTask, at: str, worker: str, *, store: Store, buckets: Buckets) -> list[str]:
     lines: deque[str] = deque(maxlen=MAX_LINES)
     folder = keys.worker_log_prefix(message.job_id, worker)
     for stored in islice(store.list(buckets.logs, folder, after=folder + at), MAX_PARTS):

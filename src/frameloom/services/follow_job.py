@@ -42,6 +42,7 @@ class Snapshot:
         left: estimated seconds to the last frame; None without a rate.
         seconds: since the follower started.
         workers: the latest log record of each worker.
+        task: the task of the whole scene that the job waits for (`SceneTask.task`); None while it waits for none.
     """
 
     execution: Execution
@@ -54,6 +55,7 @@ class Snapshot:
     left: float | None = None
     seconds: float = 0.0
     workers: tuple[LogRecord, ...] = ()
+    task: str | None = None
 
 
 def follow(
@@ -81,6 +83,7 @@ def follow(
             if frames is None and (job := job_documents.find_job(store, buckets, job_id)) is not None:
                 frames = _Frames(store, buckets.logs, job)
             came = frames is not None and frames.look(clock())
+            task = None if frames is not None else job_documents.waiting_task(store, buckets, job_id)
         if news is None or came:
             news = clock()
         if execution is not None:
@@ -88,7 +91,7 @@ def follow(
             if reading.due() or ended:
                 with reading:
                     logs.read()
-            yield _snapshot(execution, frames, logs, seconds=clock() - began)
+            yield _snapshot(execution, frames, logs, task=task, seconds=clock() - began)
             if ended:
                 return
         elif clock() - began > STARTS_WITHIN:
@@ -98,9 +101,11 @@ def follow(
         pause(max(looking.rest, min(SLOWEST, max(quickest, patience))))
 
 
-def _snapshot(execution: Execution, frames: "_Frames | None", logs: "_Logs", *, seconds: float) -> Snapshot:
+def _snapshot(
+    execution: Execution, frames: "_Frames | None", logs: "_Logs", *, task: str | None, seconds: float
+) -> Snapshot:
     if frames is None:
-        return Snapshot(execution=execution, seconds=seconds)
+        return Snapshot(execution=execution, seconds=seconds, workers=logs.latest(), task=task)
     rate = frames.rate()
     missing = frames.total - frames.done
     return Snapshot(

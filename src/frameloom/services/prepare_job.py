@@ -1,17 +1,21 @@
 """PrepareJob: resolves the request of a job and writes its manifest, before any worker starts."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from frameloom.model import keys, rounds
 from frameloom.model.assets import AssetsRef
-from frameloom.model.errors import InvalidRequest, SceneNotFound
+from frameloom.model.blenders import choose_blender
+from frameloom.model.errors import InvalidRequest, SceneNotFound, SceneUnreadable
 from frameloom.model.job import Job, Limits, OutputRef, SceneRef
 from frameloom.model.request import START, START_NO, JobRequest, is_upload, parse_request
-from frameloom.model.settings import Device
-from frameloom.services.resolve_request import ResolvedRequest, resolve_request, with_assets
+from frameloom.model.scene import SceneFacts
+from frameloom.model.scene_json import facts_from_json
+from frameloom.model.settings import Device, RenderSettings
+from frameloom.services.resolve_request import ResolvedRequest, file_digest, resolve_request, with_assets
+from frameloom.services.scene.reader import may_open_in_blender, read_version
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Buckets, Store, StoredObject
 
@@ -23,20 +27,27 @@ def prepare(
     started: str,
     store: Store,
     buckets: Buckets,
-    blender: str,
+    blenders: Sequence[str],
     device: Device,
     trusts_scripts: bool = True,
+    inspected: bool = False,
 ) -> dict[str, Any]:
     """Write the job's manifest and return the state of the execution.
+
+    A scene that only Blender may be able to read is inspected first: this function then returns a task for a worker,
+    and runs again after it.
 
     Args:
         event: the execution's input, in any of its three forms.
         started: the start of the execution, ISO 8601.
-        blender, device: the Blender version and the device of the farm's workers.
+        blenders: the full versions of Blender that each worker of the farm has.
+        device: the workers' device.
         trusts_scripts: whether the farm lets a request trust the code in its scene.
+        inspected: whether a worker has inspected the scene for this job.
 
     Returns:
-        The state, or `{"skipped"}` if the uploader of the scene starts the job.
+        The state; `{"skipped"}` if the uploader of the scene starts the job; or a state with `inspect`, the scene and
+        the settings of the task.
 
     Raises:
         JobImpossible: the job cannot succeed.
@@ -57,7 +68,15 @@ def prepare(
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "scene.blend")
         store.download(buckets.scenes, key, scene, version=stored.version)
-        resolved = resolve_request(request, scene, blender=blender, device=device)
+        facts = _inspected_facts(job_id, store, buckets) if inspected else None
+        try:
+            resolved = resolve_request(request, scene, blenders=blenders, device=device, facts=facts)
+        except SceneUnreadable as error:
+            if not may_open_in_blender(error):
+                raise
+            version = read_version(scene)
+            blender = choose_blender(request.blender, saved_by=version, blenders=blenders, file=key)
+            return _inspection(request, stored, scene, job_id=job_id, store=store, buckets=buckets, blender=blender)
     resolved = with_assets(resolved, request, store=store, buckets=buckets)
     assets = _write_assets(resolved, job_id, store, buckets)
     job = _manifest(request, resolved, stored, assets, job_id=job_id, started=started, buckets=buckets)
@@ -70,6 +89,35 @@ def prepare(
         "settings": job.settings.to_json(),
         "limits": job.limits.to_json(),
     }
+
+
+def _inspection(
+    request: JobRequest,
+    stored: StoredObject,
+    scene: Path,
+    *,
+    job_id: str,
+    store: Store,
+    buckets: Buckets,
+    blender: str,
+) -> dict[str, Any]:
+    """Write the task of inspecting a scene, and return the state that queues it."""
+    ref = SceneRef(bucket=buckets.scenes, key=request.file, version=stored.version, digest=file_digest(scene))
+    task = {"scene": ref.to_json(), "settings": RenderSettings(blender=blender).to_json()}
+    # For the clients: the job has no manifest yet.
+    job_documents.write(store, buckets.logs, keys.task_key(job_id, "inspect"), task)
+    return {"job_id": job_id, "inspect": task, "limits": _limits(request).to_json()}
+
+
+def _inspected_facts(job_id: str, store: Store, buckets: Buckets) -> SceneFacts:
+    document = job_documents.read(store, buckets.logs, keys.facts_key(job_id))
+    if document is None:
+        raise LookupError(f"job {job_id!r} has no facts about its scene in bucket {buckets.logs!r}")
+    return facts_from_json(document)
+
+
+def _limits(request: JobRequest) -> Limits:
+    return Limits.model_validate({name: getattr(request, name) for name in Limits.model_fields})
 
 
 def _manifest(
@@ -103,7 +151,7 @@ def _manifest(
         video=request.video,
         film=request.film,
         chunk_size=request.chunk_size,
-        limits=Limits.model_validate({name: getattr(request, name) for name in Limits.model_fields}),
+        limits=_limits(request),
         notices=resolved.notices or None,
     )
 

@@ -2,23 +2,25 @@
 
 import hashlib
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from frameloom.model import keys
 from frameloom.model.assets import Asset, Reference
+from frameloom.model.blenders import choose_blender
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, MissingAssets
 from frameloom.model.frames import FrameRange
 from frameloom.model.notices import Notice
 from frameloom.model.request import JobRequest
-from frameloom.model.scene import SceneEntry
+from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
+from frameloom.model.stamps import FILENAME, stamp_notices
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
 from frameloom.services.scene.find_assets import find_assets
-from frameloom.services.scene.reader import check_version, read_scene
+from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage.ports import Buckets, Store
 
 # libav 8.1 cannot decode PIZ if the picture is noisy: never with full floats, often not with half floats.
@@ -37,6 +39,7 @@ class ResolvedRequest:
         references: the scene's references to other files.
         assets: the assets by their paths from the scene's folder, empty before `with_assets`.
         revision: above 1 for a scene that earlier workers rendered differently.
+        stamped: the file's name, if the scene burns it into its frames.
         notices: notices about the job; `with_assets` adds those about the assets.
     """
 
@@ -50,35 +53,44 @@ class ResolvedRequest:
     references: tuple[Reference, ...] = ()
     assets: Mapping[str, Asset] = field(default_factory=dict)
     revision: int = 1
+    stamped: str | None = None
     notices: tuple[Notice, ...] = ()
 
     @property
     def render_key(self) -> str:
         """Return the render key of the frames."""
         tags = {path: asset.etag for path, asset in self.assets.items()}
-        return keys.render_key(digest=self.digest, settings=self.settings, assets=tags, revision=self.revision)
+        return keys.render_key(
+            digest=self.digest, settings=self.settings, assets=tags, revision=self.revision, stamped=self.stamped
+        )
 
 
 def resolve_request(
-    request: JobRequest, scene: Path, *, blender: str, device: Device, name: str | None = None
+    request: JobRequest,
+    scene: Path,
+    *,
+    blenders: Sequence[str],
+    device: Device,
+    name: str | None = None,
+    facts: SceneFacts | None = None,
 ) -> ResolvedRequest:
     """Return the request with the values of the scene in the file `scene`, without its assets.
 
     Args:
-        blender: the Blender version of the farm's workers.
+        blenders: the full versions of Blender that each worker of the farm has; `choose_blender` takes one.
         device: their device, which the request may override.
         name: the scene's name in messages; its key if None.
+        facts: the facts about the scene from Blender; None to read the file here.
 
     Raises:
         JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
             something that Blender would leave out (`services/scene/checks.py`).
     """
-    if request.blender not in (None, blender):
-        raise InvalidRequest(field="blender", problem=f"this farm renders with {blender}, not with {request.blender}")
     name = request.file if name is None else name
-    facts = read_scene(scene, name=name)
-    check_version(facts, supported=blender, file=name)
+    facts = facts or read_scene(scene, name=name)
+    blender = choose_blender(request.blender, saved_by=facts.blender_version, blenders=blenders, file=name)
     entry = facts.pick(request.scene, request.camera)
+    file = posixpath.basename(request.file)
     _check_codec(request, entry)
     if request.output != "video":
         check_engine(entry, request.engine, blender=blender)
@@ -86,7 +98,7 @@ def resolve_request(
         check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
     return ResolvedRequest(
         name=name,
-        digest=_digest(scene),
+        digest=file_digest(scene),
         frames=request.frame_range() or _scene_frames(entry),
         fps=request.fps or _scene_rate(entry.fps, makes_film=request.output != "frames"),
         pixel_aspect=entry.pixel_aspect,
@@ -96,7 +108,8 @@ def resolve_request(
         ),
         references=facts.references,
         revision=_revision(request, entry),
-        notices=facts.notices,
+        stamped=file if FILENAME in entry.stamp else None,
+        notices=(*facts.notices, *stamp_notices(entry.stamp, scene=entry.name, file=file)),
     )
 
 
@@ -164,11 +177,12 @@ def _revision(request: JobRequest, entry: SceneEntry) -> int:
     """Return 2 for a scene whose frames the workers of revision 1 rendered wrong, otherwise 1.
 
     With Render Single Layer, the first frame of each later chunk was a copy of the frame before it. OpenEXR frames were
-    not in the linear colour space that the scene names.
+    not in the linear colour space that the scene names. Stamps showed the worker's path, name and clock.
     """
-    return 2 if entry.single_layer or (request.format == "OPEN_EXR" and entry.colours.linear) else 1
+    return 2 if entry.single_layer or entry.stamp or (request.format == "OPEN_EXR" and entry.colours.linear) else 1
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -33,7 +33,10 @@ def submit(event: object, *, store: Store, executions: Executions, buckets: Buck
 
 
 def describe(execution: Execution, *, store: Store, buckets: Buckets) -> dict[str, Any]:
-    """Return the status of a job, its finished and total frames, its notices, and the error of a job that failed."""
+    """Return the status of a job, its finished and total frames, its notices, and the error of a job that failed.
+
+    A job that waits for a task of the whole scene has `task` instead of frames.
+    """
     facts: dict[str, Any] = {"job_id": execution.job_id, "status": str(execution.status)}
     facts |= {name: value for name in ("error", "cause") if (value := getattr(execution, name)) is not None}
     if isinstance(execution.output, dict):
@@ -47,4 +50,6 @@ def describe(execution: Execution, *, store: Store, buckets: Buckets) -> dict[st
         facts |= {"scene": job.scene.key, "frames": {"done": done, "total": total}}
         if job.notices:
             facts["notices"] = [notice.to_json() for notice in job.notices]
+    elif not execution.status.ended and (task := job_documents.waiting_task(store, buckets, execution.job_id)):
+        facts["task"] = task
     return facts

@@ -16,7 +16,7 @@ ENVIRONMENT = {
     "SCENES_BUCKET": BUCKETS.scenes,
     "FRAMES_BUCKET": BUCKETS.frames,
     "LOG_BUCKET": BUCKETS.logs,
-    "BLENDER_VERSION": "4.5.15",
+    "BLENDER_VERSIONS": "4.5.15",
     "CYCLES_DEVICE": "CPU",
     "ENCODERS_AT_ONCE": "7",
     "TRUSTED_SCRIPTS": "allow",

@@ -17,6 +17,7 @@ from frameloom.kube import fleet, keda, manifests, network_policies, readiness, 
 from frameloom.kube.api import Cluster, Manifest, kind_name
 from frameloom.kube.fleet_status import why_workers_wait
 from frameloom.kube.pending_reasons import STARTING
+from frameloom.model.blenders import and_listed
 from frameloom.model.errors import FarmUnavailable, InvalidRequest
 
 # The manifests, in the checkout that contains this package.
@@ -127,25 +128,27 @@ def _checked(image: str, stack: Stack, display: Display) -> str:
     if repository is None or not image.startswith((f"{repository}:", f"{repository}@")):
         display.note(f"The image {image} is not in the stack's repository, so its existence was not checked.")
     elif not has_image(repository, image):
-        newest = newest_image(repository, stack.blender)
-        hint = f"the newest image with Blender {stack.blender} is {newest}" if newest else _how_to_make_one(stack)
+        newest = newest_image(repository, stack.blenders)
+        versions = and_listed(stack.blenders)
+        hint = f"the newest image with Blender {versions} is {newest}" if newest else _how_to_make_one(stack)
         raise InvalidRequest(field="--image", problem=f"the image {image!r} does not exist: {hint}")
     return image
 
 
 def _newest(stack: Stack) -> str:
     repository = repository_of(stack)
-    found = newest_image(repository, stack.blender)
+    found = newest_image(repository, stack.blenders)
     if found is None:
         raise FarmUnavailable(
-            problem=f"There is no worker image with Blender {stack.blender} in {repository}: "
+            problem=f"There is no worker image with Blender {and_listed(stack.blenders)} in {repository}: "
             f"{_how_to_make_one(stack)}, or name one with --image."
         )
     return found
 
 
 def _how_to_make_one(stack: Stack) -> str:
-    return f"make one with `make image BLENDER_VERSION={stack.blender} STACK={stack.name}`"
+    versions = " ".join(stack.blenders)
+    return f'make one with `make image BLENDER_VERSIONS="{versions}" STACK={stack.name}`'
 
 
 def _settings(options: Options, stack: Stack, image: str) -> manifests.Settings:

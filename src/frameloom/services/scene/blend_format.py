@@ -14,6 +14,8 @@ from typing import Self
 INCOMPLETE = "it is incomplete: copy or upload the whole file"
 NOT_A_BLEND = "it does not start with a .blend header"
 DAMAGED = "its data is damaged"
+TOO_LARGE = "its scenes and objects take more memory than this farm allows"
+UNCERTAIN = frozenset({DAMAGED, TOO_LARGE})
 
 # BLENDER-v405, and since Blender 5.0 with the header's own length: BLENDER17-01v0500.
 _OLD_HEADER, _NEW_HEADER = 12, 17
@@ -25,7 +27,15 @@ _MEMBER = re.compile(rb"[^\[\]]+(?:\[[0-9]{1,6}\])*|\[[0-9]{1,6}\]")
 
 
 class BadBlendError(Exception):
-    """The file is not a readable .blend file; the text is the reason."""
+    """The file is not a readable .blend file; the text is the reason.
+
+    Attributes:
+        certain: whether Blender cannot read the file either. Blender may read a file that this package calls damaged.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.certain = problem not in UNCERTAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

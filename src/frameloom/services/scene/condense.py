@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header, read_struct_names
+from frameloom.services.scene.blend_format import DAMAGED, TOO_LARGE, BadBlendError, Header, read_struct_names
 from frameloom.services.scene.blocks import BlockReader, open_blocks
 
 # File-wide facts, scenes, objects, texts, placeholders for data in other files, and DNA1; then data-blocks that name a
@@ -184,7 +184,7 @@ class _Pass:
 
     def _read(self, size: int) -> bytes:
         if size > MAX_BLOCK or self.kept + size > MAX_KEPT:
-            raise BadBlendError("its scenes and objects take more memory than this farm allows")
+            raise BadBlendError(TOO_LARGE)
         return self.reader.read(size)
 
     def _keep(self, head: bytes, body: bytes) -> None:

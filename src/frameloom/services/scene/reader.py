@@ -10,10 +10,11 @@ from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 from frameloom.model.assets import Reference
 from frameloom.model.colours import ColourSpace
-from frameloom.model.errors import SceneTooNew, SceneUnreadable
+from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneFacts
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header
 from frameloom.services.scene.block_text import name_of
+from frameloom.services.scene.blocks import open_blocks
 from frameloom.services.scene.colour_names import find_spaces
 from frameloom.services.scene.condense import condense
 from frameloom.services.scene.references import find_references
@@ -92,15 +93,20 @@ def _condensed(path: Path, file: str, limit: int, read: Callable[["BlendFile", H
         raise SceneUnreadable(file=file, problem=error.strerror or str(error)) from error
 
 
-def check_version(facts: SceneFacts, *, supported: str, file: str) -> None:
-    """Raise SceneTooNew if a Blender newer than `supported`, such as "4.5.15", saved the file.
+def may_open_in_blender(error: SceneUnreadable) -> bool:
+    """Return whether Blender may read a file that `read_scene` refuses with this error."""
+    cause = error.__cause__
+    return isinstance(cause, BadBlendError) and not cause.certain
 
-    Only major and minor are compared, since each 4.5 opens the files of every other 4.5.
+
+def read_version(path: Path) -> tuple[int, int]:
+    """Return major and minor of the Blender that saved a file, from its first bytes.
+
+    Raises:
+        BadBlendError: the file does not start as a .blend file.
     """
-    major, minor, *_ = map(int, supported.split("."))
-    if facts.blender_version > (major, minor):
-        version = "{}.{}".format(*facts.blender_version)
-        raise SceneTooNew(file=file, version=version, supported=f"{major}.{minor}")
+    with path.open("rb") as source, open_blocks(source, limit=UNPACK_LIMIT) as blocks:
+        return blocks.header.version
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from frameloom.model.scene import SceneEntry
+from frameloom.model.stamps import FILENAME
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError
 from frameloom.services.scene.block_text import decode, name_of
 from frameloom.services.scene.colour_names import read_colours
@@ -26,6 +27,9 @@ _FORMATS = {
 }  # fmt: skip
 # R_IMF_EXR_CODEC_*, from 0, with the names of render.image_settings.exr_codec.
 _EXR_CODECS = ("NONE", "PXR24", "ZIP", "PIZ", "RLE", "ZIPS", "B44", "B44A", "DWAA", "DWAB")
+# R_STAMP_DRAW: the stamp is burnt into the frames. Then the parts of a stamp, by their bits.
+_BURNT = 0x40
+_STAMPS = {0x4: "Date", 0x400: "Render Time", 0x2000: "Memory", 0x10000: "Hostname", 0x100: FILENAME}
 # The largest numerator or denominator of the pixel aspect that Blender writes into a film.
 _MAX_ASPECT = 255
 
@@ -49,7 +53,7 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         frame_start=setting(b"sfra"),
         frame_end=setting(b"efra"),
         frame_step=later(b"frame_step", default=1),
-        fps=_rate(setting(b"frs_sec"), setting(b"frs_sec_base")),
+        fps=exact_rate(setting(b"frs_sec"), setting(b"frs_sec_base")),
         size=(setting(b"xsch"), setting(b"ysch")),
         percentage=setting(b"size"),
         engine=decode(later(b"engine", default=b"")),
@@ -57,10 +61,11 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         exr_codec=dict(enumerate(_EXR_CODECS)).get(later(b"im_format", b"exr_codec", default=None), "UNKNOWN"),
         camera=pointed_name(scene, b"camera"),
         needs_camera=not (setting(b"scemode") & _SEQUENCER and _has_strips(scene)) and not _has_marked_camera(scene),
-        pixel_aspect=_pixel_aspect(setting(b"xasp"), setting(b"yasp")),
+        pixel_aspect=exact_aspect(setting(b"xasp"), setting(b"yasp")),
         single_layer=bool(setting(b"scemode") & _SINGLE_LAYER),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
         colours=read_colours(scene),
+        stamp=_stamp(later(b"stamp", default=0)),
     )
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
         raise BadBlendError(DAMAGED)
@@ -84,12 +89,16 @@ def _has_marked_camera(scene: "BlendFileBlock") -> bool:
     return False
 
 
+def _stamp(bits: int) -> tuple[str, ...]:
+    return tuple(part for bit, part in _STAMPS.items() if bits & bit) if bits & _BURNT else ()
+
+
 def _crop(setting: Any) -> tuple[float, float, float, float]:
     left, bottom, right, top = (setting(b"border", side) for side in (b"xmin", b"ymin", b"xmax", b"ymax"))
     return left, bottom, right, top
 
 
-def _pixel_aspect(across: float, down: float) -> Fraction:
+def exact_aspect(across: float, down: float) -> Fraction:
     """Return the ratio of a pixel's width to its height, as Blender writes it into a film: with numbers up to 255.
 
     Source: writeffmpeg.cc of Blender calls libav's av_d2q(xasp / yasp, 255).
@@ -103,7 +112,7 @@ def _pixel_aspect(across: float, down: float) -> Fraction:
     return 1 / limited if wide else limited
 
 
-def _rate(frames: int, seconds: float) -> Fraction:
+def exact_rate(frames: int, seconds: float) -> Fraction:
     """Return frames per `seconds`, as the user typed them: 30 and 1.001 give 30000/1001."""
     if not math.isfinite(seconds) or seconds <= 0:
         raise BadBlendError(DAMAGED)

@@ -9,7 +9,7 @@ from typing import Any
 from frameloom.model import keys
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job, Segment
-from frameloom.model.messages import ChunkResult
+from frameloom.model.messages import ChunkResult, TaskKind
 from frameloom.services.storage.parallel_listing import AT_ONCE, list_between
 from frameloom.services.storage.ports import Buckets, Store
 
@@ -35,6 +35,11 @@ def find_job(store: Store, buckets: Buckets, job_id: str) -> Job | None:
     """Return a job's manifest; None if PrepareJob has not written it."""
     document = read(store, buckets.logs, keys.manifest_key(job_id))
     return None if document is None else Job.model_validate(document)
+
+
+def waiting_task(store: Store, buckets: Buckets, job_id: str) -> TaskKind | None:
+    """Return the task of the whole scene that a job without a manifest waits for; None if it has written none."""
+    return "inspect" if store.head(buckets.logs, keys.task_key(job_id, "inspect")) is not None else None
 
 
 def load_job(store: Store, buckets: Buckets, job_id: str) -> Job:
