@@ -112,7 +112,7 @@ def _run_version(rows: list[Row], full: str, folder: Path) -> dict[str, Result]:
             scene = folder / f"{number}" / row.file
             built = builder.ask({"do": "build", "row": row.id, "path": str(scene)})
             if built.error is None:
-                rendering = plainly.submit(_plain, plain, row, scene), farmed.submit(_farm, farm, row, scene)
+                rendering = plainly.submit(_plain, plain, row, scene, folder.name), farmed.submit(_farm, farm, row, scene)
                 pending.append((row, built, rendering))
             else:
                 found[row.id] = Result(problem=f"its scene cannot be built: {built.error}")
@@ -151,7 +151,10 @@ class _Rendered:
 _Rendering: TypeAlias = "tuple[Future[_Rendered], Future[_Rendered]]"
 
 
-def _plain(server: "_Server", row: Row, scene: Path) -> _Rendered:
+def _plain(server: "_Server", row: Row, scene: Path, version: str) -> _Rendered:
+    if row.expects(version).verdict == "refused":
+        # Plain Blender may need long for a scene without its engine.
+        return _Rendered(frames={}, result=Result(), seconds=0.0)
     output = _made(scene.parent.with_name(f"{scene.parent.name}-plain"))
     answer = server.ask({"do": "render", "path": str(scene), "folder": str(output), "request": dict(row.request)})
     frames = {path.name: path.read_bytes() for path in output.iterdir()}

@@ -1,7 +1,9 @@
 """The scene that a row starts with, and helpers to build on it; imported only in Blender's process."""
 
+import importlib
 import os
 import struct
+import sys
 import wave
 import zlib
 from collections.abc import Mapping
@@ -181,6 +183,13 @@ class Stage:
             sound.writeframes(bytes(range(200)) * 40)
         return path
 
+    @staticmethod
+    def openvdb() -> Any:
+        """Return the module openvdb, which is among the modules of Blender's own Python."""
+        own = Path(bpy.utils.resource_path("LOCAL"), "python", "lib")
+        sys.path += [str(path) for path in own.glob("python3*/site-packages") if str(path) not in sys.path]
+        return importlib.import_module("openvdb")
+
     def bake_point_caches(self) -> None:
         """Bake all particles, cloth and rigid bodies."""
         bpy.ops.ptcache.bake_all(bake=True)
@@ -221,10 +230,10 @@ class Stage:
         return list(getattr(wanted, kind))
 
     def write_library(self, name: str, *blocks: Any) -> Path:
-        """Write data-blocks to the library `//NAME`; return its path. Relative paths are relative to the library."""
+        """Write data-blocks to the library `//NAME`; return its path. Paths stay as they are."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.data.libraries.write(str(path), set(blocks), path_remap="RELATIVE_ALL", fake_user=True)
+        self.data.libraries.write(str(path), set(blocks), path_remap="NONE", fake_user=True)
         return path
 
 

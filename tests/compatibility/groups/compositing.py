@@ -179,10 +179,7 @@ def _(s: Stage) -> None:
     first = strips.new_effect("First", "COLOR", 1, 1, **length)
     second = strips.new_effect("Second", "COLOR", 2, 1, **length)
     first.color, second.color = (1, 0, 0), (0, 0, 1)
-    if s.version < (5, 0):
-        strips.new_effect("Cross", "CROSS", 3, 1, frame_end=6, seq1=first, seq2=second)
-    else:
-        strips.new_effect("Cross", "CROSS", 3, 1, input1=first, input2=second)
+    strips.new_effect("Cross", "CROSS", 3, 1, input1=first, input2=second, **length)
     first.modifiers.new("Bright", "BRIGHT_CONTRAST")
 
 

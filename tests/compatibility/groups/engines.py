@@ -1,5 +1,8 @@
 """Render engines and their settings."""
 
+import re
+from collections.abc import Callable
+
 from tests.compatibility.rows import Group, Stage
 
 rows = Group("Engines")
@@ -121,19 +124,20 @@ def _(s: Stage) -> None:
     s.render.resolution_percentage = 100
 
 
-def _luxcore(data: bytes) -> bytes:
-    return data.replace(b"CYCLES".ljust(32, b"\0"), b"LUXCORE".ljust(32, b"\0"))
+def _engine(name: str) -> Callable[[bytes], bytes]:
+    """Return a function that replaces the engine in a file, where it is followed by the rest of a longer name."""
+
+    def edit(data: bytes) -> bytes:
+        return re.sub(rb"CYCLES\0[A-Z_0]{0,25}\0*", lambda found: name.encode().ljust(len(found[0]), b"\0"), data)
+
+    return edit
 
 
-def _internal(data: bytes) -> bytes:
-    return data.replace(b"CYCLES".ljust(32, b"\0"), b"BLENDER_RENDER".ljust(32, b"\0"))
-
-
-@rows.refused("An add-on's engine", "InvalidRequest", "LUXCORE", edit=_luxcore)
+@rows.refused("An add-on's engine", "InvalidRequest", "LUXCORE", edit=_engine("LUXCORE"))
 def _(s: Stage) -> None:
     del s
 
 
-@rows.refused("Blender Internal", "InvalidRequest", "Blender Internal", edit=_internal)
+@rows.refused("Blender Internal", "InvalidRequest", "Blender Internal", edit=_engine("BLENDER_RENDER"))
 def _(s: Stage) -> None:
     del s

@@ -119,6 +119,8 @@ def _(s: Stage) -> None:
     material = s.material("Wood")
     node = s.node("ShaderNodeTexImage", material.node_tree)
     node.image = s.image("library/textures/wood.png")
+    # As it is written in the library.
+    node.image.filepath = "//textures/wood.png"
     material.node_tree.links.new(node.outputs[0], s.surface(material).inputs["Base Color"])
     s.write_library("library/materials.blend", material)
     s.data.batch_remove([material, node.image])

@@ -90,8 +90,7 @@ def _(s: Stage) -> None:
 
 
 def _vdb(s: Stage, name: str, shift: float) -> None:
-    import openvdb
-
+    openvdb = s.openvdb()
     grid = openvdb.FloatGrid()
     grid.name = "density"
     grid.fill((-6, -6, -6), (6, 6, int(shift)), 1.0)
