@@ -10,7 +10,8 @@ from pathlib import Path
 
 from frameloom.model.settings import RenderSettings
 from worker import __main__ as worker
-from worker.blender import Blender, RenderedFrame
+from worker.blender import Blender
+from worker.rendered_frame import RenderedFrame
 
 SECONDS = 0.001
 SIZE = 64
@@ -19,14 +20,22 @@ SIZE = 64
 class InstantBlender(Blender):
     """Opens any scene, and writes the same image for each frame."""
 
-    def start(self) -> None:
+    def start(self, version: str | None = None) -> None:
         """Do nothing: no process is needed."""
+        del version
 
     def open(
-        self, scene: Path, settings: RenderSettings, *, name: str, complete: bool = True, root: Path | None = None
+        self,
+        scene: Path,
+        settings: RenderSettings,
+        *,
+        name: str,
+        complete: bool = True,
+        root: Path | None = None,
+        absolute: Path | None = None,
     ) -> str | None:
         """Accept any scene; return None, since no process has a network."""
-        del scene, settings, name, complete, root
+        del scene, settings, name, complete, root, absolute
         return None
 
     def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:

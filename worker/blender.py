@@ -2,39 +2,34 @@
 
 import contextlib
 import json
-import os
 import secrets
 import select
 import shutil
-import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, RenderHung, by_name
 from frameloom.services.system.memory import Memory, container_memory
+from worker.blender_exit import exit_error
+from worker.blender_versions import command_of, environment_of, find_blender
 from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
+from worker.rendered_frame import RenderedFrame
 
 if TYPE_CHECKING:
     # Its import takes 0.1 s, in which Blender can already load.
     from frameloom.model.settings import RenderSettings
 
-# The environment variables that Blender gets: none that gives access to AWS.
-_PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
 # Lines of output that an error shows.
 _LAST_LINES = 20
 # Seconds between two checks of the child's output and of the free memory; the second one while memory is scarce, since
 # Blender can allocate a gigabyte within a second.
 _POLL, _FAST_POLL = 0.1, 0.02
-# Output of programs that crash because memory has run out.
-_OUT_OF_MEMORY = ("malloc returns null", "calloc returns null", "bad_alloc", "out of memory", "memoryerror")
 
 
 # The open scene: its file, the job's settings, and whether files that are missing were an error.
@@ -45,31 +40,8 @@ class BlenderKilled(Exception):
     """Blender was killed by `kill` before it answered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedFrame:
-    """A frame that Blender wrote.
-
-    Attributes:
-        process: an id of the process that rendered it, unique among all workers.
-        size: in pixels, None if only Blender knows it.
-        depth: the bits per channel that it should have.
-        seconds: wall time.
-        flat: the one colour of all pixels, None if they differ; None for an OpenEXR, which Uploads checks.
-        problem: why it must not be stored (worker.blender_process.frame_check); None for an OpenEXR as well.
-    """
-
-    frame: int
-    path: Path
-    process: str
-    size: tuple[int, int] | None
-    depth: int
-    seconds: float
-    flat: str | None = None
-    problem: str | None = None
-
-
 class Blender:
-    """One child process; started on first use, restarted for another scene and after it has ended."""
+    """One child process; started on first use, restarted for another scene or version and after it has ended."""
 
     # Blender hangs if it prints nothing for this time while it opens or renders; set for each chunk.
     silence_timeout = timedelta(hours=4)
@@ -84,6 +56,8 @@ class Blender:
         self._scratch = scratch
         self._process: subprocess.Popen[str] | None = None
         self._name = ""
+        # The version of the child, or of the last one.
+        self._version: str | None = None
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._substitutions = Substitutions()
         self._reader: threading.Thread | None = None
@@ -104,20 +78,26 @@ class Blender:
         """The open scene, None before a scene is open."""
         return self._open_scene
 
-    def start(self) -> None:
-        """Start Blender and return at once: it loads while the supervisor polls the queue."""
-        if self._process is not None and self._process.poll() is None:
+    def start(self, version: str | None = None) -> None:
+        """Start Blender and return at once: it loads while the supervisor polls the queue.
+
+        Args:
+            version: the full version; None for that of the last child, at first the worker's default.
+
+        Raises:
+            BlenderMismatch: this worker does not have it.
+        """
+        blender = find_blender(version or self._version)
+        if self._process is not None and self._process.poll() is None and self._version == blender.version:
             return
         self._reset()
         home, temporary = self._scratch / "home", self._scratch / "tmp"
         home.mkdir(parents=True, exist_ok=True)
         temporary.mkdir(exist_ok=True)
-        environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
-        environment |= {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker.blender_process"],
+            command_of(blender),
             cwd=Path(__file__).parent.parent,
-            env=environment,
+            env=environment_of(blender, home=home, temporary=temporary),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -125,13 +105,20 @@ class Blender:
             errors="replace",
         )
         # The system reuses process ids, and other machines have the same ones.
-        self._name = secrets.token_hex(8)
+        self._name, self._version = secrets.token_hex(8), blender.version
         self._killed = False
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
         self._reader.start()
 
     def open(
-        self, scene: Path, settings: "RenderSettings", *, name: str, complete: bool = True, root: Path | None = None
+        self,
+        scene: Path,
+        settings: "RenderSettings",
+        *,
+        name: str,
+        complete: bool = True,
+        root: Path | None = None,
+        absolute: Path | None = None,
     ) -> str | None:
         """Open a scene and set it up, unless it is open already; a process that has opened another scene is replaced.
 
@@ -142,9 +129,10 @@ class Blender:
             name: the scene's name in errors.
             complete: whether a missing file that the scene refers to is an error.
             root: the folder that an untrusted scene is confined to; None for the scene's own folder.
+            absolute: the folder in it with the files that have absolute paths in the scene; None without such files.
 
         Raises:
-            FarmError: Blender cannot render the scene.
+            FarmError: Blender cannot render the scene, or this worker does not have the version in the settings.
             BlenderKilled: Blender was killed.
         """
         if self._in_run:
@@ -157,18 +145,18 @@ class Blender:
             return None
         if self._used:
             self.close()
-        self.start()
+        self.start(settings.blender)
         self._substitutions.reset()
         self._open_scene, self._used = None, True
-        command = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
-        command |= {"root": str(root or scene.parent)}
+        command: dict[str, Any] = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
+        command |= {"root": str(root or scene.parent), "absolute": None if absolute is None else str(absolute)}
         answer = self._ask(command | {"complete": complete}, frame=None)
         self._substitutions.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
         self._open_scene = (scene, settings, complete)
         network: str | None = answer["network"]
         return network
 
-    def inspect(self, scene: Path, *, name: str) -> dict[str, Any]:
+    def inspect(self, scene: Path, *, name: str, version: str | None = None) -> dict[str, Any]:
         """Return the facts about a scene (`frameloom.model.scene_json`), read by a process that ends with its answer.
 
         Raises:
@@ -176,7 +164,7 @@ class Blender:
         """
         if self._used:
             self.close()
-        self.start()
+        self.start(version)
         self._used = True
         answer = self._ask({"do": "inspect", "path": str(scene), "name": name}, frame=None)
         self.close()
@@ -307,13 +295,7 @@ class Blender:
         self._reset()
         if killed:
             return BlenderKilled()
-        where = _place(frame)
-        if code == -signal.SIGKILL:
-            return OutOfMemory(where=where, problem="the system killed it, as it does when memory runs out")
-        if any(sign in output.lower() for sign in _OUT_OF_MEMORY):
-            return OutOfMemory(where=where, problem=f"its last output: {output}")
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        return RenderCrashed(where=where, problem=f"{how}; its last output: {output or 'none'}")
+        return exit_error(code, output=output, where=_place(frame))
 
     def _reset(self) -> None:
         if self._process is None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import posixpath
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from frameloom.model.assets import Asset
 from frameloom.model.errors import MissingAssets, SceneNotFound, SceneUnreadable
 from frameloom.model.job import SceneRef
+from frameloom.services.scene.blend_format import BadBlendError
+from frameloom.services.scene.relink import relink
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Store
 
@@ -47,6 +50,7 @@ class SceneCache:
             self._fetch_scene(scene, _inside(part, name))
             with ThreadPoolExecutor(max_workers=PARALLEL_DOWNLOADS, thread_name_prefix="assets") as pool:
                 list(pool.map(lambda asset: self._fetch_asset(scene, asset, part), assets))
+            _relink(part, scene, assets)
             part.replace(home)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -56,6 +60,10 @@ class SceneCache:
     def folder_of(self, path: Path) -> Path:
         """Return the folder of a downloaded scene, which holds all files that the scene may refer to."""
         return self._folder / path.relative_to(self._folder).parts[0]
+
+    def absolute_folder(self, scene: SceneRef, path: Path) -> Path | None:
+        """Return the folder of a downloaded scene's files with absolute paths; None if the scene has no such files."""
+        return None if scene.absolute_root is None else self.folder_of(path) / scene.absolute_root
 
     def clear(self) -> None:
         """Remove the folder."""
@@ -97,6 +105,20 @@ def _folder_name(scene: SceneRef, assets: list[Asset]) -> str:
         return scene.digest
     parts = [scene.digest, scene.key, *(asset.model_dump_json() for asset in assets)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _relink(folder: Path, scene: SceneRef, assets: list[Asset]) -> None:
+    """Change the absolute paths of libraries in the downloaded files, since Blender opens libraries with the scene."""
+    places = {link: asset.key for asset in assets for link in asset.links or ()}
+    if not places:
+        return
+    for key in {scene.key, *(asset.key for asset in assets if asset.key.endswith(".blend"))}:
+        home = posixpath.dirname(f"/{key}")
+        links = {link: f"//{posixpath.relpath(f'/{place}', home)}" for link, place in places.items()}
+        try:
+            relink(_inside(folder, key), links)
+        except BadBlendError as error:
+            raise SceneUnreadable(file=key, problem=str(error)) from error
 
 
 def _inside(folder: Path, key: str) -> Path:

@@ -12,8 +12,8 @@ from frameloom.model.settings import CONTENT_TYPES
 from frameloom.services.images.integrity import ImageFacts, check_image
 from frameloom.services.storage.parallel_listing import list_between
 from frameloom.services.storage.ports import Store
-from worker.blender import RenderedFrame
 from worker.flat_frames import FlatFrames
+from worker.rendered_frame import RenderedFrame
 
 # Two connections are faster than any renderer. More would only keep more frames in memory.
 PARALLEL_UPLOADS = 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.instant_blender import SECONDS, InstantBlender, image
 from worker import __main__ as worker
-from worker.blender import RenderedFrame
+from worker.rendered_frame import RenderedFrame
 
 
 class NumberingBlender(InstantBlender):

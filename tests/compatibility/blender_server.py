@@ -50,7 +50,7 @@ def render(path: Path, folder: Path, request: dict[str, Any]) -> None:
     if "engine" in request:
         scene.render.engine = ENGINES[request["engine"]]
     if "camera" in request:
-        scene.camera = scene.objects[request["camera"]]
+        scene.camera = bpy.data.objects[request["camera"]]
     if "samples" in request:
         scene.cycles.samples = request["samples"]
     if "resolution_percentage" in request:

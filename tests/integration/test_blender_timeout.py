@@ -41,7 +41,7 @@ def open_with(blender: Blender, folder: Path, body: str, monkeypatch: pytest.Mon
     child = folder / "child"
     child.write_text(CHILD.format(python=sys.executable, opened=OPENED, body=body))
     child.chmod(0o755)
-    monkeypatch.setattr("worker.blender.sys.executable", str(child))
+    monkeypatch.setattr("worker.blender_versions.sys.executable", str(child))
     blender.open(folder / "shot.blend", RenderSettings(), name="shot.blend")
 
 

@@ -9,7 +9,8 @@ from frameloom.model.errors import SceneNotFound
 from frameloom.services.images.integrity import check_image
 from tests.scenes import make_scene
 from tests.worker_farm import PREFIX, WorkerFarm
-from worker.blender import Blender, RenderedFrame
+from worker.blender import Blender
+from worker.rendered_frame import RenderedFrame
 
 
 def test_a_chunk_is_rendered_with_the_settings_of_its_job(farm: WorkerFarm, scene: Path) -> None:

@@ -13,7 +13,8 @@ from frameloom.services.images.integrity import ImageFacts
 from tests.integration.test_animation import NO_CAMERA_AT_3
 from tests.scenes import make_scene
 from tests.worker_farm import PREFIX, WorkerFarm
-from worker.blender import Blender, RenderedFrame
+from worker.blender import Blender
+from worker.rendered_frame import RenderedFrame
 
 
 @pytest.fixture(scope="module")

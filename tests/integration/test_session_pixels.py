@@ -307,7 +307,7 @@ scene.camera = None
 def test_a_scene_with_only_muted_strips_needs_a_camera(blender: Blender, tmp_path: Path) -> None:
     muted = "scene.sequence_editor_create().strips.new_effect('card', 'COLOR', 1, 1, frame_end=6).mute = True"
     file = make_scene(tmp_path / "muted.blend", camera=False, also=muted)
-    with pytest.raises(NoCamera, match="has no camera: set one"):
+    with pytest.raises(NoCamera, match="has no camera, and the picture needs it"):
         blender.open(file, RenderSettings(), name="muted.blend")
 
 

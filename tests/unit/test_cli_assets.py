@@ -102,7 +102,7 @@ def test_a_file_above_the_scenes_folder_needs_a_key_with_enough_folders(
 ) -> None:
     Path("film").mkdir()
     make_scene(Path("film/shot.blend").absolute(), missing_image="//../wood.png")
-    Path("wood.png").write_bytes(b"wood")
+    Path("wood.png").write_bytes(b"\x89PNG\r\n")
     ran = terminal.run("render", "film/shot.blend", "--out", "out", "--frames-only")
     assert ran.code == 0, ran.err
     assert stored(terminal) == {"film/shot.blend": "v1", "wood.png": "v1"}

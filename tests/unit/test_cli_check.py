@@ -75,6 +75,7 @@ def test_missing_files_are_refused_and_existing_ones_listed(folder: Path, capsys
 def test_json_has_the_same_facts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_scene(folder / "shot.blend", missing_image="//../wood.png")
     put("../wood.png")
+    Path("../wood.png").write_bytes(b"\x89PNG\r\n")
     code, out, _ = check(capsys, "shot.blend", "--json")
     scene = {"name": "Scene", "frames": "1-5", "fps": "24", "size": [64, 36], "engine": "CYCLES", "camera": "Camera"}
     colours = {"colours": {"display": "sRGB", "view": "Standard", "look": "None", "sequencer": "sRGB", "linear": ""}}
@@ -86,8 +87,10 @@ def test_json_has_the_same_facts(folder: Path, capsys: pytest.CaptureFixture[str
         "scenes": [scene | colours],
         "cameras": ["Camera"],
     }
-    there = {"assets": [{"path": "../wood.png", "bytes": 4}], "missing": [], "scripts": [], "notices": []}
-    assert (code, json.loads(out)) == (0, document | there)
+    there = {"assets": [{"path": "../wood.png", "bytes": 6}], "missing": [], "scripts": []}
+    [notice] = (answer := json.loads(out)).pop("notices")
+    assert (code, answer) == (0, document | there)
+    assert (notice["kind"], notice["items"]) == ("outside", [str(folder.parent / "wood.png")])
     Path("../wood.png").unlink()
     code, out, _ = check(capsys, "shot.blend", "--json")
     refused = json.loads(out)
@@ -167,10 +170,9 @@ def test_a_file_that_is_not_a_scene_is_refused(folder: Path, capsys: pytest.Capt
 
 def test_a_disk_has_the_files_and_no_folders(folder: Path) -> None:
     put("a/one.png", "a/two.png", "b/one.png")
-    disk = Disk.of(folder)
-    key = disk.key(folder / "b/../a/one.png")
-    assert disk.path(key).read_bytes() == b"1234"
-    assert [Path(stored.key).name for stored in disk.list("", key.removesuffix("ne.png"))] == ["one.png"]
-    assert disk.head("", disk.key(folder / "a")) is None
-    assert disk.head("", disk.key(folder / "a/one.png/further")) is None
-    assert list(disk.list("", disk.key(folder / "nowhere") + "/")) == []
+    disk = Disk.of(folder / "shot.blend", "film/shot.blend")
+    assert disk.path("film/a/one.png").read_bytes() == b"1234"
+    assert [stored.key for stored in disk.list("", "film/a/o")] == ["film/a/one.png"]
+    assert disk.head("", "film/a") is None
+    assert disk.head("", "film/a/one.png/further") is None
+    assert list(disk.list("", "film/nowhere/")) == []

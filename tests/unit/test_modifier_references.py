@@ -70,7 +70,7 @@ KINDS: dict[str, tuple[str, list[Reference]]] = {
     "particles' cache that lies elsewhere": (
         (f"{SAVED}cube.modifiers.new('dust', 'PARTICLE_SYSTEM')\n"
         "cache = cube.particle_systems[0].point_cache\ncache.use_external, cache.filepath = True, '//caches/dust'"),
-        [Reference(path="//caches/dust", kind="points", required=False, written=True)],
+        [Reference(path="//caches/dust", kind="points", name="", required=False, written=True)],
     ),
     "fluid that is simulated as it plays": (
         f"{DOMAIN}domain.cache_type = 'REPLAY'",
@@ -139,7 +139,7 @@ def test_a_baked_fluid_is_required_and_an_unfinished_bake_is_written(tmp_path: P
 def test_a_baked_external_cache_is_required(tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "shot.blend", also=KINDS["particles' cache that lies elsewhere"][0])
     assert read_references(_changed(scene, b"PointCache", b"flag", 1)) == (
-        Reference(path="//caches/dust", kind="points"),
+        Reference(path="//caches/dust", kind="points", name=""),
     )
 
 
@@ -190,7 +190,7 @@ def test_a_folder_stands_for_the_files_that_blender_reads_in_a_bucket_and_on_dis
     reference: Reference, tmp_path: Path
 ) -> None:
     own, others = FOLDERS[reference]
-    store, disk = MemoryStore(), Disk(root=tmp_path)
+    store, disk = MemoryStore(), Disk(scene=tmp_path / "film/shot.blend", file="film/shot.blend")
     for name in own + others:
         store.put("scenes", f"film/c/{name}", b"data")
         # A folder with a similar name does not count.

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from frameloom.model.errors import InvalidRequest, NoCamera
 from frameloom.model.scene import SceneEntry, SceneFacts
+from frameloom.model.sources import Sources
 
 
 def _entry(name: str = "Day", camera: str | None = "Camera", **more: object) -> SceneEntry:
@@ -15,7 +16,8 @@ def _entry(name: str = "Day", camera: str | None = "Camera", **more: object) -> 
         "frame_start": 1, "frame_end": 5, "frame_step": 1, "fps": Fraction(24), "size": (64, 36), "percentage": 50,
         "engine": "CYCLES", "format": "PNG", **more,
     }  # fmt: skip
-    return SceneEntry(name=name, camera=camera, **facts)  # type: ignore[arg-type]
+    sources = Sources(has_camera=camera is not None)
+    return SceneEntry(name=name, camera=camera, sources=sources, **facts)  # type: ignore[arg-type]
 
 
 DAY, NIGHT = _entry(), _entry("Night", None)

@@ -66,8 +66,7 @@ def test_drivers_that_need_trust_are_described_with_their_locations(tmp_path: Pa
         read_scene(scene).scripts
     )
     user = make_scene(tmp_path / "user.blend", camera=False, library=scene, library_path="//shot.blend")
-    disk = Disk.of(user)
-    found = find_assets(disk, "", disk.key(user), read_scene(user).references)
+    found = find_assets(Disk.of(user, "user.blend"), "", "user.blend", read_scene(user).references)
     assert [words.rpartition(" (of ")[0] for words in found.scripts] == list(read_scene(scene).scripts)
 
 

@@ -16,6 +16,7 @@ import zstandard
 from frameloom.model.colours import Colours
 from frameloom.model.errors import NoCamera, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
+from frameloom.model.sources import Sources
 from frameloom.services.scene.blend_format import Header
 from frameloom.services.scene.condense import condense
 from frameloom.services.scene.reader import read_scene
@@ -38,7 +39,7 @@ def test_frames_size_rate_engine_and_camera_are_read(tmp_path: Path) -> None:
     )
     entry = SceneEntry(
         name="Scene", frame_start=3, frame_end=40, frame_step=2, fps=Fraction(30), size=(101, 57), percentage=33,
-        engine="CYCLES", format="OPEN_EXR", camera="Camera",
+        engine="CYCLES", format="OPEN_EXR", camera="Camera", sources=Sources(has_camera=True),
         colours=Colours(display="sRGB", view="Standard", look="None", sequencer="sRGB"),
     )  # fmt: skip
     assert read_scene(path) == SceneFacts(
@@ -146,7 +147,7 @@ def test_a_scene_of_blender_3_is_read() -> None:
     assert facts.blender_version == (3, 0)
     assert facts.pick() == SceneEntry(
         name="Scene", frame_start=1, frame_end=199, frame_step=1, fps=Fraction(24), size=(1080, 1350), percentage=100,
-        engine="CYCLES", format="PNG", camera="Camera",
+        engine="CYCLES", format="PNG", camera="Camera", sources=Sources(has_camera=True, layers=("Scene",)),
         colours=Colours(display="sRGB", view="Filmic", look="None", sequencer="sRGB"),
     )  # fmt: skip
 

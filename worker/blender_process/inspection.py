@@ -18,6 +18,7 @@ from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.scene_json import facts_to_json
 from frameloom.services.scene.scene_entry import exact_aspect, exact_rate
 from worker.blender_process.animation import error_text
+from worker.blender_process.find_sources import find_sources
 
 
 def inspect_scene(path: Path, *, name: str, answer: Callable[[dict[str, Any]], None]) -> None:
@@ -71,8 +72,6 @@ def read_facts(file: str) -> SceneFacts:
 
 def _entry(scene: bpy.types.Scene) -> SceneEntry:
     render, image = scene.render, scene.render.image_settings
-    strips = scene.sequence_editor is not None and bool(_strips(scene.sequence_editor))
-    marked = any(marker.camera is not None for marker in scene.timeline_markers)
     crop = (render.border_min_x, render.border_min_y, render.border_max_x, render.border_max_y)
     return SceneEntry(
         name=scene.name,
@@ -86,17 +85,12 @@ def _entry(scene: bpy.types.Scene) -> SceneEntry:
         format=image.file_format,
         exr_codec=image.exr_codec,
         camera=None if scene.camera is None or scene.camera.library is not None else scene.camera.name,
-        needs_camera=not (render.use_sequencer and strips) and not marked,
+        sources=find_sources(scene),
         crop=crop if render.use_border and render.use_crop_to_border else None,
         pixel_aspect=exact_aspect(render.pixel_aspect_x, render.pixel_aspect_y),
         single_layer=render.use_single_layer,
         colours=_colours(scene),
     )
-
-
-def _strips(editor: Any) -> Any:
-    # Blender 5 renamed them to match its interface.
-    return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
 def _colours(scene: bpy.types.Scene) -> Colours:

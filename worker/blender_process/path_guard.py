@@ -6,9 +6,7 @@ and 5.0). Until then Blender has opened only libraries, and PrepareJob refuses t
 of its data, identifies the paths (`model/blender_paths.py`).
 """
 
-import os
 import re
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,14 +21,9 @@ from frameloom.model.errors import InvalidRequest
 from frameloom.model.import_nodes import IMPORT, Import, ModifierUse, Node, Tree, find_imports
 from worker.blender_process.bakes import check_bakes
 from worker.blender_process.missing_files import is_linked
+from worker.blender_process.scene_folder import NOWHERE, SceneFolder
 
-# A folder in the scene's folder that does not exist. Its name is random, so that no scene can bring a file there.
-_NOWHERE = f".outside-{secrets.token_hex(8)}"
 _TREE = "GEOMETRY"
-# FILE_MAX of BLI_path_utils.hh, in bytes.
-_LONGEST_PATH = 1024
-# FFmpeg opens these as films, and the files that they name, wherever those are. Blender has no such formats.
-_PLAYLISTS = (".m3u8", ".m3u", ".hls")
 _SEPARATORS = re.compile(r"[/\\]")
 # Structs that are not part of a scene, or lead back to nodes that are visited anyway.
 _BESIDE = frozenset({"Depsgraph", "NodeLink", "NodeSocket", "Screen", "WindowManager"})
@@ -38,36 +31,12 @@ _BESIDE = frozenset({"Depsgraph", "NodeLink", "NodeSocket", "Screen", "WindowMan
 _OF_WINDOW = re.compile(r"_(?:OT|PT|MT|UL|HT)_")
 
 
-class _Folder:
-    def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
-        self.replaced: dict[str, str] = {}
-
-    def holds(self, path: str, library: bpy.types.Library | None) -> bool:
-        """Return whether Blender opens a path in this folder, after all symlinks in it are resolved."""
-        if not path:
-            return True
-        try:
-            absolute = bpy.path.abspath(path, library=library)
-            if len(os.fsencode(absolute)) >= _LONGEST_PATH or absolute.lower().endswith(_PLAYLISTS):
-                return False
-            # Blender turns backslashes into slashes.
-            return all(
-                Path(each).resolve().is_relative_to(self.root) for each in (absolute, absolute.replace("\\", "/"))
-            )
-        except (OSError, RuntimeError, ValueError):
-            return False
-
-    def nowhere(self, path: str) -> str:
-        """Return a path with the same name in the folder at which no file exists."""
-        instead = str(self.root / _NOWHERE / (os.path.basename(path.replace("\\", "/")) or "folder"))  # noqa: PTH119
-        self.replaced[instead] = path
-        return instead
-
-
 @contextmanager
-def confined(root: Path | None, *, file: str) -> Iterator[dict[str, str]]:
-    """Confine the scene that is opened in the block to the files below `root`; None confines nothing.
+def confined(root: Path, *, file: str, absolute: Path | None = None, trusted: bool = False) -> Iterator[dict[str, str]]:
+    """Confine the scene that is opened in the block to the files below `root`, unless it is trusted.
+
+    Args:
+        absolute: the folder below `root` with the files that have absolute paths in the scene, also a trusted one.
 
     Yields:
         The replacement paths, each with its original path; complete after the scene is open.
@@ -75,10 +44,10 @@ def confined(root: Path | None, *, file: str) -> Iterator[dict[str, str]]:
     Raises:
         InvalidRequest: a library is outside, or the path of an import node is computed.
     """
-    if root is None:
+    if trusted and absolute is None:
         yield {}
         return
-    folder = _Folder(root)
+    folder = SceneFolder(root, absolute, trusted=trusted)
     problems: list[Exception] = [RuntimeError("Blender opened the scene without calling load_post")]
 
     @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
@@ -103,16 +72,20 @@ def prepare() -> None:
     _leading()
 
 
-def _confine(folder: _Folder, file: str) -> None:
+def _confine(folder: SceneFolder, file: str) -> None:
     for library in bpy.data.libraries:
-        if folder.holds(library.filepath, library.parent):
+        instead = folder.instead(library.filepath, library.parent)
+        if instead is None:
             continue
         if is_linked(library):
             problem = f"{file!r} links {library.filepath!r}, which lies outside the scene's bucket"
             raise InvalidRequest(field="file", problem=problem)
         # Simulations in a packed library have their caches beside its path.
-        library.filepath = folder.nowhere(library.filepath)
+        library.filepath = instead
     _confine_imports(folder, file)
+    if folder.trusted:
+        _Walk(folder, file).run()
+        return
     if any(modifier.type == "NODES" and modifier.bakes for one in bpy.data.objects for modifier in one.modifiers):
         check_bakes(folder.root, file=file)
     for scene in bpy.data.scenes:
@@ -130,7 +103,7 @@ class _Slot:
     put: Callable[[str], None]
 
 
-def _confine_imports(folder: _Folder, file: str) -> None:
+def _confine_imports(folder: SceneFolder, file: str) -> None:
     trees = {tree.as_pointer(): tree for tree in bpy.data.node_groups if tree.type == _TREE}
     if not any(node.bl_idname.startswith(IMPORT) for tree in trees.values() for node in tree.nodes):
         return
@@ -140,12 +113,16 @@ def _confine_imports(folder: _Folder, file: str) -> None:
             tree.links.remove(muted)
     found: Iterable[Import[_Slot]] = find_imports([_tree(key, tree) for key, tree in trees.items()], list(_uses()))
     for one in found:
+        if one.computed and folder.trusted:
+            continue
         if one.computed:
             problem = f"{file!r} imports a file by a path that is not a constant: {one.where}"
             raise InvalidRequest(field="file", problem=problem)
         library = trees[int(str(one.tree.key))].library
         for slot in (*one.slots, *one.covered):
-            if not folder.holds(slot.text, library):
+            if (mapped := folder.mapped(slot.text)) is not None:
+                slot.put(mapped)
+            elif not folder.trusted and not folder.holds(slot.text, library):
                 # With an empty path the node imports nothing, as with a missing file.
                 slot.put("")
 
@@ -197,7 +174,7 @@ def _inputs(modifier: Any) -> Iterator[tuple[str, _Slot]]:
 class _Walk:
     """A walk over all data of a scene that leads to a path."""
 
-    def __init__(self, folder: _Folder, file: str) -> None:
+    def __init__(self, folder: SceneFolder, file: str) -> None:
         self._folder, self._file = folder, file
         self._seen: set[tuple[str, int]] = set()
         self._members: dict[str, tuple[list[str], list[str]]] = {}
@@ -235,12 +212,14 @@ class _Walk:
         path, library = getattr(item, name), item.id_data.library
         if isinstance(item, bpy.types.ImageStrip):
             for element in item.elements:
-                if not self._folder.holds(f"{path}/{element.filename}", library):
-                    element.filename = _NOWHERE
+                place = self._folder.mapped(path) or path
+                if not self._folder.trusted and not self._folder.holds(f"{place}/{element.filename}", library):
+                    element.filename = NOWHERE
         packed = isinstance(item, bpy.types.Image) and item.packed_files
-        if path != BUILTIN_FONT and not self._folder.holds(path, library):
+        instead = self._folder.instead(path, library) if path not in ("", BUILTIN_FONT) else None
+        if instead is not None:
             # A reload of a packed image would look for the file.
-            setattr(item, "filepath_raw" if packed else name, self._folder.nowhere(path))
+            setattr(item, "filepath_raw" if packed else name, instead)
         if isinstance(item, bpy.types.Image) and item.is_multiview and not packed:
             # The file holds a path for each view. This makes Blender derive them again from the image's own path.
             item.views_format = item.views_format

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import bpy
 
-from frameloom.model.errors import DeviceMissing, InvalidRequest, NoCamera
+from frameloom.model.errors import DeviceMissing, InvalidRequest
+from frameloom.model.scene import check_sources
 from frameloom.model.settings import Device, RenderSettings
 from frameloom.services.system.cpu import usable_cores
+from worker.blender_process.find_sources import find_sources
 from worker.blender_process.frame_metadata import settle_stamps
 
 # EEVEE's id changed when it was rewritten (4.2) and back again (5.0).
@@ -18,8 +20,9 @@ def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
     """Apply the settings to the scene that they name, else to the file's active scene, and return that scene.
 
     Raises:
-        InvalidRequest: the file has no scene, camera or engine of that name, or has code that the job does not trust.
-        NoCamera: the scene has no camera.
+        InvalidRequest: the file has no scene, camera or engine of that name, or has code that the job does not trust;
+            or the scene's compositor has no output.
+        NoCamera: the picture needs the camera of a scene that has none.
         DeviceMissing: this worker has no such device.
     """
     scene = _scene(settings)
@@ -53,41 +56,6 @@ def expected_size(scene: bpy.types.Scene) -> list[int] | None:
     return [render.resolution_x * percentage // 100, render.resolution_y * percentage // 100]
 
 
-def rendered_scenes(scene: bpy.types.Scene) -> list[str]:
-    """Return the names of all scenes in a render of `scene`, its own first.
-
-    The others are its background, its strips and the scenes of its compositor nodes, and recursively those of these.
-    """
-    found, pending = [scene.name], [scene]
-    while pending:
-        one = pending.pop()
-        for other in (one.background_set, *_strip_scenes(one), *_node_scenes(one)):
-            if other is not None and other.name not in found:
-                found.append(other.name)
-                pending.append(other)
-    return found
-
-
-def _strip_scenes(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
-    return [strip.scene for strip in _strips(scene) if strip.type == "SCENE"]
-
-
-def _strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
-    """Return the strips that a scene may render, those in meta strips too."""
-    editor = scene.sequence_editor
-    if editor is None or not scene.render.use_sequencer:
-        return []
-    # Blender 5 renamed them to match its interface.
-    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
-
-
-def _node_scenes(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
-    tree = scene.compositing_node_group if hasattr(scene, "compositing_node_group") else scene.node_tree
-    if tree is None or not scene.render.use_compositing:
-        return []
-    return [node.scene for node in tree.nodes if node.bl_idname == "CompositorNodeRLayers"]
-
-
 def _scene(settings: RenderSettings) -> bpy.types.Scene:
     if settings.scene is None:
         return bpy.context.scene
@@ -99,18 +67,20 @@ def _scene(settings: RenderSettings) -> bpy.types.Scene:
 
 def _set_camera(scene: bpy.types.Scene, name: str | None, file: str) -> None:
     if name is not None:
-        camera = scene.objects.get(name)
-        if camera is None or camera.type != "CAMERA":
-            raise InvalidRequest(field="camera", problem=f"scene {scene.name!r} has no camera {name!r}")
-        scene.camera = camera
+        scene.camera = _camera(scene, name, file)
         for marker in scene.timeline_markers:
             # A marker would switch back to the camera that it is bound to.
             marker.camera = None
-    bound = any(marker.camera for marker in scene.timeline_markers)
-    # Visible strips are rendered instead of the view of the scene's camera.
-    edited = any(strip.type != "SOUND" and not strip.mute for strip in _strips(scene))
-    if scene.camera is None and not (bound or edited):
-        raise NoCamera(file=file, scene=scene.name)
+    check_sources(scene.name_full, {one.name_full: find_sources(one) for one in bpy.data.scenes}, file=file)
+
+
+def _camera(scene: bpy.types.Scene, name: str, file: str) -> bpy.types.Object:
+    """Return the camera with this name: the scene's own, else one of the file, else one linked from another file."""
+    of_file = sorted(bpy.data.objects, key=lambda each: each.library is not None)
+    for each in (*scene.objects, *of_file):
+        if each.name == name and each.type == "CAMERA":
+            return each
+    raise InvalidRequest(field="camera", problem=f"{file!r} has no camera {name!r}")
 
 
 def _set_samples(scene: bpy.types.Scene, samples: int) -> None:

@@ -36,9 +36,10 @@ from frameloom.model.settings import RenderSettings
 from worker.blender_process import path_guard
 from worker.blender_process.animation import Animation, error_text
 from worker.blender_process.faults import error_answer
+from worker.blender_process.find_sources import rendered_scenes
 from worker.blender_process.inspection import inspect_scene
 from worker.blender_process.missing_files import missing_files
-from worker.blender_process.scene_setup import expected_size, rendered_scenes, set_up
+from worker.blender_process.scene_setup import expected_size, set_up
 from worker.blender_process.skipped_scripts import refuse_skipped, refusing_skipped
 from worker.blender_warnings import mark_opened
 
@@ -95,6 +96,7 @@ class Session:
                 Path(command["path"]),
                 settings,
                 root=Path(command["root"]),
+                absolute=None if command.get("absolute") is None else Path(command["absolute"]),
                 name=command["name"],
                 complete=command["complete"],
             )
@@ -107,9 +109,18 @@ class Session:
             Animation(self._scene, shown=self._shown, commands=self._commands, answer=answer).render(command)
 
     def open(
-        self, path: Path, settings: RenderSettings, *, name: str, complete: bool, root: Path | None = None
+        self,
+        path: Path,
+        settings: RenderSettings,
+        *,
+        name: str,
+        complete: bool,
+        root: Path | None = None,
+        absolute: Path | None = None,
     ) -> None:
         """Open a scene, run its scripts only if the job trusts them, and set it up for the job.
+
+        Absolute paths in the scene are mapped to the files below `absolute`.
 
         An untrusted scene is confined to the files below `root`, or its own folder. A trusted scene is not, since its
         scripts could open any file.
@@ -117,7 +128,8 @@ class Session:
         # After a file that does not open, the earlier scene is still loaded and would render.
         self._scene = None
         trusted = settings.trust_scripts is True
-        with path_guard.confined(None if trusted else root or path.parent, file=name) as replaced:
+        confined = path_guard.confined(root or path.parent, file=name, absolute=absolute, trusted=trusted)
+        with confined as replaced:
             try:
                 bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=trusted)
             except RuntimeError as error:

@@ -11,7 +11,6 @@ from typing import Any
 from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest, SceneUnreadable
 from frameloom.model.request import MAX_FILM_LENGTH, JobRequest, scene_file
-from frameloom.services.storage.local_files import Disk
 
 
 def find_scene(path: Path) -> Path:
@@ -49,8 +48,8 @@ def place_of(scene: Path) -> str:
     Raises:
         InvalidRequest: its path is no valid key.
     """
-    disk = Disk.of(scene)
-    key = keys.disk_key(keys.owner_folder(_user(), platform.node()), str(disk.root), disk.key(scene))
+    path = Path(os.path.normpath(scene.absolute()))
+    key = keys.disk_key(disk_folder(), path.anchor, path.relative_to(path.anchor).as_posix())
     try:
         return scene_file(key)
     except ValueError as error:
@@ -59,6 +58,11 @@ def place_of(scene: Path) -> str:
             "key with `file=film/shot.blend`"
         )
         raise InvalidRequest(field="path", problem=problem) from None
+
+
+def disk_folder() -> str:
+    """Return the folder of the scenes bucket that mirrors this machine's disk for this user."""
+    return keys.owner_folder(_user(), platform.node())
 
 
 def apart_from(request: JobRequest, assets: Collection[str]) -> JobRequest:

@@ -7,7 +7,7 @@ from typing import Any
 
 from frameloom.client.colour_config import refuse_own_configuration
 from frameloom.client.connect import Connection, Target
-from frameloom.client.job_request import apart_from, build_request, find_scene
+from frameloom.client.job_request import apart_from, build_request, disk_folder, find_scene
 from frameloom.client.output_folder import OutputFolder
 from frameloom.model import keys
 from frameloom.model.request import START, START_NO, JobRequest
@@ -93,7 +93,14 @@ def prepare_job(scene: Path, fields: Mapping[str, Any], *, out: Path | None, tar
     output = None if out is None else OutputFolder.of(out, request, scene)
     if output is not None:
         output.check(resolved.render_key)
-    assets = local_assets(scene, request.file, resolved.references)
+    root = request.absolute_root or disk_folder()
+    local = local_assets(scene, request.file, resolved.references, root=root, guarded=request.trust_scripts is not True)
+    local.check(request)
+    assets = local.files
+    resolved = replace(resolved, notices=(*resolved.notices, *local.notices))
+    if local.found.absolute:
+        # A farm of an older version does not know the field.
+        request = request.model_copy(update={"absolute_root": root})
     if request.output != "frames":
         if output is not None:
             output.check_against(assets.values())

@@ -47,6 +47,8 @@ class RequestFields(TypedDict, total=False):
         output: "frames", "video" or "both" (default).
         on_missing: "fail" (default) or "stitch", which leaves out frames that cannot be rendered.
         missing_assets: "fail" (default) or "render", which renders without files that do not exist.
+        absolute_root: the folder of the scenes bucket for files with absolute paths; the default is one for this user
+            and machine.
         run: a number; another one starts the same request again with `submit_job`.
     """
 
@@ -75,4 +77,5 @@ class RequestFields(TypedDict, total=False):
     output: Literal["frames", "video", "both"] | None
     on_missing: Literal["fail", "stitch"] | None
     missing_assets: Literal["fail", "render"] | None
+    absolute_root: str | None
     run: int | str | None

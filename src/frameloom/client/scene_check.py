@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from frameloom.client.colour_config import refuse_own_configuration
-from frameloom.client.job_request import build_request, find_scene
+from frameloom.client.job_request import apart_from, build_request, disk_folder, find_scene
 from frameloom.model.blenders import choose_blender, is_in, is_version
-from frameloom.model.counts import listed
-from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible, MissingAssets
+from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible
 from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneFacts
-from frameloom.services.resolve_request import resolve_request
-from frameloom.services.scene.checks import check_spaces, scripts_problem
-from frameloom.services.scene.find_assets import FoundAssets, find_assets
+from frameloom.services.resolve_request import accept_assets, resolve_request
+from frameloom.services.scene.checks import scripts_problem
 from frameloom.services.scene.reader import read_scene
-from frameloom.services.storage.local_files import Disk
+from frameloom.services.scene.upload_assets import LocalAssets, local_assets
 from frameloom.services.system.installed_blenders import installed_blenders
 
 
@@ -65,22 +63,25 @@ def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
     _check_wanted(blender)
     scene = find_scene(Path(path))
     # The job decides whether scripts run, so they are a notice here. Check the rest as if the job had decided.
-    request = build_request(scene, {"file": scene.name, "trust_scripts": False})
+    request = build_request(scene, {"trust_scripts": False, "absolute_root": disk_folder()})
     facts = read_scene(scene)
-    disk = Disk.of(scene)
-    found = find_assets(disk, "", disk.key(scene), facts.references)
-    folder = disk.path(disk.key(scene)).parent
+    local = local_assets(scene, request.file, facts.references, root=disk_folder(), guarded=True)
+    found, folder = local.found, local.disk.scene.parent
     scripts = (*facts.scripts, *found.scripts)
-    outcome = _resolve(scene, request, found, facts, blenders=_blenders(blender, facts))
+    outcome = _resolve(scene, request, local, facts, blenders=_blenders(blender, facts))
     return SceneCheck(
         facts=facts,
-        assets={Path(os.path.relpath(disk.path(one.key), folder)).as_posix(): one.size for one in found.assets},
+        assets={_path_from(folder, local.disk.path(one.key)): one.size for one in found.assets},
         missing=found.missing,
         scripts=scripts,
-        notices=(*_about_scripts(scripts, facts.file), *outcome.notices, *found.notices),
+        notices=(*_about_scripts(scripts, facts.file), *outcome.notices, *found.notices, *local.notices),
         rendered_by=outcome.blender,
         refusal=outcome.refusal,
     )
+
+
+def _path_from(folder: Path, path: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def _about_scripts(scripts: tuple[str, ...], file: str) -> tuple[Notice, ...]:
@@ -98,19 +99,19 @@ class _Outcome(NamedTuple):
 
 
 def _resolve(
-    scene: Path, request: JobRequest, found: FoundAssets, facts: SceneFacts, *, blenders: Sequence[str]
+    scene: Path, request: JobRequest, local: LocalAssets, facts: SceneFacts, *, blenders: Sequence[str]
 ) -> _Outcome:
     notices, blender = facts.notices, None
     try:
         blender = choose_blender(None, saved_by=facts.blender_version, blenders=blenders, file=facts.file)
         refuse_own_configuration()
-        notices = resolve_request(request, scene, blenders=[blender], device="CPU").notices
-        found.check(file=facts.file, trusted=False)
-        check_spaces(found.spaces, file=facts.file, blender=blender)
+        resolved = resolve_request(request, scene, blenders=[blender], device="CPU", name=facts.file)
+        notices = resolved.notices
+        local.check(request)
+        accept_assets(resolved, apart_from(request, local.found.named), local.found)
     except JobImpossible as error:
         return _Outcome(error, notices, blender)
-    missing = MissingAssets(file=facts.file, assets=listed(found.missing)) if found.missing else None
-    return _Outcome(missing, notices, blender)
+    return _Outcome(None, notices, blender)
 
 
 def _check_wanted(blender: str | None) -> None:

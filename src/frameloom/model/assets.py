@@ -19,13 +19,26 @@ _FIRST_TILE = "1001"
 
 # A path stands for a file, several files, or a folder of a point cache, a fluid, an ocean or a Geometry Nodes bake.
 PathKind = Literal["file", "sequence", "tiles", "points", "fluid", "ocean", "bake"]
-# The files that Blender reads from such a folder. Other files in the folder are not part of the scene.
-_FOLDERS: dict[PathKind, str] = {
-    "points": r"[^/]+\.(?:bphys|vdb)",
-    "fluid": r"(?:config|data|guiding|mesh|noise|particles)/[^/]+\.(?:uni|vdb|raw|gz|obj)",
-    "ocean": r"(?:disp|foam|normal|spray|spray_inverse)_[0-9]+\.exr",
-    "bake": r"(?:[0-9]+/)?(?:meta|blobs)/[^/]+\.(?:json|blob|vdb)",
+# The files that Blender reads from such a folder: how their paths from the folder start, and the pattern of the whole
+# path. Other files in the folder are not part of the scene. The names are those of `ptcache_filename` in pointcache.cc,
+# the FLUID_DOMAIN_DIR_* and FLUID_NAME_* of manta_fluid_API.h, and `cache_filepath` in ocean.cc.
+_FLUID = ("config", "data", "guiding", "mesh", "noise", "particles")
+_OCEAN = ("disp", "foam", "normal", "spray", "spray_inverse")
+_FOLDERS: dict[PathKind, tuple[tuple[str, ...], str]] = {
+    "points": (("",), r"[^/]+\.(?:bphys|vdb)"),
+    "fluid": (
+        tuple(f"{folder}/" for folder in _FLUID),
+        rf"(?:{'|'.join(_FLUID)})/[^/]*[0-9]+(?:\.[a-z]+)?\.(?:uni|vdb|raw|gz|obj)",
+    ),
+    "ocean": (tuple(f"{name}_" for name in _OCEAN), rf"(?:{'|'.join(_OCEAN)})_[0-9]+\.exr"),
+    # The number is the id of a bake, whose folder is in that of its modifier.
+    "bake": (
+        ("meta/", "blobs/", *(str(digit) for digit in range(10))),
+        r"(?:[0-9]+/)?(?:meta|blobs)/[^/]+\.(?:json|blob|vdb)",
+    ),
 }
+# The number of a frame and that of a cache, in the name of a point cache's file after the cache's own name.
+_POINTS = r"_-?[0-9]+(?:_[0-9]+)?\.(?:bphys|vdb)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +53,7 @@ class Reference:
         written: whether Blender simulates while it renders, and writes to the path.
         unguarded: whether the worker cannot prevent Blender from opening the path. That applies to the views of a
             stereo image, which Blender's Python does not expose, and to libraries, which `library` marks.
+        name: the name of a point cache, with which its files begin; None if the folder holds the caches of one scene.
         node: an import node of Geometry Nodes whose path is not constant; `path` is then empty.
         group: the node group whose input supplies that path, which matters if another file links the group.
         groups: for a library, the node groups that this file links from it.
@@ -51,18 +65,24 @@ class Reference:
     required: bool = True
     written: bool = False
     unguarded: bool = False
+    name: str | None = None
     node: str = ""
     group: str = ""
     groups: tuple[str, ...] = ()
 
 
 class Asset(Value):
-    """One version of a file in the scenes bucket that a scene renders with."""
+    """One version of a file in the scenes bucket that a scene renders with.
+
+    Attributes:
+        links: the absolute paths by which .blend files link it, if it is a library.
+    """
 
     key: str
     version: str | None = None
     etag: str
     size: int
+    links: tuple[str, ...] | None = None
 
 
 class AssetsRef(Value):
@@ -74,41 +94,80 @@ class AssetsRef(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPattern:
-    """The keys that a reference stands for: each starts with `prefix`, and `expression` matches the whole key."""
+    """The keys that a reference stands for: each starts with one of `prefixes`, and `expression` matches all of it."""
 
-    prefix: str
+    prefixes: tuple[str, ...]
     expression: re.Pattern[str]
 
 
-def key_beside(file: str, path: str) -> str | None:
+def key_of(file: str, path: str, *, root: str | None = None) -> str | None:
     """Return the key for `path` in the file with key `file`, None if no bucket can hold it.
 
-    No bucket can hold an absolute path, a path that leaves the bucket by `..`, or a path with control characters.
+    No bucket can hold a path that leaves it by `..`, a path with control characters, or an absolute path for which it
+    has no folder. The key of the bucket's own root is empty.
+
+    Args:
+        root: the folder of the bucket that holds the files with absolute paths, None if there is none.
     """
-    if not path.startswith("//"):
+    if path.startswith("//"):
+        # Blender does the same on Linux.
+        parts = _walk(file.split("/")[:-1], path[2:], least=_depth(file, root))
+    elif root is None or (steps := absolute_steps(path)) is None:
         return None
-    # Blender does the same on Linux.
-    steps = path[2:].replace("\\", "/")
-    if steps.startswith("/") or _DRIVE.match(steps):
-        return None
-    parts = file.split("/")[:-1]
-    for step in steps.split("/"):
-        if step == "..":
-            if not parts:
-                return None
-            parts.pop()
-        elif step not in ("", "."):
-            parts.append(step)
-    key = "/".join(parts)
-    if not key or len(key.encode()) > _MAX_KEY or any(unicodedata.category(one) == "Cc" for one in key):
+    else:
+        parts = _walk(root.split("/"), steps, least=len(root.split("/")))
+    key = None if parts is None else "/".join(parts)
+    if key is None or len(key.encode()) > _MAX_KEY or any(unicodedata.category(one) == "Cc" for one in key):
         return None
     return key
 
 
+def is_relative(path: str) -> bool:
+    """Return whether a path in a .blend file starts in the folder of that file."""
+    return path.startswith("//")
+
+
+def absolute_steps(path: str) -> str | None:
+    r"""Return an absolute path without its first slash, as a Blender on Linux opens it; None for another path.
+
+    A drive letter becomes a folder in lower case: on Linux, Blender opens `C:\a.png` as `/c/a.png` (`BLI_path_abs`).
+    """
+    path = path.replace("\\", "/")
+    if _DRIVE.match(path):
+        return path[0].lower() + "/" + path[2:].lstrip("/")
+    return path.lstrip("/") if path.startswith("/") else None
+
+
+def _depth(file: str, root: str | None) -> int:
+    """Return how many folders of a file's key a path cannot leave: those of `root`, which mirrors a whole disk."""
+    return len(root.split("/")) if root is not None and file.startswith(f"{root}/") else 0
+
+
+def _walk(parts: list[str], steps: str, *, least: int) -> list[str] | None:
+    steps = steps.replace("\\", "/")
+    if steps.startswith("/") or _DRIVE.match(steps):
+        return None
+    for step in steps.split("/"):
+        if step == "..":
+            if len(parts) <= least:
+                return None
+            parts.pop()
+        elif step not in ("", "."):
+            parts.append(step)
+    return parts
+
+
 def key_pattern(key: str, reference: Reference) -> KeyPattern | None:
     """Return the pattern of the keys that a reference at `key` stands for, None if it stands for `key` alone."""
-    if inside := _FOLDERS.get(reference.kind):
-        return KeyPattern(prefix=f"{key}/", expression=re.compile(re.escape(key) + "/" + inside))
+    if reference.kind in _FOLDERS:
+        starts, inside = _FOLDERS[reference.kind]
+        if reference.name is not None:
+            starts, inside = (f"{reference.name}_",), re.escape(reference.name) + _POINTS
+        # The scene's own folder may be the bucket's root.
+        folder = f"{key}/" if key else ""
+        return KeyPattern(
+            prefixes=tuple(folder + start for start in starts), expression=re.compile(re.escape(folder) + inside)
+        )
     folder, slash, name = key.rpartition("/")
     if reference.kind == "tiles":
         for token, number in _TILES.items():
@@ -128,4 +187,4 @@ def key_pattern(key: str, reference: Reference) -> KeyPattern | None:
 
 def _pattern(folder: str, head: str, tail: str, number: str) -> KeyPattern:
     expression = re.compile(re.escape(folder + head) + number + re.escape(tail))
-    return KeyPattern(prefix=folder + head, expression=expression)
+    return KeyPattern(prefixes=(folder + head,), expression=expression)

@@ -64,7 +64,8 @@ class MissingAssets(JobImpossible):
 
 
 class NoCamera(JobImpossible):
-    """Scene {scene!r} of {file!r} has no camera: set one in the scene, or name one with `camera`."""
+    """Scene {scene!r} of {file!r} has no camera, and the picture needs it: set one in that scene's properties, or name
+    one for the rendered scene with `camera`."""
 
 
 class FramesMissing(JobImpossible):

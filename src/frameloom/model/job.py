@@ -17,6 +17,7 @@ class SceneRef(Value):
     Attributes:
         digest: the SHA-256 of its bytes.
         assets: the list of the files that it renders with, None for a scene without assets.
+        absolute_root: the folder of the bucket that holds the assets with absolute paths, None if none has one.
         missing_assets: "render" if the scene renders without its missing files.
     """
 
@@ -25,6 +26,7 @@ class SceneRef(Value):
     version: str | None = None
     digest: str
     assets: AssetsRef | None = None
+    absolute_root: str | None = None
     missing_assets: Literal["render"] | None = None
 
 

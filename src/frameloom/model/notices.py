@@ -17,8 +17,13 @@ class NoticeKind(StrEnum):
 
     # A local farm's own: a worker that ended and was replaced.
     FARM = "farm"
+    # Files outside the scene's folder, which are uploaded, or are not because they are no media.
+    OUTSIDE = "outside"
+    WITHHELD = "withheld"
     # Python in the scene, which runs only if the job trusts it.
     SCRIPTS = "scripts"
+    # Strips that render empty, since their scene has no camera.
+    STRIPS = "strips"
     # Metadata that is burnt into frames, and differs from that of the artist's Blender.
     STAMP = "stamp"
 

@@ -97,6 +97,14 @@ def _frames_text(frames: str) -> str:
     return frames
 
 
+def _folder(key: str) -> str:
+    try:
+        scene_file(f"{key}/shot.blend")
+    except ValueError:
+        raise ValueError("takes the key of a folder in the scenes bucket, such as disk") from None
+    return key
+
+
 def _film_name(name: str) -> str:
     if len(name.encode()) > MAX_FILM_LENGTH:
         raise ValueError(f"takes at most {MAX_FILM_LENGTH} bytes")
@@ -136,6 +144,8 @@ class JobRequest(RenderSettings):
     on_missing: Literal["fail", "stitch"] = "fail"
     # Whether a scene fails or renders without the files that it refers to but the bucket does not have.
     missing_assets: Literal["fail", "render"] = "fail"
+    # The folder of the scenes bucket that stands for / on the artist's machine: /mnt/a.png is the key ROOT/mnt/a.png.
+    absolute_root: Annotated[str, AfterValidator(_folder)] | None = None
     # submit_job starts one job for equal requests; another number starts another job.
     run: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = 1
 

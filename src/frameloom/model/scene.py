@@ -1,7 +1,7 @@
 """The facts about a .blend file that a job needs: its Blender version, scenes, frames, size, rate and cameras."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -10,6 +10,7 @@ from frameloom.model.colours import Colours, ColourSpace
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, NoCamera
 from frameloom.model.notices import Notice
+from frameloom.model.sources import Sources, without_camera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class SceneEntry:
         format: Blender's identifier of the output's format, such as "PNG" or "FFMPEG".
         exr_codec: Blender's identifier of the OpenEXR compression, for every output format.
         camera: the name of the active camera, None for a scene without a camera.
-        needs_camera: False if the scene renders the strips of its sequencer, or from cameras bound to markers.
+        sources: the sources of its picture, which determine whether it needs a camera.
         crop: xmin, ymin, xmax, ymax as fractions of the size, None if the whole picture is rendered.
         pixel_aspect: the ratio of a pixel's width to its height.
         single_layer: whether Render Single Layer is on.
@@ -45,7 +46,7 @@ class SceneEntry:
     format: str
     exr_codec: str = "ZIP"
     camera: str | None = None
-    needs_camera: bool = True
+    sources: Sources = field(default_factory=Sources)
     crop: tuple[float, float, float, float] | None = None
     pixel_aspect: Fraction = Fraction(1)
     single_layer: bool = False
@@ -84,6 +85,7 @@ class SceneFacts:
         active: the name of the scene that is active when Blender opens the file.
         cameras: the names of all camera objects in the file, in any scene.
         linked_objects: the names of objects linked from other files, any of which may be a camera.
+        linked_groups: whether collections or scenes are linked, whose objects are known to Blender alone.
         references: the paths to other files, each once.
         scripts: descriptions of the Python in the file that changes pictures.
         spaces: the colour spaces that images, clips, strips and nodes name.
@@ -96,6 +98,7 @@ class SceneFacts:
     active: str
     cameras: tuple[str, ...] = ()
     linked_objects: tuple[str, ...] = ()
+    linked_groups: bool = False
     references: tuple[Reference, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
@@ -107,8 +110,8 @@ class SceneFacts:
         The camera may be in any scene of the file, as in Blender.
 
         Raises:
-            InvalidRequest: the file has no such scene, or no such camera.
-            NoCamera: the scene needs a camera, but neither the scene nor `camera` names one.
+            InvalidRequest: the file has no such scene or no such camera, or the scene's compositor has no output.
+            NoCamera: the picture needs the camera of a scene that has none (frameloom.model.sources).
         """
         wanted = self.active if scene is None else scene
         entry = next((entry for entry in self.scenes if entry.name == wanted), None)
@@ -118,12 +121,37 @@ class SceneFacts:
                 problem=_unknown("scene", wanted, self.file, [entry.name for entry in self.scenes]),
             )
         if camera is not None:
-            if camera not in (*self.cameras, *self.linked_objects, entry.camera):
+            if camera not in (*self.cameras, *self.linked_objects, entry.camera) and not self.linked_groups:
                 raise InvalidRequest(field="camera", problem=_unknown("camera", camera, self.file, self.cameras))
-            return replace(entry, camera=camera)
-        if entry.camera is None and entry.needs_camera:
-            raise NoCamera(file=self.file, scene=entry.name)
+            entry = replace(entry, camera=camera, sources=replace(entry.sources, has_camera=True))
+        check_sources(entry.name, self.sources | {entry.name: entry.sources}, file=self.file)
         return entry
+
+    @property
+    def sources(self) -> dict[str, Sources]:
+        """The sources of the pictures of all scenes in the file, by their names."""
+        return {entry.name: entry.sources for entry in self.scenes}
+
+
+def check_sources(scene: str, sources: Mapping[str, Sources], *, file: str) -> None:
+    """Refuse a scene of which Blender would render no picture.
+
+    Args:
+        sources: the sources of the pictures of all known scenes, by their names.
+
+    Raises:
+        InvalidRequest: its compositor has no output.
+        NoCamera: its picture needs the camera of a scene that has none.
+    """
+    if not sources[scene].strips and not sources[scene].has_output:
+        problem = (
+            f"the compositor of scene {scene!r} of {file!r} has no output, so Blender writes no picture: add a "
+            "Composite node (since Blender 5.0 a Group Output), or switch Compositing off in the scene's output "
+            "properties"
+        )
+        raise InvalidRequest(field="scene", problem=problem)
+    if (lacking := without_camera(scene, sources)) is not None:
+        raise NoCamera(file=file, scene=lacking)
 
 
 def _span(low: float, high: float, pixels: int) -> int:

@@ -139,6 +139,7 @@ def _manifest(
             version=stored.version,
             digest=resolved.digest,
             assets=assets,
+            absolute_root=resolved.absolute_root,
             missing_assets="render" if request.missing_assets == "render" else None,
         ),
         frames=str(resolved.frames),

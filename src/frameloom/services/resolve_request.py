@@ -19,7 +19,8 @@ from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.model.stamps import FILENAME, stamp_notices
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
-from frameloom.services.scene.find_assets import find_assets
+from frameloom.services.scene.find_assets import FoundAssets, find_assets
+from frameloom.services.scene.output_notices import output_notices
 from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage.ports import Buckets, Store
 
@@ -37,7 +38,9 @@ class ResolvedRequest:
         fps: frames per second.
         pixel_aspect: the ratio of a pixel's width to its height.
         references: the scene's references to other files.
-        assets: the assets by their paths from the scene's folder, empty before `with_assets`.
+        assets: the assets by their paths from the scene's folder, or by their absolute paths; empty before
+            `with_assets`.
+        absolute_root: the folder of the bucket for absolute paths, None if no asset has one.
         revision: above 1 for a scene that earlier workers rendered differently.
         stamped: the file's name, if the scene burns it into its frames.
         notices: notices about the job; `with_assets` adds those about the assets.
@@ -52,6 +55,7 @@ class ResolvedRequest:
     settings: RenderSettings
     references: tuple[Reference, ...] = ()
     assets: Mapping[str, Asset] = field(default_factory=dict)
+    absolute_root: str | None = None
     revision: int = 1
     stamped: str | None = None
     notices: tuple[Notice, ...] = ()
@@ -109,7 +113,11 @@ def resolve_request(
         references=facts.references,
         revision=_revision(request, entry),
         stamped=file if FILENAME in entry.stamp else None,
-        notices=(*facts.notices, *stamp_notices(entry.stamp, scene=entry.name, file=file)),
+        notices=(
+            *facts.notices,
+            *stamp_notices(entry.stamp, scene=entry.name, file=file),
+            *(() if request.output == "video" else output_notices(facts, entry)),
+        ),
     )
 
 
@@ -123,7 +131,12 @@ def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store,
             would replace; it computes the paths of its imports; or a library needs something that Blender would leave
             out (`services/scene/checks.py`).
     """
-    found = find_assets(store, buckets.scenes, request.file, resolved.references)
+    found = find_assets(store, buckets.scenes, request.file, resolved.references, root=request.absolute_root)
+    return accept_assets(resolved, request, found)
+
+
+def accept_assets(resolved: ResolvedRequest, request: JobRequest, found: FoundAssets) -> ResolvedRequest:
+    """Return the resolved request with the assets that a search found; raise as `with_assets` does."""
     found.check(file=resolved.name, trusted=request.trust_scripts is True)
     if request.output != "video":
         check_scripts(found.scripts, trust=request.trust_scripts, file=resolved.name)
@@ -135,9 +148,19 @@ def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store,
     if found.missing and request.missing_assets == "fail":
         raise MissingAssets(file=resolved.name, assets=listed(found.missing))
     found.check_render(file=resolved.name, trusted=request.trust_scripts is True)
-    folder = posixpath.dirname(request.file)
-    assets = {posixpath.relpath(f"/{asset.key}", f"/{folder}"): asset for asset in found.assets}
-    return replace(resolved, assets=assets, notices=(*resolved.notices, *found.notices))
+    return replace(
+        resolved,
+        assets={_asset_name(asset, request, found): asset for asset in found.assets},
+        absolute_root=request.absolute_root if found.absolute else None,
+        notices=(*resolved.notices, *found.notices),
+    )
+
+
+def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
+    """Return an asset's path from the scene's folder, or its absolute path; equal on each machine that has it there."""
+    if asset.key in found.absolute:
+        return asset.key.removeprefix(request.absolute_root or "")
+    return posixpath.relpath(f"/{asset.key}", f"/{posixpath.dirname(request.file)}")
 
 
 def _check_codec(request: JobRequest, entry: SceneEntry) -> None:

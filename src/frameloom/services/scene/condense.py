@@ -2,7 +2,7 @@
 
 Blocks are read as a stream, so a file of any size, or a file that claims any size, needs neither memory nor disk. A
 block of code DATA is identified by its struct alone, whose name is in DNA1, near the end of the file. A file that holds
-such structs is therefore read twice.
+such structs is therefore read twice. The blocks of scenes and compositors are few, so they wait in memory for DNA1.
 """
 
 import io
@@ -21,18 +21,26 @@ KEPT_CODES = frozenset(
     | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0", b"NT\0\0", b"CA\0\0"}
 )
 # Structs in blocks of code DATA that name files (modifiers, caches, strips and nodes), that name colour spaces, or that
-# hold code (drivers and Freestyle styles); strips and markers, which let a scene render without its own camera.
+# hold code (drivers and Freestyle styles).
 KEPT_STRUCTS = frozenset({
     b"ChannelDriver", b"DriverVar", b"Editing", b"FreestyleModuleConfig", b"NodeConvertColorSpace",
     b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"ImageView", b"MeshCacheModifierData",
     b"NodesModifierBake", b"NodesModifierData", b"NodeShaderScript", b"NodeShaderTexIES", b"OceanModifierData",
-    b"PointCache", b"Sequence", b"Strip", b"StripElem", b"TimeMarker",
+    b"PointCache", b"Strip", b"StripElem",
 })  # fmt: skip
+# Structs of scenes and compositors: strips with their channels, markers and nodes, which let a scene render without its
+# own camera, and the views of a stereo scene. They are kept only there, since materials have thousands of nodes.
+SCENE_STRUCTS = frozenset({
+    b"Editing", b"SceneRenderView", b"SeqTimelineChannel", b"Sequence", b"Strip", b"StripElem", b"TimeMarker",
+    b"bNode", b"bNodeTree",
+})  # fmt: skip
+# The type of the node groups that are compositors.
+_COMPOSITOR = b"CompositorNodeTree"
 # The structs that determine the path of a Geometry Nodes import node, kept only if the file has such a node.
 IMPORT_STRUCTS = frozenset({
     b"IDProperty", b"NodeInputString", b"bNode", b"bNodeLink", b"bNodeSocket", b"bNodeSocketValueString",
 })  # fmt: skip
-# The prefix of the identifiers of these nodes, and a size that no node exceeds: Blender's nodes take 400 bytes.
+# The prefix of the identifiers of import nodes, and a size that no node exceeds: Blender's nodes take 400 bytes.
 _IMPORT_NODE, _MAX_NODE = b"GeometryNodeImport", 4096
 # Blocks without a struct have the number 0. A Geometry Nodes modifier points to paths in such blocks.
 _NO_STRUCT, _POINTS_TO_PATHS = 0, b"NodesModifierData"
@@ -42,6 +50,8 @@ _COMPANIONS = {b"FreestyleModuleConfig": (b"ViewLayer", b"SceneRenderLayer")}
 # A driver's location: its data-block, its curve, and the path from the data-block to the property. A file stores all
 # three before the driver. If they take more bytes than this, they are not kept, and the driver has no location.
 _DRIVER, _CURVE, _MAX_PENDING = b"ChannelDriver", b"FCurve", 16 * 2**20
+# The bytes of the blocks of scenes and compositors that wait for DNA1; a file with more is read twice.
+_MAX_WAITING = 8 * 2**20
 _PROPERTY = re.compile(rb"[\x20-\x7e\x80-\xff]+\0+")
 # DNA1 takes 130 kB, a scene 10 kB, an object 1.3 kB. 400,000 objects fit; a malicious file does not.
 MAX_BLOCK, MAX_KEPT = 16 * 2**20, 512 * 2**20
@@ -62,11 +72,19 @@ def condense(file: io.BufferedReader, target: IO[bytes], *, limit: int) -> Heade
     with open_blocks(file, limit=limit) as reader:
         first = _Pass(reader, target)
         first.run()
-    if structs := first.structs_to_keep():
+    if first.needs_second():
         target.seek(0)
         target.truncate()
         with open_blocks(file, limit=limit) as reader:
-            _Pass(reader, target, structs=structs, curve=first.curve_to_keep(), texts=first.has_imports).run()
+            _Pass(
+                reader,
+                target,
+                second=True,
+                structs=first.structs_to_keep(),
+                scene_structs=first.scene_structs_to_keep(),
+                curve=first.curve_to_keep(),
+                texts=first.has_imports,
+            ).run()
     return first.header
 
 
@@ -75,25 +93,36 @@ class _Pass:
     """One pass over the blocks of a file.
 
     Attributes:
+        second: whether the numbers of the structs to keep are known from a first pass.
         structs: the numbers of the structs whose blocks of code DATA are kept.
+        scene_structs: the numbers of those that are kept in scenes and compositors.
         curve: the number of the struct of curves, None if the file has no driver.
         texts: whether all short texts are kept, not only paths.
         kept: the bytes kept so far.
         pending: the head and body of blocks that are kept if a driver follows.
+        in_scene: whether the present data-block is a scene or a compositor.
+        waiting: the struct, head and body of the blocks of scenes and compositors, in the first pass.
         met: the numbers of the structs of all blocks of code DATA.
+        unread_in_scenes: those of blocks of scenes and compositors that were too many to wait.
         has_imports: whether one of these blocks was an import node.
         names: the names of all structs, by number.
     """
 
     reader: BlockReader
     target: IO[bytes]
+    second: bool = False
     structs: frozenset[int] = frozenset()
+    scene_structs: frozenset[int] = frozenset()
     curve: int | None = None
     texts: bool = False
     kept: int = 0
     pending: list[tuple[bytes, bytes]] = field(default_factory=list)
     pending_bytes: int = 0
+    in_scene: bool = False
+    waiting: list[tuple[int, bytes, bytes]] = field(default_factory=list)
+    waiting_bytes: int = 0
     met: set[int] = field(default_factory=set)
+    unread_in_scenes: set[int] = field(default_factory=set)
     has_imports: bool = False
     names: list[bytes] = field(default_factory=list)
 
@@ -101,8 +130,17 @@ class _Pass:
     def header(self) -> Header:
         return self.reader.header
 
+    def needs_second(self) -> bool:
+        """Return whether blocks to keep were skipped, or need the blocks before them."""
+        of_scenes = self.scene_structs_to_keep()
+        return bool(self.structs_to_keep() - of_scenes or of_scenes & self.unread_in_scenes)
+
+    def scene_structs_to_keep(self) -> frozenset[int]:
+        """Return the numbers of the structs to keep in scenes and compositors."""
+        return frozenset(self._numbers(SCENE_STRUCTS))
+
     def structs_to_keep(self) -> frozenset[int]:
-        """Return the numbers of the structs to keep in a second pass, empty if one pass suffices."""
+        """Return the numbers of the structs to keep anywhere in a second pass."""
         wanted = KEPT_STRUCTS | IMPORT_STRUCTS if self.has_imports else KEPT_STRUCTS
         found = {number for number in self._numbers(wanted) if number in self.met}
         names = {self.names[number] for number in found}
@@ -125,6 +163,7 @@ class _Pass:
             if code == b"DATA":
                 self._data(head, size, number)
             elif code == b"ENDB":
+                self._keep_waiting()
                 self.target.write(head)
             else:
                 self._data_block(head, code, size)
@@ -136,9 +175,11 @@ class _Pass:
             # Blender uses the first and the reader the last: each would read a different scene.
             raise BadBlendError(DAMAGED)
         self.pending, self.pending_bytes = [], 0
+        self.in_scene = code == b"SC\0\0"
         if code in KEPT_CODES:
             body = self._read(size)
             self._keep(head, body)
+            self.in_scene |= code == b"NT\0\0" and _COMPOSITOR in body
             if code == b"DNA1":
                 self.names = read_struct_names(body, self.header.byte_order)
         elif self.curve is None:
@@ -149,12 +190,11 @@ class _Pass:
     def _data(self, head: bytes, size: int, number: int) -> None:
         if 0 <= number < _MAX_STRUCTS:
             self.met.add(number)
-        if not self.structs and not self.has_imports and size <= _MAX_NODE:
-            # In the first pass: if it meets an import node, the second pass keeps nodes.
-            self.has_imports = _IMPORT_NODE in self._read(size)
+        if not self.second:
+            self._first(head, size, number)
         elif number == _NO_STRUCT:
             self._text(head, size)
-        elif number in self.structs:
+        elif number in self.structs or (self.in_scene and number in self.scene_structs):
             for pending in self.pending:
                 self._keep(*pending)
             self.pending, self.pending_bytes = [], 0
@@ -163,6 +203,26 @@ class _Pass:
             self._hold(head, self._read(size))
         else:
             self.reader.skip(size)
+
+    def _first(self, head: bytes, size: int, number: int) -> None:
+        """In the first pass, keep blocks of scenes and compositors until DNA1 is known, and look for import nodes."""
+        if self.in_scene:
+            if self.waiting_bytes + size <= _MAX_WAITING:
+                self.waiting.append((number, head, self._read(size)))
+                self.waiting_bytes += size
+                return
+            self.unread_in_scenes.add(number)
+        if not self.has_imports and size <= _MAX_NODE:
+            # The second pass then keeps nodes.
+            self.has_imports = _IMPORT_NODE in self._read(size)
+        else:
+            self.reader.skip(size)
+
+    def _keep_waiting(self) -> None:
+        wanted = self.scene_structs_to_keep()
+        for number, head, body in self.waiting:
+            if number in wanted:
+                self._keep(head, body)
 
     def _text(self, head: bytes, size: int) -> None:
         """Keep a possible path to a file, and hold a possible path to a property."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from frameloom.model.assets import MAX_ASSETS, Asset, Reference, key_beside, key_pattern
+from frameloom.model.assets import MAX_ASSETS, Asset, Reference, is_relative, key_of, key_pattern
 from frameloom.model.colours import ColourSpace
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, SceneUnreadable
@@ -43,8 +43,9 @@ class FoundAssets:
         missing: descriptions of the missing files.
         written: descriptions of the files that Blender writes.
         computed: descriptions of the import nodes whose path is not constant.
-        outside: descriptions of the files that are missing because they are outside the bucket, but that Blender would
-            open anyway.
+        outside: descriptions of the missing files that Blender would open anyway, at their paths on the worker's disk.
+        above: descriptions of the files that are missing because their relative paths lead out of the bucket.
+        absolute: the keys of the assets that have absolute paths, or are beside a library that has one.
         scripts, spaces: those of its libraries, as in `SceneFacts`.
         notices: notices about the files.
     """
@@ -57,6 +58,8 @@ class FoundAssets:
     spaces: tuple[ColourSpace, ...] = ()
     computed: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
+    above: tuple[str, ...] = ()
+    absolute: frozenset[str] = frozenset()
     notices: tuple[Notice, ...] = ()
 
     def check(self, *, file: str, trusted: bool) -> None:
@@ -95,32 +98,39 @@ class FoundAssets:
             raise InvalidRequest(field="missing_assets", problem=problem)
 
 
-def find_assets(store: AssetSource, bucket: str, scene: str, references: Iterable[Reference]) -> FoundAssets:
+def find_assets(
+    store: AssetSource, bucket: str, scene: str, references: Iterable[Reference], *, root: str | None = None
+) -> FoundAssets:
     """Find the files that a scene and its libraries refer to.
 
     Args:
         scene: the scene's key.
         references: the references in the scene.
+        root: the folder of the bucket that holds the files with absolute paths, None if there is none.
 
     Raises:
         SceneUnreadable: a library is not a readable .blend file, or there are more files than this farm allows.
     """
-    search = _Search(store, bucket, scene)
+    search = _Search(store, bucket, scene, root)
     with ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="assets") as pool:
         search.run(pool, tuple(references))
     return search.found()
 
 
 class _Search:
-    def __init__(self, store: AssetSource, bucket: str, scene: str) -> None:
-        self._store, self._bucket, self._scene = store, bucket, scene
+    def __init__(self, store: AssetSource, bucket: str, scene: str, root: str | None) -> None:
+        self._store, self._bucket, self._scene, self._root = store, bucket, scene, root
         self._assets: dict[str, Asset] = {}
+        self._absolute: set[str] = set()
+        # The absolute paths of libraries, by their keys.
+        self._links: dict[str, dict[str, None]] = {}
         self._known = {scene}
         self._imports = _Imports(scene)
         # Descriptions for messages; dicts keep their order.
         self._missing: dict[str, None] = {}
         self._written: dict[str, None] = {}
         self._outside: dict[str, None] = {}
+        self._above: dict[str, None] = {}
         self._scripts: dict[str, None] = {}
         self._spaces: dict[ColourSpace, None] = {}
 
@@ -139,6 +149,8 @@ class _Search:
                 if stored is None:
                     self._add_missing(file, reference)
                     continue
+                if file in self._absolute or not is_relative(reference.path):
+                    self._absolute.add(key)
                 self._assets[key] = Asset(key=key, version=stored.version, etag=stored.etag, size=stored.size)
                 if reference.library:
                     pending.append((key, self._read_library(key)))
@@ -150,12 +162,13 @@ class _Search:
         new: list[tuple[Reference, str]] = []
         # Required references first: the first reference to a key decides whether the file is required.
         for reference in sorted(wanted, key=lambda reference: not reference.required):
-            keys = list(_keys(self._store, self._bucket, file, reference))
+            keys = list(_keys(self._store, self._bucket, file, reference, self._root))
             self._imports.link(keys, reference.groups)
             if not keys:
                 self._add_missing(file, reference)
-            if (reference.library or reference.unguarded) and key_beside(file, reference.path) is None:
-                self._outside[self._describe(file, reference)] = None
+            if reference.library and not is_relative(reference.path):
+                for key in keys:
+                    self._links.setdefault(key, {})[reference.path] = None
             new += [(reference, key) for key in keys if key not in self._known]
             self._known.update(keys)
             if len(self._known) > MAX_ASSETS:
@@ -171,11 +184,22 @@ class _Search:
         return library.references
 
     def _add_missing(self, file: str, reference: Reference) -> None:
+        described = self._describe(file, reference)
+        is_outside = key_of(file, reference.path, root=self._root) is None
         if reference.required:
-            self._missing[self._describe(file, reference)] = None
+            self._missing[described] = None
+            if is_outside and is_relative(reference.path):
+                self._above[described] = None
+        # Only Blender opens these, before the worker can map or confine their paths.
+        if (reference.library or reference.unguarded) and (is_outside or not is_relative(reference.path)):
+            self._outside[described] = None
 
     def _describe(self, file: str, reference: Reference) -> str:
         return reference.path + _origin(self._scene, file)
+
+    def _asset(self, key: str) -> Asset:
+        links = tuple(self._links.get(key, ()))
+        return self._assets[key].model_copy(update={"links": links}) if links else self._assets[key]
 
     def _too_many(self) -> SceneUnreadable:
         problem = f"it refers to more than {MAX_ASSETS:,} files, this farm's limit"
@@ -183,12 +207,14 @@ class _Search:
 
     def found(self) -> FoundAssets:
         return FoundAssets(
-            assets=tuple(self._assets[key] for key in sorted(self._assets)),
+            assets=tuple(self._asset(key) for key in sorted(self._assets)),
             named=frozenset(self._known - {self._scene}),
             missing=tuple(self._missing),
             written=tuple(self._written),
             computed=self._imports.computed(),
             outside=tuple(self._outside),
+            above=tuple(self._above),
+            absolute=frozenset(self._absolute),
             scripts=tuple(self._scripts),
             spaces=tuple(self._spaces),
         )
@@ -217,18 +243,20 @@ class _Imports:
         return tuple(dict.fromkeys(node + _origin(self._scene, file) for file, node in nodes))
 
 
-def _keys(store: AssetSource, bucket: str, file: str, reference: Reference) -> Iterator[str]:
+def _keys(store: AssetSource, bucket: str, file: str, reference: Reference, root: str | None) -> Iterator[str]:
     """Yield the keys that a reference stands for; for several files or a folder, the keys of existing files."""
-    key = key_beside(file, reference.path)
+    key = key_of(file, reference.path, root=root)
     if key is None:
         return
     keys = key_pattern(key, reference)
     if keys is None:
-        yield key
+        # The bucket's root is no file.
+        yield from [key] if key else []
         return
-    for stored in store.list(bucket, keys.prefix):
-        if keys.expression.fullmatch(stored.key):
-            yield stored.key
+    for prefix in keys.prefixes:
+        for stored in store.list(bucket, prefix):
+            if keys.expression.fullmatch(stored.key):
+                yield stored.key
 
 
 def _library(store: AssetSource, bucket: str, library: Asset) -> Library:

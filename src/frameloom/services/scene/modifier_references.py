@@ -5,6 +5,7 @@ Each struct is found by a scan over all blocks, not through its owner, since lis
 
 import copy
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ _INHERITED, _PACKED = 0, 1
 _IMAGE_STRIP, _MOVIE_STRIP, _MUTED = 0, 3, 1 << 5
 # NODE_SCRIPT_EXTERNAL and NODE_IES_EXTERNAL of DNA_node_types.h.
 _NODE_EXTERNAL = 1
+_OWN_FOLDER = re.compile(r"//(?:\.?[/\\])*\.?")
 # Structs with a plain path to a file: Mesh Cache, layers of an Alembic file, external data of a mesh.
 _PATHS = (
     (b"MeshCacheModifierData", b"filepath"),
@@ -79,7 +81,8 @@ class _Structs:
         flags = cache.get(b"flag")
         baked = bool(flags & _BAKED)
         if flags & _EXTERNAL:
-            yield from _reference(cache.get(b"path"), "points", required=baked, written=not baked)
+            name = decode(cache.get(b"name"))
+            yield from _reference(cache.get(b"path"), "points", name=name, required=baked, written=not baked)
         elif flags & _ON_DISK:
             # Not marked as written: it is beside the scene, and each worker has its own copy of that folder.
             yield Reference(path=self._caches, kind="points", required=baked)
@@ -101,10 +104,10 @@ class _Structs:
         elements = None if data is None else self._take(data, b"stripdata")
         if data is None or elements is None:
             return
-        folder = data.get(b"dir").rstrip(b"/\\")
+        folder = data.get(b"dir")
         for element in _elements(elements):
             # Blender does not render muted strips, and renders a missing file as nothing.
-            yield from _reference(folder + b"/" + element.get(b"name"), required=not strip.get(b"flag") & _MUTED)
+            yield from _reference(_joined(folder, element.get(b"name")), required=not strip.get(b"flag") & _MUTED)
 
 
 def _ocean(modifier: "BlendFileBlock") -> Iterator[Reference]:
@@ -133,14 +136,20 @@ def _script(node: "BlendFileBlock") -> Iterator[Reference]:
         yield from _reference(node.get(b"filepath"), required=False)
 
 
+def _joined(folder: bytes, name: bytes) -> bytes:
+    """Return the path of a strip's file; `//` is the folder of the .blend file."""
+    return folder + name if folder.endswith((b"/", b"\\")) else folder + b"/" + name
+
+
 def _reference(
-    path: bytes, kind: PathKind = "file", *, required: bool = True, written: bool = False
+    path: bytes, kind: PathKind = "file", *, name: str | None = None, required: bool = True, written: bool = False
 ) -> Iterator[Reference]:
-    # The path of a folder may end with a slash.
-    text = decode(path).rstrip("/\\")
+    text = decode(path)
+    # The path of a folder may end with a slash, and `//` alone is the folder of the .blend file.
+    text = "//" if _OWN_FOLDER.fullmatch(text) else text.rstrip("/\\")
     if text or written:
         # Without a path, Blender chooses a folder to write to.
-        yield Reference(path=text or "//", kind=kind, required=required, written=written)
+        yield Reference(path=text or "//", kind=kind, name=name, required=required, written=written)
 
 
 def _elements(block: "BlendFileBlock") -> Iterator["BlendFileBlock"]:

@@ -158,6 +158,7 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         active=active if active in {scene.name for scene in scenes} else scenes[0].name,
         cameras=tuple(name_of(block) for block in objects if block.get(b"type") == _CAMERA),
         linked_objects=tuple(name_of(block) for block in placeholders if block.get(b"name").startswith(b"OB")),
+        linked_groups=any(block.get(b"name")[:2] in (b"GR", b"SC") for block in placeholders),
         references=find_references(blend, file),
         scripts=find_scripts(blend),
         spaces=find_spaces(blend),

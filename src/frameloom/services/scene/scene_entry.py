@@ -9,6 +9,7 @@ from frameloom.model.stamps import FILENAME
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError
 from frameloom.services.scene.block_text import decode, name_of
 from frameloom.services.scene.colour_names import read_colours
+from frameloom.services.scene.read_sources import read_sources
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFileBlock
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 _CROPPED = 1 << 9 | 1 << 11
 # R_SINGLE_LAYER of scemode.
 _SINGLE_LAYER = 1 << 9
-# R_DOSEQ of DNA_scene_types.h: render the sequencer's strips, if there are any.
-_SEQUENCER = 1
 # R_IMF_IMTYPE_* of DNA_scene_types.h, with the names of render.image_settings.file_format.
 _FORMATS = {
     0: "TARGA", 1: "IRIS", 4: "JPEG", 14: "TARGA_RAW", 17: "PNG", 20: "BMP", 21: "HDR",
@@ -60,7 +59,7 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         format=_FORMATS.get(later(b"im_format", b"imtype", default=None), "UNKNOWN"),
         exr_codec=dict(enumerate(_EXR_CODECS)).get(later(b"im_format", b"exr_codec", default=None), "UNKNOWN"),
         camera=pointed_name(scene, b"camera"),
-        needs_camera=not (setting(b"scemode") & _SEQUENCER and _has_strips(scene)) and not _has_marked_camera(scene),
+        sources=read_sources(scene),
         pixel_aspect=exact_aspect(setting(b"xasp"), setting(b"yasp")),
         single_layer=bool(setting(b"scemode") & _SINGLE_LAYER),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
@@ -70,23 +69,6 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
         raise BadBlendError(DAMAGED)
     return entry
-
-
-def _has_strips(scene: "BlendFileBlock") -> bool:
-    editing = scene.bfile.block_from_addr.get(scene.get(b"ed", default=0))
-    return editing is not None and bool(editing.get((b"seqbase", b"first"), default=0))
-
-
-def _has_marked_camera(scene: "BlendFileBlock") -> bool:
-    blocks, seen = scene.bfile.block_from_addr, set()
-    address = scene.get((b"markers", b"first"), default=0)
-    # A damaged list may be a cycle.
-    while (marker := blocks.get(address)) is not None and address not in seen:
-        if marker.get(b"camera", default=0):
-            return True
-        seen.add(address)
-        address = marker.get(b"next")
-    return False
 
 
 def _stamp(bits: int) -> tuple[str, ...]:

@@ -1,15 +1,17 @@
 """Uploads the files that a local scene refers to, unless the bucket already has them."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
-from frameloom.model.assets import Reference, key_beside
+from frameloom.model.assets import Reference
+from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest
-from frameloom.model.request import START, START_NO
-from frameloom.services.scene.find_assets import find_assets
+from frameloom.model.notices import Notice, NoticeKind
+from frameloom.model.request import START, START_NO, JobRequest
+from frameloom.services.scene.find_assets import FoundAssets, find_assets
 from frameloom.services.storage.local_files import Disk
 from frameloom.services.storage.ports import Store
 
@@ -17,6 +19,50 @@ from frameloom.services.storage.ports import Store
 DIGEST = "frameloom-digest"
 # Parallel uploads; the S3 client also divides each large file into parallel parts.
 _PARALLEL = 8
+# Paths in a notice, which is shown and stored as JSON.
+_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalAssets:
+    """The files on a local disk that a scene refers to."""
+
+    disk: Disk
+    found: FoundAssets
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files by the keys that they get in the bucket."""
+        return {asset.key: self.disk.path(asset.key) for asset in self.found.assets}
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """Notices about the files outside the scene's folder: those that are uploaded, and those that are not."""
+        paths = sorted(str(path) for path in self.files.values() if self.disk.is_outside(path))
+        found = []
+        if paths:
+            text = f"The scene uses files outside its folder, which are uploaded with it: {listed(paths)}."
+            found.append(Notice(kind=NoticeKind.OUTSIDE, text=text, items=tuple(paths[:_SHOWN])))
+        if withheld := tuple(str(path) for path in self.disk.withheld):
+            text = f"The scene {self._withheld_problem()}."
+            found.append(Notice(kind=NoticeKind.WITHHELD, text=text, items=withheld[:_SHOWN]))
+        return tuple(found)
+
+    def check(self, request: JobRequest) -> None:
+        """Refuse a scene whose missing files exist but are withheld.
+
+        Raises:
+            InvalidRequest: the message lists the withheld files.
+        """
+        if self.disk.withheld and self.found.missing and request.missing_assets == "fail":
+            raise InvalidRequest(field="path", problem=self._withheld_problem())
+
+    def _withheld_problem(self) -> str:
+        return (
+            "names files outside its folder that are no pictures, films, sounds, fonts, caches or scenes, "
+            f"so they are not uploaded: {listed([str(path) for path in self.disk.withheld])}; copy them into the "
+            "scene's folder, or trust the scene"
+        )
 
 
 def upload_assets(
@@ -42,34 +88,29 @@ def upload_assets(
     return uploaded
 
 
-def local_assets(scene: Path, file: str, references: Iterable[Reference]) -> dict[str, Path]:
-    """Return the local files that a scene and its libraries refer to, by their keys beside the scene's key.
+def local_assets(scene: Path, file: str, references: Iterable[Reference], *, root: str, guarded: bool) -> LocalAssets:
+    """Return the local files that a scene and its libraries refer to.
 
     Files that are missing on this disk are left out, since the bucket may have them.
 
     Args:
         file: the scene's key in the bucket, which need not exist yet.
+        root: the folder of the bucket for files with absolute paths.
+        guarded: whether files outside the scene's folder count only if they are media.
 
     Raises:
-        InvalidRequest: the path of a file cannot be a key beside that key.
+        InvalidRequest: the path of a file cannot be a key beside that key, or files are withheld.
         SceneUnreadable: a library is not a readable .blend file.
     """
-    disk = Disk.of(scene)
-    home = disk.key(scene)
-    folder = disk.path(home).parent
-    found = {}
-    for asset in find_assets(disk, "", home, references).assets:
-        path = disk.path(asset.key)
-        steps = Path(os.path.relpath(path, folder)).as_posix()
-        key = key_beside(file, f"//{steps}")
-        if key is None:
-            raise InvalidRequest(
-                field="file",
-                problem=f"the scene refers to {steps!r}, which would be outside the bucket if the scene is {file!r}: "
-                f"choose a key in a deeper folder, such as by `file=film/{file}`",
-            )
-        found[key] = path
-    return found
+    disk = Disk.of(scene, file, root=root, guarded=guarded)
+    found = find_assets(disk, "", file, references, root=root)
+    if found.above and not file.startswith(f"{root}/"):
+        problem = (
+            f"the scene refers to {listed(found.above)}, which would be outside the bucket if the scene is {file!r}: "
+            f"choose a key in a deeper folder, such as by `file=film/{file}`"
+        )
+        raise InvalidRequest(field="file", problem=problem)
+    return LocalAssets(disk=disk, found=found)
 
 
 def _upload(path: Path, key: str, store: Store, bucket: str) -> bool:

@@ -1,0 +1,90 @@
+"""Finds the sources of a scene's picture in the open file: its strips, its compositor and its cameras."""
+
+from collections.abc import Iterable
+
+import bpy
+
+from frameloom.model.sources import Sources
+
+_LAYERS = "CompositorNodeRLayers"
+
+
+def find_sources(scene: bpy.types.Scene) -> Sources:
+    """Return the sources of a scene's picture; the scenes in it have their full names."""
+    tree, strips = _compositor(scene), _visible_strips(scene)
+    markers = (marker.camera for marker in scene.timeline_markers)
+    return Sources(
+        has_camera=scene.camera is not None or any(camera and not camera.hide_render for camera in markers),
+        strips=bool(strips),
+        strip_scenes=_names(
+            strip.scene
+            for strip in strips
+            if strip.type == "SCENE" and strip.scene_input == "CAMERA" and strip.scene_camera is None
+        ),
+        layers=None
+        if tree is None
+        else _names(node.scene or scene for node in tree.nodes if node.bl_idname == _LAYERS and not node.mute),
+        has_output=tree is None or _has_output(tree),
+    )
+
+
+def _visible_strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
+    """Return the strips that the scene renders, without those inside meta strips."""
+    editor = scene.sequence_editor if scene.render.use_sequencer else None
+    if editor is None:
+        return []
+    muted = {number for number, channel in enumerate(editor.channels) if channel.mute}
+    return [one for one in editor.strips if one.type != "SOUND" and not one.mute and one.channel not in muted]
+
+
+def _has_output(tree: bpy.types.NodeTree) -> bool:
+    """Return whether a scene's tree has an output for the picture: since 5.0 its own, before also within groups."""
+    if any(node.bl_idname == "NodeGroupOutput" for node in tree.nodes):
+        return True
+    used = [node for node in tree.nodes if not node.mute]
+    if any(node.bl_idname == "CompositorNodeComposite" for node in used):
+        return True
+    groups = (node.node_tree for node in used if node.bl_idname == "CompositorNodeGroup")
+    return bpy.app.version < (5, 0, 0) and any(map(_has_output, filter(None, groups)))
+
+
+def _names(scenes: Iterable[bpy.types.Scene | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(scene.name_full for scene in scenes if scene is not None))
+
+
+def rendered_scenes(scene: bpy.types.Scene) -> list[str]:
+    """Return the names of all scenes in a render of `scene`, its own first.
+
+    The others are its background, its strips and the scenes of its compositor nodes, and recursively those of these.
+    """
+    found, pending = [scene.name], [scene]
+    while pending:
+        one = pending.pop()
+        for other in (one.background_set, *_strip_scenes(one), *_node_scenes(one)):
+            if other is not None and other.name not in found:
+                found.append(other.name)
+                pending.append(other)
+    return found
+
+
+def _strip_scenes(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
+    return [strip.scene for strip in _strips(scene) if strip.type == "SCENE"]
+
+
+def _strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
+    """Return the strips that a scene may render, those in meta strips too."""
+    editor = scene.sequence_editor if scene.render.use_sequencer else None
+    return [] if editor is None else list(editor.strips_all)
+
+
+def _node_scenes(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
+    tree = _compositor(scene)
+    return [] if tree is None else [node.scene for node in tree.nodes if node.bl_idname == _LAYERS]
+
+
+def _compositor(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    if not scene.render.use_compositing:
+        return None
+    if hasattr(scene, "compositing_node_group"):
+        return scene.compositing_node_group
+    return scene.node_tree if scene.use_nodes else None
