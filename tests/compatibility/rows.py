@@ -14,7 +14,19 @@ else:
     # Its module imports Blender, which only Blender's own process does.
     Stage = Any
 
-__all__ = ["SAME", "VERSIONS", "Expectation", "Group", "Row", "Stage", "all_rows", "announced", "different", "refused"]
+__all__ = [
+    "SAME",
+    "VERSIONS",
+    "Build",
+    "Expectation",
+    "Group",
+    "Row",
+    "Stage",
+    "all_rows",
+    "announced",
+    "different",
+    "refused",
+]
 
 VERSIONS = ("4.5", "5.0")
 Build: TypeAlias = Callable[[Stage], None]

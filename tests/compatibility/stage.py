@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import av
 import bpy
+import numpy as np
 
 from tests.compatibility.rows import Row
 
@@ -126,7 +128,13 @@ class Stage:
         action = thing.animation_data.action
         if hasattr(action, "fcurves"):
             return list(action.fcurves)
-        return [curve for layer in action.layers for strip in layer.strips for bag in strip.channelbags for curve in bag.fcurves]
+        return [
+            curve
+            for layer in action.layers
+            for strip in layer.strips
+            for bag in strip.channelbags
+            for curve in bag.fcurves
+        ]
 
     def key(self, thing: Any, path: str, values: Mapping[int, Any]) -> None:
         """Insert keyframes of a property, by frame."""
@@ -161,9 +169,6 @@ class Stage:
 
     def movie(self, name: str, frames: int = 3) -> Path:
         """Write a film with a pattern of its own in each frame to `//NAME`; return its path."""
-        import av
-        import numpy as np
-
         path = self.folder / name
         with av.open(str(path), "w") as film:
             stream = film.add_stream("mpeg4", rate=24)

@@ -1,6 +1,8 @@
 """Cameras and worlds."""
 
-from tests.compatibility.rows import Group, Stage
+from typing import Any
+
+from tests.compatibility.rows import Build, Group, Stage
 
 rows = Group("Cameras and worlds")
 
@@ -10,7 +12,7 @@ def _(s: Stage) -> None:
     s.camera.data.type, s.camera.data.shift_x = "ORTHO", 0.2
 
 
-def _panorama(kind: str) -> object:
+def _panorama(kind: str) -> Build:
     def build(s: Stage) -> None:
         s.camera.data.type = "PANO"
         (s.camera.data if hasattr(s.camera.data, "panorama_type") else s.camera.data.cycles).panorama_type = kind
@@ -19,7 +21,11 @@ def _panorama(kind: str) -> object:
     return build
 
 
-for label, kind in (("equirectangular", "EQUIRECTANGULAR"), ("fisheye", "FISHEYE_EQUIDISTANT"), ("mirror ball", "MIRRORBALL")):
+for label, kind in (
+    ("equirectangular", "EQUIRECTANGULAR"),
+    ("fisheye", "FISHEYE_EQUIDISTANT"),
+    ("mirror ball", "MIRRORBALL"),
+):
     rows.same(f"Panorama, {label}")(_panorama(kind))
 
 
@@ -52,7 +58,7 @@ def _(s: Stage) -> None:
     s.camera.data.type = "CUSTOM"
 
 
-def _world(s: Stage, kind: str) -> object:
+def _world(s: Stage, kind: str) -> Any:
     if s.version < (5, 0):
         s.world.use_nodes = True
     tree = s.world.node_tree

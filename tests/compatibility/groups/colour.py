@@ -1,11 +1,11 @@
 """Colour management."""
 
-from tests.compatibility.rows import Group, Stage
+from tests.compatibility.rows import Build, Group, Stage
 
 rows = Group("Colour management")
 
 
-def _view(name: str) -> object:
+def _view(name: str) -> Build:
     def build(s: Stage) -> None:
         s.scene.view_settings.view_transform = name
 

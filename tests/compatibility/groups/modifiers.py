@@ -1,5 +1,7 @@
 """Modifiers and Geometry Nodes."""
 
+import struct
+
 from tests.compatibility.rows import Group, Stage
 
 rows = Group("Modifiers and Geometry Nodes")
@@ -103,7 +105,10 @@ def _(s: Stage) -> None:
 @rows.same("Geometry Nodes: Mesh Primitives, Distribute and Instance on Points")
 def _(s: Stage) -> None:
     group, start, end = s.geometry_nodes()
-    points, instances = group.nodes.new("GeometryNodeDistributePointsOnFaces"), group.nodes.new("GeometryNodeInstanceOnPoints")
+    points, instances = (
+        group.nodes.new("GeometryNodeDistributePointsOnFaces"),
+        group.nodes.new("GeometryNodeInstanceOnPoints"),
+    )
     cone, material = group.nodes.new("GeometryNodeMeshCone"), group.nodes.new("GeometryNodeSetMaterial")
     points.inputs["Density"].default_value, material.inputs["Material"].default_value = 3, s.material("Blue", (0, 0, 1))
     cone.inputs["Radius Bottom"].default_value = 0.2
@@ -190,8 +195,6 @@ def _(s: Stage) -> None:
 
 @rows.same("Mesh Cache (MDD)")
 def _(s: Stage) -> None:
-    import struct
-
     corners = [tuple(vertex.co) for vertex in s.cube.data.vertices]
     data = struct.pack(">2i", 3, len(corners)) + struct.pack(">3f", 0, 1, 2)
     for frame in range(3):

@@ -1,5 +1,7 @@
 """Kinds of objects, hair, volumes and lines."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 from tests.compatibility.rows import Group, Stage
@@ -36,9 +38,6 @@ def _(s: Stage) -> None:
 
 @rows.same("Text with a font file")
 def _(s: Stage) -> None:
-    import shutil
-    from pathlib import Path
-
     own = Path(s.bpy.utils.system_resource("DATAFILES"), "fonts")
     source = next(iter(sorted(own.glob("Noto*.woff2"))))
     shutil.copyfile(source, s.folder / "font.woff2")

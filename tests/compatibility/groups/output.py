@@ -1,11 +1,11 @@
 """Outputs that a farm does not make as the scene asks for them."""
 
-from tests.compatibility.rows import Group, Stage
+from tests.compatibility.rows import Build, Group, Stage
 
 rows = Group("Other outputs")
 
 
-def _output(name: str, depth: str | None = None) -> "object":
+def _output(name: str, depth: str | None = None) -> Build:
     def build(s: Stage) -> None:
         s.file_format(name)
         if depth is not None:

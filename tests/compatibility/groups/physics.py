@@ -1,11 +1,13 @@
 """Simulations and their caches."""
 
+from typing import Any
+
 from tests.compatibility.rows import Group, Stage
 
 rows = Group("Simulations")
 
 
-def _emitter(s: Stage) -> object:
+def _emitter(s: Stage) -> Any:
     modifier = s.cube.modifiers.new("Particles", "PARTICLE_SYSTEM")
     settings = modifier.particle_system.settings
     settings.count, settings.frame_start, settings.frame_end, settings.lifetime = 30, 0, 4, 20
@@ -116,7 +118,7 @@ def _(s: Stage) -> None:
     modifier.bake_target, modifier.bake_directory = "DISK", "//bakes"
     s.bpy.ops.wm.save_as_mainfile(filepath=str(s.path))
     s.bpy.context.view_layer.objects.active = s.cube
-    s.cube.select_set(True)
+    s.cube.select_set(state=True)
     s.bpy.ops.object.simulation_nodes_cache_bake(selected=True)
 
 
