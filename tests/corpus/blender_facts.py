@@ -15,7 +15,7 @@ from typing import Any
 
 import bpy
 
-from tests.compatibility.blender_server import render
+from tests.compatibility.blender_server import open_file, render
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
 
 def facts(path: Path) -> dict[str, Any]:
     """Return the facts about a file that a job needs, as JSON, by the names of `SceneFacts` and `SceneEntry`."""
-    bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
+    open_file(path)
     return {
         "scenes": [_scene(scene) for scene in bpy.data.scenes if scene.library is None],
         "active": bpy.context.scene.name,

@@ -34,8 +34,9 @@ def _scenes(check: SceneCheck, blender: Facts) -> Iterator[str]:
         yield f"scenes: {sorted(ours)}, Blender has {sorted(theirs)}"
     for name in sorted(ours.keys() & theirs.keys()):
         for field, here, there in _fields(ours[name], theirs[name]):
-            # Blender renders scenes of engines that were removed with EEVEE; farms ask for an engine.
-            if (field == "engine" and here in _REMOVED) or (here, there) == ("UNKNOWN", ""):
+            # Blender renders scenes of engines that were removed with EEVEE; farms ask for an engine. An empty value
+            # is one that Blender does not know either.
+            if (field == "engine" and here in _REMOVED) or there == "":
                 continue
             yield f"{field} of scene {name!r}: {here}, Blender has {there}"
     if facts.active != blender["active"]:

@@ -133,7 +133,9 @@ class Session:
             try:
                 bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=trusted)
             except RuntimeError as error:
-                raise SceneUnreadable(file=name, problem=error_text(error)) from error
+                # The operator also fails for a data-block that Blender reports and skips. The file is open then.
+                if bpy.data.filepath != str(path):
+                    raise SceneUnreadable(file=name, problem=error_text(error)) from error
         if complete and (missing := missing_files()):
             # PrepareJob has checked the file and the bucket. Blender may miss more.
             raise MissingAssets(file=name, assets=", ".join(replaced.get(path, path) for path in missing)[:1000])
