@@ -84,6 +84,7 @@ def _entry(scene: bpy.types.Scene) -> SceneEntry:
         engine=render.engine,
         format=image.file_format,
         exr_codec=image.exr_codec,
+        exr_preview=getattr(image, "use_preview", False),
         camera=None if scene.camera is None or scene.camera.library is not None else scene.camera.name,
         sources=find_sources(scene),
         crop=crop if render.use_border and render.use_crop_to_border else None,

@@ -116,7 +116,7 @@ def resolve_request(
         notices=(
             *facts.notices,
             *stamp_notices(entry.stamp, scene=entry.name, file=file),
-            *(() if request.output == "video" else output_notices(facts, entry)),
+            *(() if request.output == "video" else output_notices(facts, entry, request)),
         ),
     )
 

@@ -110,20 +110,6 @@ def _(s: Stage) -> None:
     s.render.use_compositing = False
 
 
-@rows.different("File Output node", "the node's files are not made")
-def _(s: Stage) -> None:
-    tree, layers, connect = s.compositor()
-    node = tree.nodes.new("CompositorNodeOutputFile")
-    if s.version < (5, 0):
-        node.base_path = "//passes/"
-        tree.links.new(layers.outputs["Image"], node.inputs[0])
-    else:
-        node.directory = "//passes/"
-        node.file_output_items.new("RGBA", "Image")
-        tree.links.new(layers.outputs["Image"], node.inputs[0])
-    connect(layers.outputs["Image"])
-
-
 @rows.same("Compositor without Render Layers")
 def _(s: Stage) -> None:
     tree, layers, connect = s.compositor()

@@ -75,11 +75,9 @@ def _(s: Stage) -> None:
     s.exr("16", "B44A")
 
 
-@rows.same("OpenEXR, Preview and no compression", request=EXR)
+@rows.same("OpenEXR, no compression", request=EXR)
 def _(s: Stage) -> None:
     s.exr("32", "NONE")
-    if hasattr(s.image_settings, "use_preview"):
-        s.image_settings.use_preview = True
 
 
 @rows.same("OpenEXR of a PNG scene, chosen by the job", request=EXR)
