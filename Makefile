@@ -26,9 +26,9 @@ env:  ## Make the whole environment: Blender, the farm, and the tools of its dev
 	@export UV_COMPILE_BYTECODE=1; $(SYNC) --all-extras --all-groups
 	@$(RUN)/python tools/system_libraries.py
 
-image:  ## Build the worker's image: BLENDER_VERSION=4.5; with STACK=NAME push it to that stack's repository.
+image:  ## Build the worker's image: BLENDER_VERSIONS="4.5 5.0"; with STACK=NAME push it to that stack's repository.
 	@$(SYNC) --inexact --no-default-groups
-	@$(RUN)/python -m tools.image $(or $(BLENDER_VERSION),4.5) $(if $(STACK),--stack $(STACK)) $(if $(BASE_IMAGE),--base $(BASE_IMAGE))
+	@$(RUN)/python -m tools.image $(or $(BLENDER_VERSIONS),$(BLENDER_VERSION),4.5) $(if $(STACK),--stack $(STACK)) $(if $(BASE_IMAGE),--base $(BASE_IMAGE))
 
 test: env  ## Run the whole test suite, and fail below the floor of coverage.
 	$(RUN)/coverage run -m pytest

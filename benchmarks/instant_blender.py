@@ -20,9 +20,9 @@ SIZE = 64
 class InstantBlender(Blender):
     """Opens any scene, and writes the same image for each frame."""
 
-    def start(self, version: str | None = None) -> None:
+    def start(self, version: str | None = None, *, ocio: Path | None = None) -> None:
         """Do nothing: no process is needed."""
-        del version
+        del version, ocio
 
     def open(
         self,

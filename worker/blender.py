@@ -19,6 +19,7 @@ from worker.blender_exit import exit_error
 from worker.blender_versions import command_of, environment_of, find_blender
 from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
+from worker.ocio_output import OcioOutput
 from worker.rendered_frame import RenderedFrame
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ class Blender:
         self._open_scene: OpenScene | None = None
         # Whether the child has opened a file. Blender keeps state of that file when it opens another.
         self._used = False
+        # The configuration of the child's colours, None for Blender's own.
+        self._ocio: Path | None = None
+        self._ocio_output = OcioOutput()
         self._killed = False
         # Whether Blender waits, within a render, for the command to render the next frame.
         self._in_run = False
@@ -78,11 +82,12 @@ class Blender:
         """The open scene, None before a scene is open."""
         return self._open_scene
 
-    def start(self, version: str | None = None) -> None:
+    def start(self, version: str | None = None, *, ocio: Path | None = None) -> None:
         """Start Blender and return at once: it loads while the supervisor polls the queue.
 
         Args:
             version: the full version; None for that of the last child, at first the worker's default.
+            ocio: the OpenColorIO configuration, None for Blender's own.
 
         Raises:
             BlenderMismatch: this worker does not have it.
@@ -94,10 +99,11 @@ class Blender:
         home, temporary = self._scratch / "home", self._scratch / "tmp"
         home.mkdir(parents=True, exist_ok=True)
         temporary.mkdir(exist_ok=True)
+        self._ocio, self._ocio_output = ocio, OcioOutput()
         self._process = subprocess.Popen(
             command_of(blender),
             cwd=Path(__file__).parent.parent,
-            env=environment_of(blender, home=home, temporary=temporary),
+            env=environment_of(blender, home=home, temporary=temporary, ocio=ocio),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -143,14 +149,18 @@ class Blender:
             and self._process.poll() is None
         ):
             return None
-        if self._used:
+        ocio = None if settings.ocio is None else (root or scene.parent) / settings.ocio
+        if self._used or ocio != self._ocio:
             self.close()
-        self.start(settings.blender)
-        self._substitutions.reset()
+        self.start(settings.blender, ocio=ocio)
+        self._substitutions.expect()
         self._open_scene, self._used = None, True
         command: dict[str, Any] = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
         command |= {"root": str(root or scene.parent), "absolute": None if absolute is None else str(absolute)}
         answer = self._ask(command | {"complete": complete}, frame=None)
+        self._substitutions.wait()
+        if ocio is not None:
+            self._ocio_output.check_used()
         self._substitutions.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
         self._open_scene = (scene, settings, complete)
         network: str | None = answer["network"]
@@ -185,8 +195,12 @@ class Blender:
         run = run or range(frame, frame + 1)
         command = {"do": "render", "frame": frame, "path": str(path), "last": run[-1], "step": run.step}
         self._in_run = frame != run[-1]
+        self._substitutions.expect()
         try:
             answer = self._ask(command, frame=frame)
+            if self._ocio is not None:
+                self._substitutions.wait()
+                self._ocio_output.check_converted()
         except (BlenderKilled, FarmError):
             # Blender may have ended while it wrote the file.
             path.unlink(missing_ok=True)
@@ -321,6 +335,7 @@ class Blender:
             for line in lines:
                 if self._substitutions.add(line.rstrip()):
                     continue
+                self._ocio_output.add(line)
                 self._last_lines.append(line.rstrip())
                 if self.on_output is not None:
                     self.on_output(line.rstrip(), self._frame)

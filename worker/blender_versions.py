@@ -36,8 +36,16 @@ def command_of(blender: InstalledBlender) -> list[str]:
     return [sys.executable, "-m", "worker.blender_process", blender.version]
 
 
-def environment_of(blender: InstalledBlender, *, home: Path, temporary: Path) -> dict[str, str]:
-    """Return the environment of Blender's process, in which `bpy` is this version."""
+def environment_of(
+    blender: InstalledBlender, *, home: Path, temporary: Path, ocio: Path | None = None
+) -> dict[str, str]:
+    """Return the environment of Blender's process, in which `bpy` is this version.
+
+    Args:
+        ocio: the OpenColorIO configuration, None for Blender's own.
+    """
     environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
     environment |= {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
+    if ocio is not None:
+        environment["OCIO"] = str(ocio)
     return environment if blender.folder is None else environment | {"PYTHONPATH": str(blender.folder)}

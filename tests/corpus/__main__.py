@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import os
 import signal
@@ -13,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.compatibility.run import blenders
+from frameloom.local.blender_packages import add_blender
+from tests.blender_folder import added_blenders
 from tests.corpus.header import saved_by
 from tests.corpus.result import SILENT, Result, read_result, write_result
 from tests.corpus.table import summary, table
@@ -21,11 +23,19 @@ from tests.corpus.table import summary, table
 ROOT = Path(__file__).resolve().parents[2]
 # Seconds for a scene: Blender opens it twice, and renders some frames of it twice.
 LIMIT = 240
+# The Blender of this environment.
+OWN = importlib.metadata.version("bpy")
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Compare all scenes; return 1 if one differs without an announcement."""
     options = _options(words)
+    with added_blenders():
+        options.version = add_blender(options.blender, print).version
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     folder = options.folder.resolve()
     results, scenes = [], list(_scenes(folder, options.only))
     for number, scene in enumerate(scenes, start=1):
@@ -43,18 +53,16 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _options(words: Sequence[str] | None) -> argparse.Namespace:
-    known = blenders()
     parser = argparse.ArgumentParser(prog="python -m tests.corpus", description=__doc__)
     parser.add_argument("folder", type=Path, help="the folder with the scenes")
     parser.add_argument("--only", default="", metavar="TEXT", help="only scenes with this text in their paths")
-    parser.add_argument("--blender", choices=known, default=next(iter(known)), help="the version of Blender")
+    parser.add_argument("--blender", default=OWN, help=f"the version of Blender, installed if necessary [{OWN}]")
     parser.add_argument("--engine", choices=("CYCLES", "EEVEE", "WORKBENCH"), help="instead of each scene's own")
     parser.add_argument("--limit", type=float, default=LIMIT, metavar="SECONDS", help=f"for a scene [{LIMIT}]")
     parser.add_argument("--results", type=Path, default=ROOT / ".corpus", metavar="FOLDER", help="of finished scenes")
     parser.add_argument("--again", action="store_true", help="compare finished scenes again")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     options = parser.parse_args(words)
-    options.version = known[options.blender]
     if not options.folder.is_dir():
         parser.error(f"{options.folder} is not a folder")
     return options
@@ -82,7 +90,7 @@ def _compared(scene: Path, options: argparse.Namespace) -> Result:
             return result
     file.unlink(missing_ok=True)
     words = [str(scene), str(file), options.version, *([options.engine] if options.engine else [])]
-    problem = _run(words, limit=options.limit)
+    problem = _run_process(words, limit=options.limit)
     result = read_result(file) if file.exists() else Result(path=str(scene), blender=options.version)
     result.saved_by, result.digest = saved_by(scene), digest
     if problem is not None and result.problem is None:
@@ -97,7 +105,7 @@ def result_file(folder: Path, scene: Path, version: str, engine: str | None) -> 
     return folder.resolve() / f"{name}.json"
 
 
-def _run(words: list[str], *, limit: float) -> str | None:
+def _run_process(words: list[str], *, limit: float) -> str | None:
     """Compare one scene in a process of its own; return why that process failed, None if it ended or was too slow."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.corpus.one", *words],

@@ -19,9 +19,9 @@ from typing import Any
 
 from frameloom.client import SceneCheck, check_scene
 from frameloom.model.errors import FarmError, InvalidRequest, MissingAssets, NoCamera
+from frameloom.services.system.installed_blenders import installed_blenders
 from tests.compatibility.pixels import difference
 from tests.compatibility.row_farm import RowFarm
-from tests.compatibility.run import interpreter
 from tests.corpus.facts import Facts, unequal_facts
 from tests.corpus.result import Result, write_result
 
@@ -102,11 +102,14 @@ class Comparison:
     def plain_blender(self) -> Iterator["PlainBlender"]:
         """Start plain Blender, and end it at exit."""
         home = _made(self._folder / "home")
+        folder = next(each.folder for each in installed_blenders() if each.version == self._version)
+        packages = [ROOT, ROOT / "src"] if folder is None else [folder, ROOT, ROOT / "src"]
+        own = {"HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": ":".join(map(str, packages))}
         with (home / "output.txt").open("w") as output:
             process = subprocess.Popen(
-                [interpreter(self._version), "-m", "tests.corpus.blender_facts"],
+                [sys.executable, "-m", "tests.corpus.blender_facts"],
                 cwd=ROOT,
-                env={**os.environ, "HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
+                env={**os.environ, **own},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.compatibility.run import blenders
-from tests.corpus.__main__ import main, result_file
+from tests.corpus.__main__ import OWN, main, result_file
 from tests.corpus.one import Comparison, PlainBlender
 from tests.corpus.result import Result, write_result
 from tests.scenes import make_scene
-
-(FULL,) = blenders().values()
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +33,8 @@ def results(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compared(scene: Path, folder: Path) -> Result:
-    result = Result(path=str(scene), blender=FULL, ended=True)
-    for _ in Comparison(scene, folder, FULL).run(result):
+    result = Result(path=str(scene), blender=OWN, ended=True)
+    for _ in Comparison(scene, folder, OWN).run(result):
         pass
     return result
 
@@ -82,7 +79,7 @@ def test_a_frame_and_a_fact_that_differ_are_found(
 
     # A run takes the results of an earlier one, and its exit code shows the difference.
     monkeypatch.undo()
-    file = result_file(results, folder / "fine.blend", FULL, None)
+    file = result_file(results, folder / "fine.blend", OWN, None)
     known = json.loads(file.read_text())
     planted.digest, planted.saved_by = known["digest"], known["saved_by"]
     write_result(planted, file)
@@ -93,5 +90,5 @@ def test_a_frame_and_a_fact_that_differ_are_found(
 def test_a_scene_that_takes_too_long_is_killed(folder: Path, tmp_path: Path) -> None:
     # The exit code is that of silent differences alone.
     assert main([str(folder), "--results", str(tmp_path), "--only", "blind", "--limit", "0.2"]) == 0
-    file = result_file(tmp_path, folder / "cut" / "blind.blend", FULL, None)
+    file = result_file(tmp_path, folder / "cut" / "blind.blend", OWN, None)
     assert json.loads(file.read_text())["kind"] == "slow"

@@ -143,19 +143,6 @@ def test_python_in_a_scene_and_in_its_library_is_a_notice(folder: Path, capsys: 
     assert all(way in err for way in ("--trust-scripts", "--without-scripts"))
 
 
-def test_a_custom_colour_configuration_is_refused_with_its_path(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_scene(folder / "shot.blend")
-    monkeypatch.setenv("OCIO", "/studio/aces.ocio")
-    for command in ("check", "render"):
-        code = main([command, "shot.blend"])
-        err = capsys.readouterr().err
-        assert (code, err.count("\n")) == (2, 1)
-        assert "OCIO: is set to '/studio/aces.ocio'" in err
-        assert "env -u OCIO" in err
-
-
 def test_a_newer_scene_passes_for_a_newer_blender(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_scene(folder / "shot.blend", saved_by="5.0")
     assert check(capsys, "shot.blend", "--blender", "5.0.1")[0] == 0

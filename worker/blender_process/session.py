@@ -41,7 +41,7 @@ from worker.blender_process.inspection import inspect_scene
 from worker.blender_process.missing_files import missing_files
 from worker.blender_process.scene_setup import expected_size, set_up
 from worker.blender_process.skipped_scripts import refuse_skipped, refusing_skipped
-from worker.blender_warnings import mark_opened
+from worker.blender_warnings import OPENING, mark_output
 
 _PR_SET_PDEATHSIG = 1
 
@@ -105,8 +105,13 @@ class Session:
         elif self._scene is None:
             raise RenderCrashed(where=f"frame {command['frame']}", problem="no scene is open")
         else:
-            answer = refusing_skipped(self._answer, self._settings)
+            answer = refusing_skipped(self._answer if self._settings.ocio is None else self._marked, self._settings)
             Animation(self._scene, shown=self._shown, commands=self._commands, answer=answer).render(command)
+
+    def _marked(self, fields: dict[str, Any]) -> None:
+        """Answer after all lines that Blender has printed, so that errors of OpenColorIO come before."""
+        mark_output()
+        self._answer(fields)
 
     def open(
         self,
@@ -125,6 +130,7 @@ class Session:
         An untrusted scene is confined to the files below `root`, or its own folder. A trusted scene is not, since its
         scripts could open any file.
         """
+        mark_output(OPENING)
         # After a file that does not open, the earlier scene is still loaded and would render.
         self._scene = None
         trusted = settings.trust_scripts is True
@@ -151,7 +157,7 @@ class Session:
             bpy.context.window.scene = scene
         else:
             self._shown = bpy.data.scenes.new("nothing")
-        mark_opened()
+        mark_output()
         self._answer({"size": expected_size(scene), "scenes": scenes, "only": only})
 
 

@@ -41,6 +41,8 @@ class RequestFields(TypedDict, total=False):
         format: PNG (default), OPEN_EXR or JPEG.
         trust_scripts: True runs the Python in the scene with the worker's rights, False renders without it; a scene
             with Python is refused otherwise.
+        ocio: the path of an OpenColorIO configuration on this disk, which is uploaded with its files; the default is
+            that of the environment variable OCIO, or Blender's own.
         blender: the version of Blender that the farm must have.
         fps: frames per second of the film, such as 24 or "30000/1001".
         video: the settings of the video.
@@ -71,6 +73,7 @@ class RequestFields(TypedDict, total=False):
     resolution_percentage: int | str | None
     format: FrameFormat | None
     trust_scripts: bool | None
+    ocio: str | None
     blender: str | None
     fps: int | float | str | None
     video: VideoFields | None

@@ -28,6 +28,8 @@ class NoticeKind(StrEnum):
     STRIPS = "strips"
     # Metadata that is burnt into frames, and differs from that of the artist's Blender.
     STAMP = "stamp"
+    # A colour configuration other than Blender's own.
+    COLOURS = "colours"
 
 
 def _known(kind: Any) -> Any:

@@ -59,6 +59,15 @@ def scene_file(key: str) -> str:
     return key
 
 
+def config_file(key: str) -> str:
+    """Return `key` if it is valid as the key of an OpenColorIO configuration; raise as `scene_file` does."""
+    ending = next((ending for ending in (".ocio", ".ocioz") if key.endswith(ending)), None)
+    if ending is None:
+        raise ValueError("takes the key of a configuration in the scenes bucket, such as studio/config.ocio")
+    scene_file(key.removesuffix(ending) + ".blend")
+    return key
+
+
 # Control, format, surrogate, private and unassigned characters; line and paragraph separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # Characters that look like a slash or a backslash, or that some systems convert to one, but NFKC does not.
@@ -127,6 +136,7 @@ class JobRequest(RenderSettings):
     """
 
     file: Annotated[str, AfterValidator(scene_file)]
+    ocio: Annotated[str, AfterValidator(config_file)] | None = None
     # The film's name beside the scene, without its extension; None for the scene's name.
     film: Annotated[str, AfterValidator(_film_name)] | None = None
     frames: Annotated[str, AfterValidator(_frames_text)] | None = None

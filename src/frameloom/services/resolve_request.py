@@ -10,16 +10,18 @@ from pathlib import Path
 from frameloom.model import keys
 from frameloom.model.assets import Asset, Reference
 from frameloom.model.blenders import choose_blender
+from frameloom.model.colours import ColourNames
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, MissingAssets
 from frameloom.model.frames import FrameRange
-from frameloom.model.notices import Notice
+from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.model.stamps import FILENAME, stamp_notices
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
 from frameloom.services.scene.find_assets import FoundAssets, find_assets
+from frameloom.services.scene.ocio_config import OcioConfig
 from frameloom.services.scene.output_notices import output_notices
 from frameloom.services.scene.reader import read_scene
 from frameloom.services.storage.ports import Buckets, Store
@@ -43,6 +45,7 @@ class ResolvedRequest:
         absolute_root: the folder of the bucket for absolute paths, None if no asset has one.
         revision: above 1 for a scene that earlier workers rendered differently.
         stamped: the file's name, if the scene burns it into its frames.
+        config: the colour configuration, None for that of Blender.
         notices: notices about the job; `with_assets` adds those about the assets.
     """
 
@@ -58,6 +61,7 @@ class ResolvedRequest:
     absolute_root: str | None = None
     revision: int = 1
     stamped: str | None = None
+    config: OcioConfig | None = None
     notices: tuple[Notice, ...] = ()
 
     @property
@@ -77,6 +81,7 @@ def resolve_request(
     device: Device,
     name: str | None = None,
     facts: SceneFacts | None = None,
+    config: OcioConfig | None = None,
 ) -> ResolvedRequest:
     """Return the request with the values of the scene in the file `scene`, without its assets.
 
@@ -85,6 +90,7 @@ def resolve_request(
         device: their device, which the request may override.
         name: the scene's name in messages; its key if None.
         facts: the facts about the scene from Blender; None to read the file here.
+        config: the colour configuration at the request's `ocio`.
 
     Raises:
         JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
@@ -98,7 +104,7 @@ def resolve_request(
     _check_codec(request, entry)
     if request.output != "video":
         check_engine(entry, request.engine, blender=blender)
-        check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR")
+        check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR", names=_names(config))
         check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
     return ResolvedRequest(
         name=name,
@@ -112,9 +118,11 @@ def resolve_request(
         ),
         references=facts.references,
         revision=_revision(request, entry),
+        config=config,
         stamped=file if FILENAME in entry.stamp else None,
         notices=(
             *facts.notices,
+            *_about_config(config),
             *stamp_notices(entry.stamp, scene=entry.name, file=file),
             *(() if request.output == "video" else output_notices(facts, entry, request)),
         ),
@@ -132,7 +140,14 @@ def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store,
             out (`services/scene/checks.py`).
     """
     found = find_assets(store, buckets.scenes, request.file, resolved.references, root=request.absolute_root)
-    return accept_assets(resolved, request, found)
+    resolved = accept_assets(resolved, request, found)
+    config = resolved.config
+    if config is None:
+        return resolved
+    home = posixpath.dirname(config.key)
+    # Names of their own, without the configuration's place: equal on each machine that has it.
+    named = {f"ocio:{posixpath.relpath(one.key, home)}": one for one in config.assets(store, buckets.scenes)}
+    return replace(resolved, assets={**resolved.assets, **named})
 
 
 def accept_assets(resolved: ResolvedRequest, request: JobRequest, found: FoundAssets) -> ResolvedRequest:
@@ -140,7 +155,8 @@ def accept_assets(resolved: ResolvedRequest, request: JobRequest, found: FoundAs
     found.check(file=resolved.name, trusted=request.trust_scripts is True)
     if request.output != "video":
         check_scripts(found.scripts, trust=request.trust_scripts, file=resolved.name)
-        check_spaces(found.spaces, file=resolved.name, blender=resolved.settings.blender or "")
+        blender, names = resolved.settings.blender or "", _names(resolved.config)
+        check_spaces(found.spaces, file=resolved.name, blender=blender, names=names)
     film = keys.video_key(request.file, request.video.container, name=request.film)
     if request.output != "frames" and film in found.named:
         problem = f"the film would replace {film!r}, which the scene reads: choose another name for the film"
@@ -163,8 +179,26 @@ def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
     return posixpath.relpath(f"/{asset.key}", f"/{posixpath.dirname(request.file)}")
 
 
+def _names(config: OcioConfig | None) -> ColourNames | None:
+    return None if config is None else config.names
+
+
+def _about_config(config: OcioConfig | None) -> tuple[Notice, ...]:
+    if config is None:
+        return ()
+    name = posixpath.basename(config.key)
+    text = f"Colours follow the OpenColorIO configuration {name!r} instead of Blender's own."
+    return (Notice(kind=NoticeKind.COLOURS, text=text, items=(config.key,)),)
+
+
 def _check_codec(request: JobRequest, entry: SceneEntry) -> None:
-    """Refuse to render OpenEXR frames for a film that the encoder cannot decode; try existing frames."""
+    """Refuse to render OpenEXR frames for a film that the encoder cannot decode or show; try existing frames."""
+    if request.output == "both" and request.format == "OPEN_EXR" and request.ocio is not None:
+        problem = (
+            "a film of OpenEXR frames shows the colours of Blender's own configuration, not of `ocio`: render PNG, or "
+            'set output to "frames"'
+        )
+        raise InvalidRequest(field="format", problem=problem)
     if request.output == "both" and request.format == "OPEN_EXR" and entry.exr_codec in UNFILMED_CODECS:
         problem = (
             f"scene {entry.name!r} compresses OpenEXR with {entry.exr_codec}, which the film's encoder cannot decode: "
