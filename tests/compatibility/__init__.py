@@ -39,8 +39,8 @@ Plain Blender renders as `blender -b shot.blend -a` does, with the equivalents o
 runs only if the job has `trust_scripts`. The farm is the real code of the client, PrepareJob, PlanChunks, the worker
 and VerifyFrames over ports in memory, with chunks of two frames: the third frame of a row is in a chunk of its own.
 
-To run some rows and print their results, and to write docs/compatibility.md:
+To run some rows and print their results, and to write them into docs/compatibility.md:
 
     .venv/bin/python -m tests.compatibility motion     # rows with "motion" in their id
-    .venv/bin/python -m tests.compatibility --write
+    .venv/bin/python -m tests.compatibility motion --write
 """

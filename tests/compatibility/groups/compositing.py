@@ -166,7 +166,9 @@ def _(s: Stage) -> None:
     second = strips.new_effect("Second", "COLOR", 2, 1, **length)
     first.color, second.color = (1, 0, 0), (0, 0, 1)
     strips.new_effect("Cross", "CROSS", 3, 1, input1=first, input2=second, **length)
-    first.modifiers.new("Bright", "BRIGHT_CONTRAST")
+    if s.version < (5, 0):
+        # 5.0.1 crashes here, without a window.
+        first.modifiers.new("Bright", "BRIGHT_CONTRAST")
 
 
 @rows.same("Sequencer off")
