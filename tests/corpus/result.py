@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
+from frameloom.model.errors import SceneTooNew
+
 Kind = Literal["same", "announced", "asked", "refused", "wrong refusal", "facts", "pixels", "failed", "slow"]
 # Kinds that are faults of the farm.
 SILENT: tuple[Kind, ...] = ("facts", "pixels", "failed")
@@ -55,6 +57,12 @@ class Result:
     seconds: float = 0.0
 
     @property
+    def renders_elsewhere(self) -> bool:
+        """Whether plain Blender renders a scene that the farm refuses; an older Blender than the artist's may not."""
+        rendered = self.unopened is None and self.plain_error is None
+        return rendered and self.refusal is not None and self.refusal[0] != SceneTooNew.__name__
+
+    @property
     def kind(self) -> Kind:
         """The result in one word, the worst of several."""
         for kind, applies in (
@@ -62,7 +70,7 @@ class Result:
             ("slow", not self.ended),
             ("pixels", bool(self.unequal or self.unequal_in_order) and not self.notices),
             ("facts", bool(self.facts)),
-            ("wrong refusal", self.refusal is not None and self.unopened is None and self.plain_error is None),
+            ("wrong refusal", self.renders_elsewhere),
             ("refused", self.refusal is not None),
             ("announced", bool(self.notices)),
             ("asked", bool(self.asked or self.check)),

@@ -40,7 +40,10 @@ class PreparedJob:
             MissingAssets: files are neither on this disk nor in the bucket.
         """
         upload_assets(self.assets, store=farm.store, bucket=farm.buckets.scenes, progress=progress)
-        return replace(self, resolved=with_assets(self.resolved, self.request, store=farm.store, buckets=farm.buckets))
+        return replace(
+            self,
+            resolved=with_assets(self.resolved, self.request, store=farm.store, buckets=farm.buckets, scene=self.scene),
+        )
 
     def upload_scene(self, farm: Connection) -> None:
         """Upload the scene, unless the bucket has it."""
@@ -58,7 +61,7 @@ class PreparedJob:
             store=farm.store,
             bucket=farm.buckets.frames,
             prefix=keys.frames_prefix(self.request.file, self.resolved.render_key),
-            file_format=self.resolved.settings.format,
+            files=self.resolved.files,
         )
 
     def film_identity(self) -> str:

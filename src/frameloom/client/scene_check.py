@@ -75,7 +75,7 @@ def check_scene(path: str | Path, *, blender: str | None = None, ocio: str | Non
         assets={_path_from(folder, local.disk.path(one.key)): one.size for one in found.assets},
         missing=found.missing,
         scripts=scripts,
-        notices=(*_about_scripts(scripts, facts.file), *outcome.notices, *found.notices, *local.notices),
+        notices=(*_about_scripts(scripts, facts.file), *outcome.notices, *local.notices),
         rendered_by=outcome.blender,
         refusal=outcome.refusal,
     )
@@ -114,9 +114,9 @@ def _resolve(
         own = local_config(ocio)
         config = None if own is None else own.config
         resolved = resolve_request(request, scene, blenders=[blender], device="CPU", name=facts.file, config=config)
-        notices = resolved.notices
+        notices = (*resolved.notices, *local.found.notices)
         local.check(request)
-        accept_assets(resolved, apart_from(request, local.found.named), local.found)
+        notices = accept_assets(resolved, apart_from(request, local.found.named), local.found, scene=scene).notices
     except JobImpossible as error:
         return _Outcome(error, notices, blender)
     return _Outcome(None, notices, blender)

@@ -2,17 +2,19 @@
 
 import hashlib
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from frameloom.model import keys
+from frameloom.model.allowed_missing import may_miss
 from frameloom.model.assets import Asset, Reference
 from frameloom.model.blenders import choose_blender
 from frameloom.model.colours import ColourNames
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, MissingAssets
+from frameloom.model.frame_files import FrameFiles
 from frameloom.model.frames import FrameRange
 from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
@@ -24,9 +26,12 @@ from frameloom.services.scene.find_assets import FoundAssets, find_assets
 from frameloom.services.scene.ocio_config import OcioConfig
 from frameloom.services.scene.output_notices import output_notices
 from frameloom.services.scene.reader import read_scene
+from frameloom.services.scene.unseen_files import unseen_files
 from frameloom.services.storage.ports import Buckets, Store
 
 # libav 8.1 cannot decode PIZ if the picture is noisy: never with full floats, often not with half floats.
+# Names in a notice, which the manifest stores.
+_SHOWN = 100
 UNFILMED_CODECS = frozenset({"PIZ"})
 
 
@@ -44,6 +49,7 @@ class ResolvedRequest:
             `with_assets`.
         absolute_root: the folder of the bucket for absolute paths, None if no asset has one.
         revision: above 1 for a scene that earlier workers rendered differently.
+        endings: the endings of the names of each frame's files, None for one file.
         stamped: the file's name, if the scene burns it into its frames.
         config: the colour configuration, None for that of Blender.
         notices: notices about the job; `with_assets` adds those about the assets.
@@ -60,9 +66,15 @@ class ResolvedRequest:
     assets: Mapping[str, Asset] = field(default_factory=dict)
     absolute_root: str | None = None
     revision: int = 1
+    endings: tuple[str, ...] | None = None
     stamped: str | None = None
     config: OcioConfig | None = None
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def files(self) -> FrameFiles:
+        """The files of each frame."""
+        return FrameFiles.of(self.settings.format, self.endings)
 
     @property
     def render_key(self) -> str:
@@ -102,6 +114,7 @@ def resolve_request(
     entry = facts.pick(request.scene, request.camera)
     file = posixpath.basename(request.file)
     _check_codec(request, entry)
+    _check_views(request, entry)
     if request.output != "video":
         check_engine(entry, request.engine, blender=blender)
         check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR", names=_names(config))
@@ -118,19 +131,25 @@ def resolve_request(
         ),
         references=facts.references,
         revision=_revision(request, entry),
+        endings=None if entry.views is None else entry.views.endings(request.format),
         config=config,
         stamped=file if FILENAME in entry.stamp else None,
         notices=(
             *facts.notices,
             *_about_config(config),
             *stamp_notices(entry.stamp, scene=entry.name, file=file),
-            *(() if request.output == "video" else output_notices(facts, entry, request)),
+            *output_notices(facts, entry, request),
         ),
     )
 
 
-def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store, buckets: Buckets) -> ResolvedRequest:
+def with_assets(
+    resolved: ResolvedRequest, request: JobRequest, *, store: Store, buckets: Buckets, scene: Path | None = None
+) -> ResolvedRequest:
     """Return the resolved request with the assets of the scene, from the scenes bucket.
+
+    Args:
+        scene: the scene's file, to find out whether a frame shows its missing files; None if Blender alone can read it.
 
     Raises:
         MissingAssets: files are missing, and the request does not allow to render without them.
@@ -140,7 +159,7 @@ def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store,
             out (`services/scene/checks.py`).
     """
     found = find_assets(store, buckets.scenes, request.file, resolved.references, root=request.absolute_root)
-    resolved = accept_assets(resolved, request, found)
+    resolved = accept_assets(resolved, request, found, scene=scene)
     config = resolved.config
     if config is None:
         return resolved
@@ -150,8 +169,10 @@ def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store,
     return replace(resolved, assets={**resolved.assets, **named})
 
 
-def accept_assets(resolved: ResolvedRequest, request: JobRequest, found: FoundAssets) -> ResolvedRequest:
-    """Return the resolved request with the assets that a search found; raise as `with_assets` does."""
+def accept_assets(
+    resolved: ResolvedRequest, request: JobRequest, found: FoundAssets, *, scene: Path | None = None
+) -> ResolvedRequest:
+    """Return the resolved request with the assets that a search found; otherwise like `with_assets`."""
     found.check(file=resolved.name, trusted=request.trust_scripts is True)
     if request.output != "video":
         check_scripts(found.scripts, trust=request.trust_scripts, file=resolved.name)
@@ -161,15 +182,27 @@ def accept_assets(resolved: ResolvedRequest, request: JobRequest, found: FoundAs
     if request.output != "frames" and film in found.named:
         problem = f"the film would replace {film!r}, which the scene reads: choose another name for the film"
         raise InvalidRequest(field="film", problem=problem)
-    if found.missing and request.missing_assets == "fail":
-        raise MissingAssets(file=resolved.name, assets=listed(found.missing))
+    unseen = (*found.unseen, *unseen_files(scene, request, found))
+    missing = [one for one in found.missing if one not in unseen]
+    lost = [one for one in missing if not may_miss(request.missing_assets, found.paths[one])]
+    if lost:
+        raise MissingAssets(file=resolved.name, assets=listed(lost))
     found.check_render(file=resolved.name, trusted=request.trust_scripts is True)
     return replace(
         resolved,
         assets={_asset_name(asset, request, found): asset for asset in found.assets},
         absolute_root=request.absolute_root if found.absolute else None,
-        notices=(*resolved.notices, *found.notices),
+        notices=(*resolved.notices, *found.notices, *_about_missing(missing, unseen)),
     )
+
+
+def _about_missing(missing: Sequence[str], unseen: Sequence[str]) -> Iterator[Notice]:
+    if unseen:
+        text = f"Missing files that no frame shows: {listed(unseen)}."
+        yield Notice(kind=NoticeKind.UNNEEDED, text=text, items=tuple(unseen[:_SHOWN]))
+    if missing:
+        text = f"The job renders without these missing files, as `missing_assets` allows: {listed(missing)}."
+        yield Notice(kind=NoticeKind.MISSING, text=text, items=tuple(missing[:_SHOWN]))
 
 
 def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
@@ -177,6 +210,19 @@ def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
     if asset.key in found.absolute:
         return asset.key.removeprefix(request.absolute_root or "")
     return posixpath.relpath(f"/{asset.key}", f"/{posixpath.dirname(request.file)}")
+
+
+def _check_views(request: JobRequest, entry: SceneEntry) -> None:
+    """Refuse views whose files would replace each other, as they do in Blender."""
+    if entry.views is None or entry.views.endings(request.format) is None:
+        return
+    if (alike := entry.views.alike()) is not None:
+        one, other = (view.name for view in alike)
+        problem = (
+            f"the views {one!r} and {other!r} of scene {entry.name!r} have the same suffix, {alike[0].suffix!r}: give "
+            "each view its own, in the output properties under Stereoscopy"
+        )
+        raise InvalidRequest(field="scene", problem=problem)
 
 
 def _names(config: OcioConfig | None) -> ColourNames | None:
