@@ -91,7 +91,6 @@ def resolve_request(
     *,
     blenders: Sequence[str],
     device: Device,
-    name: str | None = None,
     facts: SceneFacts | None = None,
     config: OcioConfig | None = None,
 ) -> ResolvedRequest:
@@ -100,16 +99,15 @@ def resolve_request(
     Args:
         blenders: the full versions of Blender that each worker of the farm has; `choose_blender` takes one.
         device: their device, which the request may override.
-        name: the scene's name in messages; its key if None.
-        facts: the facts about the scene from Blender; None to read the file here.
+        facts: the known facts about the scene; None to read the file here, with its key as its name in messages.
         config: the colour configuration at the request's `ocio`.
 
     Raises:
         JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
             something that Blender would leave out (`services/scene/checks.py`).
     """
-    name = request.file if name is None else name
-    facts = facts or read_scene(scene, name=name)
+    facts = facts or read_scene(scene, name=request.file)
+    name = facts.file
     blender = choose_blender(request.blender, saved_by=facts.blender_version, blenders=blenders, file=name)
     entry = facts.pick(request.scene, request.camera)
     file = posixpath.basename(request.file)
