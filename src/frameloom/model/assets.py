@@ -112,7 +112,7 @@ def key_of(file: str, path: str, *, root: str | None = None) -> str | None:
     has no folder. The key of the bucket's own root is empty.
 
     Args:
-        root: the folder of the bucket that holds the files with absolute paths, None if there is none.
+        root: the folder of the bucket for files with absolute paths; None without such a folder.
     """
     if path.startswith("//"):
         # Blender does the same on Linux.

@@ -110,7 +110,7 @@ def find_assets(
     Args:
         scene: the scene's key.
         references: the references in the scene.
-        root: the folder of the bucket that holds the files with absolute paths, None if there is none.
+        root: the folder of the bucket for files with absolute paths; None without such a folder.
 
     Raises:
         SceneUnreadable: a library is not a readable .blend file, or there are more files than this farm allows.
@@ -192,7 +192,7 @@ class _Search:
         for reference in wanted:
             if isinstance(reference.packed, Library):
                 key = key_of(file, reference.path, root=self._root)
-                # Without a key, the files beside it have none either: a key has no control characters.
+                # The files beside a library without a key have no keys: a key has no control characters.
                 key = key or f"\0/{reference.path}"
                 self._known.add(key)
                 if file in self._absolute or not is_relative(reference.path):
