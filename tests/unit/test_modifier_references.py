@@ -68,7 +68,7 @@ KINDS: dict[str, tuple[str, list[Reference]]] = {
         "    bpy.ops.ptcache.bake(bake=True)"),
         [Reference(path="//blendcache_shot", kind="points")],
     ),
-    "particles' cache that lies elsewhere": (
+    "particles' cache that is elsewhere": (
         (f"{SAVED}cube.modifiers.new('dust', 'PARTICLE_SYSTEM')\n"
         "cache = cube.particle_systems[0].point_cache\ncache.use_external, cache.filepath = True, '//caches/dust'"),
         [Reference(path="//caches/dust", kind="points", name="", required=False, written=True)],
@@ -138,7 +138,7 @@ def test_a_baked_fluid_is_required_and_an_unfinished_bake_is_written(tmp_path: P
 
 
 def test_a_baked_external_cache_is_required(tmp_path: Path) -> None:
-    scene = make_scene(tmp_path / "shot.blend", also=KINDS["particles' cache that lies elsewhere"][0])
+    scene = make_scene(tmp_path / "shot.blend", also=KINDS["particles' cache that is elsewhere"][0])
     assert read_references(_changed(scene, b"PointCache", b"flag", 1)) == (
         Reference(path="//caches/dust", kind="points", name=""),
     )
