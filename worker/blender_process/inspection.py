@@ -117,6 +117,7 @@ def _entry(scene: bpy.types.Scene) -> SceneEntry:
         format=image.file_format,
         exr_codec=image.exr_codec,
         camera=None if scene.camera is None else scene.camera.name,
+        exr_preview=getattr(image, "use_preview", False),
         sources=find_sources(scene),
         crop=crop if render.use_border and render.use_crop_to_border else None,
         pixel_aspect=exact_aspect(render.pixel_aspect_x, render.pixel_aspect_y),

@@ -26,6 +26,7 @@ class SceneEntry:
         engine: Blender's identifier, such as "CYCLES".
         format: Blender's identifier of the output's format, such as "PNG" or "FFMPEG".
         exr_codec: Blender's identifier of the OpenEXR compression, for every output format.
+        exr_preview: whether Blender writes a small JPEG beside each OpenEXR.
         camera: the name of the active camera, None for a scene without a camera.
         sources: the sources of its picture, which determine whether it needs a camera.
         crop: xmin, ymin, xmax, ymax as fractions of the size, None if the whole picture is rendered.
@@ -47,6 +48,7 @@ class SceneEntry:
     engine: str
     format: str
     exr_codec: str = "ZIP"
+    exr_preview: bool = False
     camera: str | None = None
     sources: Sources = field(default_factory=Sources)
     crop: tuple[float, float, float, float] | None = None
