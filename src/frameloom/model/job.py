@@ -18,7 +18,7 @@ class SceneRef(Value):
     Attributes:
         digest: the SHA-256 of its bytes.
         assets: the list of the files that it renders with, None for a scene without assets.
-        absolute_root: the folder of the bucket that holds the assets with absolute paths, None if none has one.
+        absolute_root: the folder of the bucket for the assets with absolute paths; None without such assets.
         missing_assets: "render" if the scene renders without its missing files, or names and patterns of the files
             that may be missing.
     """

@@ -3,8 +3,8 @@
 import logging
 import stat
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar, cast
 
@@ -17,6 +17,7 @@ from frameloom.services.scene.block_text import name_of
 from frameloom.services.scene.blocks import open_blocks
 from frameloom.services.scene.colour_names import find_spaces
 from frameloom.services.scene.condense import condense
+from frameloom.services.scene.packed_files import unpack_files
 from frameloom.services.scene.references import find_references
 from frameloom.services.scene.scene_entry import pointed_name, read_entry
 from frameloom.services.scene.scripts import find_scripts
@@ -28,6 +29,8 @@ Read = TypeVar("Read")
 
 UNPACK_LIMIT = 8 * 2**30
 # A larger condensed file, of about ten thousand objects, is written to disk.
+# Packed libraries: in one file, and each in another.
+_MOST_PACKED, _DEEPEST = 64, 4
 IN_MEMORY = 16 * 2**20
 
 # OB_EMPTY and OB_CAMERA of Blender's DNA_object_types.h.
@@ -49,7 +52,8 @@ def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT
         SceneUnreadable: the file is not a .blend file, is damaged or incomplete, or has no scene.
     """
     file = name or path.name
-    return _condensed(path, file, limit, lambda blend, header: _read(blend, header, file))
+    facts = _condensed(path, file, limit, lambda blend, header: _read(blend, header, file))
+    return replace(facts, references=_with_packed(path, facts.references, file, limit))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +65,15 @@ class Library:
     spaces: tuple[ColourSpace, ...] = ()
 
 
-def read_library(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> Library:
-    """Return the facts about the library at `path`, which may have no scene; otherwise like `read_scene`."""
+def read_library(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT, depth: int = 0) -> Library:
+    """Return the facts about the library at `path`, which may have no scene; otherwise like `read_scene`.
+
+    Args:
+        depth: the number of libraries into which this one is packed, each into the next.
+    """
     file = name or path.name
-    return _condensed(path, file, limit, lambda blend, _: _read_library(blend, file))
+    library = _condensed(path, file, limit, lambda blend, _: _read_library(blend, file))
+    return replace(library, references=_with_packed(path, library.references, file, limit, depth))
 
 
 def read_references(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> tuple[Reference, ...]:
@@ -79,6 +88,30 @@ def read_empties(path: Path) -> frozenset[int]:
         return frozenset(one.addr_old for one in blend.find_blocks_from_code(b"OB") if one.get(b"type") == _EMPTY)
 
     return _condensed(path, path.name, UNPACK_LIMIT, read)
+
+
+def _with_packed(
+    path: Path, references: tuple[Reference, ...], file: str, limit: int, depth: int = 0
+) -> tuple[Reference, ...]:
+    """Return references with the contents of the packed libraries among them, which replace their addresses."""
+    packed = {reference.packed: reference for reference in references if isinstance(reference.packed, int)}
+    if not packed:
+        return references
+    if depth >= _DEEPEST or len(packed) > _MOST_PACKED:
+        problem = f"more than {_MOST_PACKED} libraries are packed into it, or more than {_DEEPEST} into each other"
+        raise SceneUnreadable(file=file, problem=problem)
+    found: dict[Hashable, Library] = {}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for address, copied in unpack_files(path, cast("set[int]", set(packed)), Path(folder), limit=limit):
+                name = f"{packed[address].path} in {file}"
+                found[address] = read_library(copied, name=name, limit=limit, depth=depth + 1)
+                copied.unlink()
+    except (BadBlendError, OSError) as error:
+        raise SceneUnreadable(file=file, problem=str(error)) from error
+    if len(found) < len(packed):
+        raise SceneUnreadable(file=file, problem=DAMAGED)
+    return tuple(replace(one, packed=found[one.packed]) if one.packed in found else one for one in references)
 
 
 def _condensed(path: Path, file: str, limit: int, read: Callable[["BlendFile", Header], Read]) -> Read:
