@@ -19,6 +19,7 @@ from frameloom.model.scene_json import facts_to_json
 from frameloom.services.scene.scene_entry import exact_aspect, exact_rate
 from worker.blender_process.animation import error_text
 from worker.blender_process.find_sources import find_sources
+from worker.blender_process.frame_metadata import burnt_parts
 
 
 def inspect_scene(path: Path, *, name: str, answer: Callable[[dict[str, Any]], None]) -> None:
@@ -90,6 +91,7 @@ def _entry(scene: bpy.types.Scene) -> SceneEntry:
         pixel_aspect=exact_aspect(render.pixel_aspect_x, render.pixel_aspect_y),
         single_layer=render.use_single_layer,
         colours=_colours(scene),
+        stamp=burnt_parts(render),
     )
 
 

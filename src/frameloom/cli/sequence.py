@@ -28,6 +28,7 @@ def sequence(
     engine: options.Engine = None,
     format: options.Format = None,  # noqa: A002  the option's name
     ocio: options.Ocio = None,
+    addon: options.Addons = None,
     trust_scripts: options.Trust = None,
     out: options.Out = Path(),
     fps: options.Fps = None,
@@ -70,6 +71,7 @@ def sequence(
                     "video.quality": quality,
                     "on_missing": on_missing,
                 },
+                addons=addon or (),
                 settings=settings or (),
                 out=out,
                 local=local,

@@ -1,5 +1,6 @@
 """The types of the keywords of `Farm.render`: the fields of a job's request."""
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from frameloom.model.settings import Device, Engine, FrameFormat, VideoCodec
@@ -43,6 +44,7 @@ class RequestFields(TypedDict, total=False):
             with Python is refused otherwise.
         ocio: the path of an OpenColorIO configuration on this disk, which is uploaded with its files; the default is
             that of the environment variable OCIO, or Blender's own.
+        addons: the paths of Blender extensions on this disk, whose add-ons the scene needs; requires `trust_scripts`.
         blender: the version of Blender that the farm must have.
         fps: frames per second of the film, such as 24 or "30000/1001".
         video: the settings of the video.
@@ -74,6 +76,7 @@ class RequestFields(TypedDict, total=False):
     format: FrameFormat | None
     trust_scripts: bool | None
     ocio: str | None
+    addons: Sequence[str] | None
     blender: str | None
     fps: int | float | str | None
     video: VideoFields | None
