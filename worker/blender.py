@@ -20,7 +20,7 @@ from worker.blender_versions import command_of, environment_of, find_blender
 from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
 from worker.ocio_output import OcioOutput
-from worker.rendered_frame import RenderedFrame
+from worker.rendered_frame import RenderedFile, RenderedFrame
 
 if TYPE_CHECKING:
     # Its import takes 0.1 s, in which Blender can already load.
@@ -33,8 +33,8 @@ _LAST_LINES = 20
 _POLL, _FAST_POLL = 0.1, 0.02
 
 
-# The open scene: its file, the job's settings, and whether files that are missing were an error.
-OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool]"
+# The open scene: its file, settings, whether missing files were an error, and which of them might be missing.
+OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool, tuple[str, ...]]"
 
 
 class BlenderKilled(Exception):
@@ -123,6 +123,7 @@ class Blender:
         *,
         name: str,
         complete: bool = True,
+        allowed: tuple[str, ...] = (),
         root: Path | None = None,
         absolute: Path | None = None,
     ) -> str | None:
@@ -133,7 +134,8 @@ class Blender:
 
         Args:
             name: the scene's name in errors.
-            complete: whether a missing file that the scene refers to is an error.
+            complete: whether a missing file that the scene refers to is an error, except those in `allowed`.
+            allowed: names and patterns of files that may be missing.
             root: the folder that an untrusted scene is confined to; None for the scene's own folder.
             absolute: the folder in it with the files that have absolute paths in the scene; None without such files.
 
@@ -144,7 +146,7 @@ class Blender:
         if self._in_run:
             self.close()
         if (
-            self._open_scene == (scene, settings, complete)
+            self._open_scene == (scene, settings, complete, allowed)
             and self._process is not None
             and self._process.poll() is None
         ):
@@ -157,12 +159,12 @@ class Blender:
         self._open_scene, self._used = None, True
         command: dict[str, Any] = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
         command |= {"root": str(root or scene.parent), "absolute": None if absolute is None else str(absolute)}
-        answer = self._ask(command | {"complete": complete}, frame=None)
+        answer = self._ask(command | {"complete": complete, "allowed": allowed}, frame=None)
         self._substitutions.wait()
         if ocio is not None:
             self._ocio_output.check_used()
         self._substitutions.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
-        self._open_scene = (scene, settings, complete)
+        self._open_scene = (scene, settings, complete, allowed)
         network: str | None = answer["network"]
         return network
 
@@ -181,10 +183,11 @@ class Blender:
         facts: dict[str, Any] = answer["facts"]
         return facts
 
-    def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
-        """Render a frame of the open scene to `path`.
+    def render(self, frame: int, *paths: Path, run: range | None = None) -> RenderedFrame:
+        """Render a frame of the open scene to `paths`.
 
         Args:
+            paths: the path of each of its files, one for each view of a stereo scene with individual views.
             run: consecutive frames that are rendered with one call each, in order, this one among them. Blender
                 renders them as one animation. After an incomplete run, `open` starts a new process.
 
@@ -193,7 +196,7 @@ class Blender:
             BlenderKilled: Blender was killed by `kill`.
         """
         run = run or range(frame, frame + 1)
-        command = {"do": "render", "frame": frame, "path": str(path), "last": run[-1], "step": run.step}
+        command = {"do": "render", "frame": frame, "paths": [*map(str, paths)], "last": run[-1], "step": run.step}
         self._in_run = frame != run[-1]
         self._substitutions.expect()
         try:
@@ -203,18 +206,17 @@ class Blender:
                 self._ocio_output.check_converted()
         except (BlenderKilled, FarmError):
             # Blender may have ended while it wrote the file.
-            path.unlink(missing_ok=True)
+            for path in paths:
+                path.unlink(missing_ok=True)
             raise
         size = answer["size"]
         return RenderedFrame(
             frame=frame,
-            path=path,
+            files=tuple(RenderedFile(path=path, **file) for path, file in zip(paths, answer["files"], strict=True)),
             process=self._name,
             size=None if size is None else (size[0], size[1]),
             depth=answer["depth"],
             seconds=answer["seconds"],
-            flat=answer["flat"],
-            problem=answer["problem"],
         )
 
     def kill(self) -> None:

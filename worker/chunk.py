@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from frameloom.model import keys
 from frameloom.model.errors import FarmError, FrameInvalid, WorkerFailed
 from frameloom.model.frames import FrameRange
 from frameloom.model.log_event import LogEvent
@@ -66,7 +65,8 @@ class ChunkRenderer:
             path,
             message.settings,
             name=scene.key,
-            complete=scene.missing_assets is None,
+            complete=scene.missing_assets != "render",
+            allowed=scene.missing_assets if isinstance(scene.missing_assets, tuple) else (),
             root=self.scenes.folder_of(path),
             absolute=self.scenes.absolute_folder(scene, path),
         )
@@ -79,8 +79,8 @@ class ChunkRenderer:
                 if released():
                     return
                 log.info(LogEvent.FRAME_STARTED, "Frame started", frame=frame)
-                name = keys.frame_name(frame, message.settings.format)
-                rendered = self.blender.render(frame, self.scratch / name, run=run)
+                paths = [self.scratch / name for name in message.files.names(frame)]
+                rendered = self.blender.render(frame, *paths, run=run)
                 sent[frame] = self.uploads.send(message, rendered), rendered.seconds
                 log.info(LogEvent.FRAME_RENDERED, "Frame rendered", frame=frame, seconds=rendered.seconds)
                 self._finish_uploads(sent, outcome, left=WAITING_UPLOADS)

@@ -54,7 +54,7 @@ def facts(path: Path) -> dict[str, Any]:
 
 def _files() -> set[str]:
     """Return the absolute paths of all external files, except Blender's own, such as brushes."""
-    own = os.path.dirname(os.path.abspath(bpy.__file__))  # noqa: PTH100, PTH120  as Blender's paths
+    own = bpy.utils.resource_path("LOCAL")
     paths = {os.path.normpath(path) for path in bpy.utils.blend_paths(absolute=True, packed=False)}
     return {path for path in paths if not path.startswith(own)}
 

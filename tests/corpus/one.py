@@ -77,8 +77,9 @@ class Comparison:
             answer = plain.ask({"do": "facts", "path": str(self._scene.absolute())})
             if answer["error"] is not None:
                 result.unopened = answer["error"]
-                if check is not None and check.refusal is None:
-                    result.problem = "Blender cannot open a file that `frameloom check` accepts"
+                cheap = {"frames": "1", "samples": 1, "resolution_percentage": 1}
+                if self._refused(result, cheap) is not None:
+                    result.problem = "the farm renders a file that plain Blender cannot open"
                 return
             blender = answer["facts"]
             result.simulations = blender["simulations"]

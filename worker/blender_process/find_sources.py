@@ -1,6 +1,6 @@
 """Finds the sources of a scene's picture in the open file: its strips, its compositor and its cameras."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import bpy
 
@@ -25,6 +25,8 @@ def find_sources(scene: bpy.types.Scene) -> Sources:
         if tree is None
         else _names(node.scene or scene for node in tree.nodes if node.bl_idname == _LAYERS and not node.mute),
         has_output=tree is None or _has_output(tree),
+        file_outputs=() if tree is None else tuple(dict.fromkeys(_file_outputs(tree))),
+        sounds=_has_sound(scene),
     )
 
 
@@ -46,6 +48,20 @@ def _has_output(tree: bpy.types.NodeTree) -> bool:
         return True
     groups = (node.node_tree for node in used if node.bl_idname == "CompositorNodeGroup")
     return bpy.app.version < (5, 0, 0) and any(map(_has_output, filter(None, groups)))
+
+
+def _file_outputs(tree: bpy.types.NodeTree) -> Iterator[str]:
+    """Yield the names of the File Output nodes of a tree and of its groups."""
+    for node in tree.nodes:
+        if node.bl_idname == "CompositorNodeOutputFile" and not node.mute:
+            yield node.name
+        elif node.bl_idname == "CompositorNodeGroup" and not node.mute and node.node_tree is not None:
+            yield from _file_outputs(node.node_tree)
+
+
+def _has_sound(scene: bpy.types.Scene) -> bool:
+    editor = scene.sequence_editor
+    return editor is not None and any(strip.type == "SOUND" and not strip.mute for strip in editor.strips_all)
 
 
 def _names(scenes: Iterable[bpy.types.Scene | None]) -> tuple[str, ...]:

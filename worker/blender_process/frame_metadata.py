@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 import bpy
 
-from frameloom.model.stamps import FILENAME, OF_MACHINE
+from frameloom.model.stamps import OF_MACHINE
 
 # Of MAX_STAMP_TEXT in Blender's DNA_scene_types.h, in bytes.
 _LONGEST_NOTE = 767
@@ -21,12 +21,6 @@ def settle_stamps(file: str) -> None:
             _settle_burnt(scene.render, PurePosixPath(file).name)
         else:
             _remove(scene.render)
-
-
-def burnt_parts(render: bpy.types.RenderSettings) -> tuple[str, ...]:
-    """Return the parts of a stamp as `SceneEntry.stamp` has them."""
-    parts = OF_MACHINE | {"use_stamp_filename": FILENAME}
-    return tuple(part for name, part in parts.items() if getattr(render, name)) if render.use_stamp else ()
 
 
 def _settle_burnt(render: bpy.types.RenderSettings, file: str) -> None:

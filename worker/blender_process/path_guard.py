@@ -74,13 +74,16 @@ def prepare() -> None:
 
 def _confine(folder: SceneFolder, file: str) -> None:
     for library in bpy.data.libraries:
-        instead = folder.instead(library.filepath, library.parent)
+        is_packed = not is_linked(library)
+        instead = folder.instead(library.filepath, library.parent, must_exist=not is_packed)
+        if is_packed:
+            folder.make_home(instead or library.filepath, library.parent)
         if instead is None:
             continue
-        if is_linked(library):
+        if not is_packed:
             problem = f"{file!r} links {library.filepath!r}, which lies outside the scene's bucket"
             raise InvalidRequest(field="file", problem=problem)
-        # Simulations in a packed library have their caches beside its path.
+        # The files and caches of a packed library are relative to its path.
         library.filepath = instead
     _confine_imports(folder, file)
     if folder.trusted:
@@ -232,6 +235,31 @@ class _Walk:
             further = [each.identifier for each in kind.properties if _is_further(each)]
             known = self._members[kind.identifier] = paths, further
         return known
+
+
+class _Listing(_Walk):
+    """A walk that changes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(SceneFolder(Path(), None, trusted=True), "")
+        self.found: list[tuple[Any, str]] = []
+
+    def _confine(self, item: Any, name: str) -> None:
+        self.found.append((item, name))
+
+
+def list_paths() -> list[tuple[Any, str]]:
+    """Return each struct of the open file with a path that a render may read, and the name of that property."""
+    listing = _Listing()
+    listing.run()
+    return listing.found
+
+
+def list_imports() -> list[tuple[Any, Import[_Slot]]]:
+    """Return the import nodes of the open file, each with its node group."""
+    trees = {tree.as_pointer(): tree for tree in bpy.data.node_groups if tree.type == _TREE}
+    found: Iterable[Import[_Slot]] = find_imports([_tree(key, tree) for key, tree in trees.items()], list(_uses()))
+    return [(trees[int(str(one.tree.key))], one) for one in found]
 
 
 def _is_confined(kind: Any, member: Any) -> bool:

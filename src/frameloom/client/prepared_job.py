@@ -7,6 +7,7 @@ from typing import Any
 
 from frameloom.client.colour_config import local_config
 from frameloom.client.connect import Connection, Target
+from frameloom.client.inspected_scene import read_local_scene
 from frameloom.client.job_request import apart_from, build_request, disk_folder, find_scene
 from frameloom.client.local_addons import local_addons
 from frameloom.client.output_folder import OutputFolder
@@ -41,7 +42,10 @@ class PreparedJob:
             MissingAssets: files are neither on this disk nor in the bucket.
         """
         upload_assets(self.assets, store=farm.store, bucket=farm.buckets.scenes, progress=progress)
-        return replace(self, resolved=with_assets(self.resolved, self.request, store=farm.store, buckets=farm.buckets))
+        return replace(
+            self,
+            resolved=with_assets(self.resolved, self.request, store=farm.store, buckets=farm.buckets, scene=self.scene),
+        )
 
     def upload_scene(self, farm: Connection) -> None:
         """Upload the scene, unless the bucket has it."""
@@ -59,7 +63,7 @@ class PreparedJob:
             store=farm.store,
             bucket=farm.buckets.frames,
             prefix=keys.frames_prefix(self.request.file, self.resolved.render_key),
-            file_format=self.resolved.settings.format,
+            files=self.resolved.files,
         )
 
     def film_identity(self) -> str:
@@ -97,7 +101,7 @@ def prepare_job(scene: Path, fields: Mapping[str, Any], *, out: Path | None, tar
         scene,
         blenders=target.blenders(),
         device=target.device(),
-        name=scene.name,
+        facts=read_local_scene(scene),
         config=config,
         extensions=tuple(addons.values()),
     )

@@ -45,12 +45,14 @@ class RequestFields(TypedDict, total=False):
         ocio: the path of an OpenColorIO configuration on this disk, which is uploaded with its files; the default is
             that of the environment variable OCIO, or Blender's own.
         addons: the paths of Blender extensions on this disk, whose add-ons the scene needs; requires `trust_scripts`.
-        blender: the version of Blender that the farm must have.
+        blender: the version of Blender that renders, such as "4.5" or "5.0.1"; the default is the one that saved the
+            scene, else the nearest newer LTS of the farm.
         fps: frames per second of the film, such as 24 or "30000/1001".
         video: the settings of the video.
         output: "frames", "video" or "both" (default).
         on_missing: "fail" (default) or "stitch", which leaves out frames that cannot be rendered.
-        missing_assets: "fail" (default) or "render", which renders without files that do not exist.
+        missing_assets: "fail" (default); "render", which renders without files that do not exist; or names
+            and patterns of files that may be missing, such as ["//textures/old_*.png", "sound.wav"].
         absolute_root: the folder of the scenes bucket for files with absolute paths; the default is one for this user
             and machine.
         run: a number; another one starts the same request again with `submit_job`.
@@ -82,6 +84,6 @@ class RequestFields(TypedDict, total=False):
     video: VideoFields | None
     output: Literal["frames", "video", "both"] | None
     on_missing: Literal["fail", "stitch"] | None
-    missing_assets: Literal["fail", "render"] | None
+    missing_assets: Literal["fail", "render"] | Sequence[str] | None
     absolute_root: str | None
     run: int | str | None

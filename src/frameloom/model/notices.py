@@ -17,13 +17,20 @@ class NoticeKind(StrEnum):
 
     # A local farm's own: a worker that ended and was replaced.
     FARM = "farm"
+    # Outputs that the scene is set to, and the job does not make.
+    OUTPUT = "output"
     # Files outside the scene's folder, which are uploaded, or are not because they are no media.
     OUTSIDE = "outside"
+    # Missing files that no frame shows, and missing files that the request allows.
+    UNNEEDED = "unneeded"
+    MISSING = "missing"
     WITHHELD = "withheld"
     # Python in the scene, which runs only if the job trusts it.
     SCRIPTS = "scripts"
     # Strips that render empty, since their scene has no camera.
     STRIPS = "strips"
+    # Views of a stereo scene that the film lacks, or that are stored or rendered otherwise than the scene implies.
+    STEREO = "stereo"
     # Metadata that is burnt into frames, and differs from that of the artist's Blender.
     STAMP = "stamp"
     # A colour configuration other than Blender's own.

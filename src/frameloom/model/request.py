@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator, Field
 
+from frameloom.model.allowed_missing import Missing
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.frames import FIRST_FRAME, LAST_FRAME, FrameRange
 from frameloom.model.settings import CONTAINERS, Rate, RenderSettings, VideoSettings, Whole
@@ -161,8 +162,8 @@ class JobRequest(RenderSettings):
     video: VideoSettings = VideoSettings()
     output: Literal["frames", "video", "both"] = "both"
     on_missing: Literal["fail", "stitch"] = "fail"
-    # Whether a scene fails or renders without the files that it refers to but the bucket does not have.
-    missing_assets: Literal["fail", "render"] = "fail"
+    # The files that may be missing: none, all, or those with these names or patterns.
+    missing_assets: Missing = "fail"
     # The folder of the scenes bucket that stands for / on the artist's machine: /mnt/a.png is the key ROOT/mnt/a.png.
     absolute_root: Annotated[str, AfterValidator(_folder)] | None = None
     # submit_job starts one job for equal requests; another number starts another job.

@@ -11,6 +11,7 @@ from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, NoCamera
 from frameloom.model.notices import Notice
 from frameloom.model.sources import Sources, without_camera
+from frameloom.model.views import Views
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +26,14 @@ class SceneEntry:
         engine: Blender's identifier, such as "CYCLES".
         format: Blender's identifier of the output's format, such as "PNG" or "FFMPEG".
         exr_codec: Blender's identifier of the OpenEXR compression, for every output format.
+        exr_preview: whether Blender writes a small JPEG beside each OpenEXR.
         camera: the name of the active camera, None for a scene without a camera.
         sources: the sources of its picture, which determine whether it needs a camera.
         crop: xmin, ymin, xmax, ymax as fractions of the size, None if the whole picture is rendered.
         pixel_aspect: the ratio of a pixel's width to its height.
         single_layer: whether Render Single Layer is on.
         colours: the colour management of its output.
+        views: the views of a scene with Stereoscopy, None for other scenes.
         stamp: the parts of the metadata that it burns into frames and that depend on the machine or the file's path,
             as in `model/stamps.py`.
     """
@@ -45,12 +48,14 @@ class SceneEntry:
     engine: str
     format: str
     exr_codec: str = "ZIP"
+    exr_preview: bool = False
     camera: str | None = None
     sources: Sources = field(default_factory=Sources)
     crop: tuple[float, float, float, float] | None = None
     pixel_aspect: Fraction = Fraction(1)
     single_layer: bool = False
     colours: Colours = field(default_factory=Colours)
+    views: Views | None = None
     stamp: tuple[str, ...] = ()
 
     def rendered_size(self, percentage: int | None = None) -> tuple[int, int]:
@@ -71,7 +76,7 @@ class SceneEntry:
                 field="resolution_percentage",
                 problem=f"at {scale} % scene {self.name!r} has {width} x {height} pixels: use a larger percentage",
             )
-        return width, height
+        return (width, height) if self.views is None else self.views.enlarged((width, height))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

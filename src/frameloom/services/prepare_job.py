@@ -89,7 +89,7 @@ def prepare(
             version = read_version(scene)
             blender = choose_blender(request.blender, saved_by=version, blenders=blenders, file=key)
             return _inspection(request, stored, scene, job_id=job_id, store=store, buckets=buckets, blender=blender)
-    resolved = with_assets(resolved, request, store=store, buckets=buckets)
+        resolved = with_assets(resolved, request, store=store, buckets=buckets, scene=None if inspected else scene)
     assets = _write_assets(resolved, job_id, store, buckets)
     job = _manifest(request, resolved, stored, assets, job_id=job_id, started=started, buckets=buckets)
     job_documents.write(store, buckets.logs, keys.manifest_key(job_id), job.to_json())
@@ -152,13 +152,17 @@ def _manifest(
             digest=resolved.digest,
             assets=assets,
             absolute_root=resolved.absolute_root,
-            missing_assets="render" if request.missing_assets == "render" else None,
+            missing_assets=None if request.missing_assets == "fail" else request.missing_assets,
         ),
         frames=str(resolved.frames),
         fps=resolved.fps,
         pixel_aspect=None if resolved.pixel_aspect == 1 else str(resolved.pixel_aspect),
         settings=resolved.settings,
-        outputs=OutputRef(bucket=buckets.frames, prefix=keys.frames_prefix(request.file, resolved.render_key)),
+        outputs=OutputRef(
+            bucket=buckets.frames,
+            prefix=keys.frames_prefix(request.file, resolved.render_key),
+            endings=resolved.endings,
+        ),
         output=request.output,
         on_missing=request.on_missing,
         video=request.video,

@@ -2,17 +2,19 @@
 
 import hashlib
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from frameloom.model import keys
+from frameloom.model.allowed_missing import may_miss
 from frameloom.model.assets import Asset, Reference
 from frameloom.model.blenders import choose_blender
 from frameloom.model.colours import ColourNames
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, MissingAssets
+from frameloom.model.frame_files import FrameFiles
 from frameloom.model.frames import FrameRange
 from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
@@ -26,9 +28,12 @@ from frameloom.services.scene.find_assets import FoundAssets, find_assets
 from frameloom.services.scene.ocio_config import OcioConfig
 from frameloom.services.scene.output_notices import output_notices
 from frameloom.services.scene.reader import read_scene
+from frameloom.services.scene.unseen_files import unseen_files
 from frameloom.services.storage.ports import Buckets, Store
 
 # libav 8.1 cannot decode PIZ if the picture is noisy: never with full floats, often not with half floats.
+# Names in a notice, which the manifest stores.
+_SHOWN = 100
 UNFILMED_CODECS = frozenset({"PIZ"})
 
 
@@ -46,6 +51,7 @@ class ResolvedRequest:
             `with_assets`.
         absolute_root: the folder of the bucket for absolute paths, None if no asset has one.
         revision: above 1 for a scene that earlier workers rendered differently.
+        endings: the endings of the names of each frame's files, None for one file.
         stamped: the file's name, if the scene burns it into its frames.
         config: the colour configuration, None for that of Blender.
         extensions: the Blender extensions that the scene needs.
@@ -63,10 +69,16 @@ class ResolvedRequest:
     assets: Mapping[str, Asset] = field(default_factory=dict)
     absolute_root: str | None = None
     revision: int = 1
+    endings: tuple[str, ...] | None = None
     stamped: str | None = None
     config: OcioConfig | None = None
     extensions: tuple[Extension, ...] = ()
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def files(self) -> FrameFiles:
+        """The files of each frame."""
+        return FrameFiles.of(self.settings.format, self.endings)
 
     @property
     def render_key(self) -> str:
@@ -83,7 +95,6 @@ def resolve_request(
     *,
     blenders: Sequence[str],
     device: Device,
-    name: str | None = None,
     facts: SceneFacts | None = None,
     config: OcioConfig | None = None,
     extensions: Sequence[Extension] = (),
@@ -93,8 +104,7 @@ def resolve_request(
     Args:
         blenders: the full versions of Blender that each worker of the farm has; `choose_blender` takes one.
         device: their device, which the request may override.
-        name: the scene's name in messages; its key if None.
-        facts: the facts about the scene from Blender; None to read the file here.
+        facts: the known facts about the scene; None to read the file here, with its key as its name in messages.
         config: the colour configuration at the request's `ocio`.
         extensions: those at the request's `addons`.
 
@@ -102,12 +112,13 @@ def resolve_request(
         JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
             something that Blender would leave out (`services/scene/checks.py`).
     """
-    name = request.file if name is None else name
-    facts = facts or read_scene(scene, name=name)
+    facts = facts or read_scene(scene, name=request.file)
+    name = facts.file
     blender = choose_blender(request.blender, saved_by=facts.blender_version, blenders=blenders, file=name)
     entry = facts.pick(request.scene, request.camera)
     file = posixpath.basename(request.file)
     _check_codec(request, entry)
+    _check_views(request, entry)
     if request.output != "video":
         check_engine(entry, request.engine, blender=blender, addons=bool(extensions))
         for extension in extensions:
@@ -126,6 +137,7 @@ def resolve_request(
         ),
         references=facts.references,
         revision=_revision(request, entry),
+        endings=None if entry.views is None else entry.views.endings(request.format),
         config=config,
         extensions=tuple(extensions),
         stamped=file if FILENAME in entry.stamp else None,
@@ -134,13 +146,18 @@ def resolve_request(
             *_about_config(config),
             *addon_notices(() if extensions else facts.tree_types, file=name),
             *stamp_notices(entry.stamp, scene=entry.name, file=file),
-            *(() if request.output == "video" else output_notices(facts, entry)),
+            *output_notices(facts, entry, request),
         ),
     )
 
 
-def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store, buckets: Buckets) -> ResolvedRequest:
+def with_assets(
+    resolved: ResolvedRequest, request: JobRequest, *, store: Store, buckets: Buckets, scene: Path | None = None
+) -> ResolvedRequest:
     """Return the resolved request with the assets of the scene, from the scenes bucket.
+
+    Args:
+        scene: the scene's file, to find out whether a frame shows its missing files; None if Blender alone can read it.
 
     Raises:
         MissingAssets: files are missing, and the request does not allow to render without them.
@@ -150,7 +167,7 @@ def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store,
             out (`services/scene/checks.py`).
     """
     found = find_assets(store, buckets.scenes, request.file, resolved.references, root=request.absolute_root)
-    resolved = accept_assets(resolved, request, found)
+    resolved = accept_assets(resolved, request, found, scene=scene)
     # Names of their own, without the place of the files: equal on each machine that has them.
     named = {f"addon:{one.id}": one.asset(store, buckets.scenes) for one in resolved.extensions}
     if (config := resolved.config) is not None:
@@ -159,8 +176,10 @@ def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store,
     return replace(resolved, assets={**resolved.assets, **named})
 
 
-def accept_assets(resolved: ResolvedRequest, request: JobRequest, found: FoundAssets) -> ResolvedRequest:
-    """Return the resolved request with the assets that a search found; raise as `with_assets` does."""
+def accept_assets(
+    resolved: ResolvedRequest, request: JobRequest, found: FoundAssets, *, scene: Path | None = None
+) -> ResolvedRequest:
+    """Return the resolved request with the assets that a search found; otherwise like `with_assets`."""
     found.check(file=resolved.name, trusted=request.trust_scripts is True)
     if request.output != "video":
         check_scripts(found.scripts, trust=request.trust_scripts, file=resolved.name)
@@ -170,15 +189,27 @@ def accept_assets(resolved: ResolvedRequest, request: JobRequest, found: FoundAs
     if request.output != "frames" and film in found.named:
         problem = f"the film would replace {film!r}, which the scene reads: choose another name for the film"
         raise InvalidRequest(field="film", problem=problem)
-    if found.missing and request.missing_assets == "fail":
-        raise MissingAssets(file=resolved.name, assets=listed(found.missing))
+    unseen = (*found.unseen, *unseen_files(scene, request, found))
+    missing = [one for one in found.missing if one not in unseen]
+    lost = [one for one in missing if not may_miss(request.missing_assets, found.paths[one])]
+    if lost:
+        raise MissingAssets(file=resolved.name, assets=listed(lost))
     found.check_render(file=resolved.name, trusted=request.trust_scripts is True)
     return replace(
         resolved,
         assets={_asset_name(asset, request, found): asset for asset in found.assets},
         absolute_root=request.absolute_root if found.absolute else None,
-        notices=(*resolved.notices, *found.notices),
+        notices=(*resolved.notices, *found.notices, *_about_missing(missing, unseen)),
     )
+
+
+def _about_missing(missing: Sequence[str], unseen: Sequence[str]) -> Iterator[Notice]:
+    if unseen:
+        text = f"Missing files that no frame shows: {listed(unseen)}."
+        yield Notice(kind=NoticeKind.UNNEEDED, text=text, items=tuple(unseen[:_SHOWN]))
+    if missing:
+        text = f"The job renders without these missing files, as `missing_assets` allows: {listed(missing)}."
+        yield Notice(kind=NoticeKind.MISSING, text=text, items=tuple(missing[:_SHOWN]))
 
 
 def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
@@ -186,6 +217,19 @@ def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
     if asset.key in found.absolute:
         return asset.key.removeprefix(request.absolute_root or "")
     return posixpath.relpath(f"/{asset.key}", f"/{posixpath.dirname(request.file)}")
+
+
+def _check_views(request: JobRequest, entry: SceneEntry) -> None:
+    """Refuse views whose files would replace each other, as they do in Blender."""
+    if entry.views is None or entry.views.endings(request.format) is None:
+        return
+    if (alike := entry.views.alike()) is not None:
+        one, other = (view.name for view in alike)
+        problem = (
+            f"the views {one!r} and {other!r} of scene {entry.name!r} have the same suffix, {alike[0].suffix!r}: give "
+            "each view its own, in the output properties under Stereoscopy"
+        )
+        raise InvalidRequest(field="scene", problem=problem)
 
 
 def _names(config: OcioConfig | None) -> ColourNames | None:

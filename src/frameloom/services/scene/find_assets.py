@@ -2,9 +2,9 @@
 
 import posixpath
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -40,7 +40,9 @@ class FoundAssets:
     Attributes:
         assets: the existing files, by key.
         named: the keys of all files that it reads, whether they exist or not.
-        missing: descriptions of the missing files.
+        missing: descriptions of the missing files that are required.
+        unseen: descriptions of the missing files that no frame shows.
+        paths: the paths of the missing files in the scene or library, by their descriptions.
         written: descriptions of the files that Blender writes.
         computed: descriptions of the import nodes whose path is not constant.
         outside: descriptions of the missing files that Blender would open anyway, at their paths on the worker's disk.
@@ -53,6 +55,8 @@ class FoundAssets:
     assets: tuple[Asset, ...] = ()
     named: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
     written: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
@@ -106,7 +110,7 @@ def find_assets(
     Args:
         scene: the scene's key.
         references: the references in the scene.
-        root: the folder of the bucket that holds the files with absolute paths, None if there is none.
+        root: the folder of the bucket for files with absolute paths; None without such a folder.
 
     Raises:
         SceneUnreadable: a library is not a readable .blend file, or there are more files than this farm allows.
@@ -128,6 +132,8 @@ class _Search:
         self._imports = _Imports(scene)
         # Descriptions for messages; dicts keep their order.
         self._missing: dict[str, None] = {}
+        self._unseen: dict[str, None] = {}
+        self._paths: dict[str, str] = {}
         self._written: dict[str, None] = {}
         self._outside: dict[str, None] = {}
         self._above: dict[str, None] = {}
@@ -143,7 +149,8 @@ class _Search:
             count += len(wanted)
             if count > MAX_ASSETS:
                 raise self._too_many()
-            new = self._new_keys(file, wanted)
+            pending += self._packed_libraries(file, wanted)
+            new = self._new_keys(file, tuple(one for one in wanted if one.packed is None))
             heads = pool.map(lambda one: self._store.head(self._bucket, one[1]), new)
             for (reference, key), stored in zip(new, heads, strict=True):
                 if stored is None:
@@ -177,7 +184,24 @@ class _Search:
 
     def _read_library(self, key: str) -> tuple[Reference, ...]:
         """Add the scripts and colour spaces of a library, and return its references."""
-        library = _library(self._store, self._bucket, self._assets[key])
+        return self._add_library(key, _library(self._store, self._bucket, self._assets[key]))
+
+    def _packed_libraries(self, file: str, wanted: tuple[Reference, ...]) -> list[tuple[str, tuple[Reference, ...]]]:
+        """Return the keys and references of the libraries that are packed into a file."""
+        found = []
+        for reference in wanted:
+            if isinstance(reference.packed, Library):
+                key = key_of(file, reference.path, root=self._root)
+                # The files beside a library without a key have no keys: a key has no control characters.
+                key = key or f"\0/{reference.path}"
+                self._known.add(key)
+                if file in self._absolute or not is_relative(reference.path):
+                    self._absolute.add(key)
+                self._imports.link([key], reference.groups)
+                found.append((key, self._add_library(key, reference.packed)))
+        return found
+
+    def _add_library(self, key: str, library: Library) -> tuple[Reference, ...]:
         origin = _origin(self._scene, key)
         self._scripts |= dict.fromkeys(script + origin for script in library.scripts)
         self._spaces |= {replace(space, owner=space.owner + origin): None for space in library.spaces}
@@ -185,6 +209,9 @@ class _Search:
 
     def _add_missing(self, file: str, reference: Reference) -> None:
         described = self._describe(file, reference)
+        self._paths[described] = reference.path
+        if not reference.seen:
+            self._unseen[described] = None
         is_outside = key_of(file, reference.path, root=self._root) is None
         if reference.required:
             self._missing[described] = None
@@ -210,6 +237,8 @@ class _Search:
             assets=tuple(self._asset(key) for key in sorted(self._assets)),
             named=frozenset(self._known - {self._scene}),
             missing=tuple(self._missing),
+            unseen=tuple(self._unseen),
+            paths=self._paths,
             written=tuple(self._written),
             computed=self._imports.computed(),
             outside=tuple(self._outside),

@@ -3,36 +3,39 @@
 import logging
 import stat
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 from frameloom.model.assets import Reference
 from frameloom.model.colours import ColourSpace
 from frameloom.model.errors import SceneUnreadable
-from frameloom.model.scene import SceneFacts
+from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.services.scene.addon_signs import find_tree_types
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header
 from frameloom.services.scene.block_text import name_of
 from frameloom.services.scene.blocks import open_blocks
 from frameloom.services.scene.colour_names import find_spaces
 from frameloom.services.scene.condense import condense
+from frameloom.services.scene.packed_files import unpack_files
 from frameloom.services.scene.references import find_references
 from frameloom.services.scene.scene_entry import pointed_name, read_entry
 from frameloom.services.scene.scripts import find_scripts
 
 if TYPE_CHECKING:
-    from blender_asset_tracer.blendfile import BlendFile
+    from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
 
 Read = TypeVar("Read")
 
 UNPACK_LIMIT = 8 * 2**30
 # A larger condensed file, of about ten thousand objects, is written to disk.
+# Packed libraries: in one file, and each in another.
+_MOST_PACKED, _DEEPEST = 64, 4
 IN_MEMORY = 16 * 2**20
 
-# OB_CAMERA of Blender's DNA_object_types.h.
-_CAMERA = 11
+# OB_EMPTY and OB_CAMERA of Blender's DNA_object_types.h.
+_EMPTY, _CAMERA = 0, 11
 
 
 def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> SceneFacts:
@@ -50,7 +53,8 @@ def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT
         SceneUnreadable: the file is not a .blend file, is damaged or incomplete, or has no scene.
     """
     file = name or path.name
-    return _condensed(path, file, limit, lambda blend, header: _read(blend, header, file))
+    facts = _condensed(path, file, limit, lambda blend, header: _read(blend, header, file))
+    return replace(facts, references=_with_packed(path, facts.references, file, limit))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +66,53 @@ class Library:
     spaces: tuple[ColourSpace, ...] = ()
 
 
-def read_library(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> Library:
-    """Return the facts about the library at `path`, which may have no scene; otherwise like `read_scene`."""
+def read_library(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT, depth: int = 0) -> Library:
+    """Return the facts about the library at `path`, which may have no scene; otherwise like `read_scene`.
+
+    Args:
+        depth: the number of libraries into which this one is packed, each into the next.
+    """
     file = name or path.name
-    return _condensed(path, file, limit, lambda blend, _: _read_library(blend, file))
+    library = _condensed(path, file, limit, lambda blend, _: _read_library(blend, file))
+    return replace(library, references=_with_packed(path, library.references, file, limit, depth))
 
 
 def read_references(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> tuple[Reference, ...]:
     """Return the references of the .blend file at `path`, which may have no scene; otherwise like `read_scene`."""
     return read_library(path, name=name, limit=limit).references
+
+
+def read_empties(path: Path) -> frozenset[int]:
+    """Return the addresses of the empty objects in the .blend file at `path`; otherwise like `read_scene`."""
+
+    def read(blend: "BlendFile", _: Header) -> frozenset[int]:
+        return frozenset(one.addr_old for one in blend.find_blocks_from_code(b"OB") if one.get(b"type") == _EMPTY)
+
+    return _condensed(path, path.name, UNPACK_LIMIT, read)
+
+
+def _with_packed(
+    path: Path, references: tuple[Reference, ...], file: str, limit: int, depth: int = 0
+) -> tuple[Reference, ...]:
+    """Return references with the contents of the packed libraries among them, which replace their addresses."""
+    packed = {reference.packed: reference for reference in references if isinstance(reference.packed, int)}
+    if not packed:
+        return references
+    if depth >= _DEEPEST or len(packed) > _MOST_PACKED:
+        problem = f"more than {_MOST_PACKED} libraries are packed into it, or more than {_DEEPEST} into each other"
+        raise SceneUnreadable(file=file, problem=problem)
+    found: dict[Hashable, Library] = {}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for address, copied in unpack_files(path, cast("set[int]", set(packed)), Path(folder), limit=limit):
+                name = f"{packed[address].path} in {file}"
+                found[address] = read_library(copied, name=name, limit=limit, depth=depth + 1)
+                copied.unlink()
+    except (BadBlendError, OSError) as error:
+        raise SceneUnreadable(file=file, problem=str(error)) from error
+    if len(found) < len(packed):
+        raise SceneUnreadable(file=file, problem=DAMAGED)
+    return tuple(replace(one, packed=found[one.packed]) if one.packed in found else one for one in references)
 
 
 def _condensed(path: Path, file: str, limit: int, read: Callable[["BlendFile", Header], Read]) -> Read:
@@ -135,8 +177,14 @@ def _read_condensed(
 
     # It prints warnings about damage to stderr, but the caller gets an exception.
     logging.getLogger("blender_asset_tracer").setLevel(logging.CRITICAL)
+
+    class Condensed(BlendFile):  # type: ignore[misc]  # the package has no types
+        def decode_glob(self, block: "BlendFileBlock") -> None:
+            # It would leave the file within this block if Blender 2.42 or older saved it.
+            self.fileobj.seek(block.file_offset + block.size)
+
     try:
-        with BlendFile(cast("Path", _OpenFile(file, condensed))) as blend:
+        with Condensed(cast("Path", _OpenFile(file, condensed))) as blend:
             return read(blend, header)
     except BadBlendError:
         raise
@@ -150,13 +198,12 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         raise BadBlendError("it contains no scene")
     objects = blend.find_blocks_from_code(b"OB")
     placeholders = blend.find_blocks_from_code(b"ID")
-    active = pointed_name(blend.find_blocks_from_code(b"GLOB")[0], b"curscene")
+    active = _active(blend, scenes)
     return SceneFacts(
         file=file,
         blender_version=header.version,
         scenes=scenes,
-        # If the active scene is linked from another file, use the first one, as Blender does.
-        active=active if active in {scene.name for scene in scenes} else scenes[0].name,
+        active=active,
         cameras=tuple(name_of(block) for block in objects if block.get(b"type") == _CAMERA),
         linked_objects=tuple(name_of(block) for block in placeholders if block.get(b"name").startswith(b"OB")),
         linked_groups=any(block.get(b"name")[:2] in (b"GR", b"SC") for block in placeholders),
@@ -165,6 +212,19 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         spaces=find_spaces(blend),
         tree_types=find_tree_types(blend),
     )
+
+
+def _active(blend: "BlendFile", scenes: tuple[SceneEntry, ...]) -> str:
+    """Return the name of the active scene; if it is linked from another file, that of the first one, as Blender does.
+
+    Raises:
+        BadBlendError: the file has several scenes and does not name the active one, as before Blender 2.35.
+    """
+    settings = blend.find_blocks_from_code(b"GLOB")[0]
+    if len(scenes) > 1 and not settings.get(b"curscene", default=0):
+        raise BadBlendError(DAMAGED)
+    active = pointed_name(settings, b"curscene")
+    return active if active is not None and active in {scene.name for scene in scenes} else scenes[0].name
 
 
 def _read_library(blend: "BlendFile", file: str) -> Library:
