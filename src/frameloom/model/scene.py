@@ -86,6 +86,7 @@ class SceneFacts:
     Attributes:
         file: the file's name in messages.
         blender_version: major and minor of the Blender that saved it.
+        big_endian: whether a big-endian machine saved it; Blender 5.0 and later do not open such files.
         scenes: at least one, in the file's order.
         active: the name of the scene that is active when Blender opens the file.
         cameras: the names of all camera objects in the file, in any scene.
@@ -101,6 +102,7 @@ class SceneFacts:
     blender_version: tuple[int, int]
     scenes: tuple[SceneEntry, ...]
     active: str
+    big_endian: bool = False
     cameras: tuple[str, ...] = ()
     linked_objects: tuple[str, ...] = ()
     linked_groups: bool = False
