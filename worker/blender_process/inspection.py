@@ -20,6 +20,7 @@ from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.scene_json import facts_to_json
 from frameloom.model.stamps import FILENAME, OF_MACHINE
+from frameloom.services.scene.reader import read_header
 from frameloom.services.scene.scene_entry import exact_aspect, exact_rate
 from worker.blender_process.animation import error_text
 from worker.blender_process.find_sources import find_sources
@@ -81,6 +82,7 @@ def read_facts(file: str) -> SceneFacts:
     return SceneFacts(
         file=file,
         blender_version=(bpy.data.version[0], bpy.data.version[1]),
+        big_endian=read_header(Path(bpy.data.filepath)).byte_order == ">",
         scenes=tuple(map(_entry, scenes)),
         active=active.name if active in scenes else scenes[0].name,
         cameras=tuple(one.name for one in objects if one.library is None and one.type == "CAMERA"),

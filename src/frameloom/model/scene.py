@@ -86,6 +86,7 @@ class SceneFacts:
     Attributes:
         file: the file's name in messages.
         blender_version: major and minor of the Blender that saved it.
+        big_endian: whether a big-endian machine saved it; Blender 5.0 and later do not open such files.
         scenes: at least one, in the file's order.
         active: the name of the scene that is active when Blender opens the file.
         cameras: the names of all camera objects in the file, in any scene.
@@ -102,6 +103,7 @@ class SceneFacts:
     blender_version: tuple[int, int]
     scenes: tuple[SceneEntry, ...]
     active: str
+    big_endian: bool = False
     cameras: tuple[str, ...] = ()
     linked_objects: tuple[str, ...] = ()
     linked_groups: bool = False
@@ -118,7 +120,7 @@ class SceneFacts:
 
         Raises:
             InvalidRequest: the file has no such scene or no such camera, or the scene's compositor has no output.
-            NoCamera: the picture needs the camera of a scene that has none (frameloom.model.sources).
+            NoCamera: the picture needs the camera of a scene without one (frameloom.model.sources).
         """
         wanted = self.active if scene is None else scene
         entry = next((entry for entry in self.scenes if entry.name == wanted), None)
@@ -148,7 +150,7 @@ def check_sources(scene: str, sources: Mapping[str, Sources], *, file: str) -> N
 
     Raises:
         InvalidRequest: its compositor has no output.
-        NoCamera: its picture needs the camera of a scene that has none.
+        NoCamera: its picture needs the camera of a scene without one.
     """
     if not sources[scene].strips and not sources[scene].has_output:
         problem = (

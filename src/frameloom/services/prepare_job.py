@@ -15,9 +15,10 @@ from frameloom.model.scene import SceneFacts
 from frameloom.model.scene_json import facts_from_json
 from frameloom.model.settings import Device, RenderSettings
 from frameloom.services.resolve_request import ResolvedRequest, file_digest, resolve_request, with_assets
+from frameloom.services.scene.blend_format import Header
 from frameloom.services.scene.extension_zip import fetch_extension
 from frameloom.services.scene.ocio_config import fetch_config
-from frameloom.services.scene.reader import may_open_in_blender, read_version
+from frameloom.services.scene.reader import may_open_in_blender, read_header
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Buckets, Store, StoredObject
 
@@ -86,8 +87,7 @@ def prepare(
         except SceneUnreadable as error:
             if not may_open_in_blender(error):
                 raise
-            version = read_version(scene)
-            blender = choose_blender(request.blender, saved_by=version, blenders=blenders, file=key)
+            blender = _blender(request, read_header(scene), blenders)
             return _inspection(request, stored, scene, job_id=job_id, store=store, buckets=buckets, blender=blender)
         resolved = with_assets(resolved, request, store=store, buckets=buckets, scene=None if inspected else scene)
     assets = _write_assets(resolved, job_id, store, buckets)
@@ -119,6 +119,16 @@ def _inspection(
     # For the clients: the job has no manifest yet.
     job_documents.write(store, buckets.logs, keys.task_key(job_id, "inspect"), task)
     return {"job_id": job_id, "inspect": task, "limits": _limits(request).to_json()}
+
+
+def _blender(request: JobRequest, header: Header, blenders: Sequence[str]) -> str:
+    return choose_blender(
+        request.blender,
+        saved_by=header.version,
+        blenders=blenders,
+        file=request.file,
+        big_endian=header.byte_order == ">",
+    )
 
 
 def _inspected_facts(job_id: str, store: Store, buckets: Buckets) -> SceneFacts:

@@ -114,7 +114,13 @@ def resolve_request(
     """
     facts = facts or read_scene(scene, name=request.file)
     name = facts.file
-    blender = choose_blender(request.blender, saved_by=facts.blender_version, blenders=blenders, file=name)
+    blender = choose_blender(
+        request.blender,
+        saved_by=facts.blender_version,
+        blenders=blenders,
+        file=name,
+        big_endian=facts.big_endian,
+    )
     entry = facts.pick(request.scene, request.camera)
     file = posixpath.basename(request.file)
     _check_codec(request, entry)

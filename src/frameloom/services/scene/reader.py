@@ -142,14 +142,14 @@ def may_open_in_blender(error: SceneUnreadable) -> bool:
     return isinstance(cause, BadBlendError) and not cause.certain
 
 
-def read_version(path: Path) -> tuple[int, int]:
-    """Return major and minor of the Blender that saved a file, from its first bytes.
+def read_header(path: Path) -> Header:
+    """Return the header of a file, which has the version of the Blender that saved it.
 
     Raises:
         BadBlendError: the file does not start as a .blend file.
     """
     with path.open("rb") as source, open_blocks(source, limit=UNPACK_LIMIT) as blocks:
-        return blocks.header.version
+        return blocks.header
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -202,6 +202,7 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
     return SceneFacts(
         file=file,
         blender_version=header.version,
+        big_endian=header.byte_order == ">",
         scenes=scenes,
         active=active,
         cameras=tuple(name_of(block) for block in objects if block.get(b"type") == _CAMERA),
