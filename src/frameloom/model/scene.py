@@ -118,7 +118,7 @@ class SceneFacts:
 
         Raises:
             InvalidRequest: the file has no such scene or no such camera, or the scene's compositor has no output.
-            NoCamera: the picture needs the camera of a scene that has none (frameloom.model.sources).
+            NoCamera: the picture needs the camera of a scene without one (frameloom.model.sources).
         """
         wanted = self.active if scene is None else scene
         entry = next((entry for entry in self.scenes if entry.name == wanted), None)
@@ -148,7 +148,7 @@ def check_sources(scene: str, sources: Mapping[str, Sources], *, file: str) -> N
 
     Raises:
         InvalidRequest: its compositor has no output.
-        NoCamera: its picture needs the camera of a scene that has none.
+        NoCamera: its picture needs the camera of a scene without one.
     """
     if not sources[scene].strips and not sources[scene].has_output:
         problem = (
