@@ -6,7 +6,7 @@ import bpy
 
 from frameloom.model.sources import Sources
 
-_LAYERS = "CompositorNodeRLayers"
+_LAYERS, _CRYPTOMATTE = "CompositorNodeRLayers", "CompositorNodeCryptomatteV2"
 
 
 def find_sources(scene: bpy.types.Scene) -> Sources:
@@ -21,9 +21,7 @@ def find_sources(scene: bpy.types.Scene) -> Sources:
             for strip in strips
             if strip.type == "SCENE" and strip.scene_input == "CAMERA" and strip.scene_camera is None
         ),
-        layers=None
-        if tree is None
-        else _names(node.scene or scene for node in tree.nodes if node.bl_idname == _LAYERS and not node.mute),
+        layers=None if tree is None else _names(_layers(scene, tree)),
         has_output=tree is None or _has_output(tree),
         file_outputs=() if tree is None else tuple(dict.fromkeys(_file_outputs(tree))),
         sounds=_has_sound(scene),
@@ -37,6 +35,15 @@ def _visible_strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
         return []
     muted = {number for number, channel in enumerate(editor.channels) if channel.mute}
     return [one for one in editor.strips if one.type != "SOUND" and not one.mute and one.channel not in muted]
+
+
+def _layers(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> Iterator[bpy.types.Scene | None]:
+    """Yield the scenes whose renders the nodes read."""
+    for node in tree.nodes:
+        if node.bl_idname == _LAYERS and not node.mute:
+            yield node.scene or scene
+        elif node.bl_idname == _CRYPTOMATTE and not node.mute and node.source == "RENDER":
+            yield node.scene
 
 
 def _has_output(tree: bpy.types.NodeTree) -> bool:
@@ -95,7 +102,7 @@ def _strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
 
 def _node_scenes(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
     tree = _compositor(scene)
-    return [] if tree is None else [node.scene for node in tree.nodes if node.bl_idname == _LAYERS]
+    return [] if tree is None else list(_layers(scene, tree))
 
 
 def _compositor(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:

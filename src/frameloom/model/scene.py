@@ -95,6 +95,7 @@ class SceneFacts:
         references: the paths to other files, each once.
         scripts: descriptions of the Python in the file that changes pictures.
         spaces: the colour spaces that images, clips, strips and nodes name.
+        tree_types: the types of node groups that only an add-on has.
         notices: notices about the file, for each job that renders it.
     """
 
@@ -109,6 +110,7 @@ class SceneFacts:
     references: tuple[Reference, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
+    tree_types: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
 
     def pick(self, scene: str | None = None, camera: str | None = None) -> SceneEntry:
@@ -118,7 +120,7 @@ class SceneFacts:
 
         Raises:
             InvalidRequest: the file has no such scene or no such camera, or the scene's compositor has no output.
-            NoCamera: the picture needs the camera of a scene that has none (frameloom.model.sources).
+            NoCamera: the picture needs the camera of a scene without one (frameloom.model.sources).
         """
         wanted = self.active if scene is None else scene
         entry = next((entry for entry in self.scenes if entry.name == wanted), None)
@@ -148,7 +150,7 @@ def check_sources(scene: str, sources: Mapping[str, Sources], *, file: str) -> N
 
     Raises:
         InvalidRequest: its compositor has no output.
-        NoCamera: its picture needs the camera of a scene that has none.
+        NoCamera: its picture needs the camera of a scene without one.
     """
     if not sources[scene].strips and not sources[scene].has_output:
         problem = (

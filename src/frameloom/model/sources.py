@@ -40,7 +40,7 @@ class Sources:
 
 
 def without_camera(scene: str, sources: Mapping[str, Sources]) -> str | None:
-    """Return the first scene that needs a camera and has none when Blender renders `scene`, None if no scene does.
+    """Return the first scene whose camera is missing when Blender renders `scene`, None if no camera is.
 
     Args:
         sources: the sources of all known scenes by name. Scenes of other files may be unknown; the worker knows them.

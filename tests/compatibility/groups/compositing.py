@@ -176,3 +176,11 @@ def _(s: Stage) -> None:
     length = {"frame_end": 6} if s.version < (5, 0) else {"length": 6}
     s.strips().new_effect("Card", "COLOR", 1, 1, **length)
     s.render.use_sequencer = False
+
+
+@rows.refused("A Cryptomatte node alone, without a camera", "NoCamera", "camera")
+def _(s: Stage) -> None:
+    tree, layers, connect = s.compositor()
+    tree.nodes.remove(layers)
+    connect(s.node("CompositorNodeCryptomatteV2", tree).outputs["Image"])
+    s.data.objects.remove(s.camera)

@@ -14,8 +14,9 @@ _SEQUENCER, _COMPOSITING = 1, 1 << 6
 # Of DNA_sequence_types.h: SEQ_TYPE_SCENE, SEQ_TYPE_SOUND_RAM, SEQ_MUTE, SEQ_SCENE_STRIPS, SEQ_CHANNEL_MUTE.
 _SCENE, _SOUND, _MUTE, _SHOWS_STRIPS, _CHANNEL_MUTE = 2, 4, 1 << 5, 1 << 30, 1 << 1
 # Of BKE_node_legacy_types.hh and DNA_node_types.h: NODE_GROUP, NODE_GROUP_OUTPUT, CMP_NODE_R_LAYERS,
-# CMP_NODE_COMPOSITE, CMP_NODE_OUTPUT_FILE, NODE_MUTED.
+# CMP_NODE_COMPOSITE, CMP_NODE_OUTPUT_FILE, NODE_MUTED; CMP_NODE_CRYPTOMATTE, which reads a render if custom1 is 0.
 _GROUP, _GROUP_OUTPUT, _LAYERS, _COMPOSITE, _FILE_OUTPUT, _NODE_MUTED = 2, 8, 221, 222, 223, 1 << 9
+_CRYPTOMATTE = 326
 # OB_HIDE_RENDER of DNA_object_types.h.
 _HIDDEN = 1 << 2
 # Node groups in node groups; a damaged file may hold a cycle.
@@ -80,9 +81,14 @@ def _compositor(scene: "BlendFileBlock") -> "BlendFileBlock | None":
 def _layers(scene: "BlendFileBlock", tree: "BlendFileBlock") -> Iterator[str | None]:
     # A placeholder has no nodes: only Blender knows them.
     for node in chain(tree, b"nodes"):
-        if node.get(b"type") == _LAYERS and not node.get(b"flag") & _NODE_MUTED:
-            read = _target(node, b"id") or scene
-            yield name_of(read) if read.code == b"SC" else None
+        if node.get(b"flag") & _NODE_MUTED:
+            continue
+        kind, read = node.get(b"type"), _target(node, b"id")
+        if kind == _LAYERS:
+            read = read or scene
+        elif kind != _CRYPTOMATTE or node.get(b"custom1") != 0:
+            continue
+        yield name_of(read) if read is not None and read.code == b"SC" else None
 
 
 def _has_output(tree: "BlendFileBlock", *, own: bool, depth: int = 0) -> bool:
