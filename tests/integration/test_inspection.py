@@ -62,7 +62,7 @@ for name, source in (("a.png", "FILE"), ("b_001.png", "SEQUENCE"), ("c.1001.png"
     image.filepath, image.source, image.use_fake_user = f"//tex/{name}", source, True
 packed = bpy.data.images.new("packed", 8, 8)
 packed.pack()
-packed.filepath_raw, packed.use_fake_user = "//tex/packed.png", True
+packed.source, packed.filepath_raw, packed.use_fake_user = "FILE", "//tex/packed.png", True
 volume = bpy.data.volumes.new("volume")
 volume.filepath, volume.use_fake_user = "//smoke_001.vdb", True
 volume.is_sequence = True

@@ -38,6 +38,12 @@ def test_the_scene_of_an_old_file_is_read_in_each_layout(order: str, pointer: in
     assert (entry.engine, entry.format, entry.exr_codec, entry.camera) == ("", "OPEN_EXR", "PIZ", "Eye")
 
 
+def test_a_file_without_a_subversion_is_read() -> None:
+    old = OldBlend(version=242)
+    old.add_scene()
+    assert facts_of(old).blender_version == (2, 42)
+
+
 def test_the_border_and_the_flags_of_an_old_scene_have_todays_meaning() -> None:
     border = {"r.border.xmin": 0.25, "r.border.xmax": 0.5, "r.border.ymin": 0.0, "r.border.ymax": 0.75}
     old = OldBlend(order=">")

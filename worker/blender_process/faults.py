@@ -1,4 +1,4 @@
-"""Answers for exceptions of this package's own code, so that none of them counts as a crash of Blender.
+"""Answers for exceptions of this package's own code, which must not count as crashes of Blender.
 
 Blender prints an exception in a handler and goes on, and an exception elsewhere would end the process like a crash. So
 each handler and the loop of commands answer with the error that the exception stands for, and then end the process.

@@ -36,6 +36,7 @@ from frameloom.model.errors import MissingAssets, RenderCrashed, SceneUnreadable
 from frameloom.model.settings import RenderSettings
 from worker.blender_process import path_guard
 from worker.blender_process.animation import Animation, error_text
+from worker.blender_process.extensions import install_extensions
 from worker.blender_process.faults import error_answer
 from worker.blender_process.find_sources import rendered_scenes
 from worker.blender_process.inspection import inspect_scene
@@ -99,6 +100,7 @@ class Session:
         """Execute a command, and the render commands of the same animation."""
         if command["do"] == "open":
             settings = RenderSettings.model_validate(command["settings"])
+            install_extensions([Path(command["root"], key) for key in settings.addons or ()])
             self.open(
                 Path(command["path"]),
                 settings,

@@ -35,6 +35,8 @@ class NoticeKind(StrEnum):
     STAMP = "stamp"
     # A colour configuration other than Blender's own.
     COLOURS = "colours"
+    # Data of add-ons, which workers lack.
+    ADDONS = "addons"
 
 
 def _known(kind: Any) -> Any:

@@ -95,6 +95,7 @@ class SceneFacts:
         references: the paths to other files, each once.
         scripts: descriptions of the Python in the file that changes pictures.
         spaces: the colour spaces that images, clips, strips and nodes name.
+        tree_types: the types of node groups that only an add-on has.
         notices: notices about the file, for each job that renders it.
     """
 
@@ -109,6 +110,7 @@ class SceneFacts:
     references: tuple[Reference, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
+    tree_types: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
 
     def pick(self, scene: str | None = None, camera: str | None = None) -> SceneEntry:

@@ -16,6 +16,7 @@ from frameloom.model.scene_json import facts_from_json
 from frameloom.model.settings import Device, RenderSettings
 from frameloom.services.resolve_request import ResolvedRequest, file_digest, resolve_request, with_assets
 from frameloom.services.scene.blend_format import Header
+from frameloom.services.scene.extension_zip import fetch_extension
 from frameloom.services.scene.ocio_config import fetch_config
 from frameloom.services.scene.reader import may_open_in_blender, read_header
 from frameloom.services.storage import job_documents
@@ -72,8 +73,17 @@ def prepare(
         store.download(buckets.scenes, key, scene, version=stored.version)
         facts = _inspected_facts(job_id, store, buckets) if inspected else None
         config = None if request.ocio is None else fetch_config(store, buckets.scenes, request.ocio)
+        extensions = [fetch_extension(store, buckets.scenes, key) for key in request.addons or ()]
         try:
-            resolved = resolve_request(request, scene, blenders=blenders, device=device, facts=facts, config=config)
+            resolved = resolve_request(
+                request,
+                scene,
+                blenders=blenders,
+                device=device,
+                facts=facts,
+                config=config,
+                extensions=extensions,
+            )
         except SceneUnreadable as error:
             if not may_open_in_blender(error):
                 raise

@@ -21,7 +21,9 @@ from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.model.stamps import FILENAME, stamp_notices
+from frameloom.services.scene.addon_signs import addon_notices
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
+from frameloom.services.scene.extension_zip import Extension
 from frameloom.services.scene.find_assets import FoundAssets, find_assets
 from frameloom.services.scene.ocio_config import OcioConfig
 from frameloom.services.scene.output_notices import output_notices
@@ -52,6 +54,7 @@ class ResolvedRequest:
         endings: the endings of the names of each frame's files, None for one file.
         stamped: the file's name, if the scene burns it into its frames.
         config: the colour configuration, None for that of Blender.
+        extensions: the Blender extensions that the scene needs.
         notices: notices about the job; `with_assets` adds those about the assets.
     """
 
@@ -69,6 +72,7 @@ class ResolvedRequest:
     endings: tuple[str, ...] | None = None
     stamped: str | None = None
     config: OcioConfig | None = None
+    extensions: tuple[Extension, ...] = ()
     notices: tuple[Notice, ...] = ()
 
     @property
@@ -93,6 +97,7 @@ def resolve_request(
     device: Device,
     facts: SceneFacts | None = None,
     config: OcioConfig | None = None,
+    extensions: Sequence[Extension] = (),
 ) -> ResolvedRequest:
     """Return the request with the values of the scene in the file `scene`, without its assets.
 
@@ -101,6 +106,7 @@ def resolve_request(
         device: their device, which the request may override.
         facts: the known facts about the scene; None to read the file here, with its key as its name in messages.
         config: the colour configuration at the request's `ocio`.
+        extensions: those at the request's `addons`.
 
     Raises:
         JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
@@ -120,7 +126,9 @@ def resolve_request(
     _check_codec(request, entry)
     _check_views(request, entry)
     if request.output != "video":
-        check_engine(entry, request.engine, blender=blender)
+        check_engine(entry, request.engine, blender=blender, addons=bool(extensions))
+        for extension in extensions:
+            extension.check(blender)
         check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR", names=_names(config))
         check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
     return ResolvedRequest(
@@ -137,10 +145,12 @@ def resolve_request(
         revision=_revision(request, entry),
         endings=None if entry.views is None else entry.views.endings(request.format),
         config=config,
+        extensions=tuple(extensions),
         stamped=file if FILENAME in entry.stamp else None,
         notices=(
             *facts.notices,
             *_about_config(config),
+            *addon_notices(() if extensions else facts.tree_types, file=name),
             *stamp_notices(entry.stamp, scene=entry.name, file=file),
             *output_notices(facts, entry, request),
         ),
@@ -164,12 +174,11 @@ def with_assets(
     """
     found = find_assets(store, buckets.scenes, request.file, resolved.references, root=request.absolute_root)
     resolved = accept_assets(resolved, request, found, scene=scene)
-    config = resolved.config
-    if config is None:
-        return resolved
-    home = posixpath.dirname(config.key)
-    # Names of their own, without the configuration's place: equal on each machine that has it.
-    named = {f"ocio:{posixpath.relpath(one.key, home)}": one for one in config.assets(store, buckets.scenes)}
+    # Names of their own, without the place of the files: equal on each machine that has them.
+    named = {f"addon:{one.id}": one.asset(store, buckets.scenes) for one in resolved.extensions}
+    if (config := resolved.config) is not None:
+        home = posixpath.dirname(config.key)
+        named |= {f"ocio:{posixpath.relpath(one.key, home)}": one for one in config.assets(store, buckets.scenes)}
     return replace(resolved, assets={**resolved.assets, **named})
 
 

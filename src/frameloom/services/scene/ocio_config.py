@@ -207,7 +207,7 @@ def _views(views: Any, document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _active(names: list[str], active: list[str]) -> list[str]:
-    """Return the active names in their order; all if none of them is active."""
+    """Return the active names in their order; all if no name is active."""
     return [name for name in active if name in names] or names
 
 

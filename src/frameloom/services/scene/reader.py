@@ -12,6 +12,7 @@ from frameloom.model.assets import Reference
 from frameloom.model.colours import ColourSpace
 from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
+from frameloom.services.scene.addon_signs import find_tree_types
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header
 from frameloom.services.scene.block_text import name_of
 from frameloom.services.scene.blocks import open_blocks
@@ -210,6 +211,7 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         references=find_references(blend, file),
         scripts=find_scripts(blend),
         spaces=find_spaces(blend),
+        tree_types=find_tree_types(blend),
     )
 
 
