@@ -24,6 +24,8 @@ from tests.compatibility.rows import VERSIONS, Expectation, Row, all_rows
 ROOT = Path(__file__).resolve().parents[2]
 # Seconds within which plain Blender builds or renders a row.
 LONGEST = 240
+# The folder of scenes of a user and a machine in the scenes bucket, as `keys.owner_folder` makes it.
+_OWNER = re.compile(r"[\w.-]+-[0-9a-f]{8}/shots/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +128,8 @@ def _run_version(rows: list[Row], blender: InstalledBlender, folder: Path) -> di
 
 def _judged(plain: "_Rendered", farm: "_Rendered", built: float, folder: Path) -> Result:
     def public(text: str) -> str:
-        """Return a sentence without the paths of this run."""
-        return re.sub(rf"{re.escape(str(folder))}/\d+", "/shots", text)
+        """Return a sentence without the paths of this run, and without the key's folder for this user and machine."""
+        return _OWNER.sub("", re.sub(rf"{re.escape(str(folder))}/\d+", "/shots", text))
 
     result, problem = farm.result, farm.result.problem
     refusal = None if result.refusal is None else (result.refusal[0], public(result.refusal[1]))
