@@ -200,6 +200,17 @@ class Blender:
             problem=answer["problem"],
         )
 
+    def pass_through(self, run: range) -> None:
+        """Take the simulations of the open scene through frames that are not rendered.
+
+        Args:
+            run: frames that Blender can render as one animation.
+
+        Raises:
+            AttemptFailed, BlenderKilled: as `render`.
+        """
+        self._ask({"do": "pass", "frame": run[0], "last": run[-1], "step": run.step}, frame=run[0])
+
     def kill(self) -> None:
         """Kill the child at once, also within a frame, since Blender cannot cancel; any thread may call it."""
         self._killed = True

@@ -106,7 +106,12 @@ class Session:
             raise RenderCrashed(where=f"frame {command['frame']}", problem="no scene is open")
         else:
             answer = refusing_skipped(self._answer, self._settings)
-            Animation(self._scene, shown=self._shown, commands=self._commands, answer=answer).render(command)
+            animation = Animation(self._scene, shown=self._shown, commands=self._commands, answer=answer)
+            if command["do"] == "pass":
+                animation.pass_through(command)
+                self._answer({})
+            else:
+                animation.render(command)
 
     def open(
         self,

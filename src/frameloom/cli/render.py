@@ -32,6 +32,7 @@ def render(
     engine: options.Engine = None,
     format: options.Format = None,  # noqa: A002  the option's name
     trust_scripts: options.Trust = None,
+    bake: options.Bake = None,
     out: options.Out = Path(),
     frames_only: options.FramesOnly = False,
     fps: options.Fps = None,
@@ -74,6 +75,7 @@ def render(
                     "engine": engine,
                     "format": format,
                     "trust_scripts": None if trust_scripts is None else str(trust_scripts).lower(),
+                    "bake": bake,
                     "output": "frames" if frames_only else None,
                     "fps": fps,
                     "video.codec": codec,

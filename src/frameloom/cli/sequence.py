@@ -28,6 +28,7 @@ def sequence(
     engine: options.Engine = None,
     format: options.Format = None,  # noqa: A002  the option's name
     trust_scripts: options.Trust = None,
+    bake: options.Bake = None,
     out: options.Out = Path(),
     fps: options.Fps = None,
     codec: options.Codec = None,
@@ -62,6 +63,7 @@ def sequence(
                     "engine": engine,
                     "format": format,
                     "trust_scripts": None if trust_scripts is None else str(trust_scripts).lower(),
+                    "bake": bake,
                     "output": "video",
                     "fps": fps,
                     "video.codec": codec,

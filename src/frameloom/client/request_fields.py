@@ -49,6 +49,8 @@ class RequestFields(TypedDict, total=False):
         missing_assets: "fail" (default) or "render", which renders without files that do not exist.
         absolute_root: the folder of the scenes bucket for files with absolute paths; the default is one for this user
             and machine.
+        bake: "auto" (default) renders a scene with unbaked particles, hair or cloth in order, on one worker; "never"
+            divides its frames among workers.
         run: a number; another one starts the same request again with `submit_job`.
     """
 
@@ -78,4 +80,5 @@ class RequestFields(TypedDict, total=False):
     on_missing: Literal["fail", "stitch"] | None
     missing_assets: Literal["fail", "render"] | None
     absolute_root: str | None
+    bake: Literal["auto", "never"] | None
     run: int | str | None

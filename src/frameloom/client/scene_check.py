@@ -13,6 +13,7 @@ from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible
 from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneFacts
+from frameloom.model.simulations import simulation_notices
 from frameloom.services.resolve_request import accept_assets, resolve_request
 from frameloom.services.scene.checks import scripts_problem
 from frameloom.services.scene.reader import read_scene
@@ -74,7 +75,13 @@ def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
         assets={_path_from(folder, local.disk.path(one.key)): one.size for one in found.assets},
         missing=found.missing,
         scripts=scripts,
-        notices=(*_about_scripts(scripts, facts.file), *outcome.notices, *found.notices, *local.notices),
+        notices=(
+            *_about_scripts(scripts, facts.file),
+            *outcome.notices,
+            *found.notices,
+            *simulation_notices(found.simulations),
+            *local.notices,
+        ),
         rendered_by=outcome.blender,
         refusal=outcome.refusal,
     )

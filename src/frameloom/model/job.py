@@ -9,6 +9,7 @@ from frameloom.model.base import Value
 from frameloom.model.frames import FrameRange
 from frameloom.model.notices import Notice
 from frameloom.model.settings import RenderSettings, VideoSettings
+from frameloom.model.simulations import Order
 
 
 class SceneRef(Value):
@@ -19,6 +20,7 @@ class SceneRef(Value):
         assets: the list of the files that it renders with, None for a scene without assets.
         absolute_root: the folder of the bucket that holds the assets with absolute paths, None if none has one.
         missing_assets: "render" if the scene renders without its missing files.
+        order: the order of the frames, None if chunks may be rendered in any order.
     """
 
     bucket: str
@@ -28,6 +30,7 @@ class SceneRef(Value):
     assets: AssetsRef | None = None
     absolute_root: str | None = None
     missing_assets: Literal["render"] | None = None
+    order: Order | None = None
 
 
 class OutputRef(Value):

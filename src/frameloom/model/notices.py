@@ -24,6 +24,8 @@ class NoticeKind(StrEnum):
     SCRIPTS = "scripts"
     # Strips that render empty, since their scene has no camera.
     STRIPS = "strips"
+    # Unbaked simulations.
+    SIMULATIONS = "simulations"
     # Metadata that is burnt into frames, and differs from that of the artist's Blender.
     STAMP = "stamp"
 

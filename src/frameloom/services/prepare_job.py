@@ -141,6 +141,7 @@ def _manifest(
             assets=assets,
             absolute_root=resolved.absolute_root,
             missing_assets="render" if request.missing_assets == "render" else None,
+            order=resolved.order,
         ),
         frames=str(resolved.frames),
         fps=resolved.fps,

@@ -17,6 +17,7 @@ from frameloom.model.notices import Notice
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
+from frameloom.model.simulations import Order, Simulation, order_of, simulation_notices
 from frameloom.model.stamps import FILENAME, stamp_notices
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
 from frameloom.services.scene.find_assets import FoundAssets, find_assets
@@ -43,6 +44,8 @@ class ResolvedRequest:
         absolute_root: the folder of the bucket for absolute paths, None if no asset has one.
         revision: above 1 for a scene that earlier workers rendered differently.
         stamped: the file's name, if the scene burns it into its frames.
+        scene_steps: the first frame of the scene and its step.
+        order: the order of the frames, None if chunks may be rendered in any order.
         notices: notices about the job; `with_assets` adds those about the assets.
     """
 
@@ -58,6 +61,8 @@ class ResolvedRequest:
     absolute_root: str | None = None
     revision: int = 1
     stamped: str | None = None
+    scene_steps: tuple[int, int] = (1, 1)
+    order: Order | None = None
     notices: tuple[Notice, ...] = ()
 
     @property
@@ -65,7 +70,12 @@ class ResolvedRequest:
         """Return the render key of the frames."""
         tags = {path: asset.etag for path, asset in self.assets.items()}
         return keys.render_key(
-            digest=self.digest, settings=self.settings, assets=tags, revision=self.revision, stamped=self.stamped
+            digest=self.digest,
+            settings=self.settings,
+            assets=tags,
+            revision=self.revision,
+            stamped=self.stamped,
+            order=self.order,
         )
 
 
@@ -100,10 +110,12 @@ def resolve_request(
         check_engine(entry, request.engine, blender=blender)
         check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR")
         check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
+    frames = request.frame_range() or _scene_frames(entry)
+    steps = entry.frame_start, entry.frame_step
     return ResolvedRequest(
         name=name,
         digest=file_digest(scene),
-        frames=request.frame_range() or _scene_frames(entry),
+        frames=frames,
         fps=request.fps or _scene_rate(entry.fps, makes_film=request.output != "frames"),
         pixel_aspect=entry.pixel_aspect,
         size=entry.rendered_size(request.resolution_percentage),
@@ -113,10 +125,13 @@ def resolve_request(
         references=facts.references,
         revision=_revision(request, entry),
         stamped=file if FILENAME in entry.stamp else None,
+        scene_steps=steps,
+        order=_order(request, facts.simulations, steps, frames),
         notices=(
             *facts.notices,
             *stamp_notices(entry.stamp, scene=entry.name, file=file),
             *(() if request.output == "video" else output_notices(facts, entry)),
+            *simulation_notices(facts.simulations, bake=request.bake),
         ),
     )
 
@@ -152,7 +167,9 @@ def accept_assets(resolved: ResolvedRequest, request: JobRequest, found: FoundAs
         resolved,
         assets={_asset_name(asset, request, found): asset for asset in found.assets},
         absolute_root=request.absolute_root if found.absolute else None,
-        notices=(*resolved.notices, *found.notices),
+        # The simulations of the scene and of each library have one order.
+        order=resolved.order or _order(request, found.simulations, resolved.scene_steps, resolved.frames),
+        notices=(*resolved.notices, *found.notices, *simulation_notices(found.simulations, bake=request.bake)),
     )
 
 
@@ -161,6 +178,12 @@ def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
     if asset.key in found.absolute:
         return asset.key.removeprefix(request.absolute_root or "")
     return posixpath.relpath(f"/{asset.key}", f"/{posixpath.dirname(request.file)}")
+
+
+def _order(
+    request: JobRequest, simulations: Sequence[Simulation], steps: tuple[int, int], frames: FrameRange
+) -> Order | None:
+    return None if request.bake == "never" else order_of(simulations, scene=steps, wanted=frames)
 
 
 def _check_codec(request: JobRequest, entry: SceneEntry) -> None:

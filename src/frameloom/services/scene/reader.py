@@ -12,6 +12,7 @@ from frameloom.model.assets import Reference
 from frameloom.model.colours import ColourSpace
 from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneFacts
+from frameloom.model.simulations import Simulation
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header
 from frameloom.services.scene.block_text import name_of
 from frameloom.services.scene.blocks import open_blocks
@@ -20,6 +21,7 @@ from frameloom.services.scene.condense import condense
 from frameloom.services.scene.references import find_references
 from frameloom.services.scene.scene_entry import pointed_name, read_entry
 from frameloom.services.scene.scripts import find_scripts
+from frameloom.services.scene.unbaked_simulations import find_simulations
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile
@@ -59,6 +61,7 @@ class Library:
     references: tuple[Reference, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
+    simulations: tuple[Simulation, ...] = ()
 
 
 def read_library(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> Library:
@@ -162,8 +165,14 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         references=find_references(blend, file),
         scripts=find_scripts(blend),
         spaces=find_spaces(blend),
+        simulations=find_simulations(blend),
     )
 
 
 def _read_library(blend: "BlendFile", file: str) -> Library:
-    return Library(references=find_references(blend, file), scripts=find_scripts(blend), spaces=find_spaces(blend))
+    return Library(
+        references=find_references(blend, file),
+        scripts=find_scripts(blend),
+        spaces=find_spaces(blend),
+        simulations=find_simulations(blend),
+    )
