@@ -1,6 +1,6 @@
 # Frameloom on one machine. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo env env-demo image test check lint types format definition bench fuzz chaos dist release clean
+.PHONY: help demo env env-demo image test check lint types format definition bench fuzz chaos corpus dist release clean
 SHELL := /bin/sh
 
 UV = $$(sh tools/bootstrap.sh)
@@ -26,9 +26,9 @@ env:  ## Make the whole environment: Blender, the farm, and the tools of its dev
 	@export UV_COMPILE_BYTECODE=1; $(SYNC) --all-extras --all-groups
 	@$(RUN)/python tools/system_libraries.py
 
-image:  ## Build the worker's image: BLENDER_VERSION=4.5; with STACK=NAME push it to that stack's repository.
+image:  ## Build the worker's image: BLENDER_VERSIONS="4.5 5.0"; with STACK=NAME push it to that stack's repository.
 	@$(SYNC) --inexact --no-default-groups
-	@$(RUN)/python -m tools.image $(or $(BLENDER_VERSION),4.5) $(if $(STACK),--stack $(STACK)) $(if $(BASE_IMAGE),--base $(BASE_IMAGE))
+	@$(RUN)/python -m tools.image $(or $(BLENDER_VERSIONS),$(BLENDER_VERSION),4.5) $(if $(STACK),--stack $(STACK)) $(if $(BASE_IMAGE),--base $(BASE_IMAGE))
 
 test: env  ## Run the whole test suite, and fail below the floor of coverage.
 	$(RUN)/coverage run -m pytest
@@ -68,6 +68,10 @@ fuzz: env  ## Feed damaged requests, messages and scenes to their readers: EXAMP
 chaos: env  ## Disturb a local farm for MINUTES=3 as SEED=n decides, and see that nothing is lost.
 	$(RUN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),3)
 
+corpus: env  ## Compare each .blend below DIR=folder with plain Blender: facts, verdict, pixels. ENGINE=CYCLES BLENDER=4.5
+	@$(RUN)/python -m tests.corpus $(or $(DIR),$(error name a folder: make corpus DIR=folder)) \
+		$(if $(ENGINE),--engine $(ENGINE)) $(if $(BLENDER),--blender $(BLENDER)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(JSON),--json)
+
 dist:  ## Build the wheel and the source archive in dist/.
 	@uv=$(UV) && $$uv build --out-dir dist
 
@@ -75,5 +79,5 @@ release: env  ## Check, build and tag VERSION=0.1.0 of a clean checkout of main.
 	@$(RUN)/python tools/release.py $(if $(SKIP_CHECK),--skip-check) $(VERSION)
 
 clean:  ## Remove environments and caches. Rendered files in out/ stay.
-	rm -rf .venv .uv tools/*/.venv tools/*/node_modules .aws-sam
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz .coverage
+	rm -rf .venv .uv .blenders tools/*/.venv tools/*/node_modules .aws-sam
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz .corpus .coverage

@@ -20,8 +20,9 @@ SIZE = 64
 class InstantBlender(Blender):
     """Opens any scene, and writes the same image for each frame."""
 
-    def start(self) -> None:
+    def start(self, version: str | None = None, *, ocio: Path | None = None) -> None:
         """Do nothing: no process is needed."""
+        del version, ocio
 
     def open(
         self,
@@ -30,11 +31,12 @@ class InstantBlender(Blender):
         *,
         name: str,
         complete: bool = True,
+        allowed: tuple[str, ...] = (),
         root: Path | None = None,
         absolute: Path | None = None,
     ) -> str | None:
         """Accept any scene; return None, since no process has a network."""
-        del scene, settings, name, complete, root, absolute
+        del scene, settings, name, complete, allowed, root, absolute
         return None
 
     def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:

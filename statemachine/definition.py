@@ -20,7 +20,16 @@ from statemachine.steps import (
     Succeed,
     TokenTask,
 )
-from statemachine.tasks import ATTEMPT_FAILED, LONG, NO_ANSWER, announcement, lambda_task, scene_task, stored
+from statemachine.tasks import (
+    ATTEMPT_FAILED,
+    LONG,
+    NO_ANSWER,
+    announcement,
+    attempt_retriers,
+    lambda_task,
+    scene_task,
+    stored,
+)
 
 JOB_ID = {"job_id.$": "$$.Execution.Name"}
 STARTED = {"started.$": "$$.Execution.StartTime"}
@@ -170,7 +179,7 @@ def _render_chunks() -> ItemMap:
         timeout_seconds_path="$.limits.chunk_timeout",
         retry=[
             Retrier(names(JobImpossible), attempts=0),
-            Retrier(ATTEMPT_FAILED, attempts=2, interval=5),
+            *attempt_retriers(),
             Retrier(NO_ANSWER, attempts=1),
             # Other errors: a failure of SQS, or an error of another version's worker.
             Retrier(["States.TaskFailed"], attempts=2, interval=2),

@@ -2,10 +2,14 @@
 
 from typing import Any
 
-from frameloom.model.errors import AttemptFailed, ChunkLost, JobImpossible, TaskLost, names
+from frameloom.model.errors import AttemptFailed, BlenderMismatch, ChunkLost, JobImpossible, TaskLost, names
 from statemachine.steps import S3_GET, S3_PUT, EventTask, LambdaTask, Retrier, TokenTask
 
 ATTEMPT_FAILED = names(AttemptFailed)
+# A worker without the job's Blender. Another worker may have it while a fleet's image is replaced. Fifteen retries,
+# which last two and a half minutes on average, leave the attempts of other errors as they are.
+OTHER_WORKER = [BlenderMismatch.__name__]
+OTHER_WORKER_ATTEMPTS = 15
 # AWS distinguishes a missed heartbeat from a chunk that took too long. In both cases no worker answered.
 NO_ANSWER = [ChunkLost.__name__, "States.Timeout", "States.HeartbeatTimeout"]
 # Source: "Handle Lambda service exceptions" in the Step Functions developer guide.
@@ -59,13 +63,21 @@ def scene_task(state: str, task: str, comment: str) -> TokenTask:
         timeout_seconds_path="$.limits.chunk_timeout",
         retry=[
             Retrier(names(JobImpossible), attempts=0),
-            Retrier(ATTEMPT_FAILED, attempts=2, interval=5),
+            *attempt_retriers(),
             # ChunkLost: a worker or a function of an earlier version does not know the task.
             Retrier([TaskLost.__name__, *NO_ANSWER], attempts=1),
             Retrier(["States.TaskFailed"], attempts=2, interval=2),
         ],
         result_path="$.answer",
     )
+
+
+def attempt_retriers() -> list[Retrier]:
+    """Return the retriers for attempts of a worker that failed."""
+    return [
+        Retrier(OTHER_WORKER, attempts=OTHER_WORKER_ATTEMPTS, interval=20, rate=1.0),
+        Retrier([name for name in ATTEMPT_FAILED if name not in OTHER_WORKER], attempts=2, interval=5),
+    ]
 
 
 def stored(items: str) -> dict[str, Any]:

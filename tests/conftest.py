@@ -4,12 +4,15 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
 import pytest
 
 from frameloom.aws import clients, lambda_env
+from frameloom.services.system.installed_blenders import InstalledBlender, installed_blenders
+from tests.blender_folder import added_blenders, second_blender
 
 # A machine that is busy with Blender makes an example slow, not wrong.
 hypothesis.settings.register_profile("frameloom", deadline=None, max_examples=60)
@@ -78,6 +81,8 @@ def pytest_configure(config: pytest.Config) -> None:
     home = tempfile.TemporaryDirectory(prefix="frameloom-tests-")
     config.add_cleanup(home.cleanup)
     patch.setenv("FRAMELOOM_HOME", home.name)
+    # The environment's own Blender is the only one, except in tests that ask for `two_blenders`.
+    patch.setenv("FRAMELOOM_BLENDERS", f"{home.name}/blenders")
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +90,23 @@ def fresh_clients() -> None:
     """Forget the clients and the wiring of the test before."""
     for cached in (clients.client, lambda_env.store, lambda_env.buckets, lambda_env.executions, lambda_env.tokens):
         cached.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def blender_5() -> InstalledBlender:
+    """Blender 5.0, beside the environment's 4.5: its full version, and the folder to put into PYTHONPATH.
+
+    The first test of a checkout that asks for it installs it by `frameloom blender add`, which downloads 373 MB.
+    """
+    return second_blender()
+
+
+@pytest.fixture
+def two_blenders(blender_5: InstalledBlender) -> Iterator[tuple[str, ...]]:
+    """Give this process, and the farms and workers that it starts, 4.5 and 5.0; return their full versions.
+
+    A fixture of another scope asks for `blender_5` and uses `tests.blender_folder.added_blenders`.
+    """
+    del blender_5
+    with added_blenders():
+        yield tuple(each.version for each in installed_blenders())

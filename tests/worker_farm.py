@@ -84,7 +84,7 @@ class WorkerFarm:
             log_bucket="logs",
             name="worker-1",
             scratch=self.scratch,
-            blender="4.5.15",
+            blenders=("4.5.15",),
             lease=timedelta(seconds=lease),
             idle_exit=None,
             growth=growth,

@@ -1,7 +1,8 @@
 """Build the worker's image, and push it to a stack's repository.
 
-python -m tools.image 4.5                    # frameloom-worker:4.5.15-0a1b2c3d4e5f
-python -m tools.image 4.5 --stack my-farm    # and in the repository of that stack
+python -m tools.image 4.5                        # frameloom-worker:4.5.15-0a1b2c3d4e5f
+python -m tools.image 4.5 5.0                    # frameloom-worker:4.5.15_5.0.1-0a1b2c3d4e5f
+python -m tools.image 4.5 5.0 --stack my-farm    # and in the repository of that stack
 """
 
 import argparse
@@ -12,7 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,24 +40,30 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """The image to build; with `base` None the base image is the Dockerfile's."""
+    """The image to build.
 
-    series: str
-    blender: str
+    Attributes:
+        blenders: the full versions in it by series, oldest first.
+        base: the base image, None for the Dockerfile's.
+    """
+
+    blenders: Mapping[str, str]
     base: str | None = None
 
     @property
     def tag(self) -> str:
         """The image's tag, in which everything counts that goes into it: equal tags, equal contents."""
-        contents = [(str(path), hashlib.sha256((ROOT / path).read_bytes()).hexdigest()) for path in inputs(self.series)]
+        files = inputs(self.blenders)
+        contents = [(str(path), hashlib.sha256((ROOT / path).read_bytes()).hexdigest()) for path in files]
         digest = hashlib.sha256(json.dumps([self.base, contents]).encode()).hexdigest()
-        return f"{self.blender}-{digest[:12]}"
+        return ecr.image_tag([*self.blenders.values()], digest[:12])
 
     def build_command(self, *, network: str | None) -> list[str]:
         """Return the command that builds the image."""
-        arguments = {
-            "BLENDER_VERSION": self.series,
-            "BLENDER_FULL_VERSION": self.blender,
+        # An empty argument overrides the Dockerfile's default.
+        arguments = {f"BLENDER_{series.replace('.', '_')}": self.blenders.get(series, "") for series in blenders()}
+        arguments |= {
+            "BLENDER_VERSIONS": " ".join(self.blenders.values()),
             "WORKER_VERSION": frameloom.__version__,
             "REVISION": revision(),
         } | ({} if self.base is None else {"BASE_IMAGE": self.base})
@@ -77,26 +84,34 @@ def blenders() -> dict[str, str]:
     return found
 
 
-def pick(asked: str, *, base: str | None = None) -> Image:
-    """Return the image that holds the Blender asked for, by its series or its full version.
+def pick(asked: Iterable[str], *, base: str | None = None) -> Image:
+    """Return the image that holds the Blenders asked for, by their series or their full versions.
 
     Raises:
         Refused: no such version; the message lists the known ones.
     """
-    held = blenders()
-    for series, version in held.items():
-        if asked in (series, version):
-            return Image(series=series, blender=version, base=base)
-    there = ", ".join(f"{series} ({version})" for series, version in held.items())
-    raise Refused(f"There is no image with Blender {asked!r}: the Blenders are {there}.")
+    known = blenders()
+    chosen = {}
+    for each in asked:
+        series = next((series for series, version in known.items() if each in (series, version)), None)
+        if series is None:
+            there = ", ".join(f"{series} ({version})" for series, version in known.items())
+            raise Refused(f"There is no image with Blender {each!r}: the Blenders are {there}.")
+        chosen[series] = known[series]
+    return Image(blenders={series: version for series, version in known.items() if series in chosen}, base=base)
 
 
-def inputs(series: str) -> list[Path]:
-    """Return every file that goes into the image, as the Dockerfile copies it, and the Dockerfile itself."""
+def inputs(series: Collection[str]) -> list[Path]:
+    """Return every file that goes into the image with these series, and the Dockerfile itself."""
     text = (ROOT / DOCKERFILE).read_text(encoding="utf-8").replace("\\\n", " ")
-    copied = re.findall(r"^COPY (?!--from)(.+)$", text.replace("${BLENDER_VERSION}", series), flags=re.MULTILINE)
-    sources = [source for line in copied for source in line.split()[:-1]]
+    copied = re.findall(r"^COPY (?!--from)(.+)$", text, flags=re.MULTILINE)
+    sources = [source for line in copied for source in line.split()[:-1] if not _is_of_other(Path(source), series)]
     return [DOCKERFILE, *sorted({path for source in sources for path in _files(source)})]
+
+
+def _is_of_other(source: Path, series: Collection[str]) -> bool:
+    """Return whether a file has the requirements of a Blender that is not in the image."""
+    return source.parent == REQUIREMENTS and source.stem[0].isdecimal() and source.stem not in series
 
 
 def _files(source: str) -> Iterator[Path]:
@@ -166,7 +181,7 @@ def make(image: Image, *, stack: str | None, network: str | None) -> str:
     farm = find_stack(stack)
     repository = ecr.repository_of(farm)
     uri = f"{repository}:{image.tag}"
-    if farm.blenders != (image.blender,):
+    if not set(farm.blenders) <= set(image.blenders.values()):
         versions = and_listed(farm.blenders)
         note = f"The stack {stack!r} renders with Blender {versions}, so its fleet does not take this image."
         print(note, file=sys.stderr)
@@ -181,13 +196,15 @@ def make(image: Image, *, stack: str | None, network: str | None) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the image that the command line asks for and print its name; return 0 when it is there."""
     parser = argparse.ArgumentParser(prog="python -m tools.image", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("blender", metavar="BLENDER_VERSION", help=f"{' or '.join(blenders())}, or its full version")
+    parser.add_argument(
+        "blenders", metavar="VERSION", nargs="+", help=f"{' or '.join(blenders())}, or its full version"
+    )
     parser.add_argument("--stack", metavar="NAME", help="push it to the repository of this stack")
     parser.add_argument("--base", metavar="IMAGE", help="build on this image in place of the Dockerfile's own")
     parser.add_argument("--network", metavar="MODE", help="the network of the build, as `docker build` takes it")
     asked = parser.parse_args(arguments)
     try:
-        print(make(pick(asked.blender, base=asked.base), stack=asked.stack, network=asked.network))
+        print(make(pick(asked.blenders, base=asked.base), stack=asked.stack, network=asked.network))
     except (Refused, FarmError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -2,8 +2,8 @@
 
 python tools/worker_requirements.py
 
-<series>.txt has Blender and OpenEXR, which both need numpy, with their dependencies; worker.txt has the worker's other
-dependencies.
+<series>.txt has a Blender alone: an image, and a farm on one machine, may have several. worker.txt has the dependencies
+of the worker and of every Blender, which they share.
 """
 
 import re
@@ -20,8 +20,8 @@ FOLDER = ROOT / "worker/requirements"
 # was not built against.
 BLENDERS = {"4.5": "4.5.15", "5.0": "5.0.1"}
 INPUTS = {
-    **{series: f"bpy=={version}\nnumpy<2\nopenexr\n" for series, version in BLENDERS.items()},
-    "worker": "boto3\npydantic\nzstandard\n",
+    **{series: f"bpy=={version}\nnumpy<2\n" for series, version in BLENDERS.items()},
+    "worker": "boto3\npydantic\nopenexr\nzstandard\nbpy\nnumpy<2\n",
 }
 # The platform of the image: bpy has no wheel for Linux on Arm.
 PLATFORM = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:"]
@@ -51,7 +51,7 @@ def find_uv() -> str | None:
 
 def compiled(uv: str, name: str, lock: str) -> str:
     """Return a requirements file for the image in the versions of `lock`, and with no hash that it does not know."""
-    # Less Blender itself, which the farm on one machine has in one version only.
+    # Without Blender itself, which the environment has in one version.
     constraints = "".join(f"{other}=={version}\n" for other, version in pins(lock).items() if other != "bpy")
     with tempfile.TemporaryDirectory() as folder:
         inputs, limits = Path(folder, "inputs.txt"), Path(folder, "constraints.txt")
@@ -62,6 +62,9 @@ def compiled(uv: str, name: str, lock: str) -> str:
     versions, allowed, known = pins(found), hashes(found), hashes(lock)
     lines = []
     for package, version in versions.items():
+        # Only its series' file has Blender, and it has nothing else.
+        if (package == "bpy") == (name == "worker"):
+            continue
         same = pins(lock).get(package) == version
         wanted = sorted(allowed[package] & known[package] if same else allowed[package])
         lines.append(" \\\n    ".join([f"{package}=={version}", *(f"--hash={each}" for each in wanted)]))

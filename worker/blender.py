@@ -2,13 +2,10 @@
 
 import contextlib
 import json
-import os
 import secrets
 import select
 import shutil
-import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -18,27 +15,25 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from frameloom.model.errors import FarmError, OutOfMemory, RenderCrashed, RenderHung, by_name
 from frameloom.services.system.memory import Memory, container_memory
+from worker.blender_exit import exit_error
+from worker.blender_versions import command_of, environment_of, find_blender
 from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
+from worker.ocio_output import OcioOutput
 from worker.rendered_frame import RenderedFrame
 
 if TYPE_CHECKING:
     # Its import takes 0.1 s, in which Blender can already load.
     from frameloom.model.settings import RenderSettings
 
-# The environment variables that Blender gets: none that gives access to AWS.
-_PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
-# Lines of output that an error shows.
+# Lines of output in an error.
 _LAST_LINES = 20
 # Seconds between two checks of the child's output and of the free memory; the second one while memory is scarce, since
 # Blender can allocate a gigabyte within a second.
 _POLL, _FAST_POLL = 0.1, 0.02
-# Output of programs that crash because memory has run out.
-_OUT_OF_MEMORY = ("malloc returns null", "calloc returns null", "bad_alloc", "out of memory", "memoryerror")
 
-
-# The open scene: its file, the job's settings, and whether files that are missing were an error.
-OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool]"
+# The open scene: its file, settings, whether missing files were an error, and which of them might be missing.
+OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool, tuple[str, ...]]"
 
 
 class BlenderKilled(Exception):
@@ -46,7 +41,7 @@ class BlenderKilled(Exception):
 
 
 class Blender:
-    """One child process; started on first use, restarted for another scene and after it has ended."""
+    """One child process; started on first use, restarted for another scene or version and after it has ended."""
 
     # Blender hangs if it prints nothing for this time while it opens or renders; set for each chunk.
     silence_timeout = timedelta(hours=4)
@@ -61,12 +56,17 @@ class Blender:
         self._scratch = scratch
         self._process: subprocess.Popen[str] | None = None
         self._name = ""
+        # The version of the child, or of the last one.
+        self._version: str | None = None
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._substitutions = Substitutions()
         self._reader: threading.Thread | None = None
         self._open_scene: OpenScene | None = None
         # Whether the child has opened a file. Blender keeps state of that file when it opens another.
         self._used = False
+        # The configuration of the child's colours, None for Blender's own.
+        self._ocio: Path | None = None
+        self._ocio_output = OcioOutput()
         self._killed = False
         # Whether Blender waits, within a render, for the command to render the next frame.
         self._in_run = False
@@ -81,20 +81,27 @@ class Blender:
         """The open scene, None before a scene is open."""
         return self._open_scene
 
-    def start(self) -> None:
-        """Start Blender and return at once: it loads while the supervisor polls the queue."""
-        if self._process is not None and self._process.poll() is None:
+    def start(self, version: str | None = None, *, ocio: Path | None = None) -> None:
+        """Start Blender and return at once: it loads while the supervisor polls the queue.
+
+        Args:
+            version: the full version; None for that of the last child, at first the worker's default.
+            ocio: the OpenColorIO configuration, None for Blender's own.
+
+        Raises:
+            BlenderMismatch: this worker does not have it.
+        """
+        blender = find_blender(version or self._version)
+        if self._process is not None and self._process.poll() is None and self._version == blender.version:
             return
         self._reset()
-        home, temporary = self._scratch / "home", self._scratch / "tmp"
-        home.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir(exist_ok=True)
-        environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
-        environment |= {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
+        (home := self._scratch / "home").mkdir(parents=True, exist_ok=True)
+        (temporary := self._scratch / "tmp").mkdir(exist_ok=True)
+        self._ocio, self._ocio_output = ocio, OcioOutput()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker.blender_process"],
+            command_of(blender),
             cwd=Path(__file__).parent.parent,
-            env=environment,
+            env=environment_of(blender, home=home, temporary=temporary, ocio=ocio),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -102,7 +109,7 @@ class Blender:
             errors="replace",
         )
         # The system reuses process ids, and other machines have the same ones.
-        self._name = secrets.token_hex(8)
+        self._name, self._version = secrets.token_hex(8), blender.version
         self._killed = False
         self._reader = threading.Thread(target=self._listen, args=(self._process,), name="blender", daemon=True)
         self._reader.start()
@@ -114,6 +121,7 @@ class Blender:
         *,
         name: str,
         complete: bool = True,
+        allowed: tuple[str, ...] = (),
         root: Path | None = None,
         absolute: Path | None = None,
     ) -> str | None:
@@ -124,36 +132,41 @@ class Blender:
 
         Args:
             name: the scene's name in errors.
-            complete: whether a missing file that the scene refers to is an error.
+            complete: whether a missing file that the scene refers to is an error, except those in `allowed`.
+            allowed: names and patterns of files that may be missing.
             root: the folder that an untrusted scene is confined to; None for the scene's own folder.
             absolute: the folder in it with the files that have absolute paths in the scene; None without such files.
 
         Raises:
-            FarmError: Blender cannot render the scene.
+            FarmError: Blender cannot render the scene, or this worker does not have the version in the settings.
             BlenderKilled: Blender was killed.
         """
         if self._in_run:
             self.close()
         if (
-            self._open_scene == (scene, settings, complete)
+            self._open_scene == (scene, settings, complete, allowed)
             and self._process is not None
             and self._process.poll() is None
         ):
             return None
-        if self._used:
+        ocio = None if settings.ocio is None else (root or scene.parent) / settings.ocio
+        if self._used or ocio != self._ocio:
             self.close()
-        self.start()
-        self._substitutions.reset()
+        self.start(settings.blender, ocio=ocio)
+        self._substitutions.expect()
         self._open_scene, self._used = None, True
         command: dict[str, Any] = {"do": "open", "path": str(scene), "name": name, "settings": settings.to_json()}
         command |= {"root": str(root or scene.parent), "absolute": None if absolute is None else str(absolute)}
-        answer = self._ask(command | {"complete": complete}, frame=None)
+        answer = self._ask(command | {"complete": complete, "allowed": allowed}, frame=None)
+        self._substitutions.wait()
+        if ocio is not None:
+            self._ocio_output.check_used()
         self._substitutions.check(answer["scenes"], only=answer["only"], engine_named=settings.engine is not None)
-        self._open_scene = (scene, settings, complete)
+        self._open_scene = (scene, settings, complete, allowed)
         network: str | None = answer["network"]
         return network
 
-    def inspect(self, scene: Path, *, name: str) -> dict[str, Any]:
+    def inspect(self, scene: Path, *, name: str, version: str | None = None) -> dict[str, Any]:
         """Return the facts about a scene (`frameloom.model.scene_json`), read by a process that ends with its answer.
 
         Raises:
@@ -161,7 +174,7 @@ class Blender:
         """
         if self._used:
             self.close()
-        self.start()
+        self.start(version)
         self._used = True
         answer = self._ask({"do": "inspect", "path": str(scene), "name": name}, frame=None)
         self.close()
@@ -182,8 +195,12 @@ class Blender:
         run = run or range(frame, frame + 1)
         command = {"do": "render", "frame": frame, "path": str(path), "last": run[-1], "step": run.step}
         self._in_run = frame != run[-1]
+        self._substitutions.expect()
         try:
             answer = self._ask(command, frame=frame)
+            if self._ocio is not None:
+                self._substitutions.wait()
+                self._ocio_output.check_converted()
         except (BlenderKilled, FarmError):
             # Blender may have ended while it wrote the file.
             path.unlink(missing_ok=True)
@@ -201,14 +218,7 @@ class Blender:
         )
 
     def pass_through(self, run: range) -> None:
-        """Take the simulations of the open scene through frames that are not rendered.
-
-        Args:
-            run: frames that Blender can render as one animation.
-
-        Raises:
-            AttemptFailed, BlenderKilled: as `render`.
-        """
+        """Take simulations through frames without images, as one animation; raise as `render` does."""
         self._ask({"do": "pass", "frame": run[0], "last": run[-1], "step": run.step}, frame=run[0])
 
     def kill(self) -> None:
@@ -303,13 +313,7 @@ class Blender:
         self._reset()
         if killed:
             return BlenderKilled()
-        where = _place(frame)
-        if code == -signal.SIGKILL:
-            return OutOfMemory(where=where, problem="the system killed it, as it does when memory runs out")
-        if any(sign in output.lower() for sign in _OUT_OF_MEMORY):
-            return OutOfMemory(where=where, problem=f"its last output: {output}")
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        return RenderCrashed(where=where, problem=f"{how}; its last output: {output or 'none'}")
+        return exit_error(code, output=output, where=_place(frame))
 
     def _reset(self) -> None:
         if self._process is None:
@@ -335,6 +339,7 @@ class Blender:
             for line in lines:
                 if self._substitutions.add(line.rstrip()):
                     continue
+                self._ocio_output.add(line)
                 self._last_lines.append(line.rstrip())
                 if self.on_output is not None:
                     self.on_output(line.rstrip(), self._frame)

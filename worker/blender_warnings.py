@@ -12,8 +12,10 @@ from collections.abc import Collection
 
 from frameloom.model.errors import InvalidRequest
 
-# The child prints this marker after all lines that Blender prints while it opens a scene.
-OPENED = "frameloom: Blender has printed all lines about the opened scene"
+# The child prints this marker after all lines that Blender prints for a command.
+PRINTED = "frameloom: Blender has printed all lines until here"
+# And this one before it opens a scene. Blender's own start-up scene may lack names of a job's colour configuration.
+OPENING = "frameloom: Blender opens a scene"
 _WAIT_SECONDS = 10
 _ENGINE = re.compile(r"Engine '(?P<engine>[^']*)' not available for scene '(?P<scene>.*)' \(")
 _COLOURS = re.compile(r"(?:Color management: |color_management *\| WARNING )(?P<words>.*not (?:found|compatible).*)")
@@ -24,10 +26,10 @@ _EEVEE = ("BLENDER_EEVEE", "BLENDER_EEVEE_NEXT")
 _RENAMED = 'view "Default" not found'
 
 
-def mark_opened() -> None:
-    """Print the marker, in the child, after flushing Blender's own output."""
+def mark_output(marker: str = PRINTED) -> None:
+    """Print a marker, in the child, after flushing Blender's own output."""
     ctypes.CDLL(None).fflush(None)
-    os.write(2, f"{OPENED}\n".encode())
+    os.write(2, f"{marker}\n".encode())
 
 
 class Substitutions:
@@ -38,14 +40,20 @@ class Substitutions:
         self._colours: list[str] = []
         self._complete = threading.Event()
 
-    def reset(self) -> None:
-        """Discard earlier lines, before a scene is opened."""
-        self._engines, self._colours = [], []
+    def expect(self) -> None:
+        """Expect a marker from now on."""
         self._complete.clear()
 
+    def wait(self) -> None:
+        """Wait until all lines before the marker were added."""
+        self._complete.wait(_WAIT_SECONDS)
+
     def add(self, line: str) -> bool:
-        """Add a line of the child's output; return whether it was the marker rather than Blender's output."""
-        if line == OPENED:
+        """Add a line of the child's output; return whether it was a marker rather than Blender's output."""
+        if line == OPENING:
+            self._engines, self._colours = [], []
+            return True
+        if line == PRINTED:
             self._complete.set()
             return True
         if match := _ENGINE.search(line):
@@ -55,7 +63,7 @@ class Substitutions:
         return False
 
     def check(self, rendered: Collection[str], *, only: bool, engine_named: bool) -> None:
-        """Refuse the opened scene if Blender replaces an engine or a colour name in it.
+        """Refuse the opened scene if Blender replaces an engine or a colour name in it; call this after `wait`.
 
         Args:
             rendered: the rendered scenes, the job's own first.
@@ -65,7 +73,6 @@ class Substitutions:
         Raises:
             InvalidRequest: Blender replaces one; the message names it.
         """
-        self._complete.wait(_WAIT_SECONDS)
         own = next(iter(rendered))
         for scene, engine in self._engines:
             if scene in rendered and engine not in _EEVEE and not (engine_named and scene == own):

@@ -8,12 +8,13 @@ from itertools import groupby
 from pathlib import Path
 
 from frameloom.model import keys
-from frameloom.model.errors import BlenderMismatch, FarmError, FrameInvalid, WorkerFailed
+from frameloom.model.errors import FarmError, FrameInvalid, WorkerFailed
 from frameloom.model.frames import FrameRange
 from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkMessage
 from frameloom.model.simulations import Order
 from worker.blender import Blender
+from worker.blender_versions import find_blender
 from worker.log import log
 from worker.outcome import Outcome
 from worker.scenes import SceneCache
@@ -25,13 +26,12 @@ WAITING_UPLOADS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkRenderer:
-    """Renders chunks with one Blender; `version` is the Blender's, `scratch` is a folder for frames."""
+    """Renders chunks with the Blender that each one's settings name; `scratch` is a folder for frames."""
 
     blender: Blender
     scenes: SceneCache
     uploads: Uploads
     scratch: Path
-    version: str
 
     def render(self, message: ChunkMessage, *, released: Callable[[], bool]) -> Outcome:
         """Render the missing frames of a chunk; return when all uploads have ended, also after an error.
@@ -57,8 +57,8 @@ class ChunkRenderer:
         outcome: Outcome,
         sent: dict[int, tuple[Future[None], float]],
     ) -> None:
-        if message.settings.blender not in (None, self.version):
-            raise BlenderMismatch(wanted=message.settings.blender, held=self.version)
+        # First of all: a scene may take minutes to download.
+        find_blender(message.settings.blender)
         self.blender.silence_timeout = timedelta(seconds=message.frame_timeout)
         frames = list(message.frame_range())
         present = self.uploads.present(message, frames)
@@ -71,7 +71,8 @@ class ChunkRenderer:
             path,
             message.settings,
             name=scene.key,
-            complete=scene.missing_assets is None,
+            complete=scene.missing_assets != "render",
+            allowed=scene.missing_assets if isinstance(scene.missing_assets, tuple) else (),
             root=self.scenes.folder_of(path),
             absolute=self.scenes.absolute_folder(scene, path),
         )

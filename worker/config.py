@@ -1,6 +1,5 @@
 """A worker's configuration, read once from its environment."""
 
-import importlib.metadata
 import os
 import socket
 import tempfile
@@ -10,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from frameloom.services.system.installed_blenders import VARIABLE, installed_blenders
 from frameloom.services.system.memory import MEBIBYTE
 
 
@@ -26,7 +26,8 @@ class WorkerConfig:
     log_bucket: str
     name: str
     scratch: Path
-    blender: str
+    # Full versions, oldest first.
+    blenders: tuple[str, ...]
     # Time without a renewal after which another worker receives the chunk.
     lease: timedelta
     # The worker exits after this time without work, so that a Kubernetes Job ends. None: it waits for work.
@@ -48,6 +49,9 @@ class WorkerConfig:
         Raises:
             ConfigError: names the variable that is missing or wrong.
         """
+        blenders = tuple(each.version for each in installed_blenders(environment))
+        if not blenders:
+            raise ConfigError(f"there is no Blender: install bpy, or set {VARIABLE} to a folder with Blenders")
         idle_exit = environment.get("IDLE_EXIT_SECONDS")
         health_file = environment.get("HEALTH_FILE")
         return cls(
@@ -56,7 +60,7 @@ class WorkerConfig:
             log_bucket=_required(environment, "LOG_BUCKET"),
             name=environment.get("WORKER_NAME") or f"{socket.gethostname()}-{os.getpid()}",
             scratch=Path(environment.get("SCRATCH_DIR") or tempfile.gettempdir()),
-            blender=importlib.metadata.version("bpy"),
+            blenders=blenders,
             lease=_seconds("LEASE_SECONDS", environment.get("LEASE_SECONDS", "120")),
             idle_exit=None if idle_exit is None else _seconds("IDLE_EXIT_SECONDS", idle_exit),
             growth=_mebibytes("BLENDER_GROWTH_MIB", environment.get("BLENDER_GROWTH_MIB", "1024")),

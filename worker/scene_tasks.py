@@ -6,24 +6,23 @@ from datetime import timedelta
 from pathlib import Path
 
 from frameloom.model import keys
-from frameloom.model.errors import BlenderMismatch
 from frameloom.model.messages import SceneTask
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Store
 from worker.blender import Blender
+from worker.blender_versions import find_blender
 from worker.outcome import Outcome
 from worker.scenes import SceneCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneTasks:
-    """Does tasks with one Blender of this `version`, and writes their results to the log bucket `bucket`."""
+    """Does tasks with the Blender that their settings name, and writes their results to the log bucket `bucket`."""
 
     blender: Blender
     scenes: SceneCache
     store: Store
     bucket: str
-    version: str
 
     def do(self, task: SceneTask, *, released: Callable[[], bool]) -> Outcome:
         """Do a task; its result is in S3 unless the outcome has an error.
@@ -33,8 +32,7 @@ class SceneTasks:
         """
         outcome = Outcome()
         with outcome.catching(f"the task {task.task}"):
-            if task.settings.blender not in (None, self.version):
-                raise BlenderMismatch(wanted=task.settings.blender, held=self.version)
+            find_blender(task.settings.blender)
             self.blender.silence_timeout = timedelta(seconds=task.frame_timeout)
             path = self.scenes.fetch(task.scene)
             if not released():
@@ -42,5 +40,5 @@ class SceneTasks:
         return outcome
 
     def _inspect(self, task: SceneTask, path: Path) -> None:
-        facts = self.blender.inspect(path, name=task.scene.key)
+        facts = self.blender.inspect(path, name=task.scene.key, version=task.settings.blender)
         job_documents.write(self.store, self.bucket, keys.facts_key(task.job_id), facts)

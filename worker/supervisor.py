@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from frameloom.aws.queue import LONGEST_POLL
 from frameloom.model.backoff import delays
+from frameloom.model.errors import BlenderMismatch
 from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkMessage, QueueMessage, SceneTask
 from frameloom.services.storage.ports import Received, Store
@@ -92,12 +93,8 @@ class Supervisor:
         self._blender_log = BlenderLog(store=store, bucket=config.log_bucket, worker=config.name, shipper=shipper)
         self._health = Health(config.health_file)
         scenes = SceneCache(folder / "scenes", store)
-        self._renderer = ChunkRenderer(
-            blender=self._blender, scenes=scenes, uploads=self._uploads, scratch=folder, version=config.blender
-        )
-        self._scene_tasks = SceneTasks(
-            blender=self._blender, scenes=scenes, store=store, bucket=config.log_bucket, version=config.blender
-        )
+        self._renderer = ChunkRenderer(blender=self._blender, scenes=scenes, uploads=self._uploads, scratch=folder)
+        self._scene_tasks = SceneTasks(blender=self._blender, scenes=scenes, store=store, bucket=config.log_bucket)
         self._answers = Answers(
             store=store,
             bucket=config.log_bucket,
@@ -113,7 +110,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Work until the worker is stopped or has been idle for the configured time."""
-        log.info(LogEvent.WORKER_STARTED, "Worker started", blender=self._config.blender)
+        log.info(LogEvent.WORKER_STARTED, "Worker started", blenders=" ".join(self._config.blenders))
         try:
             with self._signals():
                 self._blender.start()
@@ -207,7 +204,9 @@ class Supervisor:
         if reason is not None:
             log.info(LogEvent.BLENDER_RESTARTED, "Blender restarted", reason=reason)
             self._blender.close()
-            self._blender.start()
+            # Its version may have been removed meanwhile; the next chunk starts its own.
+            with suppress(BlenderMismatch):
+                self._blender.start()
 
     @contextmanager
     def _leased(self, received: Received, message: ChunkMessage | SceneTask) -> Iterator[Lease]:

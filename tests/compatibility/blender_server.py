@@ -43,7 +43,7 @@ def main() -> None:
 
 def render(path: Path, folder: Path, request: dict[str, Any]) -> None:
     """Render a file to `folder` as `blender -b PATH -S scene -E engine -F format -s first -e last -j step -a` does."""
-    bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=bool(request.get("trust_scripts")))
+    open_file(path, trusted=bool(request.get("trust_scripts")))
     if "scene" in request:
         bpy.context.window.scene = bpy.data.scenes[request["scene"]]
     scene = bpy.context.scene
@@ -52,7 +52,7 @@ def render(path: Path, folder: Path, request: dict[str, Any]) -> None:
     if "camera" in request:
         scene.camera = bpy.data.objects[request["camera"]]
     if "samples" in request:
-        scene.cycles.samples = request["samples"]
+        scene.cycles.samples = scene.eevee.taa_render_samples = request["samples"]
     if "resolution_percentage" in request:
         scene.render.resolution_percentage = request["resolution_percentage"]
     _set_format(scene, request.get("format", "PNG"))
@@ -68,6 +68,15 @@ def render(path: Path, folder: Path, request: dict[str, Any]) -> None:
         if span is not None:
             scene.frame_end, scene.frame_start, scene.frame_step = span[-1], span[0], span.step
         bpy.ops.render.render(animation=True)
+
+
+def open_file(path: Path, *, trusted: bool = False) -> None:
+    """Open a file as the command line does, which goes on after errors about single data-blocks."""
+    try:
+        bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=trusted)
+    except RuntimeError:
+        if bpy.data.filepath != str(path):
+            raise
 
 
 def _render_stills(scene: Any, frames: range, folder: Path) -> None:

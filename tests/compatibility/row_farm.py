@@ -75,7 +75,6 @@ class RowFarm:
             scenes=SceneCache(folder / "scenes", self._store),
             uploads=self._uploads,
             scratch=folder,
-            version=version,
         )
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from frameloom.aws import ecr
 from tests.conformance.farm_template import resources
 from tests.conformance.toolbox import ROOT, run
 from tools import image, system_libraries, worker_requirements
@@ -44,10 +45,10 @@ class TestDockerfile:
         assert "USER 10001:10001" in self.shipped
 
     def test_rarely_changed_layers_come_first(self) -> None:
-        apt, *copies = re.findall(r"^(RUN apt-get|COPY --from=\w+ \S+)", self.shipped, re.MULTILINE)
+        apt, *copies = re.findall(r"^(RUN apt-get|COPY --from=[\w.-]+ \S+)", self.shipped, re.MULTILINE)
         assert [apt, *copies] == [
             "RUN apt-get",
-            "COPY --from=blender /packages",
+            *(f"COPY --from=blender-{series} /blenders" for series in worker_requirements.BLENDERS),
             "COPY --from=worker /packages",
             "COPY --from=worker /app",
         ]
@@ -59,7 +60,7 @@ class TestDockerfile:
         """What .dockerignore keeps out is not there to be copied."""
         rules = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
         let_in = [rule.removeprefix("!") for rule in rules if rule.startswith("!")]
-        for path in image.inputs("4.5"):
+        for path in image.inputs(["4.5", "5.0"]):
             assert any(str(path) == rule or str(path).startswith(f"{rule}/") for rule in let_in), path
 
 
@@ -96,50 +97,58 @@ class TestRequirements:
                 asked = {need["name"] for need in LOCKED[name].get("dependencies", ()) if "marker" not in need}
                 assert asked <= set(there), f"{name} needs {asked - set(there)}"
 
-    def test_shared_packages_have_one_version_in_both_layers(self) -> None:
-        ours = pins((FOLDER / "worker.txt").read_text(encoding="utf-8"))
-        for series in worker_requirements.BLENDERS:
-            blenders = pins((FOLDER / f"{series}.txt").read_text(encoding="utf-8"))
-            assert {name: ours[name] for name in ours.keys() & blenders.keys()} == {
-                name: blenders[name] for name in ours.keys() & blenders.keys()
-            }
+    def test_a_blender_comes_alone_and_shares_all_other_packages(self) -> None:
+        for series, version in worker_requirements.BLENDERS.items():
+            assert pins((FOLDER / f"{series}.txt").read_text(encoding="utf-8")) == {"bpy": version}
+        assert "bpy" not in pins((FOLDER / "worker.txt").read_text(encoding="utf-8"))
+
+    def test_each_blender_has_a_layer_of_its_own(self) -> None:
+        stages = re.findall(r"^FROM pip AS blender-(\S+)\nARG BLENDER_(\S+)=\S*\nCOPY (\S+) ", DOCKERFILE, re.MULTILINE)
+        assert stages == [
+            (series, series.replace(".", "_"), f"worker/requirements/{series}.txt")
+            for series in worker_requirements.BLENDERS
+        ]
 
     def test_the_blender_of_this_machine_is_one_of_them(self) -> None:
         assert importlib.metadata.version("bpy") in worker_requirements.BLENDERS.values()
 
 
 class TestTag:
-    def test_it_is_the_blender_and_twelve_digits(self) -> None:
-        assert re.fullmatch(r"4\.5\.15-[0-9a-f]{12}", image.pick("4.5").tag)
+    def test_it_is_the_blenders_and_twelve_digits(self) -> None:
+        assert re.fullmatch(r"4\.5\.15-[0-9a-f]{12}", image.pick(["4.5"]).tag)
+        both = image.pick(["5.0", "4.5"]).tag
+        assert re.fullmatch(r"4\.5\.15_5\.0\.1-[0-9a-f]{12}", both)
+        assert ecr.tagged_blenders(both) == set(worker_requirements.BLENDERS.values())
 
     def test_the_same_input_has_the_same_tag(self) -> None:
-        assert image.pick("4.5").tag == image.pick("4.5.15").tag
+        assert image.pick(["4.5"]).tag == image.pick(["4.5.15"]).tag
 
     def test_another_blender_or_another_base_has_another_tag(self) -> None:
-        chosen = [image.pick("4.5"), image.pick("5.0"), image.pick("4.5", base="mine:1")]
-        assert len({each.tag.partition("-")[2] for each in chosen}) == 3
+        both = image.pick(["5.0", "4.5"])
+        chosen = [image.pick(["4.5"]), image.pick(["5.0"]), both, image.pick(["4.5"], base="mine:1")]
+        assert len({each.tag.partition("-")[2] for each in chosen}) == 4
 
     def test_every_file_of_the_image_changes_the_tag(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        files = image.inputs("4.5")
+        files = image.inputs(["4.5"])
         for path in files:
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_bytes((ROOT / path).read_bytes())
         monkeypatch.setattr(image, "ROOT", tmp_path)
-        tags = {image.pick("4.5").tag}
+        tags = {image.pick(["4.5"]).tag}
         for path in files:
             with (tmp_path / path).open("a", encoding="utf-8") as file:
                 file.write("\n")
-            tags.add(image.pick("4.5").tag)
+            tags.add(image.pick(["4.5"]).tag)
         assert len(tags) == len(files) + 1
         new = tmp_path / "worker/new.py"
         new.touch()
-        assert image.pick("4.5").tag not in tags
+        assert image.pick(["4.5"]).tag not in tags
 
     def test_compiled_files_do_not_change_the_tag(self) -> None:
-        assert not [path for path in image.inputs("4.5") if path.suffix == ".pyc"]
+        assert not [path for path in image.inputs(["4.5"]) if path.suffix == ".pyc"]
 
     def test_only_the_requirements_of_its_blender_change_the_tag(self) -> None:
-        paths = {str(path) for path in image.inputs("5.0")}
+        paths = {str(path) for path in image.inputs(["5.0"])}
         assert paths >= {"worker/Dockerfile", "worker/requirements/5.0.txt", "worker/requirements/worker.txt"}
         assert "worker/requirements/4.5.txt" not in paths
 
@@ -157,7 +166,7 @@ class TestTag:
         )
         loaded = run([sys.executable, "-c", script]).stdout.splitlines()
         needed = {path.relative_to(ROOT) for line in loaded if (path := Path(line)).is_relative_to(ROOT)}
-        given = {path for path in image.inputs("4.5") if path.suffix == ".py"}
+        given = {path for path in image.inputs(["4.5"]) if path.suffix == ".py"}
         assert needed <= given
         assert {path for path in given - needed if path.parent != Path("src/frameloom/model")} == set()
 

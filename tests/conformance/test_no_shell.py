@@ -11,8 +11,9 @@ from tests.conformance.toolbox import ROOT
 SHIPPED = sorted(path for folder in ("src", "functions", "worker") for path in (ROOT / folder).rglob("*.py"))
 # The command line and the local farm start their user's own programs: workers, an emulator, docker and AWS's tools.
 STARTS_PROCESSES = {"src/frameloom/local", "src/frameloom/cli", "src/frameloom/kube"}
-# The worker starts one: Python itself, with a module of ours and nothing of the job on its command line.
-WORKER = "worker/blender.py"
+# The worker starts one: Python itself, with a module of ours, the version of a Blender, and nothing else of the job on
+# its command line.
+WORKER, COMMAND = "worker/blender.py", "worker/blender_versions.py"
 
 
 def _calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
@@ -31,4 +32,7 @@ def test_our_code_runs_no_shell_and_renderers_and_encoders_start_no_program(path
         if function in {"eval", "exec"} or function.startswith(("subprocess.", "os.exec", "os.spawn", "os.posix_s")):
             assert name == WORKER or any(name.startswith(folder) for folder in STARTS_PROCESSES), call.lineno
         if name == WORKER and function == "subprocess.Popen":
-            assert ast.unparse(call.args[0]) == "[sys.executable, '-m', 'worker.blender_process']"
+            assert ast.unparse(call.args[0]) == "command_of(blender)"
+    if name == COMMAND:
+        (command,) = (node for node in ast.walk(ast.parse(text)) if getattr(node, "name", "") == "command_of")
+        assert "return [sys.executable, '-m', 'worker.blender_process', blender.version]" in ast.unparse(command)

@@ -170,7 +170,8 @@ class TestErrors:
     @pytest.mark.parametrize("name", names(AttemptFailed))
     def test_a_failed_attempt_gets_two_more_and_is_then_recorded(self, name: str, machine: Machine) -> None:
         chunk = all_states(machine)["RenderChunk"]
-        assert asl_checks.retries(chunk, name) == 2
+        # Another worker may have the Blender that this one lacks.
+        assert asl_checks.retries(chunk, name) == (15 if name == "BlenderMismatch" else 2)
         assert any(name in catch["ErrorEquals"] and catch["Next"] == "ChunkFailed" for catch in chunk["Catch"])
 
     @pytest.mark.parametrize("name", [ChunkLost.__name__, "States.Timeout", "States.HeartbeatTimeout"])

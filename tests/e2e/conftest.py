@@ -1,5 +1,6 @@
 """One local farm for all end-to-end tests, with one real worker and a lease of seconds."""
 
+import importlib.metadata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from frameloom.local.farm_state import FarmState, held
 from frameloom.local.local_farm import LocalFarm
+from frameloom.services.system.installed_blenders import VARIABLE, InstalledBlender
+from tests.blender_folder import FOLDER
 from tests.e2e.rig import Rig
 from tests.scenes import make_scene
 
@@ -19,10 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """A farm that is up, and writes down every call that is made to it."""
+def rig(tmp_path_factory: pytest.TempPathFactory, blender_5: InstalledBlender) -> Iterator[Rig]:
+    """A farm with two Blenders that is up, and writes down every call that is made to it."""
     calls = tmp_path_factory.mktemp("rig") / "calls"
-    with LocalFarm(workers=1, worker_env={"LEASE_SECONDS": str(LEASE_SECONDS)}, record=calls) as farm:
+    worker_env = {"LEASE_SECONDS": str(LEASE_SECONDS), VARIABLE: str(FOLDER)}
+    parameters = {"BlenderVersions": f"{importlib.metadata.version('bpy')} {blender_5.version}"}
+    with LocalFarm(workers=1, worker_env=worker_env, parameters=parameters, record=calls) as farm:
         yield Rig(farm, calls)
 
 

@@ -1,5 +1,6 @@
 """Jobs through the real state machine, the real Lambdas, a real queue, real workers and a real Blender."""
 
+import io
 import json
 import os
 import signal
@@ -10,15 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
 from frameloom.model import keys
 from frameloom.model.job_status import JobStatus
 from frameloom.model.log_event import LogEvent
+from frameloom.services.storage import job_documents
 from tests.e2e.conftest import LEASE_SECONDS
 from tests.e2e.rig import Rig, wait
 from tests.scenes import make_scene
 from tests.unit.video_images import pictures, sample
 from tests.video_probe import VideoFacts, probe
+
+EXAMPLE = Path(__file__).parents[2] / "examples/rolling_ball.blend"
 
 
 def test_a_console_input_of_digit_strings_becomes_a_film(rig: Rig, tiny: Path, tmp_path: Path) -> None:
@@ -275,3 +280,24 @@ def test_submit_job_starts_once_and_afterwards_describes(rig: Rig, tiny: Path) -
     third = submit()
     assert (third["started"], third["status"]) == (False, "succeeded")
     assert third["frames"] == {"done": 2, "total": 2}
+
+
+def test_one_farm_renders_the_example_with_two_blenders(rig: Rig) -> None:
+    """Its one worker ends the Blender of one version to start the other."""
+    rig.upload_quietly(EXAMPLE, "two/ball.blend")
+    request = {"file": "two/ball.blend", "frames": "1-2", "samples": 1, "resolution_percentage": 10, "output": "frames"}
+    jobs = {version: rig.start(**request, blender=version) for version in ("4.5", "5.0")}
+    used, frames = {}, {}
+    for asked, job_id in jobs.items():
+        assert rig.end_of(job_id).status is JobStatus.SUCCEEDED
+        job = job_documents.load_job(rig.store, rig.stack.buckets, job_id)
+        used[asked] = job.settings.blender
+        png = rig.store.get(rig.stack.buckets.frames, job.frame_key(2))
+        frames[asked] = Image.open(io.BytesIO(png or b"")).convert("RGB")
+    assert used == {"4.5": "4.5.15", "5.0": "5.0.1"}
+    assert frames["4.5"].size == frames["5.0"].size == (64, 36)
+    # Every other version of Blender rounds a few pixels differently.
+    difference = ImageStat.Stat(ImageChops.difference(frames["4.5"], frames["5.0"])).mean
+    assert 0 < max(difference) < 8
+    # Blender 4.5 saved the example.
+    assert rig.run(**request).output["frames"]["reused"] == 2

@@ -11,7 +11,7 @@ import pytest
 from frameloom.model.errors import RenderHung
 from frameloom.model.settings import RenderSettings
 from worker.blender import Blender
-from worker.blender_warnings import OPENED
+from worker.blender_warnings import PRINTED
 
 # Replaces Python: it answers the first command and then runs the body of the test.
 CHILD = """#!{python}
@@ -39,9 +39,9 @@ def blender(tmp_path: Path) -> Iterator[Blender]:
 
 def open_with(blender: Blender, folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     child = folder / "child"
-    child.write_text(CHILD.format(python=sys.executable, opened=OPENED, body=body))
+    child.write_text(CHILD.format(python=sys.executable, opened=PRINTED, body=body))
     child.chmod(0o755)
-    monkeypatch.setattr("worker.blender.sys.executable", str(child))
+    monkeypatch.setattr("worker.blender_versions.sys.executable", str(child))
     blender.open(folder / "shot.blend", RenderSettings(), name="shot.blend")
 
 

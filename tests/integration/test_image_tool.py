@@ -87,10 +87,17 @@ def test_an_image_is_built_for_the_only_platform_that_blender_has(
     assert image.main(["4.5"]) == 0
     (built,) = engine.calls_made()
     assert built.startswith("build --platform linux/amd64 --file worker/Dockerfile ")
-    assert "--build-arg BLENDER_VERSION=4.5 " in built
-    assert "--build-arg BLENDER_FULL_VERSION=4.5.15 " in built
+    assert "--build-arg BLENDER_4_5=4.5.15 --build-arg BLENDER_5_0= --build-arg BLENDER_VERSIONS=4.5.15 " in built
     assert "BASE_IMAGE" not in built
-    assert capfd.readouterr().out == f"frameloom-worker:{image.pick('4.5').tag}\n"
+    assert capfd.readouterr().out == f"frameloom-worker:{image.pick(['4.5']).tag}\n"
+
+
+def test_an_image_may_have_several_blenders(engine: Engine) -> None:
+    assert image.main(["5.0", "4.5"]) == 0
+    (built,) = engine.calls_made()
+    assert f"--tag frameloom-worker:{image.pick(['4.5', '5.0']).tag} " in built
+    assert "--build-arg BLENDER_4_5=4.5.15 --build-arg BLENDER_5_0=5.0.1 " in built
+    assert "--build-arg BLENDER_VERSIONS=4.5.15 5.0.1 " in built
 
 
 def test_a_build_is_one_artefact_with_any_engine(engine: Engine) -> None:
@@ -111,7 +118,7 @@ def test_a_stacks_repository_gets_the_image_under_its_tag(
     engine: Engine, repository: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert image.main(["4.5", "--stack", "farm"]) == 0
-    tag = image.pick("4.5").tag
+    tag = image.pick(["4.5"]).tag
     _, login, named, pushed = engine.calls_made()
     host = repository.partition("/")[0]
     assert login == f"login --username AWS --password-stdin {host}"
@@ -131,7 +138,7 @@ def test_the_password_is_not_an_argument(engine: Engine) -> None:
 def test_an_existing_image_is_neither_built_nor_pushed_again(
     engine: Engine, repository: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    tag = image.pick("4.5").tag
+    tag = image.pick(["4.5"]).tag
     put_image(tag)
     assert image.main(["4.5", "--stack", "farm"]) == 0
     assert engine.calls_made() == []

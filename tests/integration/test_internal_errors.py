@@ -9,7 +9,6 @@ from frameloom.model.log_event import LogEvent
 from frameloom.model.settings import RenderSettings
 from tests.scenes import make_scene
 from tests.worker_farm import WorkerFarm
-from worker import blender as blender_module
 from worker.blender import Blender
 
 # Each replaces a function of ours when the scene opens; the number is the frame that fails, None for all.
@@ -86,12 +85,13 @@ def test_an_exception_while_a_scene_opens_has_its_own_error(
 def test_a_child_that_does_not_start_answers_why(
     blender: Blender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, error: type[Exception]
 ) -> None:
-    (tmp_path / "bpy.py").write_text(line)
-    monkeypatch.setattr(blender_module, "_PASSED", (*blender_module._PASSED, "PYTHONPATH"))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    blender.start()
+    package = tmp_path / "blenders/9.9.9/bpy/__init__.py"
+    package.parent.mkdir(parents=True)
+    package.write_text(line)
+    monkeypatch.setenv("FRAMELOOM_BLENDERS", str(tmp_path / "blenders"))
+    blender.start("9.9.9")
     assert blender._process is not None
     # The command comes after the end of the child.
     blender._process.wait()
-    with pytest.raises(error, match="the start of Blender"):
-        blender.open(tmp_path / "shot.blend", RenderSettings(), name="shot.blend")
+    with pytest.raises(error, match=r"the start of Blender 9\.9\.9"):
+        blender.open(tmp_path / "shot.blend", RenderSettings(blender="9.9.9"), name="shot.blend")

@@ -2,12 +2,16 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests.conformance.toolbox import ROOT
+from tests.missing_image_scenes import TEXTURE, USES
 from tests.scenes import make_scene
 from tests.worker_farm import WorkerFarm
 
@@ -18,6 +22,32 @@ def test_a_missing_texture_fails_the_chunk_by_its_path(farm: WorkerFarm, tmp_pat
     error, cause = farm.answers.failed["token"]
     assert (error, farm.frames()) == ("MissingAssets", [])
     assert "//textures/wood.png" in cause
+
+
+def test_blender_and_prepare_job_agree_which_missing_images_a_frame_shows(tmp_path: Path) -> None:
+    recipes = enumerate(TEXTURE + also for also, _ in USES.values())
+    scenes = [make_scene(tmp_path / f"{number}.blend", also=also) for number, also in recipes]
+    code = (
+        "import bpy, json, sys\n"
+        "from worker.blender_process.missing_files import missing_files\n"
+        "def missing(path):\n"
+        "    bpy.ops.wm.open_mainfile(filepath=path, load_ui=False)\n"
+        "    return missing_files()\n"
+        "print('answer', json.dumps([missing(path) for path in sys.argv[1:]]))\n"
+    )
+    command = [sys.executable, "-c", code, *map(str, scenes)]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
+    [answer] = [line.removeprefix("answer ") for line in output.splitlines() if line.startswith("answer ")]
+    for (use, (_, unseen)), missing in zip(USES.items(), json.loads(answer), strict=True):
+        assert (use, missing) == (use, [] if unseen else ["//lost.png"])
+
+
+def test_names_of_missing_files_let_a_job_render_without_these_alone(farm: WorkerFarm, tmp_path: Path) -> None:
+    scene = make_scene(tmp_path / "bare.blend", missing_image="//textures/wood.png")
+    refused, allowed = (json.loads(farm.message(scene, "1", token=token)) for token in ("refused", "allowed"))
+    refused["scene"]["missing_assets"], allowed["scene"]["missing_assets"] = ["stone.png"], ["//textures/*.png"]
+    farm.work(json.dumps(allowed), json.dumps(refused))
+    assert (list(farm.answers.succeeded), farm.answers.failed["refused"][0]) == (["allowed"], "MissingAssets")
 
 
 def test_missing_assets_render_lets_a_job_render_without_them(farm: WorkerFarm, tmp_path: Path) -> None:

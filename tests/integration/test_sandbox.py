@@ -59,7 +59,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A kernel that refuses the sandbox, as in most containers."""
     words = "from worker.blender_process import sandbox\nsandbox.enter_sandbox = lambda: 'Operation not permitted'\n"
     (tmp_path / "sitecustomize.py").write_text(words)
-    monkeypatch.setattr("worker.blender._PASSED", ("PATH", "PYTHONPATH"))
+    monkeypatch.setattr("worker.blender_versions._PASSED", ("PATH", "PYTHONPATH"))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
 
 

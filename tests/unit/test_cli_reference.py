@@ -22,6 +22,10 @@ COMMANDS = (
     "farm",
     "farm up",
     "farm down",
+    "blender",
+    "blender add",
+    "blender list",
+    "blender remove",
     "stack",
     "stack list",
     "stack delete",
@@ -89,6 +93,9 @@ def test_help_has_examples() -> None:
         "status",
         "logs",
         "farm up",
+        "blender add",
+        "blender list",
+        "blender remove",
         "stack list",
         "stack delete",
         "fleet deploy",
@@ -104,5 +111,5 @@ def test_the_version_is_printed() -> None:
 
 def test_no_command_shows_the_help() -> None:
     assert ended().stdout == ended("--help").stdout
-    for group in ("farm", "stack", "fleet"):
+    for group in ("farm", "blender", "stack", "fleet"):
         assert ended(group).stdout == ended(group, "--help").stdout

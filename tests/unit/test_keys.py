@@ -94,8 +94,14 @@ def test_the_tests_cover_all_settings() -> None:
     """Add a new setting to the tests above, since it must change the render key."""
     assert set(RenderSettings.model_fields) == {
         *("blender", "device", "scene", "camera", "engine", "samples", "resolution_percentage", "format"),
-        "trust_scripts",
+        *("trust_scripts", "ocio"),
     }
+
+
+def test_the_place_of_a_colour_configuration_does_not_change_the_render_key() -> None:
+    # Its content does, as an asset.
+    one, other = (RenderSettings(ocio=key) for key in ("ann/config.ocio", "bob/config.ocio"))
+    assert keys.render_key(digest="0", settings=one) == keys.render_key(digest="0", settings=other)
 
 
 def test_the_render_key_does_not_change_between_versions() -> None:

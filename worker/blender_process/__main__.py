@@ -1,4 +1,4 @@
-"""`python -m worker.blender_process`: Blender's process, which enters its sandbox before it loads Blender."""
+"""`python -m worker.blender_process VERSION`: Blender's process, which enters its sandbox before it loads Blender."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def main() -> int:
 
         session.prepare()
     except Exception as error:  # noqa: BLE001  the supervisor waits for an answer
-        answers.write(json.dumps(start_answer(error)) + "\n")
+        answers.write(json.dumps(start_answer(error, sys.argv[1])) + "\n")
         answers.flush()
         return 1
     session.answer_commands(answers, network=refused)

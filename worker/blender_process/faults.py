@@ -26,9 +26,9 @@ def error_answer(error: Exception, *, where: str) -> dict[str, Any]:
     return {"error": type(answered).__name__, "facts": answered.facts, "ended": not known}
 
 
-def start_answer(error: Exception) -> dict[str, Any]:
+def start_answer(error: Exception, version: str) -> dict[str, Any]:
     """Return the answer for an exception before Blender has started."""
-    where = "the start of Blender"
+    where = f"the start of Blender {version}"
     if isinstance(error, ImportError):
         # Another worker may have all libraries.
         traceback.print_exception(error)

@@ -2,23 +2,33 @@
 
 `load_post` runs after Blender has read the file and before it evaluates the scene. The process ends there, with its
 answer: nothing of an untrusted scene is evaluated, and no cache is written. Code in the scene does not run.
+
+Blender has converted the file to its own version. If it lacks an engine or a colour name of the file, it has replaced
+it; the worker refuses such a scene when it opens it to render (worker/blender_warnings.py).
 """
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from frameloom.model.colours import Colours
+from frameloom.model.colours import Colours, ColourSpace
 from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.scene_json import facts_to_json
+from frameloom.model.stamps import FILENAME, OF_MACHINE
 from frameloom.services.scene.scene_entry import exact_aspect, exact_rate
 from worker.blender_process.animation import error_text
 from worker.blender_process.find_sources import find_sources
+from worker.blender_process.inspected_paths import find_references
+from worker.blender_process.inspected_scripts import find_scripts, node_trees
+
+# Blender Internal, which Blender replaces by EEVEE, was the default until 2.80, and EEVEE is newer.
+_FIRST_EEVEE, _INTERNAL = (2, 80), "BLENDER_RENDER"
+_EEVEE = ("BLENDER_EEVEE", "BLENDER_EEVEE_NEXT")
 
 
 def inspect_scene(path: Path, *, name: str, answer: Callable[[dict[str, Any]], None]) -> None:
@@ -54,7 +64,14 @@ def inspect_scene(path: Path, *, name: str, answer: Callable[[dict[str, Any]], N
 
 
 def read_facts(file: str) -> SceneFacts:
-    """Return the facts about the open file, as `frameloom.services.scene.reader.read_scene` does."""
+    """Return the facts about the open file, as `frameloom.services.scene.reader.read_scene` does.
+
+    Args:
+        file: the key or the name of the .blend file, from which Blender derives the folder of its caches.
+
+    Raises:
+        SceneUnreadable: the file has no scene.
+    """
     scenes = [scene for scene in bpy.data.scenes if scene.library is None]
     if not scenes:
         raise SceneUnreadable(file=file, problem="it contains no scene")
@@ -66,31 +83,51 @@ def read_facts(file: str) -> SceneFacts:
         scenes=tuple(map(_entry, scenes)),
         active=active.name if active in scenes else scenes[0].name,
         cameras=tuple(one.name for one in objects if one.library is None and one.type == "CAMERA"),
-        linked_objects=tuple(one.name for one in objects if one.library is not None),
+        linked_objects=tuple(one.name for one in objects if one.library is not None and one.library.parent is None),
+        linked_groups=any(one.library is not None for one in (*bpy.data.collections, *bpy.data.scenes)),
+        references=find_references(file),
+        scripts=find_scripts(),
+        spaces=tuple(dict.fromkeys(_spaces())),
     )
+
+
+def strips(scene: bpy.types.Scene) -> list[Any]:
+    """Return all strips of a scene, those in meta strips too."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    # Blender 5 renamed them to match its interface.
+    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
 
 
 def _entry(scene: bpy.types.Scene) -> SceneEntry:
     render, image = scene.render, scene.render.image_settings
     crop = (render.border_min_x, render.border_min_y, render.border_max_x, render.border_max_y)
+    older = (bpy.data.version[0], bpy.data.version[1]) < _FIRST_EEVEE
     return SceneEntry(
         name=scene.name,
         frame_start=scene.frame_start,
         frame_end=scene.frame_end,
-        frame_step=scene.frame_step,
+        frame_step=scene.frame_step or 1,
         fps=exact_rate(render.fps, render.fps_base),
         size=(render.resolution_x, render.resolution_y),
         percentage=render.resolution_percentage,
-        engine=render.engine,
+        engine=_INTERNAL if older and render.engine in _EEVEE else render.engine,
         format=image.file_format,
         exr_codec=image.exr_codec,
-        camera=None if scene.camera is None or scene.camera.library is not None else scene.camera.name,
+        camera=None if scene.camera is None else scene.camera.name,
         sources=find_sources(scene),
         crop=crop if render.use_border and render.use_crop_to_border else None,
         pixel_aspect=exact_aspect(render.pixel_aspect_x, render.pixel_aspect_y),
         single_layer=render.use_single_layer,
         colours=_colours(scene),
+        stamp=_stamp(render),
     )
+
+
+def _stamp(render: bpy.types.RenderSettings) -> tuple[str, ...]:
+    names = {**OF_MACHINE, "use_stamp_filename": FILENAME}
+    return tuple(part for name, part in names.items() if getattr(render, name)) if render.use_stamp else ()
 
 
 def _colours(scene: bpy.types.Scene) -> Colours:
@@ -104,3 +141,28 @@ def _colours(scene: bpy.types.Scene) -> Colours:
         sequencer=scene.sequencer_colorspace_settings.name,
         linear=image.linear_colorspace_settings.name if overrides else "",
     )
+
+
+def _spaces() -> Iterator[ColourSpace]:
+    for kind, owners in (("image", bpy.data.images), ("movie clip", bpy.data.movieclips)):
+        for owner in owners:
+            name = owner.colorspace_settings.name
+            if owner.library is None and name and getattr(owner, "source", "") != "VIEWER":
+                yield ColourSpace(owner=f"{kind} {owner.name!r}", name=name)
+    for owner, name in (*_strip_spaces(), *_node_spaces()):
+        if name:
+            yield ColourSpace(owner=owner, name=name)
+
+
+def _strip_spaces() -> Iterator[tuple[str, str]]:
+    for scene in bpy.data.scenes:
+        for strip in strips(scene) if scene.library is None else ():
+            yield "a strip", getattr(getattr(strip, "colorspace_settings", None), "name", "")
+
+
+def _node_spaces() -> Iterator[tuple[str, str]]:
+    for owner, tree in node_trees():
+        for node in tree.nodes if owner.library is None else ():
+            if node.bl_idname == "CompositorNodeConvertColorSpace":
+                for name in (node.from_color_space, node.to_color_space):
+                    yield "a node that converts colour spaces", name

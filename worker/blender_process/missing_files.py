@@ -13,7 +13,9 @@ import bpy
 from frameloom.model.assets import PathKind, Reference, key_pattern
 from frameloom.model.errors import FrameInvalid
 from frameloom.services.images.integrity import check_image, image_format
+from worker.blender_process.unseen_images import unseen_images
 
+DAMAGED = " (damaged)"
 # The sources of an image that are files, with the files that its path stands for.
 _KINDS: dict[str, PathKind] = {"FILE": "file", "MOVIE": "file", "SEQUENCE": "sequence", "TILED": "tiles"}
 
@@ -21,13 +23,17 @@ _KINDS: dict[str, PathKind] = {"FILE": "file", "MOVIE": "file", "SEQUENCE": "seq
 def missing_files() -> list[str]:
     """Return the paths, as written in the scene, of images and libraries that are neither packed nor on the disk.
 
+    Images that no frame shows are left out.
+
     An image that cannot be read has " (damaged)" after its path. Sequences, tiles and films are not read before they
     render, so only their existence is checked.
     """
-    return sorted({*_missing_images(), *_missing_libraries()})
+    images = dict(_missing_images())
+    unseen = set(unseen_images(images))
+    return sorted({*(text for image, text in images.items() if image not in unseen), *_missing_libraries()})
 
 
-def _missing_images() -> Iterator[str]:
+def _missing_images() -> Iterator[tuple[bpy.types.Image, str]]:
     for image in bpy.data.images:
         if image.source not in _KINDS or not image.filepath or image.packed_files:
             continue
@@ -35,9 +41,9 @@ def _missing_images() -> Iterator[str]:
             continue
         path = bpy.path.abspath(image.filepath, library=image.library)
         if not _exists(path, _KINDS[image.source]):
-            yield image.filepath
+            yield image, image.filepath
         elif image.source == "FILE" and not (_is_complete(Path(path)) or _decodes(image)):
-            yield f"{image.filepath} (damaged)"
+            yield image, f"{image.filepath}{DAMAGED}"
 
 
 def _is_complete(path: Path) -> bool:

@@ -234,6 +234,31 @@ class _Walk:
         return known
 
 
+class _Listing(_Walk):
+    """A walk that changes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(SceneFolder(Path(), None, trusted=True), "")
+        self.found: list[tuple[Any, str]] = []
+
+    def _confine(self, item: Any, name: str) -> None:
+        self.found.append((item, name))
+
+
+def list_paths() -> list[tuple[Any, str]]:
+    """Return each struct of the open file with a path that a render may read, and the name of that property."""
+    listing = _Listing()
+    listing.run()
+    return listing.found
+
+
+def list_imports() -> list[tuple[Any, Import[_Slot]]]:
+    """Return the import nodes of the open file, each with its node group."""
+    trees = {tree.as_pointer(): tree for tree in bpy.data.node_groups if tree.type == _TREE}
+    found: Iterable[Import[_Slot]] = find_imports([_tree(key, tree) for key, tree in trees.items()], list(_uses()))
+    return [(trees[int(str(one.tree.key))], one) for one in found]
+
+
 def _is_confined(kind: Any, member: Any) -> bool:
     """Return whether a property is a path to confine; a path that the table lacks is one too."""
     if member.type != "STRING" or member.subtype not in ("FILE_PATH", "DIR_PATH") or member.is_readonly:

@@ -1,4 +1,4 @@
-"""Decides which file Blender opens for a path in a scene: the path's own, one that was fetched for it, or none."""
+"""Decides which file Blender opens for a path in a scene: the path's own, a fetched file, or none."""
 
 import os
 import secrets

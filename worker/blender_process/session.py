@@ -1,6 +1,6 @@
 """The loop of Blender's process: reads commands as JSON lines and answers each with one line.
 
-    {"do": "open", "path", "root", "name", "settings", "complete"}
+    {"do": "open", "path", "root", "name", "settings", "complete", "allowed"}
                            -> {"size": [w, h] or null, "scenes": the rendered ones, "only": has the file no others}
     {"do": "inspect", "path", "name"}
                            -> {"facts": frameloom.model.scene_json}, and the end of the process
@@ -25,12 +25,13 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import bpy
 
+from frameloom.model.allowed_missing import may_miss
 from frameloom.model.errors import MissingAssets, RenderCrashed, SceneUnreadable
 from frameloom.model.settings import RenderSettings
 from worker.blender_process import path_guard
@@ -38,10 +39,10 @@ from worker.blender_process.animation import Animation, error_text
 from worker.blender_process.faults import error_answer
 from worker.blender_process.find_sources import rendered_scenes
 from worker.blender_process.inspection import inspect_scene
-from worker.blender_process.missing_files import missing_files
+from worker.blender_process.missing_files import DAMAGED, missing_files
 from worker.blender_process.scene_setup import expected_size, set_up
 from worker.blender_process.skipped_scripts import refuse_skipped, refusing_skipped
-from worker.blender_warnings import mark_opened
+from worker.blender_warnings import OPENING, mark_output
 
 _PR_SET_PDEATHSIG = 1
 
@@ -78,6 +79,12 @@ def answer_commands(answers: TextIO, *, network: str | None) -> NoReturn:
     os._exit(0)
 
 
+def _original(missing: str, replaced: Mapping[str, str]) -> str:
+    """Return the path in the scene of a missing file, with its mark if it is damaged."""
+    path: str = missing.removesuffix(DAMAGED)
+    return replaced.get(path, path) + missing[len(path) :]
+
+
 class Session:
     """One Blender with at most one open scene; `answer` is called with the answer to each of the `commands`."""
 
@@ -99,19 +106,25 @@ class Session:
                 absolute=None if command.get("absolute") is None else Path(command["absolute"]),
                 name=command["name"],
                 complete=command["complete"],
+                allowed=tuple(command.get("allowed", ())),
             )
         elif command["do"] == "inspect":
             inspect_scene(Path(command["path"]), name=command["name"], answer=self._answer)
         elif self._scene is None:
             raise RenderCrashed(where=f"frame {command['frame']}", problem="no scene is open")
         else:
-            answer = refusing_skipped(self._answer, self._settings)
+            answer = refusing_skipped(self._answer if self._settings.ocio is None else self._marked, self._settings)
             animation = Animation(self._scene, shown=self._shown, commands=self._commands, answer=answer)
             if command["do"] == "pass":
                 animation.pass_through(command)
                 self._answer({})
             else:
                 animation.render(command)
+
+    def _marked(self, fields: dict[str, Any]) -> None:
+        """Answer after all lines that Blender has printed, so that errors of OpenColorIO come before."""
+        mark_output()
+        self._answer(fields)
 
     def open(
         self,
@@ -120,6 +133,7 @@ class Session:
         *,
         name: str,
         complete: bool,
+        allowed: tuple[str, ...] = (),
         root: Path | None = None,
         absolute: Path | None = None,
     ) -> None:
@@ -130,6 +144,7 @@ class Session:
         An untrusted scene is confined to the files below `root`, or its own folder. A trusted scene is not, since its
         scripts could open any file.
         """
+        mark_output(OPENING)
         # After a file that does not open, the earlier scene is still loaded and would render.
         self._scene = None
         trusted = settings.trust_scripts is True
@@ -138,10 +153,13 @@ class Session:
             try:
                 bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=trusted)
             except RuntimeError as error:
-                raise SceneUnreadable(file=name, problem=error_text(error)) from error
-        if complete and (missing := missing_files()):
-            # PrepareJob has checked the file and the bucket. Blender may miss more.
-            raise MissingAssets(file=name, assets=", ".join(replaced.get(path, path) for path in missing)[:1000])
+                # The operator also fails for a data-block that Blender reports and skips. The file is open then.
+                if bpy.data.filepath != str(path):
+                    raise SceneUnreadable(file=name, problem=error_text(error)) from error
+        missing = [_original(path, replaced) for path in missing_files()] if complete else []
+        # PrepareJob has checked the file and the bucket. Blender may miss more.
+        if lost := [path for path in missing if not may_miss(allowed, path.removesuffix(DAMAGED))]:
+            raise MissingAssets(file=name, assets=", ".join(lost)[:1000])
         refuse_skipped(settings)
         self._scene, self._settings = set_up(settings, file=name), settings
         scene = self._scene
@@ -154,7 +172,7 @@ class Session:
             bpy.context.window.scene = scene
         else:
             self._shown = bpy.data.scenes.new("nothing")
-        mark_opened()
+        mark_output()
         self._answer({"size": expected_size(scene), "scenes": scenes, "only": only})
 
 

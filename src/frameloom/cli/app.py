@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from frameloom import __version__
-from frameloom.cli import cancel, check, estimate, farm, fetch, logs, render, retry, sequence, status
+from frameloom.cli import blender_commands, cancel, check, estimate, farm, fetch, logs, render, retry, sequence, status
 from frameloom.cli.fleet import fleet_commands
 from frameloom.cli.help_format import SectionedCommand, examples
 from frameloom.cli.output import REFUSED, tell_error
@@ -57,6 +57,7 @@ app.command(cls=SectionedCommand, epilog=fetch.EXAMPLES)(fetch.fetch)
 app.command(cls=SectionedCommand, epilog=cancel.EXAMPLES)(cancel.cancel)
 app.command(cls=SectionedCommand, epilog=retry.EXAMPLES)(retry.retry)
 app.add_typer(farm.app, name="farm")
+app.add_typer(blender_commands.app, name="blender")
 app.add_typer(stack_commands.app, name="stack")
 app.add_typer(fleet_commands.app, name="fleet")
 

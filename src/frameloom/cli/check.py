@@ -27,6 +27,7 @@ def check(
             rich_help_panel=options.FARM,
         ),
     ] = None,
+    ocio: options.Ocio = None,
     json: options.Json = False,
 ) -> None:
     """List the contents of a scene and its missing files.
@@ -40,4 +41,4 @@ def check(
         from frameloom.cli import check_view  # noqa: PLC0415
         from frameloom.client import check_scene  # noqa: PLC0415
 
-        check_view.show(check_scene(scene, blender=blender), json=json)
+        check_view.show(check_scene(scene, blender=blender, ocio=ocio), json=json)

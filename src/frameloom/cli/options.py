@@ -69,6 +69,17 @@ Format = Annotated[
     typer.Option(metavar="FORMAT", help="File format: PNG, OPEN_EXR or JPEG.  [default: PNG]", rich_help_panel=LOOKS),
 ]
 
+Ocio = Annotated[
+    str | None,
+    typer.Option(
+        "--ocio",
+        metavar="PATH",
+        help="An OpenColorIO configuration, config.ocio or an archive .ocioz, which is uploaded with its files.  "
+        "[default: that of the environment variable OCIO, or Blender's own]",
+        rich_help_panel=LOOKS,
+    ),
+]
+
 Trust = Annotated[
     bool | None,
     typer.Option(

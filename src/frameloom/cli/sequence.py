@@ -27,6 +27,7 @@ def sequence(
     samples: options.Samples = None,
     engine: options.Engine = None,
     format: options.Format = None,  # noqa: A002  the option's name
+    ocio: options.Ocio = None,
     trust_scripts: options.Trust = None,
     bake: options.Bake = None,
     out: options.Out = Path(),
@@ -62,6 +63,7 @@ def sequence(
                     "samples": samples,
                     "engine": engine,
                     "format": format,
+                    "ocio": ocio,
                     "trust_scripts": None if trust_scripts is None else str(trust_scripts).lower(),
                     "bake": bake,
                     "output": "video",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from frameloom.client.colour_config import refuse_own_configuration
+from frameloom.client.colour_config import local_config
 from frameloom.client.connect import Connection, Target
 from frameloom.client.job_request import apart_from, build_request, disk_folder, find_scene
 from frameloom.client.output_folder import OutputFolder
@@ -40,7 +40,10 @@ class PreparedJob:
             MissingAssets: files are neither on this disk nor in the bucket.
         """
         upload_assets(self.assets, store=farm.store, bucket=farm.buckets.scenes, progress=progress)
-        return replace(self, resolved=with_assets(self.resolved, self.request, store=farm.store, buckets=farm.buckets))
+        return replace(
+            self,
+            resolved=with_assets(self.resolved, self.request, store=farm.store, buckets=farm.buckets, scene=self.scene),
+        )
 
     def upload_scene(self, farm: Connection) -> None:
         """Upload the scene, unless the bucket has it."""
@@ -84,19 +87,21 @@ def prepare_job(scene: Path, fields: Mapping[str, Any], *, out: Path | None, tar
         FarmUnavailable: the farm's versions of Blender are unknown.
     """
     scene = find_scene(scene)
-    request = build_request(scene, fields)
-    if request.output != "video":
-        refuse_own_configuration()
+    own = local_config(fields.get("ocio"))
+    config = None if own is None else own.config
+    request = build_request(scene, {**fields, "ocio": None if config is None else config.key})
     if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
         request = request.model_copy(update={"max_workers": target.chunks_at_once})
-    resolved = resolve_request(request, scene, blenders=target.blenders(), device=target.device(), name=scene.name)
+    resolved = resolve_request(
+        request, scene, blenders=target.blenders(), device=target.device(), name=scene.name, config=config
+    )
     output = None if out is None else OutputFolder.of(out, request, scene)
     if output is not None:
         output.check(resolved.render_key)
     root = request.absolute_root or disk_folder()
     local = local_assets(scene, request.file, resolved.references, root=root, guarded=request.trust_scripts is not True)
     local.check(request)
-    assets = local.files
+    assets = {**local.files, **(own.files if own is not None else {})}
     resolved = replace(resolved, notices=(*resolved.notices, *local.notices))
     if local.found.absolute:
         # A farm of an older version does not know the field.

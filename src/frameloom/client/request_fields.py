@@ -1,5 +1,6 @@
 """The types of the keywords of `Farm.render`: the fields of a job's request."""
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from frameloom.model.settings import Device, Engine, FrameFormat, VideoCodec
@@ -41,12 +42,15 @@ class RequestFields(TypedDict, total=False):
         format: PNG (default), OPEN_EXR or JPEG.
         trust_scripts: True runs the Python in the scene with the worker's rights, False renders without it; a scene
             with Python is refused otherwise.
+        ocio: the path of an OpenColorIO configuration on this disk, which is uploaded with its files; the default is
+            that of the environment variable OCIO, or Blender's own.
         blender: the version of Blender that the farm must have.
         fps: frames per second of the film, such as 24 or "30000/1001".
         video: the settings of the video.
         output: "frames", "video" or "both" (default).
         on_missing: "fail" (default) or "stitch", which leaves out frames that cannot be rendered.
-        missing_assets: "fail" (default) or "render", which renders without files that do not exist.
+        missing_assets: "fail" (default); "render", which renders without files that do not exist; or names
+            and patterns of files that may be missing, such as ["//textures/old_*.png", "sound.wav"].
         absolute_root: the folder of the scenes bucket for files with absolute paths; the default is one for this user
             and machine.
         bake: "auto" (default) renders a scene with unbaked particles, hair or cloth in order, on one worker; "never"
@@ -73,12 +77,13 @@ class RequestFields(TypedDict, total=False):
     resolution_percentage: int | str | None
     format: FrameFormat | None
     trust_scripts: bool | None
+    ocio: str | None
     blender: str | None
     fps: int | float | str | None
     video: VideoFields | None
     output: Literal["frames", "video", "both"] | None
     on_missing: Literal["fail", "stitch"] | None
-    missing_assets: Literal["fail", "render"] | None
+    missing_assets: Literal["fail", "render"] | Sequence[str] | None
     absolute_root: str | None
     bake: Literal["auto", "never"] | None
     run: int | str | None

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from frameloom.client.colour_config import refuse_own_configuration
+from frameloom.client.colour_config import local_config
 from frameloom.client.job_request import apart_from, build_request, disk_folder, find_scene
 from frameloom.model.blenders import choose_blender, is_in, is_version
 from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible
 from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneFacts
-from frameloom.model.simulations import simulation_notices
 from frameloom.services.resolve_request import accept_assets, resolve_request
 from frameloom.services.scene.checks import scripts_problem
 from frameloom.services.scene.reader import read_scene
@@ -49,13 +48,14 @@ class SceneCheck:
         return "{}.{}".format(*self.facts.blender_version)
 
 
-def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
+def check_scene(path: str | Path, *, blender: str | None = None, ocio: str | None = None) -> SceneCheck:
     """Return the contents of a scene, and whether a farm would render it.
 
     Args:
         path: the .blend on this disk.
         blender: the version of Blender that renders it, such as 4.5. By default, the one of the installed versions
             that a job on this machine would use; without Blender, the version that saved the scene.
+        ocio: the path of an OpenColorIO configuration; that of the environment variable OCIO if None.
 
     Raises:
         InvalidRequest: there is no such file, or `blender` is not a version.
@@ -69,19 +69,13 @@ def check_scene(path: str | Path, *, blender: str | None = None) -> SceneCheck:
     local = local_assets(scene, request.file, facts.references, root=disk_folder(), guarded=True)
     found, folder = local.found, local.disk.scene.parent
     scripts = (*facts.scripts, *found.scripts)
-    outcome = _resolve(scene, request, local, facts, blenders=_blenders(blender, facts))
+    outcome = _resolve(scene, request, local, facts, blenders=_blenders(blender, facts), ocio=ocio)
     return SceneCheck(
         facts=facts,
         assets={_path_from(folder, local.disk.path(one.key)): one.size for one in found.assets},
         missing=found.missing,
         scripts=scripts,
-        notices=(
-            *_about_scripts(scripts, facts.file),
-            *outcome.notices,
-            *found.notices,
-            *simulation_notices(found.simulations),
-            *local.notices,
-        ),
+        notices=(*_about_scripts(scripts, facts.file), *outcome.notices, *local.notices),
         rendered_by=outcome.blender,
         refusal=outcome.refusal,
     )
@@ -106,16 +100,23 @@ class _Outcome(NamedTuple):
 
 
 def _resolve(
-    scene: Path, request: JobRequest, local: LocalAssets, facts: SceneFacts, *, blenders: Sequence[str]
+    scene: Path,
+    request: JobRequest,
+    local: LocalAssets,
+    facts: SceneFacts,
+    *,
+    blenders: Sequence[str],
+    ocio: str | None,
 ) -> _Outcome:
     notices, blender = facts.notices, None
     try:
         blender = choose_blender(None, saved_by=facts.blender_version, blenders=blenders, file=facts.file)
-        refuse_own_configuration()
-        resolved = resolve_request(request, scene, blenders=[blender], device="CPU", name=facts.file)
-        notices = resolved.notices
+        own = local_config(ocio)
+        config = None if own is None else own.config
+        resolved = resolve_request(request, scene, blenders=[blender], device="CPU", name=facts.file, config=config)
+        notices = (*resolved.notices, *local.found.notices)
         local.check(request)
-        accept_assets(resolved, apart_from(request, local.found.named), local.found)
+        notices = accept_assets(resolved, apart_from(request, local.found.named), local.found, scene=scene).notices
     except JobImpossible as error:
         return _Outcome(error, notices, blender)
     return _Outcome(None, notices, blender)

@@ -50,6 +50,7 @@ class Reference:
         library: whether the path leads to a .blend file, which may refer to more files.
         required: whether the render is wrong without the file. A simulation without a bake renders without its cache,
             and a scene may hold code that no job runs.
+        seen: whether a frame may show the file. A missing file that no frame shows is reported, and then not required.
         written: whether Blender simulates while it renders, and writes to the path.
         unguarded: whether the worker cannot prevent Blender from opening the path. That applies to the views of a
             stereo image, which Blender's Python does not expose, and to libraries, which `library` marks.
@@ -63,6 +64,7 @@ class Reference:
     kind: PathKind = "file"
     library: bool = False
     required: bool = True
+    seen: bool = True
     written: bool = False
     unguarded: bool = False
     name: str | None = None

@@ -1,4 +1,4 @@
-"""Chooses the Blender that renders a scene, from those that a farm has."""
+"""Chooses the Blender that renders a scene, from the Blenders of a farm."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ def is_version(text: str) -> bool:
 
 
 def is_in(version: str, wanted: str) -> bool:
-    """Return whether a full version is the one that a request names, or in the series that it names."""
+    """Return whether a full version equals `wanted`, or is in the series `wanted`."""
     return is_version(wanted) and f"{version}.".startswith(f"{wanted}.")
 
 
@@ -47,8 +47,8 @@ def parse_blenders(text: str) -> tuple[str, ...]:
 def choose_blender(wanted: str | None, *, saved_by: tuple[int, int], blenders: Sequence[str], file: str) -> str:
     """Return the Blender of a farm that renders a scene.
 
-    It is the one that the request names. By default it is the series that saved the scene, else the nearest newer
-    LTS, else the nearest newer one: a newer Blender converts older files, an older one loses parts of newer files.
+    It is the version that the request names. By default it is the series that saved the scene, else the nearest newer
+    LTS, else the nearest newer series: a newer Blender converts older files, an older one loses parts of newer files.
 
     Args:
         wanted: the request's `blender`: a series or a full version, None for the default.

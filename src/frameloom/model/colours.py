@@ -5,11 +5,10 @@ in the configurations of the supported Blender versions; `tools/colour_names.py`
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 _NAMES = Path(__file__).with_name("colour_names.json")
 # Before 2.80 the view Standard was called Default. Blender falls back to Standard, so the picture is the same.
@@ -55,8 +54,29 @@ class ColourSpace:
     name: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColourNames:
+    """The names in a configuration.
+
+    Attributes:
+        views: the views of each display; the first display and its first view are the defaults.
+        looks: the looks of each view.
+        spaces: the names, aliases and roles of colour spaces.
+    """
+
+    views: Mapping[str, Sequence[str]]
+    looks: Mapping[str, Sequence[str]]
+    spaces: Collection[str]
+
+
 def missing_names(
-    colours: Colours, spaces: Iterable[ColourSpace], *, blender: str, saved_by: tuple[int, int], whose: str = "scene"
+    colours: Colours,
+    spaces: Iterable[ColourSpace],
+    *,
+    blender: str,
+    saved_by: tuple[int, int],
+    whose: str = "scene",
+    names: ColourNames | None = None,
 ) -> Iterator[str]:
     """Yield a description of each name that the configuration of a Blender version lacks.
 
@@ -64,14 +84,15 @@ def missing_names(
 
     Args:
         blender: the version that renders.
+        names: those of another configuration, which replaces that of Blender.
         saved_by: the version that saved the file; Blender maps some names of older versions.
         whose: the scene's description in messages.
     """
-    config = _configuration(blender)
+    config = names or _configuration(blender)
     if config is None:
         return
     yield from _missing_views(colours, config, saved_by, whose)
-    known = {name.casefold() for name in config["spaces"]}
+    known = {name.casefold() for name in config.spaces}
     own = (
         ColourSpace(owner=f"the sequencer of {whose}", name=colours.sequencer),
         ColourSpace(owner=f"the OpenEXR output of {whose}", name=colours.linear),
@@ -82,15 +103,15 @@ def missing_names(
             yield f"the colour space {space.name!r} of {space.owner}"
 
 
-def _missing_views(colours: Colours, config: dict[str, Any], saved_by: tuple[int, int], whose: str) -> Iterator[str]:
-    displays: dict[str, list[str]] = config["views"]
-    display = colours.display or next(iter(displays))
+def _missing_views(colours: Colours, config: ColourNames, saved_by: tuple[int, int], whose: str) -> Iterator[str]:
+    displays = config.views
+    display = colours.display or next(iter(displays), "")
     if display == _NO_DISPLAY and saved_by <= _NO_DISPLAY_UNTIL:
         return
     if display not in displays:
         yield f"the display {display!r} of {whose}"
         return
-    view = _RENAMED_VIEWS.get(colours.view, colours.view) or displays[display][0]
+    view = _RENAMED_VIEWS.get(colours.view, colours.view) or next(iter(displays[display]), "")
     look = colours.look
     if saved_by <= _FILMIC_UNTIL and look.startswith(_FILMIC):
         look = look.removeprefix(_FILMIC)
@@ -98,21 +119,21 @@ def _missing_views(colours: Colours, config: dict[str, Any], saved_by: tuple[int
             look = "None"
     if view not in displays[display]:
         yield f"the view {view!r} of {whose}"
-    elif look and look not in config["looks"][view]:
+    elif look and look not in config.looks[view]:
         yield f"the look {colours.look!r} of {whose} (with the view {view!r})"
 
 
 def views(blender: str) -> list[str]:
     """Return the views of the first display of a Blender version, empty for a version without data."""
     config = _configuration(blender)
-    return [] if config is None else next(iter(config["views"].values()))
+    return [] if config is None else list(next(iter(config.views.values())))
 
 
-def _configuration(blender: str) -> dict[str, Any] | None:
+def _configuration(blender: str) -> ColourNames | None:
     return _tables().get(".".join(blender.split(".")[:2]))
 
 
 @cache
-def _tables() -> dict[str, dict[str, Any]]:
-    tables: dict[str, dict[str, Any]] = json.loads(_NAMES.read_text(encoding="utf-8"))
-    return tables
+def _tables() -> dict[str, ColourNames]:
+    tables = json.loads(_NAMES.read_text(encoding="utf-8"))
+    return {version: ColourNames(**names) for version, names in tables.items()}

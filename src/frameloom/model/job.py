@@ -19,7 +19,8 @@ class SceneRef(Value):
         digest: the SHA-256 of its bytes.
         assets: the list of the files that it renders with, None for a scene without assets.
         absolute_root: the folder of the bucket that holds the assets with absolute paths, None if none has one.
-        missing_assets: "render" if the scene renders without its missing files.
+        missing_assets: "render" if the scene renders without its missing files, or names and patterns of the files
+            that may be missing.
         order: the order of the frames, None if chunks may be rendered in any order.
     """
 
@@ -29,7 +30,7 @@ class SceneRef(Value):
     digest: str
     assets: AssetsRef | None = None
     absolute_root: str | None = None
-    missing_assets: Literal["render"] | None = None
+    missing_assets: Literal["render"] | tuple[str, ...] | None = None
     order: Order | None = None
 
 

@@ -19,6 +19,9 @@ class NoticeKind(StrEnum):
     FARM = "farm"
     # Files outside the scene's folder, which are uploaded, or are not because they are no media.
     OUTSIDE = "outside"
+    # Missing files that no frame shows, and missing files that the request allows.
+    UNNEEDED = "unneeded"
+    MISSING = "missing"
     WITHHELD = "withheld"
     # Python in the scene, which runs only if the job trusts it.
     SCRIPTS = "scripts"
@@ -28,6 +31,8 @@ class NoticeKind(StrEnum):
     SIMULATIONS = "simulations"
     # Metadata that is burnt into frames, and differs from that of the artist's Blender.
     STAMP = "stamp"
+    # A colour configuration other than Blender's own.
+    COLOURS = "colours"
 
 
 def _known(kind: Any) -> Any:

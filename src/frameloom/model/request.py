@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator, Field
 
+from frameloom.model.allowed_missing import Missing
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.frames import FIRST_FRAME, LAST_FRAME, FrameRange
 from frameloom.model.settings import CONTAINERS, Rate, RenderSettings, VideoSettings, Whole
@@ -56,6 +57,15 @@ def scene_file(key: str) -> str:
     # Without the extension, as in the folder of the frames: the frames of `...blend` would be in `..`.
     if any(_is_dots(part) for part in plain.removesuffix(".blend").split("/")):
         raise ValueError("takes a path in the bucket, without a leading slash, empty parts, or parts of dots only")
+    return key
+
+
+def config_file(key: str) -> str:
+    """Return `key` if it is valid as the key of an OpenColorIO configuration; raise as `scene_file` does."""
+    ending = next((ending for ending in (".ocio", ".ocioz") if key.endswith(ending)), None)
+    if ending is None:
+        raise ValueError("takes the key of a configuration in the scenes bucket, such as studio/config.ocio")
+    scene_file(key.removesuffix(ending) + ".blend")
     return key
 
 
@@ -127,6 +137,7 @@ class JobRequest(RenderSettings):
     """
 
     file: Annotated[str, AfterValidator(scene_file)]
+    ocio: Annotated[str, AfterValidator(config_file)] | None = None
     # The film's name beside the scene, without its extension; None for the scene's name.
     film: Annotated[str, AfterValidator(_film_name)] | None = None
     frames: Annotated[str, AfterValidator(_frames_text)] | None = None
@@ -142,12 +153,12 @@ class JobRequest(RenderSettings):
     video: VideoSettings = VideoSettings()
     output: Literal["frames", "video", "both"] = "both"
     on_missing: Literal["fail", "stitch"] = "fail"
-    # Whether a scene fails or renders without the files that it refers to but the bucket does not have.
-    missing_assets: Literal["fail", "render"] = "fail"
+    # The files that may be missing: none, all, or those with these names or patterns.
+    missing_assets: Missing = "fail"
     # The folder of the scenes bucket that stands for / on the artist's machine: /mnt/a.png is the key ROOT/mnt/a.png.
     absolute_root: Annotated[str, AfterValidator(_folder)] | None = None
     # Whether one worker renders the frames in order if the scene has simulations without a bake that need it.
-    # None is auto; an earlier stack does not know the field.
+    # The default is auto, without a value: an earlier stack does not know the field.
     bake: Literal["auto", "never"] | None = None
     # submit_job starts one job for equal requests; another number starts another job.
     run: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = 1

@@ -110,6 +110,8 @@ class RenderSettings(Value):
     # Whether Python in the scene runs, with all rights of the worker's user. With None, a scene that contains Python is
     # refused.
     trust_scripts: Annotated[bool | None, BeforeValidator(_trust)] = None
+    # The key of an OpenColorIO configuration in the scenes bucket, None for Blender's own.
+    ocio: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
 
 
 def read_device(text: str) -> Device:

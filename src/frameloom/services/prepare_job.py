@@ -15,6 +15,7 @@ from frameloom.model.scene import SceneFacts
 from frameloom.model.scene_json import facts_from_json
 from frameloom.model.settings import Device, RenderSettings
 from frameloom.services.resolve_request import ResolvedRequest, file_digest, resolve_request, with_assets
+from frameloom.services.scene.ocio_config import fetch_config
 from frameloom.services.scene.reader import may_open_in_blender, read_version
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Buckets, Store, StoredObject
@@ -69,15 +70,16 @@ def prepare(
         scene = Path(folder, "scene.blend")
         store.download(buckets.scenes, key, scene, version=stored.version)
         facts = _inspected_facts(job_id, store, buckets) if inspected else None
+        config = None if request.ocio is None else fetch_config(store, buckets.scenes, request.ocio)
         try:
-            resolved = resolve_request(request, scene, blenders=blenders, device=device, facts=facts)
+            resolved = resolve_request(request, scene, blenders=blenders, device=device, facts=facts, config=config)
         except SceneUnreadable as error:
             if not may_open_in_blender(error):
                 raise
             version = read_version(scene)
             blender = choose_blender(request.blender, saved_by=version, blenders=blenders, file=key)
             return _inspection(request, stored, scene, job_id=job_id, store=store, buckets=buckets, blender=blender)
-    resolved = with_assets(resolved, request, store=store, buckets=buckets)
+        resolved = with_assets(resolved, request, store=store, buckets=buckets, scene=None if inspected else scene)
     assets = _write_assets(resolved, job_id, store, buckets)
     job = _manifest(request, resolved, stored, assets, job_id=job_id, started=started, buckets=buckets)
     job_documents.write(store, buckets.logs, keys.manifest_key(job_id), job.to_json())
@@ -140,7 +142,7 @@ def _manifest(
             digest=resolved.digest,
             assets=assets,
             absolute_root=resolved.absolute_root,
-            missing_assets="render" if request.missing_assets == "render" else None,
+            missing_assets=None if request.missing_assets == "fail" else request.missing_assets,
             order=resolved.order,
         ),
         frames=str(resolved.frames),
@@ -161,6 +163,8 @@ def _manifest(
 def _write_assets(resolved: ResolvedRequest, job_id: str, store: Store, buckets: Buckets) -> AssetsRef | None:
     if not resolved.assets:
         return None
+    # The scene may read a file of the colour configuration too.
+    different = {asset.key: asset for asset in resolved.assets.values()}
     place = AssetsRef(bucket=buckets.logs, key=keys.assets_key(job_id))
-    job_documents.write(store, place.bucket, place.key, [asset.to_json() for asset in resolved.assets.values()])
+    job_documents.write(store, place.bucket, place.key, [one.to_json() for one in different.values()])
     return place

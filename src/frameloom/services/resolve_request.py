@@ -2,18 +2,20 @@
 
 import hashlib
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from frameloom.model import keys
+from frameloom.model.allowed_missing import may_miss
 from frameloom.model.assets import Asset, Reference
 from frameloom.model.blenders import choose_blender
+from frameloom.model.colours import ColourNames
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, MissingAssets
 from frameloom.model.frames import FrameRange
-from frameloom.model.notices import Notice
+from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
@@ -21,11 +23,15 @@ from frameloom.model.simulations import Order, Simulation, order_of, simulation_
 from frameloom.model.stamps import FILENAME, stamp_notices
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
 from frameloom.services.scene.find_assets import FoundAssets, find_assets
+from frameloom.services.scene.ocio_config import OcioConfig
 from frameloom.services.scene.output_notices import output_notices
 from frameloom.services.scene.reader import read_scene
+from frameloom.services.scene.unseen_files import unseen_files
 from frameloom.services.storage.ports import Buckets, Store
 
 # libav 8.1 cannot decode PIZ if the picture is noisy: never with full floats, often not with half floats.
+# Names in a notice, which the manifest stores.
+_SHOWN = 100
 UNFILMED_CODECS = frozenset({"PIZ"})
 
 
@@ -46,6 +52,7 @@ class ResolvedRequest:
         stamped: the file's name, if the scene burns it into its frames.
         scene_steps: the first frame of the scene and its step.
         order: the order of the frames, None if chunks may be rendered in any order.
+        config: the colour configuration, None for that of Blender.
         notices: notices about the job; `with_assets` adds those about the assets.
     """
 
@@ -63,6 +70,7 @@ class ResolvedRequest:
     stamped: str | None = None
     scene_steps: tuple[int, int] = (1, 1)
     order: Order | None = None
+    config: OcioConfig | None = None
     notices: tuple[Notice, ...] = ()
 
     @property
@@ -87,6 +95,7 @@ def resolve_request(
     device: Device,
     name: str | None = None,
     facts: SceneFacts | None = None,
+    config: OcioConfig | None = None,
 ) -> ResolvedRequest:
     """Return the request with the values of the scene in the file `scene`, without its assets.
 
@@ -95,6 +104,7 @@ def resolve_request(
         device: their device, which the request may override.
         name: the scene's name in messages; its key if None.
         facts: the facts about the scene from Blender; None to read the file here.
+        config: the colour configuration at the request's `ocio`.
 
     Raises:
         JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
@@ -108,7 +118,7 @@ def resolve_request(
     _check_codec(request, entry)
     if request.output != "video":
         check_engine(entry, request.engine, blender=blender)
-        check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR")
+        check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR", names=_names(config))
         check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
     frames = request.frame_range() or _scene_frames(entry)
     steps = entry.frame_start, entry.frame_step
@@ -124,11 +134,13 @@ def resolve_request(
         ),
         references=facts.references,
         revision=_revision(request, entry),
+        config=config,
         stamped=file if FILENAME in entry.stamp else None,
         scene_steps=steps,
         order=_order(request, facts.simulations, steps, frames),
         notices=(
             *facts.notices,
+            *_about_config(config),
             *stamp_notices(entry.stamp, scene=entry.name, file=file),
             *(() if request.output == "video" else output_notices(facts, entry)),
             *simulation_notices(facts.simulations, bake=request.bake),
@@ -136,8 +148,13 @@ def resolve_request(
     )
 
 
-def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store, buckets: Buckets) -> ResolvedRequest:
+def with_assets(
+    resolved: ResolvedRequest, request: JobRequest, *, store: Store, buckets: Buckets, scene: Path | None = None
+) -> ResolvedRequest:
     """Return the resolved request with the assets of the scene, from the scenes bucket.
+
+    Args:
+        scene: the scene's file, to find out whether a frame shows its missing files; None if Blender alone can read it.
 
     Raises:
         MissingAssets: files are missing, and the request does not allow to render without them.
@@ -147,21 +164,34 @@ def with_assets(resolved: ResolvedRequest, request: JobRequest, *, store: Store,
             out (`services/scene/checks.py`).
     """
     found = find_assets(store, buckets.scenes, request.file, resolved.references, root=request.absolute_root)
-    return accept_assets(resolved, request, found)
+    resolved = accept_assets(resolved, request, found, scene=scene)
+    config = resolved.config
+    if config is None:
+        return resolved
+    home = posixpath.dirname(config.key)
+    # Names of their own, without the configuration's place: equal on each machine that has it.
+    named = {f"ocio:{posixpath.relpath(one.key, home)}": one for one in config.assets(store, buckets.scenes)}
+    return replace(resolved, assets={**resolved.assets, **named})
 
 
-def accept_assets(resolved: ResolvedRequest, request: JobRequest, found: FoundAssets) -> ResolvedRequest:
-    """Return the resolved request with the assets that a search found; raise as `with_assets` does."""
+def accept_assets(
+    resolved: ResolvedRequest, request: JobRequest, found: FoundAssets, *, scene: Path | None = None
+) -> ResolvedRequest:
+    """Return the resolved request with the assets that a search found; otherwise like `with_assets`."""
     found.check(file=resolved.name, trusted=request.trust_scripts is True)
     if request.output != "video":
         check_scripts(found.scripts, trust=request.trust_scripts, file=resolved.name)
-        check_spaces(found.spaces, file=resolved.name, blender=resolved.settings.blender or "")
+        blender, names = resolved.settings.blender or "", _names(resolved.config)
+        check_spaces(found.spaces, file=resolved.name, blender=blender, names=names)
     film = keys.video_key(request.file, request.video.container, name=request.film)
     if request.output != "frames" and film in found.named:
         problem = f"the film would replace {film!r}, which the scene reads: choose another name for the film"
         raise InvalidRequest(field="film", problem=problem)
-    if found.missing and request.missing_assets == "fail":
-        raise MissingAssets(file=resolved.name, assets=listed(found.missing))
+    unseen = (*found.unseen, *unseen_files(scene, request, found))
+    missing = [one for one in found.missing if one not in unseen]
+    lost = [one for one in missing if not may_miss(request.missing_assets, found.paths[one])]
+    if lost:
+        raise MissingAssets(file=resolved.name, assets=listed(lost))
     found.check_render(file=resolved.name, trusted=request.trust_scripts is True)
     return replace(
         resolved,
@@ -169,8 +199,22 @@ def accept_assets(resolved: ResolvedRequest, request: JobRequest, found: FoundAs
         absolute_root=request.absolute_root if found.absolute else None,
         # The simulations of the scene and of each library have one order.
         order=resolved.order or _order(request, found.simulations, resolved.scene_steps, resolved.frames),
-        notices=(*resolved.notices, *found.notices, *simulation_notices(found.simulations, bake=request.bake)),
+        notices=(
+            *resolved.notices,
+            *found.notices,
+            *simulation_notices(found.simulations, bake=request.bake),
+            *_about_missing(missing, unseen),
+        ),
     )
+
+
+def _about_missing(missing: Sequence[str], unseen: Sequence[str]) -> Iterator[Notice]:
+    if unseen:
+        text = f"Missing files that no frame shows: {listed(unseen)}."
+        yield Notice(kind=NoticeKind.UNNEEDED, text=text, items=tuple(unseen[:_SHOWN]))
+    if missing:
+        text = f"The job renders without these missing files, as `missing_assets` allows: {listed(missing)}."
+        yield Notice(kind=NoticeKind.MISSING, text=text, items=tuple(missing[:_SHOWN]))
 
 
 def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
@@ -186,8 +230,26 @@ def _order(
     return None if request.bake == "never" else order_of(simulations, scene=steps, wanted=frames)
 
 
+def _names(config: OcioConfig | None) -> ColourNames | None:
+    return None if config is None else config.names
+
+
+def _about_config(config: OcioConfig | None) -> tuple[Notice, ...]:
+    if config is None:
+        return ()
+    name = posixpath.basename(config.key)
+    text = f"Colours follow the OpenColorIO configuration {name!r} instead of Blender's own."
+    return (Notice(kind=NoticeKind.COLOURS, text=text, items=(config.key,)),)
+
+
 def _check_codec(request: JobRequest, entry: SceneEntry) -> None:
-    """Refuse to render OpenEXR frames for a film that the encoder cannot decode; try existing frames."""
+    """Refuse to render OpenEXR frames for a film that the encoder cannot decode or show; try existing frames."""
+    if request.output == "both" and request.format == "OPEN_EXR" and request.ocio is not None:
+        problem = (
+            "a film of OpenEXR frames shows the colours of Blender's own configuration, not of `ocio`: render PNG, or "
+            'set output to "frames"'
+        )
+        raise InvalidRequest(field="format", problem=problem)
     if request.output == "both" and request.format == "OPEN_EXR" and entry.exr_codec in UNFILMED_CODECS:
         problem = (
             f"scene {entry.name!r} compresses OpenEXR with {entry.exr_codec}, which the film's encoder cannot decode: "

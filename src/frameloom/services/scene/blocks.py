@@ -34,17 +34,23 @@ class BlockReader:
         self._at = len(self.header.raw)
 
     def __iter__(self) -> Iterator[Block]:
-        """Yield all blocks, the last one (ENDB) included. Before the next block, `read` or `skip` the body.
+        """Yield all blocks, the last one (ENDB) included, with the codes of a little-endian file.
+
+        Before the next block, `read` or `skip` the body.
 
         Raises:
             BadBlendError: the file is cut or damaged, or has more bytes or blocks than the limits.
         """
         size_at, struct_at = self.header.size_at, self.header.struct_at
         length, unpack, source = self.header.head.size, self.header.head.unpack, self._source
+        swapped = self.header.byte_order == ">"
         for _ in range(MAX_BLOCKS):
             head = source.read(length)
             if len(head) < length:
                 raise BadBlendError(INCOMPLETE)
+            if swapped and head.startswith(b"\0\0"):
+                # A code of two letters is a number, which a big-endian machine wrote the other way round.
+                head = head[2:4] + b"\0\0" + head[4:]
             fields = unpack(head)
             code, size = fields[0], fields[size_at]
             if code == b"ENDB":

@@ -7,7 +7,7 @@ it lacks, and uses a default instead of a colour management name that it lacks.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from frameloom.model.colours import Colours, ColourSpace, missing_names, views
+from frameloom.model.colours import ColourNames, Colours, ColourSpace, missing_names, views
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
@@ -36,10 +36,13 @@ def check_engine(entry: SceneEntry, engine: Engine | None, *, blender: str) -> N
     raise InvalidRequest(field="engine", problem=problem)
 
 
-def check_colours(facts: SceneFacts, entry: SceneEntry, *, blender: str, linear: bool = False) -> None:
-    """Refuse a scene with colour management names that Blender's own configuration lacks.
+def check_colours(
+    facts: SceneFacts, entry: SceneEntry, *, blender: str, linear: bool = False, names: ColourNames | None = None
+) -> None:
+    """Refuse a scene with colour management names that the job's configuration lacks.
 
     Args:
+        names: those of the job's own configuration; None for that of Blender.
         linear: whether the frames are OpenEXR, whose linear colour space a scene may name.
 
     Raises:
@@ -51,26 +54,30 @@ def check_colours(facts: SceneFacts, entry: SceneEntry, *, blender: str, linear:
         blender=blender,
         saved_by=facts.blender_version,
         whose=f"scene {entry.name!r}",
+        names=names,
     )
-    _refuse_colours(list(lacking), file=facts.file, blender=blender)
+    _refuse_colours(list(lacking), file=facts.file, blender=blender, names=names)
 
 
-def check_spaces(spaces: Iterable[ColourSpace], *, file: str, blender: str) -> None:
-    """Refuse libraries whose images name a colour space that Blender's own configuration lacks.
+def check_spaces(spaces: Iterable[ColourSpace], *, file: str, blender: str, names: ColourNames | None = None) -> None:
+    """Refuse libraries whose images name a colour space that the job's configuration lacks.
 
     Raises:
         InvalidRequest: they do; the message lists the names.
     """
-    lacking = missing_names(Colours(), spaces, blender=blender, saved_by=(0, 0))
-    _refuse_colours(list(lacking), file=file, blender=blender)
+    lacking = missing_names(Colours(), spaces, blender=blender, saved_by=(0, 0), names=names)
+    _refuse_colours(list(lacking), file=file, blender=blender, names=names)
 
 
-def _refuse_colours(lacking: Sequence[str], *, file: str, blender: str) -> None:
+def _refuse_colours(lacking: Sequence[str], *, file: str, blender: str, names: ColourNames | None) -> None:
     if not lacking:
         return
+    if names is not None:
+        problem = f"{file!r} uses names that the colour configuration of `ocio` lacks: {listed(lacking)}"
+        raise InvalidRequest(field="file", problem=problem)
     problem = (
-        f"{file!r} uses names that the colour configuration of Blender {blender} lacks: {listed(lacking)}. Farms do "
-        f"not support other configurations: choose names that it has, such as the views {listed(views(blender))}"
+        f"{file!r} uses names that the colour configuration of Blender {blender} lacks: {listed(lacking)}. Give the "
+        f"scene's own configuration with `ocio`, or choose names such as the views {listed(views(blender))}"
     )
     raise InvalidRequest(field="file", problem=problem)
 

@@ -50,7 +50,7 @@ def find_spaces(blend: "BlendFile") -> tuple[ColourSpace, ...]:
 def _spaces(blend: "BlendFile") -> Iterator[ColourSpace]:
     for code, kind in ((b"IM", "image"), (b"MC", "movie clip")):
         for block in blend.find_blocks_from_code(code):
-            if code == b"IM" and block.get(b"source") == _VIEWER:
+            if code == b"IM" and block.get(b"source", default=0) == _VIEWER:
                 continue
             name = decode(block.get((b"colorspace_settings", b"name"), default=b""))
             if name:

@@ -2,9 +2,9 @@
 
 import posixpath
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -41,7 +41,9 @@ class FoundAssets:
     Attributes:
         assets: the existing files, by key.
         named: the keys of all files that it reads, whether they exist or not.
-        missing: descriptions of the missing files.
+        missing: descriptions of the missing files that are required.
+        unseen: descriptions of the missing files that no frame shows.
+        paths: the paths of the missing files in the scene or library, by their descriptions.
         written: descriptions of the files that Blender writes.
         computed: descriptions of the import nodes whose path is not constant.
         outside: descriptions of the missing files that Blender would open anyway, at their paths on the worker's disk.
@@ -54,6 +56,8 @@ class FoundAssets:
     assets: tuple[Asset, ...] = ()
     named: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
     written: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
@@ -130,6 +134,8 @@ class _Search:
         self._imports = _Imports(scene)
         # Descriptions for messages; dicts keep their order.
         self._missing: dict[str, None] = {}
+        self._unseen: dict[str, None] = {}
+        self._paths: dict[str, str] = {}
         self._written: dict[str, None] = {}
         self._outside: dict[str, None] = {}
         self._above: dict[str, None] = {}
@@ -189,6 +195,9 @@ class _Search:
 
     def _add_missing(self, file: str, reference: Reference) -> None:
         described = self._describe(file, reference)
+        self._paths[described] = reference.path
+        if not reference.seen:
+            self._unseen[described] = None
         is_outside = key_of(file, reference.path, root=self._root) is None
         if reference.required:
             self._missing[described] = None
@@ -214,6 +223,8 @@ class _Search:
             assets=tuple(self._asset(key) for key in sorted(self._assets)),
             named=frozenset(self._known - {self._scene}),
             missing=tuple(self._missing),
+            unseen=tuple(self._unseen),
+            paths=self._paths,
             written=tuple(self._written),
             computed=self._imports.computed(),
             outside=tuple(self._outside),

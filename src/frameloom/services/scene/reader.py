@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, TypeVar, cast
 from frameloom.model.assets import Reference
 from frameloom.model.colours import ColourSpace
 from frameloom.model.errors import SceneUnreadable
-from frameloom.model.scene import SceneFacts
+from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.simulations import Simulation
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header
 from frameloom.services.scene.block_text import name_of
@@ -24,7 +24,7 @@ from frameloom.services.scene.scripts import find_scripts
 from frameloom.services.scene.unbaked_simulations import find_simulations
 
 if TYPE_CHECKING:
-    from blender_asset_tracer.blendfile import BlendFile
+    from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
 
 Read = TypeVar("Read")
 
@@ -32,8 +32,8 @@ UNPACK_LIMIT = 8 * 2**30
 # A larger condensed file, of about ten thousand objects, is written to disk.
 IN_MEMORY = 16 * 2**20
 
-# OB_CAMERA of Blender's DNA_object_types.h.
-_CAMERA = 11
+# OB_EMPTY and OB_CAMERA of Blender's DNA_object_types.h.
+_EMPTY, _CAMERA = 0, 11
 
 
 def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> SceneFacts:
@@ -73,6 +73,15 @@ def read_library(path: Path, *, name: str | None = None, limit: int = UNPACK_LIM
 def read_references(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> tuple[Reference, ...]:
     """Return the references of the .blend file at `path`, which may have no scene; otherwise like `read_scene`."""
     return read_library(path, name=name, limit=limit).references
+
+
+def read_empties(path: Path) -> frozenset[int]:
+    """Return the addresses of the empty objects in the .blend file at `path`; otherwise like `read_scene`."""
+
+    def read(blend: "BlendFile", _: Header) -> frozenset[int]:
+        return frozenset(one.addr_old for one in blend.find_blocks_from_code(b"OB") if one.get(b"type") == _EMPTY)
+
+    return _condensed(path, path.name, UNPACK_LIMIT, read)
 
 
 def _condensed(path: Path, file: str, limit: int, read: Callable[["BlendFile", Header], Read]) -> Read:
@@ -137,8 +146,14 @@ def _read_condensed(
 
     # It prints warnings about damage to stderr, but the caller gets an exception.
     logging.getLogger("blender_asset_tracer").setLevel(logging.CRITICAL)
+
+    class Condensed(BlendFile):  # type: ignore[misc]  # the package has no types
+        def decode_glob(self, block: "BlendFileBlock") -> None:
+            # It would leave the file within this block if Blender 2.42 or older saved it.
+            self.fileobj.seek(block.file_offset + block.size)
+
     try:
-        with BlendFile(cast("Path", _OpenFile(file, condensed))) as blend:
+        with Condensed(cast("Path", _OpenFile(file, condensed))) as blend:
             return read(blend, header)
     except BadBlendError:
         raise
@@ -152,13 +167,12 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         raise BadBlendError("it contains no scene")
     objects = blend.find_blocks_from_code(b"OB")
     placeholders = blend.find_blocks_from_code(b"ID")
-    active = pointed_name(blend.find_blocks_from_code(b"GLOB")[0], b"curscene")
+    active = _active(blend, scenes)
     return SceneFacts(
         file=file,
         blender_version=header.version,
         scenes=scenes,
-        # If the active scene is linked from another file, use the first one, as Blender does.
-        active=active if active in {scene.name for scene in scenes} else scenes[0].name,
+        active=active,
         cameras=tuple(name_of(block) for block in objects if block.get(b"type") == _CAMERA),
         linked_objects=tuple(name_of(block) for block in placeholders if block.get(b"name").startswith(b"OB")),
         linked_groups=any(block.get(b"name")[:2] in (b"GR", b"SC") for block in placeholders),
@@ -167,6 +181,19 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         spaces=find_spaces(blend),
         simulations=find_simulations(blend),
     )
+
+
+def _active(blend: "BlendFile", scenes: tuple[SceneEntry, ...]) -> str:
+    """Return the name of the active scene; if it is linked from another file, that of the first one, as Blender does.
+
+    Raises:
+        BadBlendError: the file has several scenes and does not name the active one, as before Blender 2.35.
+    """
+    settings = blend.find_blocks_from_code(b"GLOB")[0]
+    if len(scenes) > 1 and not settings.get(b"curscene", default=0):
+        raise BadBlendError(DAMAGED)
+    active = pointed_name(settings, b"curscene")
+    return active if active is not None and active in {scene.name for scene in scenes} else scenes[0].name
 
 
 def _read_library(blend: "BlendFile", file: str) -> Library:

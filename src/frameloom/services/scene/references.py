@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from frameloom.model.assets import MAX_ASSETS, PathKind, Reference
 from frameloom.model.blender_paths import BUILTIN_FONT
-from frameloom.services.scene.block_text import decode
+from frameloom.services.scene.block_text import decode, name_of
 from frameloom.services.scene.import_paths import import_references, linked_groups
 from frameloom.services.scene.modifier_references import modifier_references
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _CODES = (b"IM", b"MC", b"LI", b"VF", b"SO", b"CF", b"VO", b"CA")
 # IMA_SRC_* of Blender's DNA_image_types.h; generated images and render results have no file.
 _FILE, _SEQUENCE, _MOVIE, _TILED = 1, 2, 3, 6
+_RENDERED = frozenset({"Render Result", "Viewer Node", "Compositor"})
 _KINDS: dict[int, PathKind] = {_SEQUENCE: "sequence", _TILED: "tiles"}
 # CAM_CUSTOM and CAM_CUSTOM_SHADER_EXTERNAL of DNA_camera_types.h.
 _CUSTOM, _CUSTOM_EXTERNAL = 3, 1
@@ -50,10 +51,11 @@ def _references(block: "BlendFileBlock", groups: dict[int, tuple[str, ...]]) -> 
             # A custom camera is code, which runs only if the job trusts the scene.
             yield from _reference(block.get(b"custom_filepath"), required=False)
         return
-    # The field is `filepath` in Blender's code, but `name` in most files.
-    path = block.get(b"filepath" if block.has_field(b"filepath") else b"name")
+    # `name` wherever there is one: a library's `filepath` (2.5 to 2.9) or `filename` (2.4) is the absolute path on the
+    # machine that saved the file.
+    path = block.get(b"name" if block.has_field(b"name") else b"filepath")
     if block.code == b"IM":
-        source = block.get(b"source")
+        source = _source(block)
         if source in (_FILE, _SEQUENCE, _MOVIE, _TILED):
             kind = _KINDS.get(source, "file")
             yield from _reference(path, kind)
@@ -63,6 +65,9 @@ def _references(block: "BlendFileBlock", groups: dict[int, tuple[str, ...]]) -> 
         # A library whose data is packed needs no file.
         if not block.get(b"archive_parent_library", default=0) and (groups.get(block.addr_old) is not None):
             yield from _reference(path, library=True, groups=groups[block.addr_old])
+    elif block.code == b"SO":
+        # A job renders frames, and a film of frames, without sound.
+        yield from _reference(path, required=False, seen=False)
     else:
         yield from _reference(path, "sequence" if _is_sequence(block) else "file")
 
@@ -71,6 +76,13 @@ def _reference(path: bytes, kind: PathKind = "file", **fields: Any) -> Iterator[
     text = decode(path)
     if text not in ("", BUILTIN_FONT):
         yield Reference(path=text, kind=kind, **fields)
+
+
+def _source(image: "BlendFileBlock") -> int:
+    """Return an image's source; before 2.43 an image was a file, except for the renderer's own images."""
+    named_source = 0 if name_of(image) in _RENDERED else _FILE
+    source: int = image.get(b"source", default=named_source)
+    return source
 
 
 def _views(image: "BlendFileBlock") -> list[bytes]:
@@ -85,7 +97,8 @@ def _views(image: "BlendFileBlock") -> list[bytes]:
 
 
 def _packed(block: "BlendFileBlock") -> bool:
-    if block.has_field(b"packedfile") and block.get(b"packedfile"):
+    # Sounds before 2.50 have `newpackedfile`.
+    if any(block.get(field, default=0) for field in (b"packedfile", b"newpackedfile")):
         return True
     # An image has a list: each tile and view may be packed.
     return block.has_field(b"packedfiles") and bool(block.get((b"packedfiles", b"first")))

@@ -44,20 +44,21 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         return scene.get((b"r", *path))
 
     def later(*path: bytes, default: Any) -> Any:
-        """Return a setting that files of 2.48 (engine, frame step) or 2.60 (image format) lack."""
+        """Return a setting that files of old Blenders lack (docs/decisions/0026-fields-of-old-files.md)."""
         return scene.get((b"r", *path), default=default)
 
     entry = SceneEntry(
         name=name_of(scene),
         frame_start=setting(b"sfra"),
         frame_end=setting(b"efra"),
-        frame_step=later(b"frame_step", default=1),
-        fps=exact_rate(setting(b"frs_sec"), setting(b"frs_sec_base")),
+        # Old files have 0 for both: Blender then takes 1.
+        frame_step=later(b"frame_step", default=0) or 1,
+        fps=exact_rate(setting(b"frs_sec"), later(b"frs_sec_base", default=0) or 1),
         size=(setting(b"xsch"), setting(b"ysch")),
         percentage=setting(b"size"),
         engine=decode(later(b"engine", default=b"")),
-        format=_FORMATS.get(later(b"im_format", b"imtype", default=None), "UNKNOWN"),
-        exr_codec=dict(enumerate(_EXR_CODECS)).get(later(b"im_format", b"exr_codec", default=None), "UNKNOWN"),
+        format=_FORMATS.get(later(b"im_format", b"imtype", default=later(b"imtype", default=None)), "UNKNOWN"),
+        exr_codec=dict(enumerate(_EXR_CODECS)).get(_codec(later), "UNKNOWN"),
         camera=pointed_name(scene, b"camera"),
         sources=read_sources(scene),
         pixel_aspect=exact_aspect(setting(b"xasp"), setting(b"yasp")),
@@ -69,6 +70,12 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
         raise BadBlendError(DAMAGED)
     return entry
+
+
+def _codec(later: Any) -> int:
+    """Return the number of the OpenEXR compression; before 2.61 it was in the low bits of the quality."""
+    codec: int = later(b"im_format", b"exr_codec", default=later(b"quality", default=0) & 7)
+    return codec
 
 
 def _stamp(bits: int) -> tuple[str, ...]:
@@ -104,5 +111,5 @@ def exact_rate(frames: int, seconds: float) -> Fraction:
 
 def pointed_name(block: "BlendFileBlock", field: bytes) -> str | None:
     """Return the name of the data-block that a field points to, None for no data-block or one outside the file."""
-    target = block.bfile.block_from_addr.get(block.get(field))
+    target = block.bfile.block_from_addr.get(block.get(field, default=0))
     return None if target is None else name_of(target)

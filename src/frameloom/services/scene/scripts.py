@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
 
 # The most descriptions; a rig may have thousands of drivers.
-_MAX_SCRIPTS = 1000
+MAX_SCRIPTS = 1000
 # Of DNA_anim_types.h: DRIVER_TYPE_PYTHON, DRIVER_FLAG_USE_SELF, FCURVE_MUTED.
 _PYTHON, _USE_SELF, _MUTED = 1, 1 << 5, 1 << 4
 # TXT_ISSCRIPT of DNA_text_types.h: the text runs when the file opens.
@@ -43,7 +43,7 @@ class _Driver:
 def find_scripts(blend: "BlendFile") -> tuple[str, ...]:
     """Return descriptions of the code that needs trust: drivers, texts that run on opening, Freestyle styles."""
     found = chain(_texts(blend), _styles(blend), _drivers(blend))
-    return tuple(islice(dict.fromkeys(found), _MAX_SCRIPTS))
+    return tuple(islice(dict.fromkeys(found), MAX_SCRIPTS))
 
 
 def _texts(blend: "BlendFile") -> Iterator[str]:

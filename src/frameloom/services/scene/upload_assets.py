@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from frameloom.model.allowed_missing import may_miss
 from frameloom.model.assets import Reference
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest
@@ -37,7 +38,7 @@ class LocalAssets:
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """Notices about the files outside the scene's folder: those that are uploaded, and those that are not."""
+        """Notices about the files outside the scene's folder: uploaded files and withheld files."""
         paths = sorted(str(path) for path in self.files.values() if self.disk.is_outside(path))
         found = []
         if paths:
@@ -54,7 +55,8 @@ class LocalAssets:
         Raises:
             InvalidRequest: the message lists the withheld files.
         """
-        if self.disk.withheld and self.found.missing and request.missing_assets == "fail":
+        lost = [one for one in self.found.missing if not may_miss(request.missing_assets, self.found.paths[one])]
+        if self.disk.withheld and lost:
             raise InvalidRequest(field="path", problem=self._withheld_problem())
 
     def _withheld_problem(self) -> str:
