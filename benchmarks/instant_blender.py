@@ -11,7 +11,7 @@ from pathlib import Path
 from frameloom.model.settings import RenderSettings
 from worker import __main__ as worker
 from worker.blender import Blender
-from worker.rendered_frame import RenderedFrame
+from worker.rendered_frame import RenderedFile, RenderedFrame
 
 SECONDS = 0.001
 SIZE = 64
@@ -39,11 +39,13 @@ class InstantBlender(Blender):
         del scene, settings, name, complete, allowed, root, absolute
         return None
 
-    def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
+    def render(self, frame: int, *paths: Path, run: range | None = None) -> RenderedFrame:
         """Write the image of a frame."""
         del run
-        path.write_bytes(image())
-        return RenderedFrame(frame=frame, path=path, process="instant", size=None, depth=8, seconds=SECONDS)
+        for path in paths:
+            path.write_bytes(image())
+        files = tuple(RenderedFile(path=path) for path in paths)
+        return RenderedFrame(frame=frame, files=files, process="instant", size=None, depth=8, seconds=SECONDS)
 
 
 def image(shade: int = 0x80) -> bytes:

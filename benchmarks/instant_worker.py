@@ -48,9 +48,7 @@ def _work() -> None:
 def _render(message: ChunkMessage, store: S3Store) -> None:
     frames = message.frame_range()
     for frame in frames:
-        store.put(
-            message.output.bucket, keys.frame_key(message.output.prefix, frame, message.settings.format), b"image"
-        )
+        store.put(message.output.bucket, message.files.keys(message.output.prefix, frame)[0], b"image")
     result = ChunkResult(
         chunk_id=message.chunk_id,
         frames=message.frames,

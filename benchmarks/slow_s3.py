@@ -12,7 +12,7 @@ import sys
 import time
 from urllib.parse import parse_qs, urlsplit
 
-from frameloom.model import keys
+from frameloom.model.frame_files import FrameFiles
 from frameloom.model.frames import MAX_FRAMES
 from frameloom.services.storage.parallel_listing import PAGE
 
@@ -28,7 +28,7 @@ _KEY = (
 def frames_there(prefix: str, part: float) -> list[str]:
     """Return the keys of the existing frames, in order."""
     source = random.Random(1)  # noqa: S311  not for secrets
-    return [keys.frame_key(prefix, frame, "PNG") for frame in range(MAX_FRAMES) if source.random() < part]
+    return [FrameFiles.of("PNG").keys(prefix, frame)[0] for frame in range(MAX_FRAMES) if source.random() < part]
 
 
 def handler(there: list[str], seconds: float) -> type[http.server.BaseHTTPRequestHandler]:

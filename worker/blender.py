@@ -20,7 +20,7 @@ from worker.blender_versions import command_of, environment_of, find_blender
 from worker.blender_warnings import Substitutions
 from worker.memory import is_scarce, is_short
 from worker.ocio_output import OcioOutput
-from worker.rendered_frame import RenderedFrame
+from worker.rendered_frame import RenderedFile, RenderedFrame
 
 if TYPE_CHECKING:
     # Its import takes 0.1 s, in which Blender can already load.
@@ -181,10 +181,11 @@ class Blender:
         facts: dict[str, Any] = answer["facts"]
         return facts
 
-    def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
-        """Render a frame of the open scene to `path`.
+    def render(self, frame: int, *paths: Path, run: range | None = None) -> RenderedFrame:
+        """Render a frame of the open scene to `paths`.
 
         Args:
+            paths: the path of each of its files, one for each view of a stereo scene with individual views.
             run: consecutive frames that are rendered with one call each, in order, this one among them. Blender
                 renders them as one animation. After an incomplete run, `open` starts a new process.
 
@@ -193,7 +194,7 @@ class Blender:
             BlenderKilled: Blender was killed by `kill`.
         """
         run = run or range(frame, frame + 1)
-        command = {"do": "render", "frame": frame, "path": str(path), "last": run[-1], "step": run.step}
+        command = {"do": "render", "frame": frame, "paths": [*map(str, paths)], "last": run[-1], "step": run.step}
         self._in_run = frame != run[-1]
         self._substitutions.expect()
         try:
@@ -203,18 +204,17 @@ class Blender:
                 self._ocio_output.check_converted()
         except (BlenderKilled, FarmError):
             # Blender may have ended while it wrote the file.
-            path.unlink(missing_ok=True)
+            for path in paths:
+                path.unlink(missing_ok=True)
             raise
         size = answer["size"]
         return RenderedFrame(
             frame=frame,
-            path=path,
+            files=tuple(RenderedFile(path=path, **file) for path, file in zip(paths, answer["files"], strict=True)),
             process=self._name,
             size=None if size is None else (size[0], size[1]),
             depth=answer["depth"],
             seconds=answer["seconds"],
-            flat=answer["flat"],
-            problem=answer["problem"],
         )
 
     def pass_through(self, run: range) -> None:

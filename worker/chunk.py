@@ -7,7 +7,6 @@ from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 
-from frameloom.model import keys
 from frameloom.model.errors import FarmError, FrameInvalid, WorkerFailed
 from frameloom.model.frames import FrameRange
 from frameloom.model.log_event import LogEvent
@@ -91,8 +90,8 @@ class ChunkRenderer:
                 if released():
                     return
                 log.info(LogEvent.FRAME_STARTED, "Frame started", frame=frame)
-                name = keys.frame_name(frame, message.settings.format)
-                rendered = self.blender.render(frame, self.scratch / name, run=run)
+                paths = [self.scratch / name for name in message.files.names(frame)]
+                rendered = self.blender.render(frame, *paths, run=run)
                 sent[frame] = self.uploads.send(message, rendered), rendered.seconds
                 log.info(LogEvent.FRAME_RENDERED, "Frame rendered", frame=frame, seconds=rendered.seconds)
                 self._finish_uploads(sent, outcome, left=WAITING_UPLOADS)

@@ -6,6 +6,7 @@ processes render each flat frame: a job that is entirely black costs one more at
 object, keyed by its process, so a process that repeats a finding does not add one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from frameloom.model import keys
@@ -22,21 +23,29 @@ class FlatFrames:
     bucket: str
     worker: str
 
-    def confirm(self, message: ChunkMessage, frame: int, colour: str, *, process: str) -> None:
-        """Return if another process has rendered the same flat frame; otherwise record it.
+    def confirm(self, message: ChunkMessage, frame: int, colours: Mapping[str, str], *, process: str) -> None:
+        """Return if another process has rendered the same flat files of a frame; otherwise record them.
 
         Args:
-            process: the Blender process that rendered the frame (worker.blender.RenderedFrame).
+            colours: the colour of each flat file by its name.
+            process: the Blender process that rendered the frame (worker.rendered_frame).
 
         Raises:
             FrameInvalid: no other process has rendered the same yet.
         """
-        prefix = keys.flat_prefix(message.job_id, frame, colour)
+        new = [
+            colour for name, colour in colours.items() if not self._is_confirmed(message, name, colour, process=process)
+        ]
+        if new:
+            found = ", ".join(dict.fromkeys(new))
+            problem = f"all pixels have one colour ({found}); it is stored when another Blender renders the same"
+            raise FrameInvalid(frame=frame, problem=problem)
+
+    def _is_confirmed(self, message: ChunkMessage, name: str, colour: str, *, process: str) -> bool:
+        """Return whether another process has rendered the same flat file, and record it if not."""
+        prefix = keys.flat_prefix(message.job_id, name, colour)
         ours = keys.flat_key(prefix, worker=self.worker, process=process)
         if any(found.key != ours for found in self.store.list(self.bucket, prefix)):
-            return
+            return True
         self.store.put(self.bucket, ours, b"{}", content_type="application/json")
-        raise FrameInvalid(
-            frame=frame,
-            problem=f"all pixels have one colour ({colour}); it is stored when another Blender renders the same",
-        )
+        return False

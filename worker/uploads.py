@@ -3,17 +3,18 @@
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-from frameloom.model import keys
 from frameloom.model.errors import FrameInvalid
+from frameloom.model.frame_files import format_of
 from frameloom.model.messages import ChunkMessage
 from frameloom.model.settings import CONTENT_TYPES
 from frameloom.services.images.integrity import ImageFacts, check_image
 from frameloom.services.storage.parallel_listing import list_between
 from frameloom.services.storage.ports import Store
 from worker.flat_frames import FlatFrames
-from worker.rendered_frame import RenderedFrame
+from worker.rendered_frame import RenderedFile, RenderedFrame
 
 # Two connections are faster than any renderer. More would only keep more frames in memory.
 PARALLEL_UPLOADS = 2
@@ -33,7 +34,10 @@ class Uploads:
         return self._pool.submit(self._present, message, list(frames))
 
     def send(self, message: ChunkMessage, rendered: RenderedFrame) -> Future[None]:
-        """Check a frame and store it, whole or not at all; its file is removed in either case."""
+        """Check a frame and store its files, each whole or not at all; they are removed in either case.
+
+        Nothing is stored unless all files pass.
+        """
         return self._pool.submit(self._send, message, rendered)
 
     def close(self) -> None:
@@ -41,38 +45,50 @@ class Uploads:
         self._pool.shutdown()
 
     def _present(self, message: ChunkMessage, frames: list[int]) -> set[int]:
-        wanted = {_key(message, frame): frame for frame in frames}
-        output = message.output
+        output, files = message.output, message.files
+        wanted = [key for frame in frames for key in files.keys(output.prefix, frame)]
         found = list_between(self._store, output.bucket, output.prefix, [min(wanted), max(wanted)])
-        return {wanted[stored.key] for stored in found if stored.key in wanted and stored.size > 0}
+        return set(files.complete(output.prefix, frames, {stored.key for stored in found if stored.size > 0}))
 
     def _send(self, message: ChunkMessage, rendered: RenderedFrame) -> None:
-        file_format = message.settings.format
+        output, paths = message.output, [file.path for file in rendered.files]
         try:
-            data = rendered.path.read_bytes()
-            try:
-                facts = check_image(data, format=file_format, frame=rendered.frame, size=rendered.size)
-            except FrameInvalid as error:
-                # On a full disk Blender reports a truncated frame as finished. Checked while that frame is on the disk.
-                if shutil.disk_usage(rendered.path.parent).free < FULL_BELOW:
-                    problem = f"{error.facts['problem']}; no space is left on the worker's disk"
-                    raise FrameInvalid(frame=rendered.frame, problem=problem) from error
-                raise
-            if facts is not None and facts.bit_depth < rendered.depth:
-                problem = f"it has {facts.bit_depth} bits a channel, not {rendered.depth}"
-                raise FrameInvalid(frame=rendered.frame, problem=problem)
-            flat, unfit = rendered.flat, rendered.problem
-            if file_format == "OPEN_EXR" and facts is not None:
-                flat, unfit = _check_exr(rendered.path, facts)
-            if unfit is not None:
-                raise FrameInvalid(frame=rendered.frame, problem=unfit)
-            if flat is not None:
+            checked = [_check(file, rendered) for file in rendered.files]
+            if flat := {path.name: one.flat for path, one in zip(paths, checked, strict=True) if one.flat is not None}:
                 self._flat_frames.confirm(message, rendered.frame, flat, process=rendered.process)
-            self._store.put(
-                message.output.bucket, _key(message, rendered.frame), data, content_type=CONTENT_TYPES[file_format]
-            )
+            for path, one in zip(paths, checked, strict=True):
+                kind = CONTENT_TYPES[format_of(path.name)]
+                self._store.put(output.bucket, output.prefix + path.name, one.data, content_type=kind)
         finally:
-            rendered.path.unlink(missing_ok=True)
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A file that may be stored, and the one colour of its pixels, None if they differ."""
+
+    data: bytes
+    flat: str | None
+
+
+def _check(file: RenderedFile, frame: RenderedFrame) -> _Checked:
+    """Return a file of a frame; raise FrameInvalid if it must not be stored."""
+    data, file_format = file.path.read_bytes(), format_of(file.path.name)
+    try:
+        facts = check_image(data, format=file_format, frame=frame.frame, size=frame.size)
+    except FrameInvalid as error:
+        # On a full disk Blender reports a truncated frame as finished. Checked while that frame is on the disk.
+        if shutil.disk_usage(file.path.parent).free < FULL_BELOW:
+            problem = f"{error.facts['problem']}; no space is left on the worker's disk"
+            raise FrameInvalid(frame=frame.frame, problem=problem) from error
+        raise
+    if facts.bit_depth < frame.depth:
+        raise FrameInvalid(frame=frame.frame, problem=f"it has {facts.bit_depth} bits a channel, not {frame.depth}")
+    flat, unfit = _check_exr(file.path, facts) if file_format == "OPEN_EXR" else (file.flat, file.problem)
+    if unfit is not None:
+        raise FrameInvalid(frame=frame.frame, problem=unfit)
+    return _Checked(data, flat)
 
 
 def _check_exr(path: Path, facts: ImageFacts) -> tuple[str | None, str | None]:
@@ -82,7 +98,3 @@ def _check_exr(path: Path, facts: ImageFacts) -> tuple[str | None, str | None]:
 
     findings = check_pixels(path, facts)
     return findings.flat, findings.problem
-
-
-def _key(message: ChunkMessage, frame: int) -> str:
-    return keys.frame_key(message.output.prefix, frame, message.settings.format)

@@ -8,17 +8,19 @@ from pathlib import Path
 
 from benchmarks.instant_blender import SECONDS, InstantBlender, image
 from worker import __main__ as worker
-from worker.rendered_frame import RenderedFrame
+from worker.rendered_frame import RenderedFile, RenderedFrame
 
 
 class NumberingBlender(InstantBlender):
     """Opens any scene, and writes another shade for each frame below 256."""
 
-    def render(self, frame: int, path: Path, *, run: range | None = None) -> RenderedFrame:
+    def render(self, frame: int, *paths: Path, run: range | None = None) -> RenderedFrame:
         """Write the image of a frame."""
         del run
-        path.write_bytes(image(frame))
-        return RenderedFrame(frame=frame, path=path, process="numbering", size=None, depth=8, seconds=SECONDS)
+        for path in paths:
+            path.write_bytes(image(frame))
+        files = tuple(RenderedFile(path=path) for path in paths)
+        return RenderedFrame(frame=frame, files=files, process="numbering", size=None, depth=8, seconds=SECONDS)
 
 
 if __name__ == "__main__":

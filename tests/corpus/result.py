@@ -11,6 +11,8 @@ from frameloom.model.errors import SceneTooNew
 Kind = Literal["same", "announced", "asked", "refused", "wrong refusal", "facts", "pixels", "failed", "slow"]
 # Kinds that are faults of the farm.
 SILENT: tuple[Kind, ...] = ("facts", "pixels", "failed")
+# Kinds of notices about frames that differ from plain Blender's.
+_OTHER_PIXELS = ("simulations", "stamp", "withheld")
 
 
 @dataclass(kw_only=True)
@@ -57,6 +59,11 @@ class Result:
     seconds: float = 0.0
 
     @property
+    def expects_other_pixels(self) -> bool:
+        """Whether the farm announces that its pixels differ from plain Blender's."""
+        return any(kind in _OTHER_PIXELS for kind, _ in self.notices)
+
+    @property
     def renders_elsewhere(self) -> bool:
         """Whether plain Blender renders a scene that the farm refuses; an older Blender than the artist's may not."""
         rendered = self.unopened is None and self.plain_error is None
@@ -68,7 +75,7 @@ class Result:
         for kind, applies in (
             ("failed", self.problem is not None),
             ("slow", not self.ended),
-            ("pixels", bool(self.unequal or self.unequal_in_order) and not self.notices),
+            ("pixels", bool(self.unequal or self.unequal_in_order) and not self.expects_other_pixels),
             ("facts", bool(self.facts)),
             ("wrong refusal", self.renders_elsewhere),
             ("refused", self.refusal is not None),

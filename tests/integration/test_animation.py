@@ -31,7 +31,7 @@ from frameloom.model.settings import RenderSettings
 from worker.blender_process.session import Session
 scene, folder = sys.argv[1:]
 run = {"do": "render", "last": 6, "step": 2}
-frames = [run | {"frame": frame, "path": f"{folder}/{frame}.png"} for frame in (2, 4, 6)]
+frames = [run | {"frame": frame, "paths": [f"{folder}/{frame}.png"]} for frame in (2, 4, 6)]
 commands, answers, evaluated = iter(frames), [], []
 session = Session(commands, answers.append)
 session.open(Path(scene), RenderSettings(), name="shot", complete=True)

@@ -32,7 +32,7 @@ def blender(tmp_path: Path) -> Iterator[Blender]:
 
 
 def pixels(blender: Blender, folder: Path, frame: int) -> bytes:
-    return Image.open(blender.render(frame, folder / f"{frame}.png").path).tobytes()
+    return Image.open(blender.render(frame, folder / f"{frame}.png").files[0].path).tobytes()
 
 
 def test_a_frame_after_passed_ones_has_the_pixels_of_a_whole_render(
@@ -44,14 +44,14 @@ def test_a_frame_after_passed_ones_has_the_pixels_of_a_whole_render(
     blender.close()
     blender.open(scene, RenderSettings(), name="shot")
     blender.pass_through(range(1, 4))
-    assert pixels(blender, tmp_path, 4) == Image.open(whole[3].path).tobytes()
+    assert pixels(blender, tmp_path, 4) == Image.open(whole[3].files[0].path).tobytes()
     blender.pass_through(range(5, 6))
     rendered = blender.render(6, tmp_path / "6.png")
-    assert Image.open(rendered.path).tobytes() == Image.open(whole[5].path).tobytes()
-    assert rendered.problem is None
+    assert Image.open(rendered.files[0].path).tobytes() == Image.open(whole[5].files[0].path).tobytes()
+    assert rendered.files[0].problem is None
     blender.close()
     blender.open(scene, RenderSettings(), name="shot")
-    assert pixels(blender, tmp_path, 6) != Image.open(whole[5].path).tobytes()
+    assert pixels(blender, tmp_path, 6) != Image.open(whole[5].files[0].path).tobytes()
     # Blender's temporary folder has no image of a passed frame.
     assert not list((tmp_path / "tmp").rglob("*.png"))
 
@@ -60,4 +60,4 @@ def test_frames_below_0_are_passed_one_by_one(blender: Blender, scene: Path, tmp
     blender.open(scene, RenderSettings(), name="shot")
     for frame in (-2, -1):
         blender.pass_through(range(frame, frame + 1))
-    assert blender.render(0, tmp_path / "0.png").problem is None
+    assert blender.render(0, tmp_path / "0.png").files[0].problem is None

@@ -23,5 +23,5 @@ def test_a_file_opens_although_blender_skips_one_of_its_data_blocks(blender: Ble
     lines: list[str] = []
     blender.on_output = lambda line, _: lines.append(line)
     blender.open(scene, RenderSettings(), name="old.blend")
-    assert blender.render(1, tmp_path / "frame.png").problem is None
+    assert blender.render(1, tmp_path / "frame.png").files[0].problem is None
     assert any("invalid embedded node group" in line for line in lines)

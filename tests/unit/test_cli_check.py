@@ -10,6 +10,7 @@ import pytest
 from frameloom.cli import main
 from frameloom.services.storage.local_files import Disk
 from tests.scenes import make_scene
+from tests.unit.blends import for_blender_alone
 
 # A fluid, not seen where the scene is made, or Blender would simulate it there.
 REPLAYED = """
@@ -85,12 +86,13 @@ def test_json_has_the_same_facts(folder: Path, capsys: pytest.CaptureFixture[str
     code, out, _ = check(capsys, "shot.blend", "--json")
     scene = {"name": "Scene", "frames": "1-5", "fps": "24", "size": [64, 36], "engine": "CYCLES", "camera": "Camera"}
     colours = {"colours": {"display": "sRGB", "view": "Standard", "look": "None", "sequencer": "sRGB", "linear": ""}}
+    views: dict[str, list[str]] = {"views": []}
     document = {
         "file": "shot.blend",
         "blender": "4.5",
         "rendered_by": "4.5.15",
         "active": "Scene",
-        "scenes": [scene | colours],
+        "scenes": [scene | colours | views],
         "cameras": ["Camera"],
     }
     there = {"assets": [{"path": "../wood.png", "bytes": 6}], "missing": [], "scripts": []}
@@ -169,3 +171,34 @@ def test_a_disk_has_the_files_and_no_folders(folder: Path) -> None:
     assert disk.head("", "film/a") is None
     assert disk.head("", "film/a/one.png/further") is None
     assert list(disk.list("", "film/nowhere/")) == []
+
+
+def test_a_scene_that_only_blender_can_read_is_inspected_by_the_blender_of_this_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = make_scene(tmp_path / "odd.blend", frames=(3, 7))
+    expected = check(capsys, str(scene), "--json")
+    scene.write_bytes(for_blender_alone(scene.read_bytes()))
+    assert check(capsys, str(scene), "--json") == expected
+
+
+def test_without_blender_such_a_scene_is_refused_with_both_ways_to_render_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = make_scene(tmp_path / "odd.blend")
+    scene.write_bytes(for_blender_alone(scene.read_bytes()))
+    monkeypatch.setattr("frameloom.local.inspect_scene.installed_blenders", list)
+    code, _, err = check(capsys, str(scene))
+    assert code == 2
+    assert "only Blender can read it, and this machine has no Blender" in err
+    assert "upload the scene to the scenes bucket" in err
+
+
+def test_the_views_and_the_use_of_a_camera_are_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    del folder
+    views = "scene.render.use_multiview = True; scene.render.views['right'].use = False"
+    strip = "scene.sequence_editor_create().strips.new_effect('strip', 'COLOR', 1, 1, frame_end=9)"
+    make_scene(Path("shot.blend"), camera=False, also=f"{views}; {strip}")
+    _, out, _ = check(capsys, "shot.blend")
+    assert "needs no camera" in out
+    assert "views left (individual files)" in out

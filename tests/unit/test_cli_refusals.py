@@ -77,6 +77,7 @@ BAD_WORDS = {
     "--trust-scripts --without-scripts": "--trust-scripts: cannot be combined with --without-scripts.",
     "--set samples=3 --samples 3": "--set samples: is given twice",
     "--set blender=3.6.0": "--set blender: this farm has Blender 4.5",
+    "--blender 5.0": "--blender: this farm has Blender 4.5.15, not '5.0': leave it out",
     "--set file=../shot.blend": "--set file: ",
     "--out file": "/file' is not a folder.",
     "--out file/below": "is not a folder",

@@ -25,6 +25,9 @@ def chunk(*, attempt: int = 0, chunk_id: str = "1-000000", job_id: str = "job") 
     )
 
 
+BLACK = {"000002.png": "0_0_0"}
+
+
 def doubts(store: MemoryStore, worker: str = "one") -> FlatFrames:
     """Return the flat frames of a worker, in a bucket that all workers share."""
     return FlatFrames(store=store, bucket="logs", worker=worker)
@@ -35,7 +38,7 @@ def store() -> MemoryStore:
     """A store in which process a of worker one has found frame 2 black."""
     store = MemoryStore()
     with pytest.raises(FrameInvalid, match="Frame 2 is invalid: all pixels have one colour"):
-        doubts(store).confirm(chunk(), 2, "0_0_0", process="a")
+        doubts(store).confirm(chunk(), 2, BLACK, process="a")
     return store
 
 
@@ -43,8 +46,8 @@ def store() -> MemoryStore:
 def test_a_flat_frame_is_confirmed_by_another_process_of_any_attempt_and_worker(
     store: MemoryStore, worker: str
 ) -> None:
-    doubts(store, worker).confirm(chunk(), 2, "0_0_0", process="b")
-    doubts(store, worker).confirm(chunk(attempt=1, chunk_id="2-000000"), 2, "0_0_0", process="b")
+    doubts(store, worker).confirm(chunk(), 2, BLACK, process="b")
+    doubts(store, worker).confirm(chunk(attempt=1, chunk_id="2-000000"), 2, BLACK, process="b")
 
 
 @pytest.mark.parametrize(
@@ -59,10 +62,18 @@ def test_nothing_else_confirms_a_flat_frame(
     store: MemoryStore, message: ChunkMessage, frame: int, colour: str, process: str
 ) -> None:
     with pytest.raises(FrameInvalid):
-        doubts(store).confirm(message, frame, colour, process=process)
+        doubts(store).confirm(message, frame, {f"{frame:06d}.png": colour}, process=process)
 
 
 def test_a_process_records_the_same_flat_frame_once(store: MemoryStore) -> None:
     with pytest.raises(FrameInvalid):
-        doubts(store).confirm(chunk(attempt=1), 2, "0_0_0", process="a")
-    assert [found.key for found in store.list("logs", "")] == ["jobs/job/flat/2/0_0_0/one-a.json"]
+        doubts(store).confirm(chunk(attempt=1), 2, BLACK, process="a")
+    assert [found.key for found in store.list("logs", "")] == ["jobs/job/flat/000002.png/0_0_0/one-a.json"]
+
+
+def test_each_flat_view_of_a_frame_needs_its_own_confirmation(store: MemoryStore) -> None:
+    views = {"000005_L.png": "0_0_0", "000005_R.png": "1_1_1"}
+    for process, found in (("a", {"000005_L.png": "0_0_0"}), ("b", views)):
+        with pytest.raises(FrameInvalid):
+            doubts(store).confirm(chunk(), 5, found, process=process)
+    doubts(store).confirm(chunk(), 5, views, process="c")

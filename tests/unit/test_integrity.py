@@ -7,12 +7,15 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import OpenEXR
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from frameloom.model.errors import FrameInvalid
+from frameloom.services.images.exr_pixels import check_pixels
 from frameloom.services.images.integrity import ImageFacts, check_exr, check_image, check_jpeg, check_png
 from frameloom.services.images.png_chunks import PNG_SIGNATURE
 from tests.scenes import render_image
@@ -185,9 +188,22 @@ def test_an_openexr_with_swapped_blocks_is_invalid() -> None:
     assert _problem(check_exr, changed) == "line 0 is not at its offset"
 
 
-@pytest.mark.parametrize("flags", [0x202, 0x802, 0x1002, 1])
-def test_an_openexr_with_tiles_or_parts_is_invalid(flags: int) -> None:
-    assert _problem(check_exr, _exr(flags=flags)) == "it has tiles, parts or deep data, unlike an OpenEXR of Blender"
+@pytest.mark.parametrize("flags", [0x202, 0x802, 0x1202, 1])
+def test_an_openexr_with_tiles_or_deep_data_is_invalid(flags: int) -> None:
+    assert _problem(check_exr, _exr(flags=flags)) == "it has tiles or deep data, unlike an OpenEXR of Blender"
+
+
+def test_an_openexr_of_several_parts_is_complete_with_all_blocks_of_each(tmp_path: Path) -> None:
+    pixels = {name: np.ones((20, 5), np.float32) for name in "RGBA"}
+    kind = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    views = [OpenEXR.Part(kind | {"name": view, "view": view}, pixels, name=view) for view in ("left", "right")]
+    OpenEXR.File(views).write(str(tmp_path / "views.exr"))
+    data = (tmp_path / "views.exr").read_bytes()
+    facts = check_exr(data, frame=1, size=(5, 20))
+    assert (facts.channels, facts.bit_depth) == (8, 32)
+    assert check_pixels(tmp_path / "views.exr", facts).flat == "1_1_1_1_1_1_1_1"
+    for end in range(len(data)):
+        assert _problem(check_exr, data[:end])
 
 
 def test_an_openexr_that_claims_billions_of_lines_costs_no_memory() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frameloom.model import keys
+from frameloom.model.frame_files import FrameFiles
 from frameloom.model.frames import FIRST_FRAME, LAST_FRAME
 from frameloom.model.request import scene_file
 from frameloom.model.settings import EXTENSIONS, FrameFormat, RenderSettings, VideoSettings
@@ -37,21 +38,21 @@ LEGAL_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,80}", re.ASCII)
 @given(st.integers(FIRST_FRAME, LAST_FRAME), formats, st.text(max_size=20))
 def test_the_frame_can_be_read_from_its_key(frame: int, file_format: FrameFormat, scene: str) -> None:
     prefix = keys.frames_prefix(f"{scene}.blend", "0123456789abcdef")
-    key = keys.frame_key(prefix, frame, file_format)
-    assert key == prefix + keys.frame_name(frame, file_format)
+    key = FrameFiles.of(file_format).keys(prefix, frame)[0]
+    assert key == prefix + FrameFiles.of(file_format).names(frame)[0]
     assert int(PurePosixPath(key).stem) == frame
 
 
 def test_frame_names_sort_as_their_frames_do_up_to_a_million() -> None:
     frames = [0, 7, 10, 99, 100, 5000, 999_999]
-    assert sorted(keys.frame_name(frame, "PNG") for frame in frames) == [
-        keys.frame_name(frame, "PNG") for frame in frames
+    assert sorted(FrameFiles.of("PNG").names(frame)[0] for frame in frames) == [
+        FrameFiles.of("PNG").names(frame)[0] for frame in frames
     ]
 
 
 def test_the_frames_of_shot_and_shot2_are_in_different_folders() -> None:
     one, other = (keys.frames_prefix(scene, "0123456789abcdef") for scene in ("film/shot.blend", "film/shot2.blend"))
-    assert not keys.frame_key(other, 1, "PNG").startswith(one)
+    assert not FrameFiles.of("PNG").keys(other, 1)[0].startswith(one)
     assert not keys.results_prefix("shot2-1").startswith(keys.job_prefix("shot2-"))
 
 
@@ -264,7 +265,7 @@ def test_each_document_of_a_job_has_its_own_key_in_the_jobs_folder() -> None:
             for worker in ("one", "other")
         ),
         *(
-            keys.flat_key(keys.flat_prefix("j", frame, colour), worker=worker, process=process)
+            keys.flat_key(keys.flat_prefix("j", f"{frame:06d}.png", colour), worker=worker, process=process)
             for frame in (1, 11)
             for colour in ("0", "0_0")
             for worker in ("one", "other")
@@ -289,7 +290,7 @@ def test_the_table_in_the_docstring_matches_the_keys() -> None:
         "film/shot.blend",
         keys.video_key("film/shot.blend", "mp4"),
         keys.video_key("film/shot.blend", "mov"),
-        keys.frame_key(prefix, 17, "PNG"),
+        FrameFiles.of("PNG").keys(prefix, 17)[0],
         keys.job_prefix("<job id>"),
     ):
         assert f"`{key}" in table, json.dumps(key)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from frameloom.client import inspected_scene
 from frameloom.model import keys
 from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.report import JobReport
@@ -27,7 +28,8 @@ def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
     def noticed(path: Path, *, name: str | None = None) -> SceneFacts:
         return replace(read_scene(path, name=name), notices=(NOTICE,))
 
-    monkeypatch.setattr(resolve_request, "read_scene", noticed)
+    for module in (resolve_request, inspected_scene):
+        monkeypatch.setattr(module, "read_scene", noticed)
     monkeypatch.chdir(make_scene(tmp_path / "shot.blend").parent)
     return Terminal(capsys, monkeypatch, MemoryFarm(image=make_png(), stays=True))
 
@@ -62,7 +64,8 @@ def test_the_manifest_the_report_and_the_status_of_a_job_have_the_notice(termina
 def test_a_job_without_notices_has_no_field_that_earlier_versions_lack(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resolve_request, "read_scene", read_scene)
+    for module in (resolve_request, inspected_scene):
+        monkeypatch.setattr(module, "read_scene", read_scene)
     assert terminal.run("render", "shot.blend").code == 0
     job, store = terminal.farm.job(), terminal.farm.store
     for key in (keys.manifest_key(job.job_id), keys.report_key(job.job_id)):

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from fractions import Fraction
 
+from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.sources import Sources
+from frameloom.model.views import View, Views
 from frameloom.services.scene.output_notices import output_notices
 
 
@@ -16,12 +18,14 @@ def entry(name: str, **more: object) -> SceneEntry:
     return SceneEntry(name=name, **facts)  # type: ignore[arg-type]
 
 
+REQUEST = JobRequest(file="shot.blend")
+PAIR = (View(name="left", suffix="_L"), View(name="right", suffix="_R"))
 EDIT = entry("Edit", sources=Sources(strips=True, strip_scenes=("Shot", "Linked")))
 
 
-def texts(first: SceneEntry, *others: SceneEntry) -> list[str]:
+def texts(first: SceneEntry, *others: SceneEntry, request: JobRequest = REQUEST) -> list[str]:
     facts = SceneFacts(file="shot.blend", blender_version=(4, 5), scenes=(first, *others), active=first.name)
-    return [notice.text for notice in output_notices(facts, facts.pick())]
+    return [notice.text for notice in output_notices(facts, facts.pick(), request)]
 
 
 def test_strips_of_a_scene_without_a_camera_are_announced() -> None:
@@ -34,3 +38,31 @@ def test_strips_that_show_something_are_not_announced() -> None:
     assert texts(EDIT, entry("Shot", sources=Sources(layers=()))) == []
     unused = replace(EDIT, sources=replace(EDIT.sources, strips=False, has_camera=True))
     assert texts(unused, entry("Shot", sources=Sources())) == []
+
+
+def stereo(views: Views, **fields: object) -> list[str]:
+    return texts(entry("Shot", camera="Cam", views=views), request=JobRequest(file="shot.blend", **fields))  # type: ignore[arg-type]
+
+
+def test_a_film_of_one_view_is_announced() -> None:
+    film = "The film shows the view 'left' alone; the frames have all views."
+    assert stereo(Views(rendered=PAIR)) == [film]
+    assert stereo(Views(rendered=PAIR), output="video") == [film]
+    assert stereo(Views(rendered=PAIR), output="frames") == []
+    assert stereo(Views(rendered=PAIR, format="STEREO_3D")) == []
+    assert stereo(Views(rendered=PAIR, format="MULTIVIEW"), format="OPEN_EXR") == [film]
+    assert stereo(Views(rendered=PAIR[:1])) == []
+
+
+def test_views_that_one_file_cannot_hold_are_announced() -> None:
+    [text] = stereo(Views(rendered=PAIR, format="MULTIVIEW"), output="frames")
+    assert text == "Each view is a file of its own: PNG does not hold several views, OPEN_EXR does."
+
+
+def test_views_that_show_the_same_camera_are_announced() -> None:
+    [text] = stereo(Views(rendered=PAIR, by_camera=True), output="frames")
+    assert text == (
+        "All views show the same camera, 'Cam': Multi-View finds the camera of a view by its suffix, such as 'Cam_L'."
+    )
+    suffixed = entry("Shot", camera="Cam_R", views=Views(rendered=PAIR, by_camera=True))
+    assert texts(suffixed, request=JobRequest(file="shot.blend", output="frames")) == []

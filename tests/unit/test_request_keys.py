@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from frameloom.model import keys
 from frameloom.model.errors import InvalidRequest
+from frameloom.model.frame_files import FrameFiles
 from frameloom.model.frames import FIRST_FRAME
 from frameloom.model.request import (
     MAX_FILE_LENGTH,
@@ -115,7 +116,7 @@ def test_the_longest_scene_key_leaves_room_for_frame_keys() -> None:
         file = parse_request({"file": f"{longest}.blend"}).file
         assert refused({"file": f"{longest}{letter}.blend"}).facts["field"] == "file"
         prefix = keys.frames_prefix(file, "0" * 16)
-        made = [keys.frame_key(prefix, FIRST_FRAME, file_format) for file_format in EXTENSIONS]
+        made = [FrameFiles.of(file_format).keys(prefix, FIRST_FRAME)[0] for file_format in EXTENSIONS]
         film = f"{keys.versioned(keys.video_stem(file, 'x' * MAX_FILM_LENGTH), 1000)}.mp4"
         assert all(len(key.encode()) <= 1024 for key in [*made, keys.video_key(file, "mp4"), film])
 

@@ -29,6 +29,7 @@ from frameloom.model.errors import OutOfMemory, RenderCrashed
 from worker.blender_process.faults import error_answer
 from worker.blender_process.frame_check import check_frame
 from worker.blender_process.scene_setup import expected_size, smallest
+from worker.blender_process.stereo import written_files
 
 Command = dict[str, Any]
 Answer = dict[str, Any]
@@ -92,7 +93,7 @@ class Animation:
                 if command["frame"] >= 0:
                     self._animate(command)
                 else:
-                    self._still(command | {"path": str(Path(bpy.app.tempdir, "passed"))})
+                    self._still(command)
         except RuntimeError as error:
             raise RenderCrashed(where=f"frame {command['frame']} or a later one", problem=error_text(error)) from error
         for image in Path(bpy.app.tempdir).glob("*"):
@@ -118,7 +119,7 @@ class Animation:
 
     def _still(self, command: Command) -> None:
         """Render one frame below 0, where no animation of Blender's can begin."""
-        self._scene.render.filepath = command["path"]
+        self._scene.render.filepath = os.path.join(bpy.app.tempdir, "still")  # noqa: PTH118  as above
         if self._shown is None:
             self._scene.frame_set(command["frame"])
         # The scene may have been saved between two frames; an animation always renders whole frames.
@@ -148,17 +149,25 @@ class Animation:
         self._begun = time.monotonic()
 
     def _check(self, asked: Command) -> Answer:
-        scene, path = self._scene, Path(asked["path"])
-        if asked["frame"] >= 0:
-            Path(scene.render.frame_path(frame=asked["frame"])).replace(path)
-        checked = check_frame(path, scene.render.image_settings.file_format)
+        scene, paths = self._scene, [Path(path) for path in asked["paths"]]
+        written = written_files(scene, self._picture(asked["frame"]))
+        if len(written) != len(paths):
+            problem = f"it has {len(written)} files, not {len(paths)}: a script of the scene has changed its views"
+            raise RenderCrashed(where=f"frame {asked['frame']}", problem=problem)
+        for file, path in zip(written, paths, strict=True):
+            file.replace(path)
+        checks = [check_frame(path, scene.render.image_settings.file_format) for path in paths]
         return {
             "size": expected_size(scene),
             "depth": int(scene.render.image_settings.color_depth),
             "seconds": round(time.monotonic() - self._begun, 3),
-            "flat": checked.flat,
-            "problem": checked.problem,
+            "files": [{"flat": check.flat, "problem": check.problem} for check in checks],
         }
+
+    def _picture(self, frame: int) -> Path:
+        """Return the file to which Blender writes a frame without views."""
+        render = self._scene.render
+        return Path(render.frame_path(frame=frame) if frame >= 0 else f"{render.filepath}{render.file_extension}")
 
     def _next(self, asked: Command) -> Command:
         command = next(self._commands, None)

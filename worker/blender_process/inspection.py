@@ -25,6 +25,7 @@ from worker.blender_process.animation import error_text
 from worker.blender_process.find_sources import find_sources
 from worker.blender_process.inspected_paths import find_references
 from worker.blender_process.inspected_scripts import find_scripts, node_trees
+from worker.blender_process.stereo import find_views
 
 # Blender Internal, which Blender replaces by EEVEE, was the default until 2.80, and EEVEE is newer.
 _FIRST_EEVEE, _INTERNAL = (2, 80), "BLENDER_RENDER"
@@ -121,6 +122,7 @@ def _entry(scene: bpy.types.Scene) -> SceneEntry:
         pixel_aspect=exact_aspect(render.pixel_aspect_x, render.pixel_aspect_y),
         single_layer=render.use_single_layer,
         colours=_colours(scene),
+        views=find_views(scene),
         stamp=_stamp(render),
     )
 

@@ -7,10 +7,11 @@ import bpy
 
 from frameloom.model.errors import DeviceMissing, InvalidRequest
 from frameloom.model.scene import check_sources
-from frameloom.model.settings import Device, RenderSettings
+from frameloom.model.settings import Device, FrameFormat, RenderSettings
 from frameloom.services.system.cpu import usable_cores
 from worker.blender_process.find_sources import find_sources
 from worker.blender_process.frame_metadata import settle_stamps
+from worker.blender_process.stereo import find_views, keep_views_format, shared_size
 
 # EEVEE's id changed when it was rewritten (4.2) and back again (5.0).
 _EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
@@ -68,7 +69,7 @@ def expected_size(scene: bpy.types.Scene) -> list[int] | None:
     if render.use_border and render.use_crop_to_border:
         return None
     percentage = render.resolution_percentage
-    return [render.resolution_x * percentage // 100, render.resolution_y * percentage // 100]
+    return shared_size(scene, (render.resolution_x * percentage // 100, render.resolution_y * percentage // 100))
 
 
 def _scene(settings: RenderSettings) -> bpy.types.Scene:
@@ -169,8 +170,8 @@ def _trees() -> Iterator[bpy.types.NodeTree]:
             yield tree
 
 
-def _set_image(scene: bpy.types.Scene, file_format: str) -> None:
-    image = scene.render.image_settings
+def _set_image(scene: bpy.types.Scene, file_format: FrameFormat) -> None:
+    image, views = scene.render.image_settings, find_views(scene)
     linear = image.linear_colorspace_settings.name
     if hasattr(image, "media_type"):
         # From 5.0 on, a scene that is set to video only takes image formats after this.
@@ -179,6 +180,7 @@ def _set_image(scene: bpy.types.Scene, file_format: str) -> None:
     if linear:
         # Setting the format resets it to its default, even if the format stays the same.
         image.linear_colorspace_settings.name = linear
+    keep_views_format(scene, views, file_format)
     scene.render.use_file_extension = True
 
 

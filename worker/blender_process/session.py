@@ -4,8 +4,8 @@
                            -> {"size": [w, h] or null, "scenes": the rendered ones, "only": has the file no others}
     {"do": "inspect", "path", "name"}
                            -> {"facts": frameloom.model.scene_json}, and the end of the process
-    {"do": "render", "frame", "path", "last", "step"}
-                                              -> {"size", "depth", "seconds", "flat", "problem", "left"}
+    {"do": "render", "frame", "paths", "last", "step"}
+                                              -> {"size", "depth", "seconds", "left", "files": [{"flat", "problem"}]}
                                               (worker.blender_process.frame_check)
     either                                    -> {"error": <name>, "facts": {...}, "within": is a render still on,
                                                   "ended": does the process end}

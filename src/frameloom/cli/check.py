@@ -23,7 +23,7 @@ def check(
         str | None,
         typer.Option(
             metavar="VERSION",
-            help="The version of Blender that renders it, such as 4.5.  [default: the installed version]",
+            help="The version of Blender that renders it, such as 4.5.  [default: as a job on this machine]",
             rich_help_panel=options.FARM,
         ),
     ] = None,

@@ -8,7 +8,8 @@ import typer
 from frameloom.cli.output import REFUSED, tell_error, tell_json, tell_notice
 from frameloom.cli.terminal import say
 from frameloom.client.scene_check import SceneCheck
-from frameloom.model.scene import SceneEntry
+from frameloom.model.scene import SceneEntry, SceneFacts
+from frameloom.model.sources import without_camera
 
 # A sequence may have thousands of frames.
 _LISTED = 20
@@ -59,7 +60,16 @@ def _scene(entry: SceneEntry) -> dict[str, Any]:
         "engine": entry.engine,
         "camera": entry.camera,
         "colours": entry.colours.to_json(),
+        "views": [] if entry.views is None else [view.name for view in entry.views.rendered],
     }
+
+
+def _camera(entry: SceneEntry, facts: SceneFacts) -> str:
+    if entry.camera:
+        return f"camera {entry.camera}"
+    if entry.sources.has_camera:
+        return "cameras bound to markers"
+    return "no camera" if without_camera(entry.name, facts.sources) == entry.name else "needs no camera"
 
 
 def _frames(entry: SceneEntry) -> str:
@@ -76,10 +86,10 @@ def _lines(check: SceneCheck) -> Iterator[str]:
     for entry in facts.scenes:
         mark = "*" if entry.name == facts.active and len(facts.scenes) > 1 else " "
         width, height = _scene(entry)["size"]
-        camera = f"camera {entry.camera}" if entry.camera else "no camera"
+        views = "" if entry.views is None else f", {entry.views.describe('PNG')}"
         yield (
             f"{mark} {entry.name}: frames {_frames(entry)}, {float(entry.fps):g} fps, {width} x {height}, "
-            f"{entry.engine}, {camera}, {entry.colours}"
+            f"{entry.engine}, {_camera(entry, facts)}, {entry.colours}{views}"
         )
     for state, paths in (("there", list(check.assets)), ("missing", list(check.missing))):
         for path in paths[:_LISTED]:

@@ -56,6 +56,15 @@ Samples = Annotated[
     str | None,
     typer.Option(metavar="N", help="Render samples per pixel.  [default: the scene's]", rich_help_panel=LOOKS),
 ]
+Blender = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VERSION",
+        help="The version of Blender that renders, such as 4.5.  [default: the version that saved the scene, or the "
+        "nearest newer LTS of the farm]",
+        rich_help_panel=LOOKS,
+    ),
+]
 Engine = Annotated[
     str | None,
     typer.Option(

@@ -30,6 +30,7 @@ def render(
     resolution: options.Resolution = None,
     samples: options.Samples = None,
     engine: options.Engine = None,
+    blender: options.Blender = None,
     format: options.Format = None,  # noqa: A002  the option's name
     ocio: options.Ocio = None,
     trust_scripts: options.Trust = None,
@@ -74,6 +75,7 @@ def render(
                     "resolution_percentage": resolution,
                     "samples": samples,
                     "engine": engine,
+                    "blender": blender,
                     "format": format,
                     "ocio": ocio,
                     "trust_scripts": None if trust_scripts is None else str(trust_scripts).lower(),

@@ -8,12 +8,11 @@ from pathlib import Path
 from frameloom.client.connect import Connection
 from frameloom.client.output_folder import OutputFolder
 from frameloom.client.output_versions import Kept, keep
-from frameloom.model import keys
+from frameloom.model.frame_files import FrameFiles
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import Job as Manifest
 from frameloom.model.report import JobReport
 from frameloom.model.request import JobRequest
-from frameloom.model.settings import FrameFormat
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.frame_transfer import FrameFetcher, whole_frames
 
@@ -43,12 +42,12 @@ class Download:
         output = OutputFolder.of(out, request, Path(manifest.scene.key))
         output.check(_render_key(manifest))
         download = cls(output, _render_key(manifest))
-        download.find_frames(manifest.frame_range(), manifest.settings.format)
+        download.find_frames(manifest.frame_range(), manifest.files)
         return download
 
-    def find_frames(self, frames: FrameRange, file_format: FrameFormat) -> None:
+    def find_frames(self, frames: FrameRange, files: FrameFiles) -> None:
         """Find the frames that earlier jobs left in the folder."""
-        self.present.update(whole_frames(frames, self.folder, file_format=file_format))
+        self.present.update(whole_frames(frames, self.folder, files=files))
 
     @contextmanager
     def fetching(self, farm: Connection) -> Iterator[None]:
@@ -70,7 +69,7 @@ class Download:
         # The farm decides the render key: its Blender may be another version than the one here.
         folder = self.output.frames(_render_key(manifest))
         wanted = [frame for frame in frames if folder != self.folder or frame not in self.present]
-        self._fetcher.fetch(wanted, manifest.outputs.prefix, folder, manifest.settings.format)
+        self._fetcher.fetch(wanted, manifest.outputs.prefix, folder, manifest.files)
 
     def fetch_existing(self, job_id: str, farm: Connection) -> None:
         """Download the frames that exist now, and wait for them."""
@@ -95,12 +94,12 @@ class Download:
         return folder if folder.is_dir() else None
 
     def frames(self, manifest: Manifest | None) -> tuple[Path, ...]:
-        """Return the job's frames in the folder, in order."""
+        """Return the files of the job's frames in the folder, in order."""
         folder = self.frames_folder(manifest)
         if folder is None or manifest is None:
             return ()
         there = {path.name for path in folder.iterdir()}
-        names = (keys.frame_name(frame, manifest.settings.format) for frame in manifest.frame_range())
+        names = (name for frame in manifest.frame_range() for name in manifest.files.names(frame))
         return tuple(folder / name for name in names if name in there)
 
 

@@ -49,7 +49,7 @@ class JobResult:
         counts: numbers of frames: total, rendered, reused and missing.
         seconds: wall time from the creation of the `Job` to the end of the download.
         video: the downloaded film; None if the job made none or nothing was downloaded.
-        frames: the job's frames in the output folder, in order; empty if nothing was downloaded.
+        frames: the files of the job's frames in the output folder, in order; empty if nothing was downloaded.
         folder: the folder of these frames; None if it does not exist.
         report: the downloaded report, a JSON document; None if it was not downloaded.
         error, cause: the name of the error and its message, for a job that failed or was canceled.

@@ -7,6 +7,7 @@ from typing import Any
 
 from frameloom.client.colour_config import local_config
 from frameloom.client.connect import Connection, Target
+from frameloom.client.inspected_scene import read_local_scene
 from frameloom.client.job_request import apart_from, build_request, disk_folder, find_scene
 from frameloom.client.output_folder import OutputFolder
 from frameloom.model import keys
@@ -61,7 +62,7 @@ class PreparedJob:
             store=farm.store,
             bucket=farm.buckets.frames,
             prefix=keys.frames_prefix(self.request.file, self.resolved.render_key),
-            file_format=self.resolved.settings.format,
+            files=self.resolved.files,
         )
 
     def film_identity(self) -> str:
@@ -93,7 +94,12 @@ def prepare_job(scene: Path, fields: Mapping[str, Any], *, out: Path | None, tar
     if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
         request = request.model_copy(update={"max_workers": target.chunks_at_once})
     resolved = resolve_request(
-        request, scene, blenders=target.blenders(), device=target.device(), name=scene.name, config=config
+        request,
+        scene,
+        blenders=target.blenders(),
+        device=target.device(),
+        facts=read_local_scene(scene),
+        config=config,
     )
     output = None if out is None else OutputFolder.of(out, request, scene)
     if output is not None:

@@ -119,7 +119,7 @@ class Job:
 
             # A farm that starts needs a while: read the frames in the folder meanwhile.
             self._download = Download(prepared.output, prepared.resolved.render_key)
-            self._download.find_frames(prepared.resolved.frames, prepared.resolved.settings.format)
+            self._download.find_frames(prepared.resolved.frames, prepared.resolved.files)
         farm = self._connection()
         self.on_event(Step(action=Action.UPLOAD_SCENE))
         prepared.upload_scene(farm)

@@ -44,7 +44,8 @@ class RequestFields(TypedDict, total=False):
             with Python is refused otherwise.
         ocio: the path of an OpenColorIO configuration on this disk, which is uploaded with its files; the default is
             that of the environment variable OCIO, or Blender's own.
-        blender: the version of Blender that the farm must have.
+        blender: the version of Blender that renders, such as "4.5" or "5.0.1"; the default is the one that saved the
+            scene, else the nearest newer LTS of the farm.
         fps: frames per second of the film, such as 24 or "30000/1001".
         video: the settings of the video.
         output: "frames", "video" or "both" (default).

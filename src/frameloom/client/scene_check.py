@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from frameloom.client.colour_config import local_config
+from frameloom.client.inspected_scene import read_local_scene
 from frameloom.client.job_request import apart_from, build_request, disk_folder, find_scene
 from frameloom.model.blenders import choose_blender, is_in, is_version
 from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible
@@ -15,7 +16,6 @@ from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneFacts
 from frameloom.services.resolve_request import accept_assets, resolve_request
 from frameloom.services.scene.checks import scripts_problem
-from frameloom.services.scene.reader import read_scene
 from frameloom.services.scene.upload_assets import LocalAssets, local_assets
 from frameloom.services.system.installed_blenders import installed_blenders
 
@@ -65,7 +65,7 @@ def check_scene(path: str | Path, *, blender: str | None = None, ocio: str | Non
     scene = find_scene(Path(path))
     # The job decides whether scripts run, so they are a notice here. Check the rest as if the job had decided.
     request = build_request(scene, {"trust_scripts": False, "absolute_root": disk_folder()})
-    facts = read_scene(scene)
+    facts = read_local_scene(scene)
     local = local_assets(scene, request.file, facts.references, root=disk_folder(), guarded=True)
     found, folder = local.found, local.disk.scene.parent
     scripts = (*facts.scripts, *found.scripts)
@@ -113,7 +113,7 @@ def _resolve(
         blender = choose_blender(None, saved_by=facts.blender_version, blenders=blenders, file=facts.file)
         own = local_config(ocio)
         config = None if own is None else own.config
-        resolved = resolve_request(request, scene, blenders=[blender], device="CPU", name=facts.file, config=config)
+        resolved = resolve_request(request, scene, blenders=[blender], device="CPU", facts=facts, config=config)
         notices = (*resolved.notices, *local.found.notices)
         local.check(request)
         notices = accept_assets(resolved, apart_from(request, local.found.named), local.found, scene=scene).notices

@@ -6,6 +6,7 @@ from typing import Literal
 from frameloom.model import keys
 from frameloom.model.assets import AssetsRef
 from frameloom.model.base import Value
+from frameloom.model.frame_files import FrameFiles
 from frameloom.model.frames import FrameRange
 from frameloom.model.notices import Notice
 from frameloom.model.settings import RenderSettings, VideoSettings
@@ -35,10 +36,15 @@ class SceneRef(Value):
 
 
 class OutputRef(Value):
-    """The folder of a job's frames in S3."""
+    """The folder of a job's frames in S3.
+
+    Attributes:
+        endings: the endings of the names of each frame's files, such as `_L.png` and `_R.png`; None for one file.
+    """
 
     bucket: str
     prefix: str
+    endings: tuple[str, ...] | None = None
 
 
 class Limits(Value):
@@ -97,9 +103,14 @@ class Job(Value):
         """Return the ratio of a pixel's width to its height."""
         return Fraction(self.pixel_aspect or 1)
 
+    @property
+    def files(self) -> FrameFiles:
+        """The files of each frame."""
+        return FrameFiles.of(self.settings.format, self.outputs.endings)
+
     def frame_key(self, frame: int) -> str:
-        """Return a frame's key in the frames bucket."""
-        return keys.frame_key(self.outputs.prefix, frame, self.settings.format)
+        """Return the key of a frame's first file, which the film shows, in the frames bucket."""
+        return self.files.keys(self.outputs.prefix, frame)[0]
 
     @property
     def renders_frames(self) -> bool:

@@ -4,7 +4,7 @@
 |---|---|---|
 | scene | scenes | `film/shot.blend` |
 | film | scenes | `film/shot.mp4`, with ProRes `film/shot.mov`; the next film of the scene `film/shot_v002.mp4` |
-| frame | frames | `film/shot/<render key>/000017.png` |
+| frame | frames | `film/shot/<render key>/000017.png`, or several files (model/frame_files.py) |
 | documents and logs of a job | logs | `jobs/<job id>/...` |
 | measured times of a render | logs | `jobs/timings/<render key>.json` |
 """
@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from frameloom.model.settings import EXTENSIONS, Container, FrameFormat, RenderSettings, VideoSettings
+from frameloom.model.settings import Container, RenderSettings, VideoSettings
 from frameloom.model.simulations import Order
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -90,16 +90,6 @@ def frames_prefix(scene: str, render: str) -> str:
 def render_key_of(prefix: str) -> str:
     """Return the render key in the folder of a scene's frames."""
     return prefix.rstrip("/").rpartition("/")[2]
-
-
-def frame_name(frame: int, file_format: FrameFormat) -> str:
-    """Return a frame's file name: its number in six digits, and its sign if it is negative."""
-    return f"{frame:06d}.{EXTENSIONS[file_format]}"
-
-
-def frame_key(prefix: str, frame: int, file_format: FrameFormat) -> str:
-    """Return a frame's key in the frames bucket."""
-    return prefix + frame_name(frame, file_format)
 
 
 def video_stem(scene: str, name: str | None = None) -> str:
@@ -198,9 +188,9 @@ def result_key(job_id: str, chunk: str, *, attempt: int, worker: str) -> str:
     return f"{results_prefix(job_id)}{chunk}/{attempt}-{worker}.json"
 
 
-def flat_prefix(job_id: str, frame: int, colour: str) -> str:
-    """Return the folder of all reports that a frame of a job is flat, with this one colour."""
-    return f"{job_prefix(job_id)}flat/{frame}/{colour}/"
+def flat_prefix(job_id: str, name: str, colour: str) -> str:
+    """Return the folder of all reports that a frame's file of this name is flat, with this one colour."""
+    return f"{job_prefix(job_id)}flat/{name}/{colour}/"
 
 
 def flat_key(prefix: str, *, worker: str, process: str) -> str:

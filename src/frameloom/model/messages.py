@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, RootModel
 
 from frameloom.model.base import Value
+from frameloom.model.frame_files import FrameFiles
 from frameloom.model.frames import FrameRange
 from frameloom.model.job import OutputRef, SceneRef
 from frameloom.model.log_event import KnownLogEvent
@@ -36,6 +37,11 @@ class ChunkMessage(Value):
     settings: RenderSettings
     # Seconds without output after which Blender counts as hung.
     frame_timeout: int = 14_400
+
+    @property
+    def files(self) -> FrameFiles:
+        """The files of each frame."""
+        return FrameFiles.of(self.settings.format, self.output.endings)
 
     def frame_range(self) -> FrameRange:
         """Return the chunk's frames, in order."""

@@ -29,6 +29,8 @@ class NoticeKind(StrEnum):
     STRIPS = "strips"
     # Unbaked simulations.
     SIMULATIONS = "simulations"
+    # Views of a stereo scene that the film lacks, or that are stored or rendered otherwise than the scene implies.
+    STEREO = "stereo"
     # Metadata that is burnt into frames, and differs from that of the artist's Blender.
     STAMP = "stamp"
     # A colour configuration other than Blender's own.

@@ -12,6 +12,7 @@ from frameloom.model.errors import InvalidRequest, NoCamera
 from frameloom.model.notices import Notice
 from frameloom.model.simulations import Simulation
 from frameloom.model.sources import Sources, without_camera
+from frameloom.model.views import Views
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class SceneEntry:
         pixel_aspect: the ratio of a pixel's width to its height.
         single_layer: whether Render Single Layer is on.
         colours: the colour management of its output.
+        views: the views of a scene with Stereoscopy, None for other scenes.
         stamp: the parts of the metadata that it burns into frames and that depend on the machine or the file's path,
             as in `model/stamps.py`.
     """
@@ -52,6 +54,7 @@ class SceneEntry:
     pixel_aspect: Fraction = Fraction(1)
     single_layer: bool = False
     colours: Colours = field(default_factory=Colours)
+    views: Views | None = None
     stamp: tuple[str, ...] = ()
 
     def rendered_size(self, percentage: int | None = None) -> tuple[int, int]:
@@ -72,7 +75,7 @@ class SceneEntry:
                 field="resolution_percentage",
                 problem=f"at {scale} % scene {self.name!r} has {width} x {height} pixels: use a larger percentage",
             )
-        return width, height
+        return (width, height) if self.views is None else self.views.enlarged((width, height))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

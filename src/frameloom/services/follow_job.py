@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -154,20 +154,19 @@ class _Frames:
     def __init__(self, store: Store, logs: str, job: Job) -> None:
         self.job = job
         self._store, self._logs = store, logs
-        wanted = {job.frame_key(frame): frame for frame in job.frame_range()}
+        wanted = {key: frame for frame in job.frame_range() for key in job.files.keys(job.outputs.prefix, frame)}
         self._wanted = wanted
         self._order = sorted(wanted)
+        self._files = len(job.files.endings)
+        self._parts: Counter[int] = Counter()  # the number of files in S3, of frames with some of their files
         self._whole = 0  # the number of leading keys of `_order` that are all in S3
         self._present: set[str] = set()
         self._fresh: list[int] = []
         self._arrivals: deque[tuple[float, int]] = deque()  # (time, number of frames), since the plan
         self._looked = 0.0
-        self.total = len(wanted)
+        self.total = len(wanted) // self._files
+        self.done = 0
         self.reused: int | None = None if job.renders_frames else self.total
-
-    @property
-    def done(self) -> int:
-        return len(self._present)
 
     def look(self, now: float) -> bool:
         """List the frames; return whether new frames exist."""
@@ -178,8 +177,8 @@ class _Frames:
         for stored in self._store.list(self.job.outputs.bucket, self.job.outputs.prefix, after=after):
             if stored.size > 0 and stored.key in self._wanted and stored.key not in self._present:
                 self._present.add(stored.key)
-                self._fresh.append(self._wanted[stored.key])
-        while self._whole < self.total and self._order[self._whole] in self._present:
+                self._note(self._wanted[stored.key])
+        while self._whole < len(self._order) and self._order[self._whole] in self._present:
             self._whole += 1
         # Frames that exist before the plan are those of earlier jobs, and do not count for the rate.
         if self.reused is not None:
@@ -189,6 +188,14 @@ class _Frames:
             while len(self._arrivals) > 1 and self._suffices(self._arrivals[1], now):
                 self._arrivals.popleft()
         return self.done > before
+
+    def _note(self, frame: int) -> None:
+        """Count a new file of a frame; the frame is done when all of its files are there."""
+        self._parts[frame] += 1
+        if self._parts[frame] == self._files:
+            del self._parts[frame]
+            self.done += 1
+            self._fresh.append(frame)
 
     def _suffices(self, arrival: tuple[float, int], now: float) -> bool:
         return arrival[0] <= now - SPEED_SECONDS and arrival[1] <= self.done - SPEED_FRAMES

@@ -149,7 +149,11 @@ def _manifest(
         fps=resolved.fps,
         pixel_aspect=None if resolved.pixel_aspect == 1 else str(resolved.pixel_aspect),
         settings=resolved.settings,
-        outputs=OutputRef(bucket=buckets.frames, prefix=keys.frames_prefix(request.file, resolved.render_key)),
+        outputs=OutputRef(
+            bucket=buckets.frames,
+            prefix=keys.frames_prefix(request.file, resolved.render_key),
+            endings=resolved.endings,
+        ),
         output=request.output,
         on_missing=request.on_missing,
         video=request.video,

@@ -14,6 +14,7 @@ from frameloom.model.blenders import choose_blender
 from frameloom.model.colours import ColourNames
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, MissingAssets
+from frameloom.model.frame_files import FrameFiles
 from frameloom.model.frames import FrameRange
 from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
@@ -49,6 +50,7 @@ class ResolvedRequest:
             `with_assets`.
         absolute_root: the folder of the bucket for absolute paths, None if no asset has one.
         revision: above 1 for a scene that earlier workers rendered differently.
+        endings: the endings of the names of each frame's files, None for one file.
         stamped: the file's name, if the scene burns it into its frames.
         scene_steps: the first frame of the scene and its step.
         order: the order of the frames, None if chunks may be rendered in any order.
@@ -67,11 +69,17 @@ class ResolvedRequest:
     assets: Mapping[str, Asset] = field(default_factory=dict)
     absolute_root: str | None = None
     revision: int = 1
+    endings: tuple[str, ...] | None = None
     stamped: str | None = None
     scene_steps: tuple[int, int] = (1, 1)
     order: Order | None = None
     config: OcioConfig | None = None
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def files(self) -> FrameFiles:
+        """The files of each frame."""
+        return FrameFiles.of(self.settings.format, self.endings)
 
     @property
     def render_key(self) -> str:
@@ -93,7 +101,6 @@ def resolve_request(
     *,
     blenders: Sequence[str],
     device: Device,
-    name: str | None = None,
     facts: SceneFacts | None = None,
     config: OcioConfig | None = None,
 ) -> ResolvedRequest:
@@ -102,20 +109,20 @@ def resolve_request(
     Args:
         blenders: the full versions of Blender that each worker of the farm has; `choose_blender` takes one.
         device: their device, which the request may override.
-        name: the scene's name in messages; its key if None.
-        facts: the facts about the scene from Blender; None to read the file here.
+        facts: the known facts about the scene; None to read the file here, with its key as its name in messages.
         config: the colour configuration at the request's `ocio`.
 
     Raises:
         JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
             something that Blender would leave out (`services/scene/checks.py`).
     """
-    name = request.file if name is None else name
-    facts = facts or read_scene(scene, name=name)
+    facts = facts or read_scene(scene, name=request.file)
+    name = facts.file
     blender = choose_blender(request.blender, saved_by=facts.blender_version, blenders=blenders, file=name)
     entry = facts.pick(request.scene, request.camera)
     file = posixpath.basename(request.file)
     _check_codec(request, entry)
+    _check_views(request, entry)
     if request.output != "video":
         check_engine(entry, request.engine, blender=blender)
         check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR", names=_names(config))
@@ -134,6 +141,7 @@ def resolve_request(
         ),
         references=facts.references,
         revision=_revision(request, entry),
+        endings=None if entry.views is None else entry.views.endings(request.format),
         config=config,
         stamped=file if FILENAME in entry.stamp else None,
         scene_steps=steps,
@@ -142,7 +150,7 @@ def resolve_request(
             *facts.notices,
             *_about_config(config),
             *stamp_notices(entry.stamp, scene=entry.name, file=file),
-            *(() if request.output == "video" else output_notices(facts, entry)),
+            *output_notices(facts, entry, request),
             *simulation_notices(facts.simulations, bake=request.bake),
         ),
     )
@@ -228,6 +236,19 @@ def _order(
     request: JobRequest, simulations: Sequence[Simulation], steps: tuple[int, int], frames: FrameRange
 ) -> Order | None:
     return None if request.bake == "never" else order_of(simulations, scene=steps, wanted=frames)
+
+
+def _check_views(request: JobRequest, entry: SceneEntry) -> None:
+    """Refuse views whose files would replace each other, as they do in Blender."""
+    if entry.views is None or entry.views.endings(request.format) is None:
+        return
+    if (alike := entry.views.alike()) is not None:
+        one, other = (view.name for view in alike)
+        problem = (
+            f"the views {one!r} and {other!r} of scene {entry.name!r} have the same suffix, {alike[0].suffix!r}: give "
+            "each view its own, in the output properties under Stereoscopy"
+        )
+        raise InvalidRequest(field="scene", problem=problem)
 
 
 def _names(config: OcioConfig | None) -> ColourNames | None:

@@ -1,4 +1,4 @@
-"""The header of an OpenEXR file of one part.
+"""The headers of an OpenEXR file, one for each of its parts.
 
 Source: https://openexr.com/en/latest/OpenEXRFileLayout.html
 """
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 EXR_SIGNATURE = b"\x76\x2f\x31\x01"
 # Values of the attribute `compression`, in the order of the standard.
 COMPRESSIONS = ("NONE", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB")
+# The flag of a file with several parts, in its version.
+SEVERAL_PARTS = 0x1000
 # Signature and version.
 _FIRST_ATTRIBUTE = 8
 _LONGEST_NAME = 255
@@ -26,7 +28,7 @@ class ExrAttribute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExrHeader:
-    """The attributes by name; the table of block offsets starts at byte `end`.
+    """The attributes by name; in a file of one part the table of block offsets starts at byte `end`.
 
     The properties raise KeyError, IndexError or struct.error if their attribute is missing or malformed.
     """
@@ -51,13 +53,33 @@ class ExrHeader:
         return dict(_channels(self.attributes[b"channels"].value))
 
 
-def exr_header(exr: bytes) -> ExrHeader:
-    """Return the header of an OpenEXR file, or of its first bytes.
+def exr_headers(exr: bytes) -> tuple[list[ExrHeader], int]:
+    """Return the headers of the parts of an OpenEXR file, and the byte at which their tables of offsets start.
+
+    Raises:
+        struct.error: the file ends before its headers do.
+    """
+    found, at = [], _FIRST_ATTRIBUTE
+    if not struct.unpack_from("<I", exr, 4)[0] & SEVERAL_PARTS:
+        only = exr_header(exr)
+        return [only], only.end
+    # An empty header is the end.
+    while exr[at : at + 1] != b"\0":
+        found.append(exr_header(exr, at))
+        at = found[-1].end
+    return found, at + 1
+
+
+def exr_header(exr: bytes, at: int = _FIRST_ATTRIBUTE) -> ExrHeader:
+    """Return the first header of an OpenEXR file, or of its first bytes.
+
+    Args:
+        at: the byte at which the header starts.
 
     Raises:
         struct.error: the file ends before its header does.
     """
-    attributes, at = {}, _FIRST_ATTRIBUTE
+    attributes = {}
     while name := _text(exr, at):
         at += len(name) + 1
         kind = _text(exr, at)

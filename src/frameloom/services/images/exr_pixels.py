@@ -4,6 +4,7 @@ OpenEXR's own library unpacks them, in any compression: docs/decisions/0023-open
 lock meanwhile, so the worker checks a frame while Blender renders the next one.
 """
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import OpenEXR
 from numpy.typing import NDArray
 
-from frameloom.services.images.exr_header import exr_header
+from frameloom.services.images.exr_header import exr_headers
 from frameloom.services.images.integrity import ImageFacts
 
 # Bytes of pixels that are unpacked at most, in the worker's own memory: 16,384 x 16,384 pixels of four 32-bit floats.
@@ -38,7 +39,7 @@ def check_pixels(path: Path, facts: ImageFacts) -> PixelFindings:
         return PixelFindings()
     try:
         channels = _channels(path)
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, struct.error):
         return PixelFindings(problem="its pixels cannot be unpacked")
     if invalid := {name: count for name, pixels in channels.items() if (count := _not_finite(pixels))}:
         counts = ", ".join(f"{name} {count}" for name, count in invalid.items())
@@ -59,9 +60,15 @@ def _channels(path: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def _read(path: Path) -> dict[str, NDArray[np.generic]]:
+    with path.open("rb") as head:
+        parts = len(exr_headers(head.read(_HEADER_BYTES))[0])
     # Zero threads: in this one. If a block is damaged, the library prints the reason, and the file has no parts.
     with OpenEXR.File(str(path), separate_channels=True, num_threads=0) as file:
-        return {name: channel.pixels for name, channel in file.channels().items()}
+        if len(file.parts) != parts:
+            raise ValueError("a part cannot be read")
+        # The views of a stereo frame may be parts with the same channels.
+        found = [(part, *channel) for part in range(parts) for channel in file.channels(part).items()]
+        return {f"{part}.{name}" if part else name: channel.pixels for part, name, channel in found}
 
 
 def _make_texts_ascii(path: Path) -> None:
@@ -70,7 +77,8 @@ def _make_texts_ascii(path: Path) -> None:
     Blender cuts a long text, such as a scene's note, in the middle of a character, and OpenEXR's library refuses that.
     """
     with path.open("r+b") as file:
-        for attribute in exr_header(file.read(_HEADER_BYTES)).attributes.values():
+        headers, _ = exr_headers(file.read(_HEADER_BYTES))
+        for attribute in [each for header in headers for each in header.attributes.values()]:
             if attribute.kind == b"string" and not attribute.value.isascii():
                 file.seek(attribute.start)
                 file.write(bytes(byte if byte < 0x80 else ord("?") for byte in attribute.value))

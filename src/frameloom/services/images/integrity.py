@@ -13,7 +13,7 @@ from typing import overload
 
 from frameloom.model.errors import FrameInvalid
 from frameloom.model.settings import FrameFormat
-from frameloom.services.images.exr_header import EXR_SIGNATURE, exr_header
+from frameloom.services.images.exr_header import EXR_SIGNATURE, SEVERAL_PARTS, exr_headers
 from frameloom.services.images.png_chunks import (
     COLOUR_TYPES,
     PNG_HEADER_BYTES,
@@ -79,7 +79,7 @@ def check_png(data: bytes, *, frame: int, size: tuple[int, int] | None = None) -
 
 
 def check_exr(data: bytes, *, frame: int, size: tuple[int, int] | None = None) -> ImageFacts:
-    """Return the facts of a complete OpenEXR of one part in scan lines, as Blender writes OPEN_EXR.
+    """Return the facts of a complete OpenEXR in scan lines, as Blender writes OPEN_EXR: of one part, or one a view.
 
     Every block of lines is at its offset in the table, and the last one ends where the file ends. The size is
     that of the data window, the bit depth that of the deepest channel.
@@ -173,37 +173,50 @@ def _png_facts(data: bytes, chunk: PngChunk) -> ImageFacts:
 _EXR_LINES = {"ZIP": 16, "PIZ": 32, "PXR24": 16, "B44": 32, "B44A": 32, "DWAA": 32, "DWAB": 256}
 # Bits of a channel, by its type.
 _EXR_BITS = {0: 32, 1: 16, 2: 32}
-# Version 2, with or without the flag for long names: no tiles, no second part, no deep data.
+# Version 2, with or without the flag for long names: no tiles, no deep data. In files of several parts, which Blender 5
+# writes for the views of a stereo scene, each block starts with the number of its part.
 _EXR_PLAIN = {0x002, 0x402}
 
 
 def _read_exr(data: bytes) -> ImageFacts:
     _require_signature(data, EXR_SIGNATURE, "an OpenEXR")
-    if struct.unpack_from("<I", data, 4)[0] not in _EXR_PLAIN:
-        raise _NotWholeError("it has tiles, parts or deep data, unlike an OpenEXR of Blender")
-    header = exr_header(data)
+    version = struct.unpack_from("<I", data, 4)[0]
+    if version & ~SEVERAL_PARTS not in _EXR_PLAIN:
+        raise _NotWholeError("it has tiles or deep data, unlike an OpenEXR of Blender")
+    headers, table = exr_headers(data)
+    bits, firsts, sizes = [], [], set()
     try:
-        left, top, right, bottom = header.data_window
-        lines = _EXR_LINES.get(header.compression, 1)
-        bits = [_EXR_BITS[kind] for kind in header.channels.values()]
+        for header in headers:
+            left, top, right, bottom = header.data_window
+            firsts.append(range(top, bottom + 1, _EXR_LINES.get(header.compression, 1)))
+            bits += [_EXR_BITS[kind] for kind in header.channels.values()]
+            sizes.add((right - left + 1, bottom - top + 1))
     except (KeyError, IndexError, struct.error):
         raise _NotWholeError("its header is invalid") from None
-    if right < left or bottom < top or not bits:
+    if len(sizes) != 1 or min(min(size) for size in sizes) < 1 or not bits:
         raise _NotWholeError("its header is invalid")
-    _check_exr_blocks(data, header.end, range(top, bottom + 1, lines))
-    return ImageFacts(width=right - left + 1, height=bottom - top + 1, bit_depth=max(bits), channels=len(bits))
+    _check_exr_blocks(data, table, firsts, head=4 if version & SEVERAL_PARTS else 0)
+    [(width, height)] = sizes
+    return ImageFacts(width=width, height=height, bit_depth=max(bits), channels=len(bits))
 
 
-def _check_exr_blocks(data: bytes, table: int, firsts: range) -> None:
-    """Check that each block is at its offset in the table, and that the last one ends with the file."""
-    end = table + 8 * len(firsts)
-    for first, offset in zip(firsts, struct.unpack_from(f"<{len(firsts)}Q", data, table), strict=True):
-        if not table < offset < len(data):
-            raise _NotWholeError(f"line {first} is missing, or is beyond the end")
-        line, length = struct.unpack_from("<iI", data, offset)
-        if line != first:
-            raise _NotWholeError(f"line {first} is not at its offset")
-        end = max(end, offset + 8 + length)
+def _check_exr_blocks(data: bytes, table: int, parts: list[range], *, head: int) -> None:
+    """Check that each block is at its offset in the tables, and that the last one ends with the file.
+
+    Args:
+        parts: the first lines of the blocks of each part.
+        head: the bytes before a block's line, which hold the number of its part.
+    """
+    end = table + 8 * sum(map(len, parts))
+    for firsts in parts:
+        for first, offset in zip(firsts, struct.unpack_from(f"<{len(firsts)}Q", data, table), strict=True):
+            if not table < offset < len(data):
+                raise _NotWholeError(f"line {first} is missing, or is beyond the end")
+            line, length = struct.unpack_from("<iI", data, offset + head)
+            if line != first:
+                raise _NotWholeError(f"line {first} is not at its offset")
+            end = max(end, offset + head + 8 + length)
+        table += 8 * len(firsts)
     if end != len(data):
         raise _NotWholeError(CUT_OFF if end > len(data) else "it has extra bytes after its end")
 

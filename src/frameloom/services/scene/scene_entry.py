@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from frameloom.model.scene import SceneEntry
 from frameloom.model.stamps import FILENAME
+from frameloom.model.views import Views, ViewsFormat, rendered_views
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError
 from frameloom.services.scene.block_text import decode, name_of
 from frameloom.services.scene.colour_names import read_colours
-from frameloom.services.scene.read_sources import read_sources
+from frameloom.services.scene.read_sources import chain, read_sources
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFileBlock
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 _CROPPED = 1 << 9 | 1 << 11
 # R_SINGLE_LAYER of scemode.
 _SINGLE_LAYER = 1 << 9
+# R_MULTIVIEW of scemode, SCE_VIEWS_FORMAT_STEREO_3D, SCE_VIEW_DISABLE, and of DNA_scene_types.h R_IMF_VIEWS_*.
+_MULTIVIEW, _STEREO, _VIEW_OFF = 1 << 21, 0, 1
+_VIEWS_FORMATS: dict[int, ViewsFormat] = {0: "INDIVIDUAL", 1: "STEREO_3D", 2: "MULTIVIEW"}
+# S3D_DISPLAY_* of DNA_vec_types.h and S3D_SQUEEZED_FRAME.
+_DISPLAYS = {0: "ANAGLYPH", 1: "INTERLACE", 2: "TIMESEQUENTIAL", 3: "SIDEBYSIDE", 4: "TOPBOTTOM"}
+_SQUEEZED = 1 << 2
 # R_IMF_IMTYPE_* of DNA_scene_types.h, with the names of render.image_settings.file_format.
 _FORMATS = {
     0: "TARGA", 1: "IRIS", 4: "JPEG", 14: "TARGA_RAW", 17: "PNG", 20: "BMP", 21: "HDR",
@@ -65,6 +72,7 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         single_layer=bool(setting(b"scemode") & _SINGLE_LAYER),
         crop=_crop(setting) if setting(b"mode") & _CROPPED == _CROPPED else None,
         colours=read_colours(scene),
+        views=_views(scene) if setting(b"scemode") & _MULTIVIEW else None,
         stamp=_stamp(later(b"stamp", default=0)),
     )
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
@@ -80,6 +88,21 @@ def _codec(later: Any) -> int:
 
 def _stamp(bits: int) -> tuple[str, ...]:
     return tuple(part for bit, part in _STAMPS.items() if bits & bit) if bits & _BURNT else ()
+
+
+def _views(scene: "BlendFileBlock") -> Views:
+    display = scene.get((b"r", b"im_format", b"stereo3d_format", b"display_mode"))
+    found = [
+        (decode(view.get(b"name")), decode(view.get(b"suffix")), not view.get(b"viewflag") & _VIEW_OFF)
+        for view in chain(scene, b"r", b"views")
+    ]
+    return Views(
+        rendered=rendered_views(found, stereo=scene.get((b"r", b"views_format")) == _STEREO),
+        format=_VIEWS_FORMATS.get(scene.get((b"r", b"im_format", b"views_format")), "INDIVIDUAL"),
+        display=_DISPLAYS.get(display, "ANAGLYPH"),
+        by_camera=scene.get((b"r", b"views_format")) != _STEREO,
+        squeezed=bool(scene.get((b"r", b"im_format", b"stereo3d_format", b"flag")) & _SQUEEZED),
+    )
 
 
 def _crop(setting: Any) -> tuple[float, float, float, float]:

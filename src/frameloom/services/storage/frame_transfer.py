@@ -6,10 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from frameloom.model import keys
 from frameloom.model.errors import FrameInvalid
+from frameloom.model.frame_files import FrameFiles, format_of
 from frameloom.model.frames import FrameRange
-from frameloom.model.settings import CONTENT_TYPES, FrameFormat
+from frameloom.model.settings import CONTENT_TYPES
 from frameloom.services.images.integrity import check_image
 from frameloom.services.storage.atomic_write import whole_file
 from frameloom.services.storage.ports import Store
@@ -31,23 +31,22 @@ class FrameFetcher:
         self._futures: list[Future[None]] = []
         self.brought: set[int] = set()
 
-    def fetch(self, frames: Iterable[int], prefix: str, folder: Path, file_format: FrameFormat) -> None:
+    def fetch(self, frames: Iterable[int], prefix: str, folder: Path, files: FrameFiles) -> None:
         """Start the download of `frames` from below `prefix`; raise the first error of earlier downloads."""
         done = [future for future in self._futures if future.done()]
         self._futures = [future for future in self._futures if not future.done()]
         for frame in frames:
-            key = keys.frame_key(prefix, frame, file_format)
-            path = folder / keys.frame_name(frame, file_format)
-            self._futures.append(self._pool.submit(self._bring, frame, key, path))
+            self._futures.append(self._pool.submit(self._bring, frame, prefix, folder, files))
         self._raise_errors(done)
 
-    def _bring(self, frame: int, key: str, path: Path) -> None:
-        data = self._store.get(self._bucket, key)
-        if data is None:
-            raise LookupError(f"bucket {self._bucket!r} no longer has frame {key!r}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as partial:
-            partial.write_bytes(data)
+    def _bring(self, frame: int, prefix: str, folder: Path, files: FrameFiles) -> None:
+        for name in files.names(frame):
+            data = self._store.get(self._bucket, prefix + name)
+            if data is None:
+                raise LookupError(f"bucket {self._bucket!r} no longer has frame {prefix + name!r}")
+            folder.mkdir(parents=True, exist_ok=True)
+            with whole_file(folder / name) as partial:
+                partial.write_bytes(data)
         self.brought.add(frame)
 
     def __enter__(self) -> Self:
@@ -66,34 +65,37 @@ class FrameFetcher:
             future.result()
 
 
-def whole_frames(frames: FrameRange, folder: Path, *, file_format: FrameFormat) -> list[int]:
+def whole_frames(frames: FrameRange, folder: Path, *, files: FrameFiles) -> list[int]:
     """Return the frames of the range that are complete in `folder`, in order."""
 
     def is_whole(frame: int) -> bool:
         try:
-            data = (folder / keys.frame_name(frame, file_format)).read_bytes()
-            check_image(data, format=file_format, frame=frame, size=None)
+            for name in files.names(frame):
+                check_image((folder / name).read_bytes(), format=format_of(name), frame=frame, size=None)
         except (OSError, FrameInvalid):
             return False
         return True
 
     # One listing is faster than an attempt to open each missing frame.
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    candidates = [frame for frame in frames if keys.frame_name(frame, file_format) in there]
+    candidates = files.complete("", frames, there)
     with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="check") as pool:
         return [frame for frame, whole in zip(candidates, pool.map(is_whole, candidates), strict=True) if whole]
 
 
 def offer_frames(
-    frames: Iterable[int], folder: Path, *, store: Store, bucket: str, prefix: str, file_format: FrameFormat
+    frames: Iterable[int], folder: Path, *, store: Store, bucket: str, prefix: str, files: FrameFiles
 ) -> int:
     """Upload the `frames` in `folder` that are missing below `prefix`; return their number."""
     there = {stored.key for stored in store.list(bucket, prefix) if stored.size > 0}
-    wanted = [frame for frame in frames if keys.frame_key(prefix, frame, file_format) not in there]
+    frames = list(frames)
+    present = frozenset(files.complete(prefix, frames, there))
+    wanted = [frame for frame in frames if frame not in present]
 
     def put(frame: int) -> None:
-        data = (folder / keys.frame_name(frame, file_format)).read_bytes()
-        store.put(bucket, keys.frame_key(prefix, frame, file_format), data, content_type=CONTENT_TYPES[file_format])
+        for name in files.names(frame):
+            data = (folder / name).read_bytes()
+            store.put(bucket, prefix + name, data, content_type=CONTENT_TYPES[format_of(name)])
 
     with ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="offer") as pool:
         list(pool.map(put, wanted))

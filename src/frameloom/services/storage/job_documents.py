@@ -51,21 +51,20 @@ def load_job(store: Store, buckets: Buckets, job_id: str) -> Job:
 
 
 def present_frames(store: Store, job: Job) -> list[int]:
-    """Return the job's frames that S3 lists, in order, whatever the workers reported."""
+    """Return the job's frames all of whose files S3 lists, in order, whatever the workers reported."""
     listed = list_between(store, job.outputs.bucket, job.outputs.prefix, _edges(job))
     there = {stored.key for stored in listed if stored.size > 0}
-    # Compared by key, since a folder below this one may have frames of another scene with the same numbers.
-    return [frame for frame in job.frame_range() if job.frame_key(frame) in there]
+    return job.files.complete(job.outputs.prefix, job.frame_range(), there)
 
 
 def _edges(job: Job) -> list[str]:
-    """Return the least and the greatest key of the job's frames and some between them, in the order of keys.
+    """Return the least and the greatest key of the job's files and some between them, in the order of keys.
 
     The order of frames differs for negative numbers and for numbers of seven digits.
     """
-    frames = job.frame_range()
+    frames, files = job.frame_range(), job.files
     some = itertools.islice(frames, RANGE, None, RANGE)
-    ends = (end(job.frame_key(frame) for frame in frames) for end in (min, max))
+    ends = (end(key for frame in frames for key in files.keys(job.outputs.prefix, frame)) for end in (min, max))
     return sorted({*ends, *map(job.frame_key, some)})
 
 
