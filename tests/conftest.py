@@ -9,6 +9,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from frameloom.aws import clients, lambda_env
 from frameloom.services.system.installed_blenders import InstalledBlender, installed_blenders
@@ -39,8 +40,31 @@ NOBODY = {
 
 # The folders below tests/ in which coverage is measured.
 MEASURED = {"unit"}
+# The folder whose tests share one farm.
+SHARED = "tests/e2e/"
 COVERAGE: pytest.StashKey[Any] = pytest.StashKey()
 MEASURING: pytest.StashKey[bool] = pytest.StashKey()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Run the tests of a file on one core, and all end-to-end tests, since these share a farm and check its calls."""
+    return FilesAndFarms(config, log)
+
+
+class FilesAndFarms(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types here
+    """Distributes whole files, and the folder of the end-to-end tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return SHARED if file.startswith(SHARED) else file
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Take over the measurement of pytest-cov; None without `--cov`."""
+    if "coverage" in sys.modules:
+        session.config.stash[COVERAGE] = sys.modules["coverage"].Coverage.current()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -69,9 +93,6 @@ def pytest_configure(config: pytest.Config) -> None:
     This runs before any test is imported, since libraries read some variables at import. It runs after pytest's own
     plugins, so that pytest's output keeps the user's colours.
     """
-    if "coverage" in sys.modules:
-        # The measurement of `coverage run -m pytest`, or None in a process that only imported coverage.
-        config.stash[COVERAGE] = sys.modules["coverage"].Coverage.current()
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     for name in filter(SHELLS_OWN.match, list(os.environ)):

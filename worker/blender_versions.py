@@ -46,6 +46,8 @@ def environment_of(
     """
     environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
     environment |= {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
+    # Add-ons and settings of a job end with its process.
+    environment["BLENDER_USER_RESOURCES"] = str(temporary / "resources")
     if ocio is not None:
         environment["OCIO"] = str(ocio)
     return environment if blender.folder is None else environment | {"PYTHONPATH": str(blender.folder)}

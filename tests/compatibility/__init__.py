@@ -27,7 +27,8 @@ The feature is named in the words of Blender's interface. The four expectations:
 
 Options of a row, all of which have defaults: `frames` (first and last), `size` in pixels, `samples`, `engine`, `file`
 (the name of the .blend), `request` (the job's options, such as `{"format": "OPEN_EXR"}`), `versions` (the Blenders that
-have the feature), and `by_version`, an expectation for a Blender that differs: `by_version={"5.0": refused(...)}`.
+have the feature), `edit` (a function that changes the bytes of the saved file), and `by_version`, an expectation for a
+Blender that differs: `by_version={"5.0": refused(...)}`.
 
 `Stage` (tests/compatibility/stage.py) starts as a scene of 32 x 18 pixels, three frames and one sample of Cycles, with
 a turning cube `s.cube`, a light `s.light`, a camera `s.camera` and a world. It is saved as `s.folder / "shot.blend"`
@@ -36,10 +37,11 @@ module never imports bpy, but uses `s.bpy`.
 
 Plain Blender renders as `blender -b shot.blend -a` does, with the equivalents of the job's options. Python in the scene
 runs only if the job has `trust_scripts`. The farm is the real code of the client, PrepareJob, PlanChunks, the worker
-and VerifyFrames over ports in memory, with chunks of two frames: the third frame of a row is in a chunk of its own.
+and VerifyFrames over ports in memory, with chunks of two frames. The last chunk is rendered first, as if each had a
+worker of its own: the third frame of a row is the first one of its Blender.
 
-To run some rows and print their results, and to write docs/compatibility.md:
+To run some rows and print their results, and to write them into docs/compatibility.md:
 
     .venv/bin/python -m tests.compatibility motion     # rows with "motion" in their id
-    .venv/bin/python -m tests.compatibility --write
+    .venv/bin/python -m tests.compatibility motion --write
 """

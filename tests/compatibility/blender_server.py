@@ -59,6 +59,8 @@ def render(path: Path, folder: Path, request: dict[str, Any]) -> None:
     # The command line renders all layers.
     for each in bpy.data.scenes:
         each.render.use_single_layer = False
+    # A farm's frames always have their extension.
+    scene.render.use_file_extension = True
     scene.render.filepath = str(folder / "######")
     spans = FrameRange.parse(request["frames"]).spans if "frames" in request else [None]
     for span in spans:

@@ -85,8 +85,6 @@ def _sets(name: str, ours: Any, blenders: Any) -> list[str]:
 
 def main(files: Sequence[str]) -> None:
     """Print the facts that this process's Blender finds in each file."""
-    import bpy  # noqa: PLC0415  only in the child
-
     from worker.blender_process.inspection import read_facts  # noqa: PLC0415
 
     # Blender prints to standard output.
@@ -94,13 +92,24 @@ def main(files: Sequence[str]) -> None:
     os.dup2(2, 1)
     for file in files:
         try:
-            bpy.ops.wm.open_mainfile(filepath=file, load_ui=False, use_scripts=False)
+            _open(file)
             answer: dict[str, Any] = {"facts": facts_to_json(read_facts(Path(file).name))}
         except Exception as error:  # noqa: BLE001  the next file may open
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=out, flush=True)
     # An ordinary exit can hang in Blender.
     os._exit(0)
+
+
+def _open(file: str) -> None:
+    import bpy  # noqa: PLC0415  only in the child
+
+    try:
+        bpy.ops.wm.open_mainfile(filepath=file, load_ui=False, use_scripts=False)
+    except RuntimeError:
+        # The operator also fails for a data-block that Blender reports and skips. The file is open then.
+        if bpy.data.filepath != file:
+            raise
 
 
 if __name__ == "__main__":

@@ -14,7 +14,19 @@ else:
     # Its module imports Blender, which only Blender's own process does.
     Stage = Any
 
-__all__ = ["SAME", "VERSIONS", "Expectation", "Group", "Row", "Stage", "all_rows", "announced", "different", "refused"]
+__all__ = [
+    "SAME",
+    "VERSIONS",
+    "Build",
+    "Expectation",
+    "Group",
+    "Row",
+    "Stage",
+    "all_rows",
+    "announced",
+    "different",
+    "refused",
+]
 
 VERSIONS = ("4.5", "5.0")
 Build: TypeAlias = Callable[[Stage], None]
@@ -70,6 +82,7 @@ class Row:
     request: Mapping[str, Any] = field(default_factory=dict)
     versions: tuple[str, ...] = VERSIONS
     by_version: Mapping[str, Expectation] = field(default_factory=dict)
+    edit: Callable[[bytes], bytes] | None = None
 
     @property
     def id(self) -> str:

@@ -1,6 +1,5 @@
 """Runs the matrix: builds the scene of each row, renders it with plain Blender and on a farm, and compares."""
 
-import importlib.metadata
 import json
 import os
 import re
@@ -16,9 +15,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from frameloom.model.errors import FarmError
+from frameloom.services.system.installed_blenders import InstalledBlender, installed_blenders
+from tests.blender_folder import added_blenders, second_blender
 from tests.compatibility.pixels import difference
 from tests.compatibility.row_farm import RowFarm
-from tests.compatibility.rows import Expectation, Row
+from tests.compatibility.rows import VERSIONS, Expectation, Row, all_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 # Seconds within which plain Blender builds or renders a row.
@@ -70,40 +71,39 @@ class Result:
         return not self.notices and equal == (expected.verdict == "same")
 
 
-def blenders() -> dict[str, str]:
-    """Return the full versions of the installed Blenders, by their first two numbers."""
-    full = importlib.metadata.version("bpy")
-    return {full.rpartition(".")[0]: full}
+def installed() -> dict[str, InstalledBlender]:
+    """Return the Blenders that rows are rendered with, by their first two numbers; install the second if necessary."""
+    second_blender()
+    return {each.version.rpartition(".")[0]: each for each in installed_blenders()}
 
 
-def interpreter(version: str) -> str:
-    """Return the Python interpreter of the Blender with this full version."""
-    del version
-    return sys.executable
-
-
-def run(rows: Iterable[Row], versions: Iterable[str]) -> dict[tuple[str, str], Result]:
-    """Return the results of rows with all installed Blenders among `versions`, by row id and version."""
-    rows, found = list(rows), dict[tuple[str, str], Result]()
-    chosen = {short: full for short, full in blenders().items() if short in set(versions)}
-    with tempfile.TemporaryDirectory(prefix="matrix-") as folder, ThreadPoolExecutor(len(chosen) or 1) as pool:
+def run(cases: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Result]:
+    """Return the results of rows, given by id, with a Blender, such as 5.0."""
+    chosen: dict[str, list[Row]] = {}
+    for row, version in cases:
+        chosen.setdefault(version, []).append(all_rows()[row])
+    with (
+        added_blenders(),
+        tempfile.TemporaryDirectory(prefix="matrix-") as folder,
+        ThreadPoolExecutor(len(VERSIONS)) as pool,
+    ):
+        blenders = installed()
         runs = {
-            short: pool.submit(_run_version, [row for row in rows if short in row.versions], full, Path(folder, short))
-            for short, full in chosen.items()
+            version: pool.submit(_run_version, rows, blenders[version], Path(folder, version))
+            for version, rows in chosen.items()
         }
-        for short, ending in runs.items():
-            found |= {(row, short): result for row, result in ending.result().items()}
-    return found
+        ended = {version: running.result() for version, running in runs.items()}
+    return {(row, version): result for version, results in ended.items() for row, result in results.items()}
 
 
-def _run_version(rows: list[Row], full: str, folder: Path) -> dict[str, Result]:
+def _run_version(rows: list[Row], blender: InstalledBlender, folder: Path) -> dict[str, Result]:
     """Build one row after the other; render each with plain Blender and on the farm while the next is built."""
     folder.mkdir()
     found = {}
     with (
-        _Server.started(full, folder / "builder") as builder,
-        _Server.started(full, folder / "plain") as plain,
-        closing(RowFarm(full, _made(folder / "worker"))) as farm,
+        _Server.started(blender, folder / "builder") as builder,
+        _Server.started(blender, folder / "plain") as plain,
+        closing(RowFarm(blender.version, _made(folder / "worker"))) as farm,
         ThreadPoolExecutor(1) as plainly,
         ThreadPoolExecutor(1) as farmed,
     ):
@@ -112,7 +112,10 @@ def _run_version(rows: list[Row], full: str, folder: Path) -> dict[str, Result]:
             scene = folder / f"{number}" / row.file
             built = builder.ask({"do": "build", "row": row.id, "path": str(scene)})
             if built.error is None:
-                rendering = plainly.submit(_plain, plain, row, scene), farmed.submit(_farm, farm, row, scene)
+                rendering = (
+                    plainly.submit(_plain, plain, row, scene, folder.name),
+                    farmed.submit(_farm, farm, row, scene),
+                )
                 pending.append((row, built, rendering))
             else:
                 found[row.id] = Result(problem=f"its scene cannot be built: {built.error}")
@@ -151,7 +154,10 @@ class _Rendered:
 _Rendering: TypeAlias = "tuple[Future[_Rendered], Future[_Rendered]]"
 
 
-def _plain(server: "_Server", row: Row, scene: Path) -> _Rendered:
+def _plain(server: "_Server", row: Row, scene: Path, version: str) -> _Rendered:
+    if row.expects(version).verdict == "refused":
+        # Plain Blender may need long for a scene without its engine.
+        return _Rendered(frames={}, result=Result(), seconds=0.0)
     output = _made(scene.parent.with_name(f"{scene.parent.name}-plain"))
     answer = server.ask({"do": "render", "path": str(scene), "folder": str(output), "request": dict(row.request)})
     frames = {path.name: path.read_bytes() for path in output.iterdir()}
@@ -180,16 +186,19 @@ class _Answer:
 class _Server:
     """A process of `tests.compatibility.blender_server`; it is started again after a crash."""
 
-    def __init__(self, full: str, home: Path) -> None:
-        self._command = [interpreter(full), "-m", "tests.compatibility.blender_server"]
+    def __init__(self, blender: InstalledBlender, home: Path) -> None:
+        self._command = [sys.executable, "-m", "tests.compatibility.blender_server"]
+        folders = [ROOT, ROOT / "src"] if blender.folder is None else [blender.folder, ROOT, ROOT / "src"]
+        own = {"HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": ":".join(map(str, folders))}
+        self._environment = {**os.environ, **own}
         self._home = _made(home)
         self._process: subprocess.Popen[str] | None = None
 
     @classmethod
     @contextmanager
-    def started(cls, full: str, home: Path) -> Iterator["_Server"]:
+    def started(cls, blender: InstalledBlender, home: Path) -> Iterator["_Server"]:
         """Start a process, and end it at exit."""
-        server = cls(full, home)
+        server = cls(blender, home)
         server._start()
         try:
             yield server
@@ -219,12 +228,7 @@ class _Server:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=ROOT,
-                env={
-                    **os.environ,
-                    "HOME": str(self._home),
-                    "TMPDIR": str(self._home),
-                    "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
-                },
+                env=self._environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

@@ -1,13 +1,18 @@
 """The scene that a row starts with, and helpers to build on it; imported only in Blender's process."""
 
+import importlib
 import os
 import struct
+import sys
+import wave
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import av
 import bpy
+import numpy as np
 
 from tests.compatibility.rows import Row
 
@@ -95,6 +100,42 @@ class Stage:
         self.colour(node.outputs["Color"])
         return node
 
+    @property
+    def image_settings(self) -> Any:
+        """The settings of the output's format."""
+        return self.render.image_settings
+
+    def file_format(self, name: str) -> None:
+        """Set the output's format; Blender 5 has a media type before it."""
+        if hasattr(self.image_settings, "media_type"):
+            kinds = {"FFMPEG": "VIDEO", "OPEN_EXR_MULTILAYER": "MULTI_LAYER_IMAGE"}
+            self.image_settings.media_type = kinds.get(name, "IMAGE")
+        self.image_settings.file_format = name
+
+    def exr(self, depth: str, codec: str) -> None:
+        """Set the output to OpenEXR."""
+        self.file_format("OPEN_EXR")
+        self.image_settings.color_depth, self.image_settings.exr_codec = depth, codec
+
+    def border(self, left: float, bottom: float, right: float, top: float) -> None:
+        """Set the render region, in fractions of the size."""
+        self.render.use_border = True
+        self.render.border_min_x, self.render.border_min_y = left, bottom
+        self.render.border_max_x, self.render.border_max_y = right, top
+
+    def curves(self, thing: Any) -> list[Any]:
+        """Return the F-Curves of a data-block's action."""
+        action = thing.animation_data.action
+        if hasattr(action, "fcurves"):
+            return list(action.fcurves)
+        return [
+            curve
+            for layer in action.layers
+            for strip in layer.strips
+            for bag in strip.channelbags
+            for curve in bag.fcurves
+        ]
+
     def key(self, thing: Any, path: str, values: Mapping[int, Any]) -> None:
         """Insert keyframes of a property, by frame."""
         for frame, value in values.items():
@@ -125,6 +166,38 @@ class Stage:
         image = self.data.images.load(str(self.folder / name))
         image.filepath = f"//{name}"
         return image
+
+    def movie(self, name: str, frames: int = 3) -> Path:
+        """Write a film with a pattern of its own in each frame to `//NAME`; return its path."""
+        path = self.folder / name
+        with av.open(str(path), "w") as film:
+            stream = film.add_stream("mpeg4", rate=24)
+            stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+            y, x = np.mgrid[:32, :32]
+            for number in range(frames):
+                lines = np.stack([x * 7 + number * 60, y * 7, x * y], axis=-1) % 256
+                film.mux(stream.encode(av.VideoFrame.from_ndarray(lines.astype(np.uint8), format="rgb24")))
+            film.mux(stream.encode())
+        return path
+
+    def wave(self, name: str) -> Path:
+        """Write a sound of half a second to `//NAME`; return its path."""
+        path = self.folder / name
+        with wave.open(str(path), "wb") as sound:
+            sound.setparams((1, 2, 8000, 0, "NONE", ""))
+            sound.writeframes(bytes(range(200)) * 40)
+        return path
+
+    @staticmethod
+    def openvdb() -> Any:
+        """Return the module openvdb, which is among the modules of Blender's own Python."""
+        own = Path(bpy.utils.resource_path("LOCAL"), "python", "lib")
+        sys.path += [str(path) for path in own.glob("python3*/site-packages") if str(path) not in sys.path]
+        return importlib.import_module("openvdb")
+
+    def bake_point_caches(self) -> None:
+        """Bake all particles, cloth and rigid bodies."""
+        bpy.ops.ptcache.bake_all(bake=True)
 
     def compositor(self) -> tuple[Any, Any, Any]:
         """Return the scene's new compositor tree, its Render Layers node, and a function that connects its output."""
@@ -162,10 +235,10 @@ class Stage:
         return list(getattr(wanted, kind))
 
     def write_library(self, name: str, *blocks: Any) -> Path:
-        """Write data-blocks to the library `//NAME`; return its path. Relative paths are relative to the library."""
+        """Write data-blocks to the library `//NAME`; return its path. Paths stay as they are."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.data.libraries.write(str(path), set(blocks), path_remap="RELATIVE_ALL", fake_user=True)
+        self.data.libraries.write(str(path), set(blocks), path_remap="NONE", fake_user=True)
         return path
 
 
@@ -177,6 +250,5 @@ def build(row: Row, path: Path) -> None:
     row.build(stage)
     bpy.context.preferences.filepaths.save_version = 0
     bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=False)
-
-
-Connect = Callable[[Any], Any]
+    if row.edit is not None:
+        path.write_bytes(row.edit(path.read_bytes()))

@@ -65,8 +65,8 @@ TO_CHECK = {
     ),
     "a role that may do everything": Fault(
         file=TEMPLATE,
-        sound="Action: s3:PutObject\n                Resource: !Sub ${LogBucket.Arn}/jobs/*\n\n  PlanChunksFunction:",
-        faulty='Action: "*"\n                Resource: "*"\n\n  PlanChunksFunction:',
+        sound="s3:GetObject\n                Resource: !Sub ${LogBucket.Arn}/jobs/*/facts.json\n\n  Plan",
+        faulty='"*"\n                Resource: "*"\n\n  Plan',
         rule="CKV_AWS_110",
         resource="AWS::IAM::Role.PrepareJobFunctionRole",
     ),

@@ -1,5 +1,6 @@
 """The tools outside this project's own environment: SAM in a locked environment of its own, node's validators."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -112,6 +113,16 @@ def run_node(tools: Path, program: str, *arguments: str) -> str:
 
 def _install(tools: Path) -> None:
     """Install a folder of node's tools as it is locked, unless this very lock is installed."""
+    descriptor = os.open(tools, os.O_RDONLY)
+    try:
+        # Another core may run tests with these tools, too.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _install_locked(tools)
+    finally:
+        os.close(descriptor)
+
+
+def _install_locked(tools: Path) -> None:
     installed = tools / "node_modules" / ".package-lock.json"
     lock = tools / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:

@@ -9,8 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,12 +38,11 @@ def main(words: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     folder = options.folder.resolve()
     results, scenes = [], list(_scenes(folder, options.only))
-    for number, scene in enumerate(scenes, start=1):
-        begun = time.monotonic()
-        result = _compared(scene, options)
-        results.append(result)
-        took = time.monotonic() - begun
-        print(f"{number}/{len(scenes)} {took:5.1f} s  {result.kind:13} {scene.relative_to(folder)}", file=sys.stderr)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for number, result in enumerate(pool.map(lambda scene: _compared(scene, options), scenes), start=1):
+            results.append(result)
+            name = Path(result.path).relative_to(folder)
+            print(f"{number}/{len(scenes)} {result.seconds:5.1f} s  {result.kind:13} {name}", file=sys.stderr)
     if options.json:
         print(json.dumps([asdict(one) | {"kind": one.kind} for one in results], indent=1))
         print(summary(results), file=sys.stderr)
@@ -59,6 +58,7 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--blender", default=OWN, help=f"the version of Blender, installed if necessary [{OWN}]")
     parser.add_argument("--engine", choices=("CYCLES", "EEVEE", "WORKBENCH"), help="instead of each scene's own")
     parser.add_argument("--limit", type=float, default=LIMIT, metavar="SECONDS", help=f"for a scene [{LIMIT}]")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="scenes at the same time [1]")
     parser.add_argument("--results", type=Path, default=ROOT / ".corpus", metavar="FOLDER", help="of finished scenes")
     parser.add_argument("--again", action="store_true", help="compare finished scenes again")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")

@@ -79,8 +79,8 @@ class Result:
             ("facts", bool(self.facts)),
             ("wrong refusal", self.renders_elsewhere),
             ("refused", self.refusal is not None),
-            ("announced", bool(self.notices)),
             ("asked", bool(self.asked or self.check)),
+            ("announced", bool(self.notices)),
         ):
             if applies:
                 return kind  # type: ignore[return-value]

@@ -114,6 +114,26 @@ def test_a_job_that_runs_again_renders_nothing(rig: Rig, tmp_path: Path) -> None
     assert {sample(picture, plane=3, x=32, y=18) for picture in pictures(tmp_path / "again.mov")} == {4095}
 
 
+def test_a_stereo_job_stores_each_view_and_films_the_first(rig: Rig, tmp_path: Path) -> None:
+    views = "scene.render.use_multiview = True; scene.camera.data.stereo.interocular_distance = 1.0"
+    rig.upload_quietly(make_scene(tmp_path / "stereo.blend", frames=(1, 3), also=views), "stereo.blend")
+    execution = rig.run(file="stereo.blend")
+    assert execution.status is JobStatus.SUCCEEDED, execution.cause
+    assert execution.output["frames"] == {"total": 3, "rendered": 3, "reused": 0, "missing": 0}
+    job = job_documents.load_job(rig.store, rig.stack.buckets, execution.job_id)
+    stored = [each.key for each in rig.store.list(rig.stack.buckets.frames, job.outputs.prefix)]
+    names = [f"00000{frame}_{view}.png" for frame in (1, 2, 3) for view in "LR"]
+    assert stored == [job.outputs.prefix + name for name in names]
+    left, right = (rig.store.get(rig.stack.buckets.frames, key) for key in stored[:2])
+    assert left != right
+    assert facts_of(rig, "stereo.mp4", tmp_path).frames == 3
+    [notice] = job.notices or ()
+    assert notice.text == "The film shows the view 'left' alone; the frames have all views."
+    # A frame without one of its views is rendered again, whole.
+    rig.s3.delete_object(Bucket=rig.stack.buckets.frames, Key=stored[3])
+    assert rig.run(file="stereo.blend").output["frames"] == {"total": 3, "rendered": 1, "reused": 2, "missing": 0}
+
+
 def test_a_job_that_overlaps_an_earlier_one_renders_only_the_rest(rig: Rig, tiny: Path) -> None:
     rig.upload_quietly(tiny, "overlap.blend")
     rig.run(file="overlap.blend", frames="1-3", output="frames")

@@ -12,6 +12,7 @@ from frameloom.local.idle_capacity import most_workers
 from tests.conformance.toolbox import ROOT
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(most_workers() == 1, reason="this machine has one core")
 def test_a_second_worker_starts_if_the_first_leaves_a_core_idle(tmp_path: Path) -> None:
     scene, out = tmp_path / "idle.blend", tmp_path / "out"

@@ -89,6 +89,12 @@ scene.collection.objects.link(want.objects[0])
 """
 # Blender makes absolute paths relative when it saves a file for the first time.
 SAVED = "bpy.ops.wm.save_as_mainfile(filepath=path)\n"
+PACK = """
+library = bpy.data.libraries[0]
+library.filepath = bpy.path.relpath(library.filepath)
+bpy.ops.file.pack_libraries()
+library.filepath = "//sets/set.blend"
+"""
 PLAIN = SAVED + "scene.render.engine, scene.view_settings.view_transform = 'CYCLES', 'Standard'\n"
 
 
@@ -111,7 +117,7 @@ class Studio:
         (folder / "home").mkdir()
         self.scene = make_scene(folder / "home/shot.blend", also=PLAIN + also, compress=compress)
 
-    def fetched(self) -> tuple[Path, Path, Path]:
+    def fetched(self) -> tuple[Path, Path, Path | None]:
         """Return the scene on a worker, the folder of its files, and that of files with absolute paths."""
         farm = Farm(self.scene.read_bytes())
         local = local_assets(self.scene, KEY, read_scene(self.scene).references, root=ROOT, guarded=True)
@@ -120,9 +126,7 @@ class Studio:
         scene = SceneRef.model_validate(state["scene"])
         cache = SceneCache(self.folder / "worker", farm.store)
         path = cache.fetch(scene)
-        absolute = cache.absolute_folder(scene, path)
-        assert absolute is not None
-        return path, cache.folder_of(path), absolute
+        return path, cache.folder_of(path), cache.absolute_folder(scene, path)
 
 
 @pytest.mark.parametrize("trusted", [False, True])
@@ -154,4 +158,25 @@ def test_a_library_with_an_absolute_path_is_linked_with_its_texture(
     plain = pixels(blender, studio.scene, root=Path("/"))
     fetched, root, absolute = studio.fetched()
     there.rename(tmp_path / "gone")
+    assert pixels(blender, fetched, root=root, absolute=absolute) == plain
+
+
+@pytest.mark.parametrize("texture", ["//gold.png", "//../tex/gold.png", "{there}/lib/gold.png"])
+def test_a_packed_library_is_linked_with_its_textures_outside_it(
+    blender: Blender, tmp_path: Path, texture: str
+) -> None:
+    there, home = tmp_path / "mnt", tmp_path / "home/sets"
+    (there / "lib").mkdir(parents=True)
+    path = texture.format(there=there)
+    library = make_scene(there / "lib/set.blend", also=SAVED + LIBRARY.format(there=str(there), path=path))
+    studio = Studio(tmp_path, LINK.format(there=str(there)) + PACK)
+    for name in ("sets/gold.png", "tex/gold.png"):
+        (tmp_path / "home" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "home" / name).write_bytes((there / "lib/gold.png").read_bytes())
+    library.unlink()
+    assert not (home / "set.blend").exists()
+    plain = pixels(blender, studio.scene, root=Path("/"))
+    fetched, root, absolute = studio.fetched()
+    for folder in ("mnt", "home"):
+        (tmp_path / folder).rename(tmp_path / f"gone-{folder}")
     assert pixels(blender, fetched, root=root, absolute=absolute) == plain

@@ -40,6 +40,12 @@ def test_a_farm_is_found_by_the_outputs_of_its_stack() -> None:
     assert (stack.machine, stack.blenders) == ("arn:machine", ("4.5.15",))
 
 
+def test_a_stack_of_the_first_release_has_one_blender() -> None:
+    outputs = {name: value for name, value in OUTPUTS.items() if name != "BlenderVersions"}
+    assert stack_of(outputs | {"BlenderVersion": "4.5.15"}, name="farm").blenders == ("4.5.15",)
+    assert stack_of(outputs | {"BlenderVersions": "4.5.15 5.0.1"}, name="farm").blenders == ("4.5.15", "5.0.1")
+
+
 @pytest.mark.parametrize("missing", sorted(OUTPUTS))
 def test_a_foreign_stack_is_refused_with_the_missing_output(missing: str) -> None:
     outputs = {name: value for name, value in OUTPUTS.items() if name != missing}

@@ -75,7 +75,7 @@ def test_a_scene_that_is_newer_than_all_blenders_is_refused_with_the_remedy(save
 VERSIONS = st.builds("{}.{}.{}".format, st.integers(2, 6), st.integers(0, 12), st.integers(0, 20))
 
 
-@given(st.lists(VERSIONS, min_size=1, unique=True), st.tuples(st.integers(2, 6), st.integers(0, 12)))
+@given(st.lists(VERSIONS, min_size=1, unique=True), st.tuples(st.integers(3, 6), st.integers(0, 12)))
 def test_the_chosen_blender_is_one_of_the_farms_and_not_older_than_the_scene(
     blenders: list[str], saved_by: tuple[int, int]
 ) -> None:
@@ -99,3 +99,20 @@ def test_the_versions_of_a_stack_are_sorted_and_each_once(text: str) -> None:
 def test_a_text_without_versions_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match=r"takes versions such as '4\.5\.15 5\.0\.1'"):
         parse_blenders(text)
+
+
+@pytest.mark.parametrize(
+    ("saved_by", "big_endian", "lost"),
+    [((2, 49), False, "drops the animation"), ((2, 79), True, "does not open files of big-endian machines")],
+)
+def test_a_file_that_blender_5_loses_parts_of_is_rendered_by_an_older_one_or_refused(
+    saved_by: tuple[int, int], *, big_endian: bool, lost: str
+) -> None:
+    def chosen(*blenders: str, wanted: str | None = None) -> str:
+        return choose_blender(wanted, saved_by=saved_by, blenders=blenders, file="old.blend", big_endian=big_endian)
+
+    assert chosen("4.5.15", "5.2.0") == "4.5.15"
+    with pytest.raises(InvalidRequest, match=lost):
+        chosen("5.0.1")
+    with pytest.raises(InvalidRequest, match=r"5\.2 would lose parts of it"):
+        chosen("4.5.15", "5.2.0", wanted="5.2")

@@ -55,6 +55,8 @@ def test_the_options_become_the_request(terminal: Terminal) -> None:
         "resolution_percentage": 50,
         "format": "PNG",
         "trust_scripts": None,
+        "ocio": None,
+        "addons": None,
     }
     assert (job.fps, job.video.quality, job.on_missing) == ("2997/100", 30, "stitch")
     assert (job.limits.max_workers, job.limits.queue_timeout, job.chunk_size) == (7, 60, 2)

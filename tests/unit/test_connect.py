@@ -303,15 +303,20 @@ def test_no_aws_variable_of_this_process_changes_the_clients_of_a_local_farm(
     assert len(farms) == 1
 
 
-def test_an_own_farm_has_the_installed_blender(farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_own_farm_has_all_installed_blenders(
+    farms: list[MemoryLocalFarm], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(importlib.metadata, "version", {"bpy": "4.5.99"}.__getitem__)
+    for version in ("5.0.1", "4.2.16"):
+        (tmp_path / version / "bpy").mkdir(parents=True)
+    monkeypatch.setenv("FRAMELOOM_BLENDERS", str(tmp_path))
     own = OwnTarget(None)
-    assert own.blenders() == ("4.5.99",)
+    assert own.blenders() == ("4.2.16", "4.5.99", "5.0.1")
     own.open(print, trust_scripts=False)
     own.running()
     own.close()
     assert farms[0].parameters == {
-        "BlenderVersions": "4.5.99",
+        "BlenderVersions": "4.2.16 4.5.99 5.0.1",
         "CyclesDevice": "CPU",
         "TrustedScripts": "refuse",
     }

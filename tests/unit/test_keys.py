@@ -95,7 +95,7 @@ def test_the_tests_cover_all_settings() -> None:
     """Add a new setting to the tests above, since it must change the render key."""
     assert set(RenderSettings.model_fields) == {
         *("blender", "device", "scene", "camera", "engine", "samples", "resolution_percentage", "format"),
-        *("trust_scripts", "ocio"),
+        *("trust_scripts", "ocio", "addons"),
     }
 
 

@@ -4,6 +4,7 @@ import contextlib
 import struct
 import tempfile
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from blender_asset_tracer.blendfile import BlendFile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frameloom.model.assets import Reference
+from frameloom.model.assets import PathKind, Reference
 from frameloom.model.errors import SceneUnreadable
 from frameloom.services.scene import condense
 from frameloom.services.scene.find_assets import find_assets
@@ -67,7 +68,7 @@ KINDS: dict[str, tuple[str, list[Reference]]] = {
         "    bpy.ops.ptcache.bake(bake=True)"),
         [Reference(path="//blendcache_shot", kind="points")],
     ),
-    "particles' cache that lies elsewhere": (
+    "particles' cache that is elsewhere": (
         (f"{SAVED}cube.modifiers.new('dust', 'PARTICLE_SYSTEM')\n"
         "cache = cube.particle_systems[0].point_cache\ncache.use_external, cache.filepath = True, '//caches/dust'"),
         [Reference(path="//caches/dust", kind="points", name="", required=False, written=True)],
@@ -137,7 +138,7 @@ def test_a_baked_fluid_is_required_and_an_unfinished_bake_is_written(tmp_path: P
 
 
 def test_a_baked_external_cache_is_required(tmp_path: Path) -> None:
-    scene = make_scene(tmp_path / "shot.blend", also=KINDS["particles' cache that lies elsewhere"][0])
+    scene = make_scene(tmp_path / "shot.blend", also=KINDS["particles' cache that is elsewhere"][0])
     assert read_references(_changed(scene, b"PointCache", b"flag", 1)) == (
         Reference(path="//caches/dust", kind="points", name=""),
     )
@@ -173,9 +174,13 @@ def test_references_are_equal_in_each_file_format(packing: str, tmp_path: Path) 
 
 FOLDERS = {
     Reference(path="//c", kind="points"): (["dust_000001_00.bphys", "smoke_000001_00.vdb"], ["a.txt", "a/b.bphys"]),
+    Reference(path="//c", kind="points", name="dust"): (
+        ["dust_000001_00.bphys", "dust_-00001.vdb"],
+        ["dust_a_000001_00.bphys", "dust2_000001_00.bphys", "other_000001_00.bphys", "dust.vdb"],
+    ),
     Reference(path="//c", kind="fluid"): (
         ["config/config_0001.uni", "data/fluid_data_0001.vdb", "mesh/fluid_mesh_0001.bobj.gz"],
-        ["script/smoke.py", "data.vdb", "other/a.vdb"],
+        ["script/smoke.py", "data.vdb", "other/a.vdb", "data/cities.vdb"],
     ),
     Reference(path="//c", kind="ocean"): (["disp_0001.exr", "foam_0001.exr"], ["id_rsa", "disp.exr"]),
     Reference(path="//c", kind="bake"): (
@@ -185,7 +190,7 @@ FOLDERS = {
 }
 
 
-@pytest.mark.parametrize("reference", FOLDERS, ids=lambda reference: reference.kind)
+@pytest.mark.parametrize("reference", FOLDERS, ids=lambda reference: f"{reference.kind}-{reference.name}")
 def test_a_folder_stands_for_the_files_that_blender_reads_in_a_bucket_and_on_disk(
     reference: Reference, tmp_path: Path
 ) -> None:
@@ -202,6 +207,18 @@ def test_a_folder_stands_for_the_files_that_blender_reads_in_a_bucket_and_on_dis
         found = find_assets(shelf, "scenes", "film/shot.blend", [reference])
         assert [asset.key for asset in found.assets] == sorted(f"film/c/{name}" for name in own)
         assert found.missing == ()
+
+
+@pytest.mark.parametrize("scene", ["shot.blend", "film/shot.blend"])
+@pytest.mark.parametrize("kind", ["points", "fluid", "ocean", "bake"])
+def test_a_cache_in_the_scenes_own_folder_gets_its_files_alone(scene: str, kind: PathKind) -> None:
+    [reference] = [one for one in FOLDERS if one.kind == kind and (kind != "points" or one.name)]
+    own, others = FOLDERS[reference]
+    store, home = MemoryStore(), scene.removesuffix("shot.blend")
+    for name in [*own, *others, "shot.blend", "other.blend", "film.mp4", "out/000001.png"]:
+        store.put("scenes", home + name, b"data")
+    found = find_assets(store, "scenes", scene, [replace(reference, path="//")])
+    assert [asset.key for asset in found.assets] == sorted(home + name for name in own)
 
 
 def test_a_file_is_missing_if_any_reference_requires_it() -> None:

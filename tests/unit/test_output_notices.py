@@ -3,6 +3,8 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
+
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.sources import Sources
@@ -38,6 +40,49 @@ def test_strips_that_show_something_are_not_announced() -> None:
     assert texts(EDIT, entry("Shot", sources=Sources(layers=()))) == []
     unused = replace(EDIT, sources=replace(EDIT.sources, strips=False, has_camera=True))
     assert texts(unused, entry("Shot", sources=Sources())) == []
+
+
+def job_of(**options: object) -> JobRequest:
+    return JobRequest.read({"file": "shot.blend", **options})
+
+
+@pytest.mark.parametrize(
+    ("scene", "job", "words"),
+    [
+        ("TIFF", "PNG", "is set to TIFF, but the frames are PNG: farms write"),
+        ("OPEN_EXR", "PNG", "choose `--format OPEN_EXR`"),
+        ("OPEN_EXR_MULTILAYER", "OPEN_EXR", "without layers and passes"),
+    ],
+)
+def test_a_format_that_the_job_replaces_is_announced(scene: str, job: str, words: str) -> None:
+    [text] = texts(entry("Shot", format=scene), request=job_of(format=job))
+    assert words in text
+
+
+@pytest.mark.parametrize(("scene", "job"), [("PNG", "PNG"), ("JPEG", "JPEG"), ("PNG", "OPEN_EXR"), ("FFMPEG", "PNG")])
+def test_a_format_that_is_kept_or_chosen_is_not_announced(scene: str, job: str) -> None:
+    assert texts(entry("Shot", format=scene), request=job_of(format=job)) == []
+
+
+def test_file_output_nodes_are_announced_unless_strips_replace_the_compositor() -> None:
+    sources = Sources(has_camera=True, file_outputs=("Passes", "Masks"))
+    [text] = texts(entry("Shot", sources=sources))
+    assert text == "The File Output nodes of scene 'Shot' write no files on a farm: 'Passes', 'Masks'."
+    assert texts(entry("Shot", sources=replace(sources, strips=True))) == []
+
+
+def test_previews_of_openexr_frames_are_announced() -> None:
+    shot = entry("Shot", format="OPEN_EXR", exr_preview=True)
+    [text] = texts(shot, request=job_of(format="OPEN_EXR"))
+    assert "no JPEG" in text
+    assert texts(replace(shot, exr_preview=False), request=job_of(format="OPEN_EXR")) == []
+
+
+def test_the_missing_sound_of_a_film_is_announced() -> None:
+    shot = entry("Shot", format="FFMPEG", sources=Sources(has_camera=True, sounds=True))
+    [text] = texts(shot)
+    assert "no sound" in text
+    assert texts(shot, request=job_of(output="frames")) == []
 
 
 def stereo(views: Views, **fields: object) -> list[str]:

@@ -1,12 +1,12 @@
 """Finds the sources of a scene's picture in the open file: its strips, its compositor and its cameras."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import bpy
 
 from frameloom.model.sources import Sources
 
-_LAYERS = "CompositorNodeRLayers"
+_LAYERS, _CRYPTOMATTE = "CompositorNodeRLayers", "CompositorNodeCryptomatteV2"
 
 
 def find_sources(scene: bpy.types.Scene) -> Sources:
@@ -21,10 +21,10 @@ def find_sources(scene: bpy.types.Scene) -> Sources:
             for strip in strips
             if strip.type == "SCENE" and strip.scene_input == "CAMERA" and strip.scene_camera is None
         ),
-        layers=None
-        if tree is None
-        else _names(node.scene or scene for node in tree.nodes if node.bl_idname == _LAYERS and not node.mute),
+        layers=None if tree is None else _names(_layers(scene, tree)),
         has_output=tree is None or _has_output(tree),
+        file_outputs=() if tree is None else tuple(dict.fromkeys(_file_outputs(tree))),
+        sounds=_has_sound(scene),
     )
 
 
@@ -37,6 +37,15 @@ def _visible_strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
     return [one for one in editor.strips if one.type != "SOUND" and not one.mute and one.channel not in muted]
 
 
+def _layers(scene: bpy.types.Scene, tree: bpy.types.NodeTree) -> Iterator[bpy.types.Scene | None]:
+    """Yield the scenes whose renders the nodes read."""
+    for node in tree.nodes:
+        if node.bl_idname == _LAYERS and not node.mute:
+            yield node.scene or scene
+        elif node.bl_idname == _CRYPTOMATTE and not node.mute and node.source == "RENDER":
+            yield node.scene
+
+
 def _has_output(tree: bpy.types.NodeTree) -> bool:
     """Return whether a scene's tree has an output for the picture: since 5.0 its own, before also within groups."""
     if any(node.bl_idname == "NodeGroupOutput" for node in tree.nodes):
@@ -46,6 +55,20 @@ def _has_output(tree: bpy.types.NodeTree) -> bool:
         return True
     groups = (node.node_tree for node in used if node.bl_idname == "CompositorNodeGroup")
     return bpy.app.version < (5, 0, 0) and any(map(_has_output, filter(None, groups)))
+
+
+def _file_outputs(tree: bpy.types.NodeTree) -> Iterator[str]:
+    """Yield the names of the File Output nodes of a tree and of its groups."""
+    for node in tree.nodes:
+        if node.bl_idname == "CompositorNodeOutputFile" and not node.mute:
+            yield node.name
+        elif node.bl_idname == "CompositorNodeGroup" and not node.mute and node.node_tree is not None:
+            yield from _file_outputs(node.node_tree)
+
+
+def _has_sound(scene: bpy.types.Scene) -> bool:
+    editor = scene.sequence_editor
+    return editor is not None and any(strip.type == "SOUND" and not strip.mute for strip in editor.strips_all)
 
 
 def _names(scenes: Iterable[bpy.types.Scene | None]) -> tuple[str, ...]:
@@ -79,7 +102,7 @@ def _strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
 
 def _node_scenes(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
     tree = _compositor(scene)
-    return [] if tree is None else [node.scene for node in tree.nodes if node.bl_idname == _LAYERS]
+    return [] if tree is None else list(_layers(scene, tree))
 
 
 def _compositor(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:

@@ -8,6 +8,7 @@ import bpy
 
 from frameloom.model.assets import PathKind, Reference
 from frameloom.model.blender_paths import BUILTIN_FONT
+from frameloom.services.scene.modifier_references import folder_path
 from worker.blender_process.path_guard import list_imports, list_paths
 
 _IMAGE_KINDS: dict[str, PathKind] = {"FILE": "file", "MOVIE": "file", "SEQUENCE": "sequence", "TILED": "tiles"}
@@ -64,15 +65,20 @@ def _references(owner: Any, name: str, caches: str) -> Iterator[Reference]:
         yield from _image(owner)
     elif isinstance(owner, bpy.types.ImageStrip):
         for element in owner.elements:
-            yield Reference(path=f"{_folder(path)}/{element.filename}", required=not owner.mute)
+            between = "" if path.endswith(("/", "\\")) else "/"
+            yield Reference(path=folder_path(path + between + element.filename), required=not owner.mute)
     elif struct in _READERS:
         yield from _READERS[struct](owner, path)
     elif struct in ("PointCacheItem", "StripElement") or "Proxy" in struct or name == "proxy_dir":
         # Part of a reference above, or a proxy, which no farm fetches.
         return
+    elif isinstance(owner, bpy.types.Sound):
+        if path and owner.packed_file is None:
+            # A job renders frames, and a film of frames, without sound.
+            yield Reference(path=path, required=False, seen=False)
     elif path not in ("", BUILTIN_FONT) and getattr(owner, "packed_file", None) is None:
         sequence = getattr(owner, "is_sequence", False) or getattr(owner, "source", "") == "SEQUENCE"
-        yield Reference(path=_folder(path), kind="sequence" if sequence else "file")
+        yield Reference(path=folder_path(path), kind="sequence" if sequence else "file")
 
 
 def _image(image: Any) -> Iterator[Reference]:
@@ -91,8 +97,9 @@ def _image(image: Any) -> Iterator[Reference]:
 
 def _point_cache(cache: Any, caches: str) -> Iterator[Reference]:
     if cache.use_external:
-        path = _folder(cache.filepath) or "//"
-        yield Reference(path=path, kind="points", required=cache.is_baked, written=not cache.is_baked)
+        path = folder_path(cache.filepath) or "//"
+        baked = cache.is_baked
+        yield Reference(path=path, kind="points", name=cache.name, required=baked, written=not baked)
     elif cache.use_disk_cache:
         yield Reference(path=caches, kind="points", required=cache.is_baked)
 
@@ -102,7 +109,7 @@ def _fluid(domain: Any, path: str) -> Iterator[Reference]:
     baking = any(getattr(domain, f"is_cache_baking_{part}") for part in _FLUID_PARTS)
     written = domain.cache_type == "REPLAY" or baking
     if path or written:
-        yield Reference(path=_folder(path) or "//", kind="fluid", required=baked, written=written)
+        yield Reference(path=folder_path(path) or "//", kind="fluid", required=baked, written=written)
 
 
 def _bakes(owner: Any, path: str) -> Iterator[Reference]:
@@ -114,7 +121,7 @@ def _bakes(owner: Any, path: str) -> Iterator[Reference]:
     else:
         on_disk = any(_target(bake, owner) != "PACKED" for bake in owner.bakes)
     if on_disk:
-        yield Reference(path=_folder(path), kind="bake", required=False)
+        yield Reference(path=folder_path(path), kind="bake", required=False)
 
 
 def _target(bake: Any, modifier: Any) -> str:
@@ -124,7 +131,7 @@ def _target(bake: Any, modifier: Any) -> str:
 
 def _ocean(modifier: Any, path: str) -> Iterator[Reference]:
     if modifier.is_cached and path:
-        yield Reference(path=_folder(path), kind="ocean")
+        yield Reference(path=folder_path(path), kind="ocean")
 
 
 def _multires(modifier: Any, path: str) -> Iterator[Reference]:
@@ -161,8 +168,3 @@ _READERS: dict[str, Any] = {
     "Camera": _code,
     **dict.fromkeys(_BAKES, _bakes),
 }
-
-
-def _folder(path: str) -> str:
-    # The path of a folder may end with a slash.
-    return path.rstrip("/\\") or path[:0]

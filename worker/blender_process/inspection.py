@@ -7,6 +7,7 @@ Blender has converted the file to its own version. If it lacks an engine or a co
 it; the worker refuses such a scene when it opens it to render (worker/blender_warnings.py).
 """
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.scene_json import facts_to_json
 from frameloom.model.stamps import FILENAME, OF_MACHINE
+from frameloom.services.scene.reader import read_header
 from frameloom.services.scene.scene_entry import exact_aspect, exact_rate
 from worker.blender_process.animation import error_text
 from worker.blender_process.find_sources import find_sources
@@ -47,7 +49,7 @@ def inspect_scene(path: Path, *, name: str, answer: Callable[[dict[str, Any]], N
     def loaded(*_: object) -> None:
         problems.clear()
         try:
-            answer({"facts": facts_to_json(read_facts(name))})
+            answer({"facts": _valid(facts_to_json(read_facts(name)))})
         except Exception as error:  # noqa: BLE001  Blender would print it and evaluate the scene
             problems.append(error)
             return
@@ -62,6 +64,13 @@ def inspect_scene(path: Path, *, name: str, answer: Callable[[dict[str, Any]], N
     finally:
         bpy.app.handlers.load_post.remove(loaded)
     raise problems[0]
+
+
+def _valid(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts as UTF-8 text; Blender gives paths with other bytes as surrogates, which no document can hold."""
+    text = json.dumps(facts, ensure_ascii=False).encode(errors="surrogateescape").decode(errors="replace")
+    valid: dict[str, Any] = json.loads(text)
+    return valid
 
 
 def read_facts(file: str) -> SceneFacts:
@@ -81,6 +90,7 @@ def read_facts(file: str) -> SceneFacts:
     return SceneFacts(
         file=file,
         blender_version=(bpy.data.version[0], bpy.data.version[1]),
+        big_endian=read_header(Path(bpy.data.filepath)).byte_order == ">",
         scenes=tuple(map(_entry, scenes)),
         active=active.name if active in scenes else scenes[0].name,
         cameras=tuple(one.name for one in objects if one.library is None and one.type == "CAMERA"),
@@ -117,6 +127,7 @@ def _entry(scene: bpy.types.Scene) -> SceneEntry:
         format=image.file_format,
         exr_codec=image.exr_codec,
         camera=None if scene.camera is None else scene.camera.name,
+        exr_preview=getattr(image, "use_preview", False),
         sources=find_sources(scene),
         crop=crop if render.use_border and render.use_crop_to_border else None,
         pixel_aspect=exact_aspect(render.pixel_aspect_x, render.pixel_aspect_y),

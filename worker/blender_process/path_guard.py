@@ -74,13 +74,16 @@ def prepare() -> None:
 
 def _confine(folder: SceneFolder, file: str) -> None:
     for library in bpy.data.libraries:
-        instead = folder.instead(library.filepath, library.parent)
+        is_packed = not is_linked(library)
+        instead = folder.instead(library.filepath, library.parent, must_exist=not is_packed)
+        if is_packed:
+            folder.make_home(instead or library.filepath, library.parent)
         if instead is None:
             continue
-        if is_linked(library):
+        if not is_packed:
             problem = f"{file!r} links {library.filepath!r}, which lies outside the scene's bucket"
             raise InvalidRequest(field="file", problem=problem)
-        # Simulations in a packed library have their caches beside its path.
+        # The files and caches of a packed library are relative to its path.
         library.filepath = instead
     _confine_imports(folder, file)
     if folder.trusted:

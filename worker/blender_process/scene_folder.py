@@ -25,24 +25,33 @@ class SceneFolder:
         self.trusted = trusted
         self.replaced: dict[str, str] = {}
 
-    def instead(self, path: str, library: bpy.types.Library | None) -> str | None:
+    def instead(self, path: str, library: bpy.types.Library | None, *, must_exist: bool = True) -> str | None:
         """Return the path to open in place of a path; None for the path itself.
 
         An absolute path leads to the file that was fetched for it. Any other path out of the folder leads nowhere,
         unless the scene is trusted.
+
+        Args:
+            must_exist: whether an absolute path counts only if its folder was fetched.
         """
-        if (mapped := self.mapped(path)) is not None:
+        if (mapped := self.mapped(path, must_exist=must_exist)) is not None:
             return mapped
         return None if self.trusted or self.holds(path, library) else self.nowhere(path)
 
-    def mapped(self, path: str) -> str | None:
+    def make_home(self, path: str, library: bpy.types.Library | None) -> None:
+        """Make the folder of a packed library's path: without it, `..` in the paths of its files leads nowhere."""
+        if self.holds(path, library):
+            Path(bpy.path.abspath(path, library=library)).parent.mkdir(parents=True, exist_ok=True)
+
+    def mapped(self, path: str, *, must_exist: bool = True) -> str | None:
         """Return where the files of an absolute path are on this machine; None for another path."""
         if self.absolute is None or is_relative(path) or (steps := absolute_steps(path)) is None:
             return None
         try:
             place = (self.absolute / steps).resolve()
             # A trusted script may have made files at the path itself.
-            there = place.is_relative_to(self.absolute) and (place.exists() or place.parent.is_dir())
+            there = not must_exist or place.exists() or place.parent.is_dir()
+            there = there and place.is_relative_to(self.absolute)
         except (OSError, RuntimeError, ValueError):
             return None
         if not there or str(place).lower().endswith(_PLAYLISTS) or len(os.fsencode(place)) >= _LONGEST_PATH:

@@ -24,7 +24,7 @@ def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
     Raises:
         InvalidRequest: the file has no scene, camera or engine of that name, or has code that the job does not trust;
             or the scene's compositor has no output.
-        NoCamera: the picture needs the camera of a scene that has none.
+        NoCamera: the picture needs the camera of a scene without one.
         DeviceMissing: this worker has no such device.
     """
     scene = _scene(settings)

@@ -36,6 +36,7 @@ from frameloom.model.errors import MissingAssets, RenderCrashed, SceneUnreadable
 from frameloom.model.settings import RenderSettings
 from worker.blender_process import path_guard
 from worker.blender_process.animation import Animation, error_text
+from worker.blender_process.extensions import install_extensions
 from worker.blender_process.faults import error_answer
 from worker.blender_process.find_sources import rendered_scenes
 from worker.blender_process.inspection import inspect_scene
@@ -70,7 +71,7 @@ def answer_commands(answers: TextIO, *, network: str | None) -> NoReturn:
         try:
             session.do(command)
         except Exception as error:  # noqa: BLE001  a fault of this code is no crash of Blender
-            failed = error_answer(error, where=_place(command))
+            failed = error_answer(error, where=_place(command), file=command.get("name"))
             answer(failed)
             if failed["ended"]:
                 break
@@ -99,6 +100,7 @@ class Session:
         """Execute a command, and the render commands of the same animation."""
         if command["do"] == "open":
             settings = RenderSettings.model_validate(command["settings"])
+            install_extensions([Path(command["root"], key) for key in settings.addons or ()])
             self.open(
                 Path(command["path"]),
                 settings,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 _OPTIONS = {
     "resolution_percentage": "--resolution",
     "output": "--frames-only",
+    "addons": "--addon",
     "video.codec": "--codec",
     "video.quality": "--quality",
 }

@@ -89,6 +89,16 @@ Ocio = Annotated[
     ),
 ]
 
+Addons = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--addon",
+        metavar="ZIP",
+        help="A Blender extension whose add-on the scene needs; may be repeated. Requires --trust-scripts.",
+        rich_help_panel=LOOKS,
+    ),
+]
+
 Trust = Annotated[
     bool | None,
     typer.Option(

@@ -33,6 +33,7 @@ def render(
     blender: options.Blender = None,
     format: options.Format = None,  # noqa: A002  the option's name
     ocio: options.Ocio = None,
+    addon: options.Addons = None,
     trust_scripts: options.Trust = None,
     bake: options.Bake = None,
     out: options.Out = Path(),
@@ -88,6 +89,7 @@ def render(
                     "max_workers": max_workers,
                     "chunk_size": chunk_size,
                 },
+                addons=addon or (),
                 settings=settings or (),
                 out=out,
                 local=local,

@@ -1,6 +1,6 @@
 """Runs a job for `frameloom render` and `frameloom sequence`: display, Ctrl-C and exit code."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,11 +25,12 @@ ENDS_WITH_THE_COMMAND = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOptions:
-    """The values of the options; `fields` by the names of the request, `settings` as NAME=VALUE."""
+    """The values of the options; `fields` by the names of the request, `settings` as NAME=VALUE; `addons` are paths."""
 
     scene: Path
     fields: Mapping[str, str | None]
     settings: Iterable[str]
+    addons: Sequence[str]
     out: Path
     local: bool
     stack: str | None
@@ -50,6 +51,8 @@ def run(options: JobOptions, *, json: bool, quiet: bool) -> None:
         typer.Exit: the job failed, and the failure was printed.
     """
     fields = read_fields(options.fields, options.settings)
+    if options.addons:
+        fields["addons"] = options.addons
     with Interrupts() as interrupts:
         farm = farm_for_job(stack=options.stack, local=options.local, workers=options.workers)
         if options.detach and not farm.persistent:

@@ -29,6 +29,7 @@ def sequence(
     blender: options.Blender = None,
     format: options.Format = None,  # noqa: A002  the option's name
     ocio: options.Ocio = None,
+    addon: options.Addons = None,
     trust_scripts: options.Trust = None,
     bake: options.Bake = None,
     out: options.Out = Path(),
@@ -74,6 +75,7 @@ def sequence(
                     "video.quality": quality,
                     "on_missing": on_missing,
                 },
+                addons=addon or (),
                 settings=settings or (),
                 out=out,
                 local=local,

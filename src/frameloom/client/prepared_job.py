@@ -9,6 +9,7 @@ from frameloom.client.colour_config import local_config
 from frameloom.client.connect import Connection, Target
 from frameloom.client.inspected_scene import read_local_scene
 from frameloom.client.job_request import apart_from, build_request, disk_folder, find_scene
+from frameloom.client.local_addons import local_addons
 from frameloom.client.output_folder import OutputFolder
 from frameloom.model import keys
 from frameloom.model.request import START, START_NO, JobRequest
@@ -90,7 +91,9 @@ def prepare_job(scene: Path, fields: Mapping[str, Any], *, out: Path | None, tar
     scene = find_scene(scene)
     own = local_config(fields.get("ocio"))
     config = None if own is None else own.config
-    request = build_request(scene, {**fields, "ocio": None if config is None else config.key})
+    addons = local_addons(fields.get("addons") or ())
+    placed = {"ocio": None if config is None else config.key, "addons": [one.key for one in addons.values()] or None}
+    request = build_request(scene, {**fields, **placed})
     if target.chunks_at_once is not None and "max_workers" not in request.model_fields_set:
         request = request.model_copy(update={"max_workers": target.chunks_at_once})
     resolved = resolve_request(
@@ -100,6 +103,7 @@ def prepare_job(scene: Path, fields: Mapping[str, Any], *, out: Path | None, tar
         device=target.device(),
         facts=read_local_scene(scene),
         config=config,
+        extensions=tuple(addons.values()),
     )
     output = None if out is None else OutputFolder.of(out, request, scene)
     if output is not None:
@@ -108,6 +112,7 @@ def prepare_job(scene: Path, fields: Mapping[str, Any], *, out: Path | None, tar
     local = local_assets(scene, request.file, resolved.references, root=root, guarded=request.trust_scripts is not True)
     local.check(request)
     assets = {**local.files, **(own.files if own is not None else {})}
+    assets |= {extension.key: path for path, extension in addons.items()}
     resolved = replace(resolved, notices=(*resolved.notices, *local.notices))
     if local.found.absolute:
         # A farm of an older version does not know the field.

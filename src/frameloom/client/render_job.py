@@ -108,7 +108,7 @@ class Job:
             self.on_event(notice)
         self.on_event(Step(action=Action.CONNECT))
         self._target.open(self._notify, trust_scripts=prepared.request.trust_scripts is True)
-        if prepared.resolved.references or prepared.resolved.config is not None:
+        if prepared.resolved.references or prepared.assets:
             shown = self.notices
             prepared = prepared.upload_assets(self._connection(), self._report_assets)
             self._prepared = prepared

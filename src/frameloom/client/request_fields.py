@@ -44,6 +44,7 @@ class RequestFields(TypedDict, total=False):
             with Python is refused otherwise.
         ocio: the path of an OpenColorIO configuration on this disk, which is uploaded with its files; the default is
             that of the environment variable OCIO, or Blender's own.
+        addons: the paths of Blender extensions on this disk, whose add-ons the scene needs; requires `trust_scripts`.
         blender: the version of Blender that renders, such as "4.5" or "5.0.1"; the default is the one that saved the
             scene, else the nearest newer LTS of the farm.
         fps: frames per second of the film, such as 24 or "30000/1001".
@@ -79,6 +80,7 @@ class RequestFields(TypedDict, total=False):
     format: FrameFormat | None
     trust_scripts: bool | None
     ocio: str | None
+    addons: Sequence[str] | None
     blender: str | None
     fps: int | float | str | None
     video: VideoFields | None

@@ -110,7 +110,9 @@ def _resolve(
 ) -> _Outcome:
     notices, blender = facts.notices, None
     try:
-        blender = choose_blender(None, saved_by=facts.blender_version, blenders=blenders, file=facts.file)
+        blender = choose_blender(
+            None, saved_by=facts.blender_version, blenders=blenders, file=facts.file, big_endian=facts.big_endian
+        )
         own = local_config(ocio)
         config = None if own is None else own.config
         resolved = resolve_request(request, scene, blenders=[blender], device="CPU", facts=facts, config=config)

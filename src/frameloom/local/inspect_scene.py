@@ -10,7 +10,7 @@ from frameloom.model.blenders import choose_blender
 from frameloom.model.errors import FarmUnavailable, SceneUnreadable, by_name
 from frameloom.model.scene import SceneFacts
 from frameloom.model.scene_json import facts_from_json
-from frameloom.services.scene.reader import read_version
+from frameloom.services.scene.reader import read_header
 from frameloom.services.system.installed_blenders import installed_blenders
 
 # Files that Blender converts from old versions take seconds.
@@ -38,9 +38,16 @@ def inspect_scene(scene: Path, *, name: str) -> SceneFacts:
             "bucket, so that a worker of the farm inspects it"
         )
         raise SceneUnreadable(file=name, problem=problem)
-    blender = choose_blender(None, saved_by=read_version(scene), blenders=blenders, file=name)
+    header = read_header(scene)
+    blender = choose_blender(
+        None, saved_by=header.version, blenders=blenders, file=name, big_endian=header.byte_order == ">"
+    )
     command = [sys.executable, "-m", "worker.inspect_scene", str(scene.absolute()), name, blender]
-    ran = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, timeout=_TIMEOUT, check=False)
+    try:
+        ran = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, timeout=_TIMEOUT, check=False)
+    except subprocess.TimeoutExpired as error:
+        problem = f"Blender {blender} did not open it within {_TIMEOUT} seconds"
+        raise SceneUnreadable(file=name, problem=problem) from error
     if not ran.stdout:
         raise SceneUnreadable(file=name, problem=f"Blender {blender} ended while it opened the file")
     answer = json.loads(ran.stdout)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,6 +52,7 @@ class Reference:
         required: whether the render is wrong without the file. A simulation without a bake renders without its cache,
             and a scene may hold code that no job runs.
         seen: whether a frame may show the file. A missing file that no frame shows is reported, and then not required.
+        packed: the contents of a library that is packed into the file that refers to it (`services/scene/reader.py`).
         written: whether Blender simulates while it renders, and writes to the path.
         unguarded: whether the worker cannot prevent Blender from opening the path. That applies to the views of a
             stereo image, which Blender's Python does not expose, and to libraries, which `library` marks.
@@ -65,6 +67,7 @@ class Reference:
     library: bool = False
     required: bool = True
     seen: bool = True
+    packed: Hashable = None
     written: bool = False
     unguarded: bool = False
     name: str | None = None
@@ -109,7 +112,7 @@ def key_of(file: str, path: str, *, root: str | None = None) -> str | None:
     has no folder. The key of the bucket's own root is empty.
 
     Args:
-        root: the folder of the bucket that holds the files with absolute paths, None if there is none.
+        root: the folder of the bucket for files with absolute paths; None without such a folder.
     """
     if path.startswith("//"):
         # Blender does the same on Linux.

@@ -8,6 +8,8 @@ from frameloom.model.errors import InvalidRequest, SceneTooNew
 
 # The series with long-term support: one a year, https://www.blender.org/download/lts/.
 LTS = frozenset({(2, 83), (2, 93), (3, 3), (3, 6), (4, 2), (4, 5), (5, 2)})
+# Since 5.0, Blender opens no file of a big-endian machine, and drops the animation of files of Blender 2.49 and older.
+NEWEST_FOR_OLD, FIRST_ANIMATED = (4, 5), (2, 50)
 _VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?", re.ASCII)
 
 
@@ -44,7 +46,9 @@ def parse_blenders(text: str) -> tuple[str, ...]:
     return tuple(sorted(set(found), key=numbers_of))
 
 
-def choose_blender(wanted: str | None, *, saved_by: tuple[int, int], blenders: Sequence[str], file: str) -> str:
+def choose_blender(
+    wanted: str | None, *, saved_by: tuple[int, int], blenders: Sequence[str], file: str, big_endian: bool = False
+) -> str:
     """Return the Blender of a farm that renders a scene.
 
     It is the version that the request names. By default it is the series that saved the scene, else the nearest newer
@@ -55,14 +59,20 @@ def choose_blender(wanted: str | None, *, saved_by: tuple[int, int], blenders: S
         saved_by: the series of the Blender that saved the scene.
         blenders: the full versions that the farm has, at least one.
         file: the scene's name in messages.
+        big_endian: whether a big-endian machine saved the scene.
 
     Raises:
-        InvalidRequest: the farm does not have `wanted`, or `wanted` is older than the scene although the farm has a
-            fitting one.
+        InvalidRequest: each Blender of the farm is too new for an old scene; or the farm does not have `wanted`, or
+            `wanted` does not fit the scene although another one does.
         SceneTooNew: the farm has no Blender that is new enough.
     """
     ordered = sorted(blenders, key=numbers_of)
+    newest = NEWEST_FOR_OLD if big_endian or saved_by < FIRST_ANIMATED else None
     fitting = [version for version in ordered if series_of(version) >= saved_by]
+    if newest is not None and fitting:
+        fitting = [version for version in fitting if series_of(version) <= newest]
+        if not fitting:
+            raise _too_old(saved_by, held=ordered, file=file, big_endian=big_endian)
     named = ordered if wanted is None else [version for version in ordered if is_in(version, wanted)]
     if not named:
         how = "leave it out" if len(ordered) == 1 else "name one of them, or leave it out"
@@ -80,6 +90,15 @@ def choose_blender(wanted: str | None, *, saved_by: tuple[int, int], blenders: S
         raise InvalidRequest(field="blender", problem=problem)
     # The newest patch of the best series.
     return max(candidates, key=lambda version: (_rank(series_of(version), saved_by), numbers_of(version)))
+
+
+def _too_old(saved_by: tuple[int, int], *, held: Sequence[str], file: str, big_endian: bool) -> InvalidRequest:
+    lost = "does not open files of big-endian machines" if big_endian else "drops the animation of such files"
+    problem = (
+        f"Blender {'{}.{}'.format(*saved_by)} saved {file!r}, and this farm has Blender {and_listed(held)}: since 5.0, "
+        f"Blender {lost}; open the file in Blender 4.5 and save it, or use a farm with 4.5"
+    )
+    return InvalidRequest(field="blender", problem=problem)
 
 
 def _rank(series: tuple[int, int], saved_by: tuple[int, int]) -> tuple[bool, bool, int, int]:

@@ -1,7 +1,9 @@
 """The manifest of a job: PrepareJob writes it, and every later state reads it."""
 
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from frameloom.model import keys
 from frameloom.model.assets import AssetsRef
@@ -19,7 +21,7 @@ class SceneRef(Value):
     Attributes:
         digest: the SHA-256 of its bytes.
         assets: the list of the files that it renders with, None for a scene without assets.
-        absolute_root: the folder of the bucket that holds the assets with absolute paths, None if none has one.
+        absolute_root: the folder of the bucket for the assets with absolute paths; None without such assets.
         missing_assets: "render" if the scene renders without its missing files, or names and patterns of the files
             that may be missing.
         order: the order of the frames, None if chunks may be rendered in any order.
@@ -44,7 +46,7 @@ class OutputRef(Value):
 
     bucket: str
     prefix: str
-    endings: tuple[str, ...] | None = None
+    endings: tuple[Annotated[str, Field(pattern=r"^[^/\\]+$")], ...] | None = None
 
 
 class Limits(Value):

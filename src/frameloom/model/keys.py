@@ -76,8 +76,9 @@ def render_key(
     if order is not None:
         rest.append({"order": order.to_json()})
     # False renders the same pixels as None, the only value of earlier versions, so their frames keep their key.
-    # The content of a colour configuration counts, among the assets, and not its place.
-    pixels = settings.model_copy(update={"trust_scripts": settings.trust_scripts or None, "ocio": None})
+    # The content of a colour configuration and of extensions counts, among the assets, and not their place.
+    elsewhere = {"trust_scripts": settings.trust_scripts or None, "ocio": None, "addons": None}
+    pixels = settings.model_copy(update=elsewhere)
     parts = json.dumps([digest, pixels.to_json(), *rest], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 

@@ -17,6 +17,8 @@ class NoticeKind(StrEnum):
 
     # A local farm's own: a worker that ended and was replaced.
     FARM = "farm"
+    # Outputs that the scene is set to, and the job does not make.
+    OUTPUT = "output"
     # Files outside the scene's folder, which are uploaded, or are not because they are no media.
     OUTSIDE = "outside"
     # Missing files that no frame shows, and missing files that the request allows.
@@ -35,6 +37,8 @@ class NoticeKind(StrEnum):
     STAMP = "stamp"
     # A colour configuration other than Blender's own.
     COLOURS = "colours"
+    # Data of add-ons, which workers lack.
+    ADDONS = "addons"
 
 
 def _known(kind: Any) -> Any:

@@ -69,6 +69,14 @@ def config_file(key: str) -> str:
     return key
 
 
+def _addon_files(given: tuple[str, ...]) -> tuple[str, ...]:
+    for key in given:
+        if not key.endswith(".zip"):
+            raise ValueError("takes the keys of Blender extensions in the scenes bucket, such as studio/rig-1.0.0.zip")
+        scene_file(key.removesuffix(".zip") + ".blend")
+    return given
+
+
 # Control, format, surrogate, private and unassigned characters; line and paragraph separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # Characters that look like a slash or a backslash, or that some systems convert to one, but NFKC does not.
@@ -138,6 +146,7 @@ class JobRequest(RenderSettings):
 
     file: Annotated[str, AfterValidator(scene_file)]
     ocio: Annotated[str, AfterValidator(config_file)] | None = None
+    addons: Annotated[tuple[str, ...], Field(min_length=1, max_length=20), AfterValidator(_addon_files)] | None = None
     # The film's name beside the scene, without its extension; None for the scene's name.
     film: Annotated[str, AfterValidator(_film_name)] | None = None
     frames: Annotated[str, AfterValidator(_frames_text)] | None = None
@@ -178,6 +187,8 @@ class JobRequest(RenderSettings):
             raise InvalidRequest(field="step", problem="needs `start` and `end`")
         if self.chunk_timeout <= self.queue_timeout:
             raise InvalidRequest(field="chunk_timeout", problem="must exceed `queue_timeout`, which it includes")
+        if self.addons is not None and self.trust_scripts is not True:
+            raise InvalidRequest(field="addons", problem="runs code on the workers: the job needs `trust_scripts` too")
         self.frame_range()
 
     def frame_range(self) -> FrameRange | None:

@@ -27,6 +27,7 @@ class SceneEntry:
         engine: Blender's identifier, such as "CYCLES".
         format: Blender's identifier of the output's format, such as "PNG" or "FFMPEG".
         exr_codec: Blender's identifier of the OpenEXR compression, for every output format.
+        exr_preview: whether Blender writes a small JPEG beside each OpenEXR.
         camera: the name of the active camera, None for a scene without a camera.
         sources: the sources of its picture, which determine whether it needs a camera.
         crop: xmin, ymin, xmax, ymax as fractions of the size, None if the whole picture is rendered.
@@ -48,6 +49,7 @@ class SceneEntry:
     engine: str
     format: str
     exr_codec: str = "ZIP"
+    exr_preview: bool = False
     camera: str | None = None
     sources: Sources = field(default_factory=Sources)
     crop: tuple[float, float, float, float] | None = None
@@ -85,6 +87,7 @@ class SceneFacts:
     Attributes:
         file: the file's name in messages.
         blender_version: major and minor of the Blender that saved it.
+        big_endian: whether a big-endian machine saved it; Blender 5.0 and later do not open such files.
         scenes: at least one, in the file's order.
         active: the name of the scene that is active when Blender opens the file.
         cameras: the names of all camera objects in the file, in any scene.
@@ -94,6 +97,7 @@ class SceneFacts:
         scripts: descriptions of the Python in the file that changes pictures.
         spaces: the colour spaces that images, clips, strips and nodes name.
         simulations: the simulations without a bake.
+        tree_types: the types of node groups that only an add-on has.
         notices: notices about the file, for each job that renders it.
     """
 
@@ -101,6 +105,7 @@ class SceneFacts:
     blender_version: tuple[int, int]
     scenes: tuple[SceneEntry, ...]
     active: str
+    big_endian: bool = False
     cameras: tuple[str, ...] = ()
     linked_objects: tuple[str, ...] = ()
     linked_groups: bool = False
@@ -108,6 +113,7 @@ class SceneFacts:
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
     simulations: tuple[Simulation, ...] = ()
+    tree_types: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
 
     def pick(self, scene: str | None = None, camera: str | None = None) -> SceneEntry:
@@ -117,7 +123,7 @@ class SceneFacts:
 
         Raises:
             InvalidRequest: the file has no such scene or no such camera, or the scene's compositor has no output.
-            NoCamera: the picture needs the camera of a scene that has none (frameloom.model.sources).
+            NoCamera: the picture needs the camera of a scene without one (frameloom.model.sources).
         """
         wanted = self.active if scene is None else scene
         entry = next((entry for entry in self.scenes if entry.name == wanted), None)
@@ -147,7 +153,7 @@ def check_sources(scene: str, sources: Mapping[str, Sources], *, file: str) -> N
 
     Raises:
         InvalidRequest: its compositor has no output.
-        NoCamera: its picture needs the camera of a scene that has none.
+        NoCamera: its picture needs the camera of a scene without one.
     """
     if not sources[scene].strips and not sources[scene].has_output:
         problem = (

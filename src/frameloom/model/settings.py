@@ -112,6 +112,9 @@ class RenderSettings(Value):
     trust_scripts: Annotated[bool | None, BeforeValidator(_trust)] = None
     # The key of an OpenColorIO configuration in the scenes bucket, None for Blender's own.
     ocio: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    # The keys of Blender extensions in the scenes bucket, whose add-ons the scene needs. They are code, so the job must
+    # trust it.
+    addons: Annotated[tuple[str, ...], Field(min_length=1, max_length=20)] | None = None
 
 
 def read_device(text: str) -> Device:

@@ -25,6 +25,8 @@ class Sources:
         strips: whether it renders the strips of its sequencer; its compositor and its camera are then unused.
         strip_scenes: the scenes that these strips show through the scenes' own cameras, each once.
         layers: the scenes whose view layers its compositor reads, each once; None without a compositor.
+        file_outputs: the File Output nodes of its compositor, which workers mute.
+        sounds: whether its sequencer has strips with sound.
         has_output: whether the compositor has an output; Blender writes no picture without one.
     """
 
@@ -33,10 +35,12 @@ class Sources:
     strip_scenes: tuple[str, ...] = ()
     layers: tuple[str, ...] | None = None
     has_output: bool = True
+    file_outputs: tuple[str, ...] = ()
+    sounds: bool = False
 
 
 def without_camera(scene: str, sources: Mapping[str, Sources]) -> str | None:
-    """Return the first scene that needs a camera and has none when Blender renders `scene`, None if no scene does.
+    """Return the first scene whose camera is missing when Blender renders `scene`, None if no camera is.
 
     Args:
         sources: the sources of all known scenes by name. Scenes of other files may be unknown; the worker knows them.

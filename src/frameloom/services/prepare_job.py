@@ -15,8 +15,10 @@ from frameloom.model.scene import SceneFacts
 from frameloom.model.scene_json import facts_from_json
 from frameloom.model.settings import Device, RenderSettings
 from frameloom.services.resolve_request import ResolvedRequest, file_digest, resolve_request, with_assets
+from frameloom.services.scene.blend_format import Header
+from frameloom.services.scene.extension_zip import fetch_extension
 from frameloom.services.scene.ocio_config import fetch_config
-from frameloom.services.scene.reader import may_open_in_blender, read_version
+from frameloom.services.scene.reader import may_open_in_blender, read_header
 from frameloom.services.storage import job_documents
 from frameloom.services.storage.ports import Buckets, Store, StoredObject
 
@@ -51,7 +53,7 @@ def prepare(
         the settings of the task.
 
     Raises:
-        JobImpossible: the job cannot succeed.
+        JobImpossible: the job cannot succeed, or its scene has changed since a worker inspected it.
     """
     key = parse_request(event).file
     stored = store.head(buckets.scenes, key)
@@ -69,15 +71,23 @@ def prepare(
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "scene.blend")
         store.download(buckets.scenes, key, scene, version=stored.version)
-        facts = _inspected_facts(job_id, store, buckets) if inspected else None
+        facts = _inspected_facts(job_id, store, buckets, scene, file=key) if inspected else None
         config = None if request.ocio is None else fetch_config(store, buckets.scenes, request.ocio)
+        extensions = [fetch_extension(store, buckets.scenes, key) for key in request.addons or ()]
         try:
-            resolved = resolve_request(request, scene, blenders=blenders, device=device, facts=facts, config=config)
+            resolved = resolve_request(
+                request,
+                scene,
+                blenders=blenders,
+                device=device,
+                facts=facts,
+                config=config,
+                extensions=extensions,
+            )
         except SceneUnreadable as error:
             if not may_open_in_blender(error):
                 raise
-            version = read_version(scene)
-            blender = choose_blender(request.blender, saved_by=version, blenders=blenders, file=key)
+            blender = _blender(request, read_header(scene), blenders)
             return _inspection(request, stored, scene, job_id=job_id, store=store, buckets=buckets, blender=blender)
         resolved = with_assets(resolved, request, store=store, buckets=buckets, scene=None if inspected else scene)
     assets = _write_assets(resolved, job_id, store, buckets)
@@ -111,11 +121,23 @@ def _inspection(
     return {"job_id": job_id, "inspect": task, "limits": _limits(request).to_json()}
 
 
-def _inspected_facts(job_id: str, store: Store, buckets: Buckets) -> SceneFacts:
+def _blender(request: JobRequest, header: Header, blenders: Sequence[str]) -> str:
+    return choose_blender(
+        request.blender,
+        saved_by=header.version,
+        blenders=blenders,
+        file=request.file,
+        big_endian=header.byte_order == ">",
+    )
+
+
+def _inspected_facts(job_id: str, store: Store, buckets: Buckets, scene: Path, *, file: str) -> SceneFacts:
     document = job_documents.read(store, buckets.logs, keys.facts_key(job_id))
     if document is None:
         raise LookupError(f"job {job_id!r} has no facts about its scene in bucket {buckets.logs!r}")
-    return facts_from_json(document)
+    if document["digest"] != file_digest(scene):
+        raise SceneUnreadable(file=file, problem="it has changed since a worker inspected it; start a new job")
+    return facts_from_json(document["facts"])
 
 
 def _limits(request: JobRequest) -> Limits:

@@ -22,7 +22,10 @@ from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.model.simulations import Order, Simulation, order_of, simulation_notices
 from frameloom.model.stamps import FILENAME, stamp_notices
+from frameloom.model.views import MAX_VIEWS
+from frameloom.services.scene.addon_signs import addon_notices
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
+from frameloom.services.scene.extension_zip import Extension, check_extensions
 from frameloom.services.scene.find_assets import FoundAssets, find_assets
 from frameloom.services.scene.ocio_config import OcioConfig
 from frameloom.services.scene.output_notices import output_notices
@@ -55,6 +58,7 @@ class ResolvedRequest:
         scene_steps: the first frame of the scene and its step.
         order: the order of the frames, None if chunks may be rendered in any order.
         config: the colour configuration, None for that of Blender.
+        extensions: the Blender extensions that the scene needs.
         notices: notices about the job; `with_assets` adds those about the assets.
     """
 
@@ -74,6 +78,7 @@ class ResolvedRequest:
     scene_steps: tuple[int, int] = (1, 1)
     order: Order | None = None
     config: OcioConfig | None = None
+    extensions: tuple[Extension, ...] = ()
     notices: tuple[Notice, ...] = ()
 
     @property
@@ -103,6 +108,7 @@ def resolve_request(
     device: Device,
     facts: SceneFacts | None = None,
     config: OcioConfig | None = None,
+    extensions: Sequence[Extension] = (),
 ) -> ResolvedRequest:
     """Return the request with the values of the scene in the file `scene`, without its assets.
 
@@ -111,6 +117,7 @@ def resolve_request(
         device: their device, which the request may override.
         facts: the known facts about the scene; None to read the file here, with its key as its name in messages.
         config: the colour configuration at the request's `ocio`.
+        extensions: those at the request's `addons`.
 
     Raises:
         JobImpossible: the scene cannot be read, is too new, has no camera, does not fit the request, or needs
@@ -118,13 +125,20 @@ def resolve_request(
     """
     facts = facts or read_scene(scene, name=request.file)
     name = facts.file
-    blender = choose_blender(request.blender, saved_by=facts.blender_version, blenders=blenders, file=name)
+    blender = choose_blender(
+        request.blender,
+        saved_by=facts.blender_version,
+        blenders=blenders,
+        file=name,
+        big_endian=facts.big_endian,
+    )
     entry = facts.pick(request.scene, request.camera)
     file = posixpath.basename(request.file)
     _check_codec(request, entry)
     _check_views(request, entry)
     if request.output != "video":
-        check_engine(entry, request.engine, blender=blender)
+        check_engine(entry, request.engine, blender=blender, addons=bool(extensions))
+        check_extensions(extensions, blender)
         check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR", names=_names(config))
         check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
     frames = request.frame_range() or _scene_frames(entry)
@@ -143,12 +157,14 @@ def resolve_request(
         revision=_revision(request, entry),
         endings=None if entry.views is None else entry.views.endings(request.format),
         config=config,
+        extensions=tuple(extensions),
         stamped=file if FILENAME in entry.stamp else None,
         scene_steps=steps,
         order=_order(request, facts.simulations, steps, frames),
         notices=(
             *facts.notices,
             *_about_config(config),
+            *addon_notices(() if extensions else facts.tree_types, file=name),
             *stamp_notices(entry.stamp, scene=entry.name, file=file),
             *output_notices(facts, entry, request),
             *simulation_notices(facts.simulations, bake=request.bake),
@@ -173,12 +189,11 @@ def with_assets(
     """
     found = find_assets(store, buckets.scenes, request.file, resolved.references, root=request.absolute_root)
     resolved = accept_assets(resolved, request, found, scene=scene)
-    config = resolved.config
-    if config is None:
-        return resolved
-    home = posixpath.dirname(config.key)
-    # Names of their own, without the configuration's place: equal on each machine that has it.
-    named = {f"ocio:{posixpath.relpath(one.key, home)}": one for one in config.assets(store, buckets.scenes)}
+    # Names of their own, without the place of the files: equal on each machine that has them.
+    named = {f"addon:{one.id}": one.asset(store, buckets.scenes) for one in resolved.extensions}
+    if (config := resolved.config) is not None:
+        home = posixpath.dirname(config.key)
+        named |= {f"ocio:{posixpath.relpath(one.key, home)}": one for one in config.assets(store, buckets.scenes)}
     return replace(resolved, assets={**resolved.assets, **named})
 
 
@@ -239,9 +254,12 @@ def _order(
 
 
 def _check_views(request: JobRequest, entry: SceneEntry) -> None:
-    """Refuse views whose files would replace each other, as they do in Blender."""
+    """Refuse too many views, and views whose files would replace each other, as they do in Blender."""
     if entry.views is None or entry.views.endings(request.format) is None:
         return
+    if len(entry.views.rendered) > MAX_VIEWS:
+        problem = f"{entry.name!r} renders {len(entry.views.rendered):,} views; this farm's limit is {MAX_VIEWS}"
+        raise InvalidRequest(field="scene", problem=problem)
     if (alike := entry.views.alike()) is not None:
         one, other = (view.name for view in alike)
         problem = (

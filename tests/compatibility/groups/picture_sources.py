@@ -94,3 +94,28 @@ def _(s: Stage) -> None:
     for frame, camera in ((2, far), (3, s.camera)):
         s.scene.timeline_markers.new(camera.name, frame=frame).camera = camera
     s.scene.camera = None
+
+
+def _library(s: Stage) -> None:
+    """Write `//cameras.blend` with a collection that holds the camera Far, and remove both from the scene."""
+    shelf = s.data.collections.new("Shelf")
+    far = s.data.objects.new("Far", s.data.cameras.new("Far"))
+    far.location, far.rotation_euler = (0.0, -9.0, 0.0), (1.5707964, 0.0, 0.0)
+    shelf.objects.link(far)
+    s.data.libraries.write(str(s.folder / "cameras.blend"), {shelf})
+    s.data.collections.remove(shelf)
+    s.data.objects.remove(far)
+
+
+@rows.same("Active camera linked from a library")
+def _(s: Stage) -> None:
+    _library(s)
+    s.scene.camera = s.link("cameras.blend", "objects", "Far")[0]
+    # Blender does not save a linked camera that no collection holds.
+    s.scene.collection.objects.link(s.scene.camera)
+
+
+@rows.same("Named camera in a linked collection", request={"camera": "Far"})
+def _(s: Stage) -> None:
+    _library(s)
+    s.scene.collection.children.link(s.link("cameras.blend", "collections", "Shelf")[0])

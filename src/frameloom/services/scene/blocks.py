@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from frameloom.services.scene.blend_format import DAMAGED, INCOMPLETE, BadBlendError, Header
 from frameloom.services.scene.decompress import decompressed
@@ -75,6 +76,18 @@ class BlockReader:
         if len(body) < size:
             raise BadBlendError(INCOMPLETE)
         return body
+
+    def copy(self, size: int, path: Path) -> None:
+        """Write the body of the current block to a file.
+
+        Raises:
+            BadBlendError: the file ends before the body does.
+        """
+        with path.open("wb") as target:
+            while size > 0:
+                piece = self.read(min(size, _PIECE))
+                target.write(piece)
+                size -= len(piece)
 
     def skip(self, size: int) -> None:
         """Skip the body of the current block."""

@@ -19,8 +19,11 @@ ENGINES = frozenset({"CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_W
 _INTERNAL = frozenset({"", "BLENDER_RENDER"})
 
 
-def check_engine(entry: SceneEntry, engine: Engine | None, *, blender: str) -> None:
+def check_engine(entry: SceneEntry, engine: Engine | None, *, blender: str, addons: bool = False) -> None:
     """Refuse a scene whose engine the workers lack, unless the request names another.
+
+    Args:
+        addons: whether the job has add-ons, which may bring the engine. The worker then checks it.
 
     Raises:
         InvalidRequest: the workers lack it; the message names the engine and the option.
@@ -29,10 +32,13 @@ def check_engine(entry: SceneEntry, engine: Engine | None, *, blender: str) -> N
         return
     if entry.engine in _INTERNAL:
         used = f"scene {entry.name!r} uses Blender Internal, which was removed after Blender 2.79; Blender {blender} "
-        used += "would render it with EEVEE"
+        used += "would render it with EEVEE:"
     else:
         used = f"scene {entry.name!r} uses the engine {entry.engine!r}, which the workers' Blender {blender} lacks"
-    problem = f"{used}: choose an engine with `--engine`: CYCLES, EEVEE or WORKBENCH"
+        if addons:
+            return
+        used += ": give the add-on that brings it with `addons`, or"
+    problem = f"{used} choose an engine with `--engine`: CYCLES, EEVEE or WORKBENCH"
     raise InvalidRequest(field="engine", problem=problem)
 
 

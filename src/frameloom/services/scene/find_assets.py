@@ -112,7 +112,7 @@ def find_assets(
     Args:
         scene: the scene's key.
         references: the references in the scene.
-        root: the folder of the bucket that holds the files with absolute paths, None if there is none.
+        root: the folder of the bucket for files with absolute paths; None without such a folder.
 
     Raises:
         SceneUnreadable: a library is not a readable .blend file, or there are more files than this farm allows.
@@ -152,7 +152,8 @@ class _Search:
             count += len(wanted)
             if count > MAX_ASSETS:
                 raise self._too_many()
-            new = self._new_keys(file, wanted)
+            pending += self._packed_libraries(file, wanted)
+            new = self._new_keys(file, tuple(one for one in wanted if one.packed is None))
             heads = pool.map(lambda one: self._store.head(self._bucket, one[1]), new)
             for (reference, key), stored in zip(new, heads, strict=True):
                 if stored is None:
@@ -186,7 +187,24 @@ class _Search:
 
     def _read_library(self, key: str) -> tuple[Reference, ...]:
         """Add the scripts, colour spaces and simulations of a library, and return its references."""
-        library = _library(self._store, self._bucket, self._assets[key])
+        return self._add_library(key, _library(self._store, self._bucket, self._assets[key]))
+
+    def _packed_libraries(self, file: str, wanted: tuple[Reference, ...]) -> list[tuple[str, tuple[Reference, ...]]]:
+        """Return the keys and references of the libraries that are packed into a file."""
+        found = []
+        for reference in wanted:
+            if isinstance(reference.packed, Library):
+                key = key_of(file, reference.path, root=self._root)
+                # The files beside a library without a key have no keys: a key has no control characters.
+                key = key or f"\0/{reference.path}"
+                self._known.add(key)
+                if file in self._absolute or not is_relative(reference.path):
+                    self._absolute.add(key)
+                self._imports.link([key], reference.groups)
+                found.append((key, self._add_library(key, reference.packed)))
+        return found
+
+    def _add_library(self, key: str, library: Library) -> tuple[Reference, ...]:
         origin = _origin(self._scene, key)
         self._scripts |= dict.fromkeys(script + origin for script in library.scripts)
         self._simulations |= dict.fromkeys(library.simulations)

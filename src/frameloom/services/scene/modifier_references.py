@@ -144,12 +144,15 @@ def _joined(folder: bytes, name: bytes) -> bytes:
 def _reference(
     path: bytes, kind: PathKind = "file", *, name: str | None = None, required: bool = True, written: bool = False
 ) -> Iterator[Reference]:
-    text = decode(path)
-    # The path of a folder may end with a slash, and `//` alone is the folder of the .blend file.
-    text = "//" if _OWN_FOLDER.fullmatch(text) else text.rstrip("/\\")
+    text = folder_path(decode(path))
     if text or written:
         # Without a path, Blender chooses a folder to write to.
         yield Reference(path=text or "//", kind=kind, name=name, required=required, written=written)
+
+
+def folder_path(text: str) -> str:
+    """Return a path without the slashes at its end, which a folder may have; `//` is the folder of the file."""
+    return "//" if _OWN_FOLDER.fullmatch(text) else text.rstrip("/\\")
 
 
 def _elements(block: "BlendFileBlock") -> Iterator["BlendFileBlock"]:

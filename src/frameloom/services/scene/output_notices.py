@@ -1,6 +1,7 @@
-"""Notices about the output of a job: what the picture lacks although Blender renders it without an error."""
+"""Notices about the output of a job: what the picture and the files lack, without an error from Blender."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from frameloom.model.counts import listed
 from frameloom.model.notices import Notice, NoticeKind
@@ -9,14 +10,62 @@ from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.sources import empty_strips
 from frameloom.model.views import Views
 
+# The names in Blender's menu File Format, by their identifiers.
+_FORMATS = {
+    "TARGA": "Targa", "TARGA_RAW": "Targa Raw", "IRIS": "Iris", "JPEG": "JPEG", "BMP": "BMP", "HDR": "Radiance HDR",
+    "TIFF": "TIFF", "OPEN_EXR": "OpenEXR", "OPEN_EXR_MULTILAYER": "OpenEXR MultiLayer", "CINEON": "Cineon",
+    "DPX": "DPX", "JPEG2000": "JPEG 2000", "WEBP": "WebP",
+}  # fmt: skip
+_KEPT = ("JPEG", "OPEN_EXR")
+_LAYERED = "OPEN_EXR_MULTILAYER"
+
 
 def output_notices(facts: SceneFacts, entry: SceneEntry, request: JobRequest) -> tuple[Notice, ...]:
     """Return the notices about the output of a request for a scene of the file."""
-    found = [*_strips(facts, entry)] if request.output != "video" else []
+    found = [*_strips(facts, entry), *_outputs(entry, request)] if request.output != "video" else []
     if entry.views is not None and len(entry.views.rendered) > 1:
         texts = _stereo(entry, entry.views, request)
         found += [Notice(kind=NoticeKind.STEREO, text=text, items=_names(entry.views)) for text in texts]
     return tuple(found)
+
+
+def _outputs(entry: SceneEntry, request: JobRequest) -> Iterator[Notice]:
+    """Yield the notices about outputs that the scene is set to and the job does not make."""
+    found = chain(_format(entry, request), _file_outputs(entry), _previews(entry, request), _sound(entry, request))
+    return (Notice(kind=NoticeKind.OUTPUT, text=text, items=items) for text, items in found)
+
+
+_Text = tuple[str, tuple[str, ...]]
+
+
+def _format(entry: SceneEntry, request: JobRequest) -> Iterator[_Text]:
+    """Yield the text about a format that the job replaces. A job that names another format has chosen it."""
+    label, start = _FORMATS.get(entry.format), f"Scene {entry.name!r} is set to"
+    if request.format == "OPEN_EXR" and entry.format == _LAYERED:
+        yield f"{start} {label}, but the frames are OpenEXR of the combined picture, without layers and passes.", ()
+    elif request.format != "PNG" or label is None:
+        return
+    elif entry.format in _KEPT:
+        yield f"{start} {label}, but the frames are PNG: choose `--format {entry.format}` to keep the format.", ()
+    else:
+        yield f"{start} {label}, but the frames are PNG: farms write PNG, JPEG and OpenEXR of the combined picture.", ()
+
+
+def _file_outputs(entry: SceneEntry) -> Iterator[_Text]:
+    sources = entry.sources
+    if sources.file_outputs and not sources.strips:
+        names = listed([repr(name) for name in sources.file_outputs])
+        yield f"The File Output nodes of scene {entry.name!r} write no files on a farm: {names}.", sources.file_outputs
+
+
+def _previews(entry: SceneEntry, request: JobRequest) -> Iterator[_Text]:
+    if entry.exr_preview and request.format == "OPEN_EXR" == entry.format:
+        yield f"Scene {entry.name!r} is set to Preview: farms write no JPEG beside an OpenEXR frame.", ()
+
+
+def _sound(entry: SceneEntry, request: JobRequest) -> Iterator[_Text]:
+    if entry.format == "FFMPEG" and entry.sources.sounds and request.output == "both":
+        yield f"The film of scene {entry.name!r} has no sound: add the sound of its strips to the film.", ()
 
 
 def _strips(facts: SceneFacts, entry: SceneEntry) -> Iterator[Notice]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from frameloom.model.sources import Sources
-from frameloom.services.scene.block_text import name_of
+from frameloom.services.scene.block_text import decode, name_of
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFileBlock
@@ -14,8 +14,9 @@ _SEQUENCER, _COMPOSITING = 1, 1 << 6
 # Of DNA_sequence_types.h: SEQ_TYPE_SCENE, SEQ_TYPE_SOUND_RAM, SEQ_MUTE, SEQ_SCENE_STRIPS, SEQ_CHANNEL_MUTE.
 _SCENE, _SOUND, _MUTE, _SHOWS_STRIPS, _CHANNEL_MUTE = 2, 4, 1 << 5, 1 << 30, 1 << 1
 # Of BKE_node_legacy_types.hh and DNA_node_types.h: NODE_GROUP, NODE_GROUP_OUTPUT, CMP_NODE_R_LAYERS,
-# CMP_NODE_COMPOSITE, NODE_MUTED.
-_GROUP, _GROUP_OUTPUT, _LAYERS, _COMPOSITE, _NODE_MUTED = 2, 8, 221, 222, 1 << 9
+# CMP_NODE_COMPOSITE, CMP_NODE_OUTPUT_FILE, NODE_MUTED; CMP_NODE_CRYPTOMATTE, which reads a render if custom1 is 0.
+_GROUP, _GROUP_OUTPUT, _LAYERS, _COMPOSITE, _FILE_OUTPUT, _NODE_MUTED = 2, 8, 221, 222, 223, 1 << 9
+_CRYPTOMATTE = 326
 # OB_HIDE_RENDER of DNA_object_types.h.
 _HIDDEN = 1 << 2
 # Node groups in node groups; a damaged file may hold a cycle.
@@ -32,6 +33,8 @@ def read_sources(scene: "BlendFileBlock") -> Sources:
         strip_scenes=_once(_shown(strip) for strip in strips),
         layers=None if tree is None else _once(_layers(scene, tree)),
         has_output=tree is None or _has_output(tree, own=True),
+        file_outputs=() if tree is None else _once(_file_outputs(tree)),
+        sounds=_has_sound(scene),
     )
 
 
@@ -78,9 +81,14 @@ def _compositor(scene: "BlendFileBlock") -> "BlendFileBlock | None":
 def _layers(scene: "BlendFileBlock", tree: "BlendFileBlock") -> Iterator[str | None]:
     # A placeholder has no nodes: only Blender knows them.
     for node in chain(tree, b"nodes"):
-        if node.get(b"type") == _LAYERS and not node.get(b"flag") & _NODE_MUTED:
-            read = _target(node, b"id") or scene
-            yield name_of(read) if read.code == b"SC" else None
+        if node.get(b"flag") & _NODE_MUTED:
+            continue
+        kind, read = node.get(b"type"), _target(node, b"id")
+        if kind == _LAYERS:
+            read = read or scene
+        elif kind != _CRYPTOMATTE or node.get(b"custom1") != 0:
+            continue
+        yield name_of(read) if read is not None and read.code == b"SC" else None
 
 
 def _has_output(tree: "BlendFileBlock", *, own: bool, depth: int = 0) -> bool:
@@ -102,6 +110,28 @@ def _has_output(tree: "BlendFileBlock", *, own: bool, depth: int = 0) -> bool:
         group = _target(node, b"id") if kind == _GROUP and depth < _MAX_DEPTH else None
         if group is not None and _has_output(group, own=False, depth=depth + 1):
             return True
+    return False
+
+
+def _file_outputs(tree: "BlendFileBlock", *, depth: int = 0) -> Iterator[str]:
+    """Yield the names of the File Output nodes of a tree and of its groups."""
+    for node in () if tree.code == b"ID" else chain(tree, b"nodes"):
+        if node.get(b"flag") & _NODE_MUTED:
+            continue
+        if node.get(b"type") == _FILE_OUTPUT:
+            yield decode(node.get(b"name"))
+        group = _target(node, b"id") if node.get(b"type") == _GROUP and depth < _MAX_DEPTH else None
+        if group is not None:
+            yield from _file_outputs(group, depth=depth + 1)
+
+
+def _has_sound(scene: "BlendFileBlock") -> bool:
+    editing = _target(scene, b"ed")
+    pending, depth = [] if editing is None else list(chain(editing, b"seqbase")), 0
+    while pending and depth < _MAX_DEPTH:
+        if any(strip.get(b"type") == _SOUND and not strip.get(b"flag") & _MUTE for strip in pending):
+            return True
+        pending, depth = [inner for strip in pending for inner in chain(strip, b"seqbase")], depth + 1
     return False
 
 

@@ -3,8 +3,8 @@
 import logging
 import stat
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar, cast
 
@@ -13,11 +13,13 @@ from frameloom.model.colours import ColourSpace
 from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.simulations import Simulation
+from frameloom.services.scene.addon_signs import find_tree_types
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header
 from frameloom.services.scene.block_text import name_of
 from frameloom.services.scene.blocks import open_blocks
 from frameloom.services.scene.colour_names import find_spaces
 from frameloom.services.scene.condense import condense
+from frameloom.services.scene.packed_files import unpack_files
 from frameloom.services.scene.references import find_references
 from frameloom.services.scene.scene_entry import pointed_name, read_entry
 from frameloom.services.scene.scripts import find_scripts
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 UNPACK_LIMIT = 8 * 2**30
+# Packed libraries: all in a scene and in each other, and how often one is in another.
+_MOST_PACKED, _DEEPEST = 64, 4
 # A larger condensed file, of about ten thousand objects, is written to disk.
 IN_MEMORY = 16 * 2**20
 
@@ -51,7 +55,8 @@ def read_scene(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT
         SceneUnreadable: the file is not a .blend file, is damaged or incomplete, or has no scene.
     """
     file = name or path.name
-    return _condensed(path, file, limit, lambda blend, header: _read(blend, header, file))
+    facts = _condensed(path, file, limit, lambda blend, header: _read(blend, header, file))
+    return replace(facts, references=_with_packed(path, facts.references, file, limit))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +69,25 @@ class Library:
     simulations: tuple[Simulation, ...] = ()
 
 
-def read_library(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> Library:
-    """Return the facts about the library at `path`, which may have no scene; otherwise like `read_scene`."""
+@dataclass(slots=True)
+class _Nesting:
+    """The libraries that may still be packed into a scene and into each other."""
+
+    libraries: int
+    levels: int
+
+
+def read_library(
+    path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT, nesting: _Nesting | None = None
+) -> Library:
+    """Return the facts about the library at `path`, which may have no scene; otherwise like `read_scene`.
+
+    Args:
+        nesting: what may still be packed into the scene; None for a library that is a file.
+    """
     file = name or path.name
-    return _condensed(path, file, limit, lambda blend, _: _read_library(blend, file))
+    library = _condensed(path, file, limit, lambda blend, _: _read_library(blend, file))
+    return replace(library, references=_with_packed(path, library.references, file, limit, nesting))
 
 
 def read_references(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> tuple[Reference, ...]:
@@ -82,6 +102,34 @@ def read_empties(path: Path) -> frozenset[int]:
         return frozenset(one.addr_old for one in blend.find_blocks_from_code(b"OB") if one.get(b"type") == _EMPTY)
 
     return _condensed(path, path.name, UNPACK_LIMIT, read)
+
+
+def _with_packed(
+    path: Path, references: tuple[Reference, ...], file: str, limit: int, nesting: _Nesting | None = None
+) -> tuple[Reference, ...]:
+    """Return references with the contents of the packed libraries among them, which replace their addresses."""
+    packed = {reference.packed: reference for reference in references if isinstance(reference.packed, int)}
+    if not packed:
+        return references
+    nesting = nesting or _Nesting(libraries=_MOST_PACKED, levels=_DEEPEST)
+    nesting.libraries -= len(packed)
+    nesting.levels -= 1
+    if nesting.libraries < 0 or nesting.levels < 0:
+        problem = f"more than {_MOST_PACKED} libraries are packed into it, or more than {_DEEPEST} into each other"
+        raise SceneUnreadable(file=file, problem=problem)
+    found: dict[Hashable, Library] = {}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for address, copied in unpack_files(path, cast("set[int]", set(packed)), Path(folder), limit=limit):
+                name = f"{packed[address].path} in {file}"
+                found[address] = read_library(copied, name=name, limit=limit, nesting=nesting)
+                copied.unlink()
+    except (BadBlendError, OSError) as error:
+        raise SceneUnreadable(file=file, problem=str(error)) from error
+    if len(found) < len(packed):
+        raise SceneUnreadable(file=file, problem=DAMAGED)
+    nesting.levels += 1
+    return tuple(replace(one, packed=found[one.packed]) if one.packed in found else one for one in references)
 
 
 def _condensed(path: Path, file: str, limit: int, read: Callable[["BlendFile", Header], Read]) -> Read:
@@ -111,14 +159,14 @@ def may_open_in_blender(error: SceneUnreadable) -> bool:
     return isinstance(cause, BadBlendError) and not cause.certain
 
 
-def read_version(path: Path) -> tuple[int, int]:
-    """Return major and minor of the Blender that saved a file, from its first bytes.
+def read_header(path: Path) -> Header:
+    """Return the header of a file, which has the version of the Blender that saved it.
 
     Raises:
         BadBlendError: the file does not start as a .blend file.
     """
     with path.open("rb") as source, open_blocks(source, limit=UNPACK_LIMIT) as blocks:
-        return blocks.header.version
+        return blocks.header
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -171,6 +219,7 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
     return SceneFacts(
         file=file,
         blender_version=header.version,
+        big_endian=header.byte_order == ">",
         scenes=scenes,
         active=active,
         cameras=tuple(name_of(block) for block in objects if block.get(b"type") == _CAMERA),
@@ -180,6 +229,7 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         scripts=find_scripts(blend),
         spaces=find_spaces(blend),
         simulations=find_simulations(blend),
+        tree_types=find_tree_types(blend),
     )
 
 

@@ -44,7 +44,7 @@ def find_references(blend: "BlendFile", file: str) -> tuple[Reference, ...]:
 
 
 def _references(block: "BlendFileBlock", groups: dict[int, tuple[str, ...]]) -> Iterator[Reference]:
-    if _packed(block):
+    if _packed(block) and block.code != b"LI":
         return
     if block.code == b"CA":
         if block.get(b"type") == _CUSTOM and block.get(b"custom_mode") == _CUSTOM_EXTERNAL:
@@ -64,7 +64,9 @@ def _references(block: "BlendFileBlock", groups: dict[int, tuple[str, ...]]) -> 
     elif block.code == b"LI":
         # A library whose data is packed needs no file.
         if not block.get(b"archive_parent_library", default=0) and (groups.get(block.addr_old) is not None):
-            yield from _reference(path, library=True, groups=groups[block.addr_old])
+            # The reader replaces the address of a packed library by its contents.
+            packed = block.get(b"packedfile", default=0) or None
+            yield from _reference(path, library=True, groups=groups[block.addr_old], packed=packed)
     elif block.code == b"SO":
         # A job renders frames, and a film of frames, without sound.
         yield from _reference(path, required=False, seen=False)

@@ -33,6 +33,8 @@ _FORMATS = {
 }  # fmt: skip
 # R_IMF_EXR_CODEC_*, from 0, with the names of render.image_settings.exr_codec.
 _EXR_CODECS = ("NONE", "PXR24", "ZIP", "PIZ", "RLE", "ZIPS", "B44", "B44A", "DWAA", "DWAB")
+# R_IMF_FLAG_PREVIEW_JPG.
+_PREVIEW = 1 << 1
 # R_STAMP_DRAW: the stamp is burnt into the frames. Then the parts of a stamp, by their bits.
 _BURNT = 0x40
 _STAMPS = {0x4: "Date", 0x400: "Render Time", 0x2000: "Memory", 0x10000: "Hostname", 0x100: FILENAME}
@@ -66,6 +68,7 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         engine=decode(later(b"engine", default=b"")),
         format=_FORMATS.get(later(b"im_format", b"imtype", default=later(b"imtype", default=None)), "UNKNOWN"),
         exr_codec=dict(enumerate(_EXR_CODECS)).get(_codec(later), "UNKNOWN"),
+        exr_preview=bool(later(b"im_format", b"flag", default=0) & _PREVIEW),
         camera=pointed_name(scene, b"camera"),
         sources=read_sources(scene),
         pixel_aspect=exact_aspect(setting(b"xasp"), setting(b"yasp")),
