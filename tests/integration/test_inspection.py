@@ -99,6 +99,8 @@ for channel, mute in ((1, False), (2, True)):
     strip = strips.new_image(f"strip {channel}", f"//frames/{channel}.png", channel, 1)
     strip.elements.append(f"{channel}_2.png")
     strip.mute = mute
+other.modifiers.new("Dust", "PARTICLE_SYSTEM")
+other.modifiers.new("Shirt", "CLOTH")
 text = bpy.data.texts.new("start.py")
 text.use_module, text.use_fake_user = True, True
 driver = cube.driver_add("location", 0).driver
@@ -120,7 +122,7 @@ def test_both_readings_of_a_scene_with_every_kind_of_reference_agree(tmp_path: P
     assert differences(facts, found) == []
 
 
-@pytest.mark.parametrize(("kind", "left_to_reader"), [(SceneFacts, {"notices"}), (SceneEntry, set())])
+@pytest.mark.parametrize(("kind", "left_to_reader"), [(SceneFacts, {"notices", "tree_types"}), (SceneEntry, set())])
 def test_the_inspection_finds_each_fact_that_the_reader_finds(kind: type, left_to_reader: set[str]) -> None:
     """A new field of the facts needs its counterpart in Blender's process."""
     tree = ast.parse((ROOT / "worker/blender_process/inspection.py").read_text(encoding="utf-8"))

@@ -1,10 +1,11 @@
 """The unbaked simulations of a scene, and the order in which its frames are rendered because of them.
 
-Measured in Blender 4.5, a render from the command line treats a simulation without a bake in one of three ways:
+Measured in Blender 4.5, a render from the command line treats a simulation without a bake in one of four ways:
 
 - Particles go on from the last rendered frame, so their frames must be rendered in order.
 - Hair and cloth make only their first step, but a render that begins at a later frame shows another state. Their frames
   must be rendered in order as well.
+- Fluids end the process, since Blender as a Python module cannot simulate them.
 - The other kinds do not move, or follow the cache of a playback that the file holds, in each chunk alike.
 """
 
@@ -24,6 +25,7 @@ _ORDERED: frozenset[SimulationKind] = frozenset({"particles", "hair", "cloth"})
 _STILL: frozenset[SimulationKind] = frozenset(
     {"hair", "cloth", "soft body", "dynamic paint", "rigid bodies", "simulation nodes"}
 )
+_FLUIDS: frozenset[SimulationKind] = frozenset({"fluid"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,12 @@ def simulation_notices(
             f"command line: {listed(still)}; bake them in Blender."
         )
         yield Notice(kind=NoticeKind.SIMULATIONS, text=text, items=still)
+    if fluids := _named(simulations, _FLUIDS):
+        text = (
+            f"The workers' Blender cannot simulate fluids, and crashes if it has to: {listed(fluids)}; bake them in "
+            "Blender, or disable them in renders."
+        )
+        yield Notice(kind=NoticeKind.SIMULATIONS, text=text, items=fluids)
 
 
 def _named(simulations: Iterable[Simulation], kinds: frozenset[SimulationKind]) -> tuple[str, ...]:

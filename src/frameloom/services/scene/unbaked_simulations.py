@@ -24,8 +24,8 @@ _TIMELESS = frozenset({0, 2})
 _HAIR_DYNAMICS = 1 << 2
 # MOD_DPAINT_ACTIVE of DNA_dynamicpaint_types.h.
 _ACTIVE = 1
-# MOD_FLUID_TYPE_DOMAIN of DNA_fluid_types.h.
-_DOMAIN = 1
+# FLUID_DOMAIN_BAKED_DATA of DNA_fluid_types.h.
+_BAKED_FLUID = 1 << 1
 # The most simulations; a scene may have thousands of hair systems.
 _MAX = 1000
 
@@ -89,7 +89,9 @@ class _Owner:
             for surface in self._each(b"DynamicPaintSurface")
         ):
             yield Simulation(kind="dynamic paint", owner=name)
-        if any(fluid.get(b"type", default=0) == _DOMAIN for fluid in self._modifiers(b"FluidModifierData")):
+        if self._modifiers(b"FluidModifierData") and any(
+            not domain.get(b"cache_flag", default=0) & _BAKED_FLUID for domain in self._each(b"FluidDomainSettings")
+        ):
             yield Simulation(kind="fluid", owner=name)
 
     def _particles(self, name: str) -> Iterator[Simulation]:
