@@ -1,6 +1,6 @@
 # Frameloom on one machine. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo env env-demo image test check lint types format definition bench fuzz chaos corpus dist release clean
+.PHONY: help demo env env-demo image test check lint types format definition bench fuzz compatibility chaos corpus dist release clean
 SHELL := /bin/sh
 
 UV = $$(sh tools/bootstrap.sh)
@@ -67,6 +67,9 @@ bench: env  ## Time the farm against plain Blender, others and plain moto, its w
 fuzz: env  ## Feed damaged requests, messages and scenes to their readers: EXAMPLES=5000, then SECONDS=60 each.
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(RUN)/pytest --timeout=0 tests/fuzz/test_fuzz.py
 	$(RUN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) --corpus .fuzz $(if $(SEED),--seed $(SEED))
+
+compatibility: env  ## Render the whole compatibility matrix with each Blender, and write docs/compatibility.md.
+	$(RUN)/python -m tests.compatibility --write
 
 chaos: env  ## Disturb a local farm for MINUTES=3 as SEED=n decides, and see that nothing is lost.
 	$(RUN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),3)

@@ -41,4 +41,5 @@ class SceneTasks:
 
     def _inspect(self, task: SceneTask, path: Path) -> None:
         facts = self.blender.inspect(path, name=task.scene.key, version=task.settings.blender)
-        job_documents.write(self.store, self.bucket, keys.facts_key(task.job_id), facts)
+        document = {"digest": task.scene.digest, "facts": facts}
+        job_documents.write(self.store, self.bucket, keys.facts_key(task.job_id), document)

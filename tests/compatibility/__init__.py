@@ -37,7 +37,8 @@ module never imports bpy, but uses `s.bpy`.
 
 Plain Blender renders as `blender -b shot.blend -a` does, with the equivalents of the job's options. Python in the scene
 runs only if the job has `trust_scripts`. The farm is the real code of the client, PrepareJob, PlanChunks, the worker
-and VerifyFrames over ports in memory, with chunks of two frames: the third frame of a row is in a chunk of its own.
+and VerifyFrames over ports in memory, with chunks of two frames. The last chunk is rendered first, as if each had a
+worker of its own: the third frame of a row is the first one of its Blender.
 
 To run some rows and print their results, and to write them into docs/compatibility.md:
 

@@ -9,6 +9,7 @@ from tests.compatibility.rows import VERSIONS, all_rows
 from tests.compatibility.run import Result
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
+_PENDING, _ABSENT = "not rendered yet", "not in this Blender"
 _BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
 _HEAD = """# Compatibility
 
@@ -33,7 +34,7 @@ def document(cells: Cells) -> str:
         text.append(f"\n## {group}\n\n| feature | {' | '.join(f'Blender {version}' for version in VERSIONS)} |\n")
         text.append("|---|" + "---|" * len(VERSIONS) + "\n")
         for row in rows:
-            found = (cells.get((row.id, version), "not in this Blender") for version in VERSIONS)
+            found = (cells.get((row.id, each), _PENDING if each in row.versions else _ABSENT) for each in VERSIONS)
             text.append(f"| {_escaped(row.feature)} | {' | '.join(map(_escaped, found))} |\n")
     return "".join(text)
 
@@ -53,7 +54,7 @@ def written_cells(text: str) -> dict[tuple[str, str], str]:
         if parts and (group, parts[0]) in ids:
             row = all_rows()[ids[group, parts[0]]]
             cells = zip(VERSIONS, parts[1:], strict=True)
-            found |= {(row.id, version): _plain(cell) for version, cell in cells if version in row.versions}
+            found |= {(row.id, version): _plain(cell) for version, cell in cells if cell not in (_PENDING, _ABSENT)}
     return found
 
 

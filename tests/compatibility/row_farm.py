@@ -93,7 +93,9 @@ class RowFarm:
         fields = {"output": "frames", "chunk_size": CHUNK, **options}
         state = self._prepare(scene, fields, job_id)
         planned = plan(job_id, state["round"], store=self._store, buckets=BUCKETS)
-        for spec in json.loads(self._store.get(planned["bucket"], planned["key"]) or b"[]"):
+        specs = json.loads(self._store.get(planned["bucket"], planned["key"]) or b"[]")
+        # The last chunk first, as if each worker had one: its Blender has not rendered the frames before it.
+        for spec in reversed(specs):
             self._render_chunk(spec, state)
         verify(job_id, planned["round"], store=self._store, buckets=BUCKETS)
         prefix = state["output"]["prefix"]

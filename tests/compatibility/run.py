@@ -19,7 +19,7 @@ from frameloom.services.system.installed_blenders import InstalledBlender, insta
 from tests.blender_folder import added_blenders, second_blender
 from tests.compatibility.pixels import difference
 from tests.compatibility.row_farm import RowFarm
-from tests.compatibility.rows import VERSIONS, Expectation, Row
+from tests.compatibility.rows import VERSIONS, Expectation, Row, all_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 # Seconds within which plain Blender builds or renders a row.
@@ -77,22 +77,23 @@ def installed() -> dict[str, InstalledBlender]:
     return {each.version.rpartition(".")[0]: each for each in installed_blenders()}
 
 
-def run(rows: Iterable[Row], versions: Iterable[str]) -> dict[tuple[str, str], Result]:
-    """Return the results of rows with all installed Blenders among `versions`, by row id and version."""
-    rows, found = list(rows), dict[tuple[str, str], Result]()
+def run(cases: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Result]:
+    """Return the results of rows, given by id, with a Blender, such as 5.0."""
+    chosen: dict[str, list[Row]] = {}
+    for row, version in cases:
+        chosen.setdefault(version, []).append(all_rows()[row])
     with (
         added_blenders(),
         tempfile.TemporaryDirectory(prefix="matrix-") as folder,
         ThreadPoolExecutor(len(VERSIONS)) as pool,
     ):
-        chosen = {short: blender for short, blender in installed().items() if short in set(versions)}
+        blenders = installed()
         runs = {
-            short: pool.submit(_run_version, [row for row in rows if short in row.versions], one, Path(folder, short))
-            for short, one in chosen.items()
+            version: pool.submit(_run_version, rows, blenders[version], Path(folder, version))
+            for version, rows in chosen.items()
         }
-        for short, ending in runs.items():
-            found |= {(row, short): result for row, result in ending.result().items()}
-    return found
+        ended = {version: running.result() for version, running in runs.items()}
+    return {(row, version): result for version, results in ended.items() for row, result in results.items()}
 
 
 def _run_version(rows: list[Row], blender: InstalledBlender, folder: Path) -> dict[str, Result]:

@@ -47,9 +47,10 @@ def test_it_is_a_valid_request(name: str) -> None:
     assert parse_request(event(name)).file.endswith(".blend")
 
 
-def test_the_full_request_has_every_field_except_alternatives() -> None:
+def test_the_full_request_has_every_field_except_alternatives_and_names_of_uploads() -> None:
     request = parse_request(event("start_full"))
-    assert set(type(request).model_fields) - set(event("start_full")) == {"start", "end", "step", "blender"}
+    alternatives, uploads = {"start", "end", "step", "blender"}, {"absolute_root", "addons", "ocio"}
+    assert set(type(request).model_fields) - set(event("start_full")) == alternatives | uploads
 
 
 @pytest.mark.parametrize(("name", "state"), STATES.items())

@@ -117,6 +117,8 @@ class TestTheEnvironment:
         # How boto3 knows its region, and how NVIDIA's runtime knows what to bring.
         others = {"AWS_REGION", "AWS_DEFAULT_REGION"} | ({"NVIDIA_DRIVER_CAPABILITIES"} if name == "gpu" else set())
         unasked = set() if name in KEDA else {"IDLE_EXIT_SECONDS"}
+        # The image sets the folder of its Blenders.
+        unasked |= {"FRAMELOOM_BLENDERS", "XDG_DATA_HOME"}
         assert set(environment(overlay(name))) - others == asked.names - unasked
 
     @pytest.mark.parametrize("name", OVERLAYS)

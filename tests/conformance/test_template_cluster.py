@@ -224,7 +224,7 @@ def test_no_log_level_drops_the_metrics(level: str) -> None:
 
 class TestOutputs:
     def test_a_client_connects_to_the_farm_with_them(self) -> None:
-        said = {name: name for name in OUTPUTS} | {"CyclesDevice": "OPTIX"}
+        said = {name: name for name in OUTPUTS} | {"CyclesDevice": "OPTIX", "BlenderVersions": "4.5.15"}
         stack = stack_of(said, name="frameloom")
         assert (stack.machine, stack.device) == ("StateMachineArn", "OPTIX")
 

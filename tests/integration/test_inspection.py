@@ -43,8 +43,9 @@ def test_a_worker_writes_the_readers_facts_and_answers_once(farm: WorkerFarm, tm
     expected = read_scene(scene, name="token.blend")
     body = task(farm, for_blender_alone(scene.read_bytes()))
     farm.work(body)
-    facts = facts_from_json(job_documents.read(farm.store, "logs", keys.facts_key("job")))
-    assert facts == expected
+    document = job_documents.read(farm.store, "logs", keys.facts_key("job"))
+    assert facts_from_json(document["facts"]) == expected
+    assert document["digest"] == json.loads(body)["scene"]["digest"]
     assert farm.answers.succeeded["token"].keys() == {"task", "seconds", "worker"}
     assert (farm.queue.deleted, farm.queue.sent, farm.results()) == ([body], [], [])
 
@@ -53,6 +54,21 @@ def test_a_file_that_blender_cannot_open_is_unreadable(farm: WorkerFarm) -> None
     farm.work(task(farm, b"BLENDER-v405" + bytes(1000)), task(farm, b"x", token="other", blender="3.3.0"))
     assert [farm.answers.answers[token].error for token in ("token", "other")] == ["SceneUnreadable", "BlenderMismatch"]
     assert list(farm.store.list("logs", "jobs/")) == []
+
+
+OTHER_TEXT = """
+image = bpy.data.images.new("wood", 8, 8)
+image.source, image.filepath, image.use_fake_user = "FILE", "//zzzz.png", True
+"""
+
+
+def test_a_path_that_is_not_utf_8_is_a_fact_and_such_a_name_is_refused(farm: WorkerFarm, tmp_path: Path) -> None:
+    scene = make_scene(tmp_path / "shot.blend", also=OTHER_TEXT, cameras=("Crane",)).read_bytes()
+    farm.work(task(farm, scene.replace(b"zzzz.png", b"\xe4zzz.png")))
+    document = job_documents.read(farm.store, "logs", keys.facts_key("job"))
+    assert [one.path for one in facts_from_json(document["facts"]).references] == ["//\ufffdzzz.png"]
+    farm.work(task(farm, scene.replace(b"CACrane", b"CA\xe4rane").replace(b"OBCrane", b"OB\xe4rane"), token="other"))
+    assert farm.answers.answers["other"].error == "SceneUnreadable"
 
 
 # Whatever a file can refer to, in one scene.

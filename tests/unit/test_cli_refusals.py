@@ -36,7 +36,7 @@ BAD_SCENES = {
     "cut.blend": "'cut.blend' is not a readable .blend file",
     "picture.png": "'picture.png' is not a readable .blend file: its name does not end in .blend.",
     "folder.blend": "'folder.blend' is not a readable .blend file: it is a folder.",
-    "blind.blend": "has no camera: set one in the scene, or name one with `--camera`.",
+    "blind.blend": "has no camera, and the picture needs it: set one in that scene's properties, or name",
     "code.blend": "(in a request, the field trust_scripts is true or false; in an uploaded scene's metadata",
     "bytes\udcff.blend": "since a key takes UTF-8 text, not other bytes; choose another key with `--set file=",
     "new.blend": "was saved by Blender 5.9, but this farm has Blender 4.5",
@@ -121,7 +121,7 @@ def test_a_scene_name_too_long_for_a_version_is_refused(terminal: Terminal) -> N
 def test_an_unknown_command_option_or_argument_is_refused(terminal: Terminal) -> None:
     refused(terminal, "sequence", "shot.blend", "--frames", "3-1", saying="--frames: '3-1' counts down")
     refused(terminal, "sequence", "shot.blend", "--frames-only", saying="No such option: --frames-only")
-    refused(terminal, "renderr", "shot.blend", saying="No such command 'renderr'. Did you mean 'render'?")
+    refused(terminal, "renderr", "shot.blend", saying="No such command 'renderr'. Did you mean 'render'")
     refused(terminal, "render", saying="Missing argument")
 
 

@@ -45,3 +45,9 @@ def test_libraries_that_are_packed_too_deep_into_each_other_are_refused(
     monkeypatch.setattr(reader, "_DEEPEST", 0)
     with pytest.raises(SceneUnreadable, match="are packed into it, or more than 0 into each other"):
         read_scene(packed)
+
+
+def test_too_many_packed_libraries_in_all_are_refused(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_MOST_PACKED", 0)
+    with pytest.raises(SceneUnreadable, match="more than 0 libraries are packed into it"):
+        read_scene(packed)

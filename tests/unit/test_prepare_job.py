@@ -172,9 +172,19 @@ def test_a_scene_that_only_blender_can_read_is_inspected_before_the_job_is_prepa
     assert job_documents.waiting_task(farm.store, BUCKETS, "shot-1") == "inspect"
     assert job_documents.find_job(farm.store, BUCKETS, "shot-1") is None
     facts = read_scene(scene, name=KEY)
-    job_documents.write(farm.store, BUCKETS.logs, keys.facts_key("shot-1"), facts_to_json(facts))
+    document = {"digest": ref.digest, "facts": facts_to_json(facts)}
+    job_documents.write(farm.store, BUCKETS.logs, keys.facts_key("shot-1"), document)
     assert farm.prepare({"file": KEY}, inspected=True)["scene"] == ref.to_json()
     assert farm.job().frames == str(resolved(scene).frames)
+
+
+def test_a_scene_that_changed_after_its_inspection_is_refused(scene: Path) -> None:
+    farm = Farm(for_blender_alone(scene.read_bytes()))
+    farm.prepare({"file": KEY})
+    document = {"digest": "0" * 64, "facts": facts_to_json(read_scene(scene, name=KEY))}
+    job_documents.write(farm.store, BUCKETS.logs, keys.facts_key("shot-1"), document)
+    with pytest.raises(SceneUnreadable, match="it has changed since a worker inspected it; start a new job"):
+        farm.prepare({"file": KEY}, inspected=True)
 
 
 def test_an_inspected_scene_without_facts_fails_instead_of_being_inspected_for_ever(scene: Path) -> None:

@@ -8,21 +8,24 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from frameloom.model.errors import FarmError, InternalError, OutOfMemory, WorkerFailed
+from frameloom.model.errors import FarmError, InternalError, OutOfMemory, SceneUnreadable, WorkerFailed
 
 # Both are part of the error of an execution, which a console shows.
-_LONGEST_TEXT, _FRAMES = 500, 5
+_LONGEST_TEXT, _LONGEST_NAME, _FRAMES = 500, 80, 5
 
 
-def error_answer(error: Exception, *, where: str) -> dict[str, Any]:
+def error_answer(error: Exception, *, where: str, file: str | None = None) -> dict[str, Any]:
     """Return the answer for an exception, and print its traceback unless it is an error of the farm.
 
     `ended` is whether the process must end, because its state is unknown.
+
+    Args:
+        file: the name of the scene that was being opened.
     """
     known = isinstance(error, FarmError)
     if not known:
         traceback.print_exception(error)
-    answered = error if isinstance(error, FarmError) else _farm_error(error, where)
+    answered = error if isinstance(error, FarmError) else _farm_error(error, where, file)
     return {"error": type(answered).__name__, "facts": answered.facts, "ended": not known}
 
 
@@ -37,7 +40,11 @@ def start_answer(error: Exception, version: str) -> dict[str, Any]:
     return error_answer(error, where=where)
 
 
-def _farm_error(error: Exception, where: str) -> FarmError:
+def _farm_error(error: Exception, where: str, file: str | None) -> FarmError:
+    if isinstance(error, UnicodeDecodeError) and file is not None:
+        # Blender's Python gives no access to such a name.
+        text = error.object.decode(errors="replace")[:_LONGEST_NAME]
+        return SceneUnreadable(file=file, problem=f"the name {text!r} in it is not UTF-8 text: rename it in Blender")
     if isinstance(error, MemoryError):
         return OutOfMemory(where=where, problem=_text(error))
     if isinstance(error, OSError):

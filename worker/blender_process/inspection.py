@@ -7,6 +7,7 @@ Blender has converted the file to its own version. If it lacks an engine or a co
 it; the worker refuses such a scene when it opens it to render (worker/blender_warnings.py).
 """
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ def inspect_scene(path: Path, *, name: str, answer: Callable[[dict[str, Any]], N
     def loaded(*_: object) -> None:
         problems.clear()
         try:
-            answer({"facts": facts_to_json(read_facts(name))})
+            answer({"facts": _valid(facts_to_json(read_facts(name)))})
         except Exception as error:  # noqa: BLE001  Blender would print it and evaluate the scene
             problems.append(error)
             return
@@ -65,6 +66,13 @@ def inspect_scene(path: Path, *, name: str, answer: Callable[[dict[str, Any]], N
     finally:
         bpy.app.handlers.load_post.remove(loaded)
     raise problems[0]
+
+
+def _valid(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts as UTF-8 text; Blender gives paths with other bytes as surrogates, which no document can hold."""
+    text = json.dumps(facts, ensure_ascii=False).encode(errors="surrogateescape").decode(errors="replace")
+    valid: dict[str, Any] = json.loads(text)
+    return valid
 
 
 def read_facts(file: str) -> SceneFacts:

@@ -71,7 +71,7 @@ def answer_commands(answers: TextIO, *, network: str | None) -> NoReturn:
         try:
             session.do(command)
         except Exception as error:  # noqa: BLE001  a fault of this code is no crash of Blender
-            failed = error_answer(error, where=_place(command))
+            failed = error_answer(error, where=_place(command), file=command.get("name"))
             answer(failed)
             if failed["ended"]:
                 break

@@ -6,7 +6,7 @@ from pathlib import Path
 import bpy
 
 from frameloom.model.settings import FrameFormat
-from frameloom.model.views import Views, rendered_views
+from frameloom.model.views import Views, rendered_views, view_suffix
 
 
 def find_views(scene: bpy.types.Scene) -> Views | None:
@@ -29,13 +29,16 @@ def find_views(scene: bpy.types.Scene) -> Views | None:
 
 
 def keep_views_format(scene: bpy.types.Scene, views: Views | None, file_format: FrameFormat) -> None:
-    """Set how pictures hold the views, which a change of the scene's format may have reset.
+    """Set how pictures hold the views, which a change of the scene's format may have reset, and make names of suffixes.
 
     Args:
         views: those before the change.
     """
     if views is not None:
         scene.render.image_settings.views_format = views.format_for(file_format)
+        for view in scene.render.views:
+            # Blender would write into the folders of a suffix with slashes.
+            view.file_suffix = view_suffix(view.file_suffix)
 
 
 def written_files(scene: bpy.types.Scene, picture: Path) -> list[Path]:

@@ -77,8 +77,8 @@ def _local(text: str) -> LocalConfig:
     files = {asset.key: disk.path(asset.key) for asset in config.assets(disk, "")}
     for each in files.values():
         # A configuration from elsewhere must not upload any file that the artist may read.
-        if _LUTS.fullmatch(each.suffix) is None and disk.is_outside(each):
-            raise _invalid(f"it refers to {str(each)!r}, outside its folder, which is no colour transform")
+        if _LUTS.fullmatch(each.resolve().suffix) is None and each != path and not disk.is_beside(each):
+            raise _invalid(f"it refers to {str(each)!r}, outside its folder or hidden, which is no colour transform")
     return LocalConfig(config=config, files=files)
 
 

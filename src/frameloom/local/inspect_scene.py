@@ -43,7 +43,11 @@ def inspect_scene(scene: Path, *, name: str) -> SceneFacts:
         None, saved_by=header.version, blenders=blenders, file=name, big_endian=header.byte_order == ">"
     )
     command = [sys.executable, "-m", "worker.inspect_scene", str(scene.absolute()), name, blender]
-    ran = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, timeout=_TIMEOUT, check=False)
+    try:
+        ran = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, timeout=_TIMEOUT, check=False)
+    except subprocess.TimeoutExpired as error:
+        problem = f"Blender {blender} did not open it within {_TIMEOUT} seconds"
+        raise SceneUnreadable(file=name, problem=problem) from error
     if not ran.stdout:
         raise SceneUnreadable(file=name, problem=f"Blender {blender} ended while it opened the file")
     answer = json.loads(ran.stdout)

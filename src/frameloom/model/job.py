@@ -1,7 +1,9 @@
 """The manifest of a job: PrepareJob writes it, and every later state reads it."""
 
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from frameloom.model import keys
 from frameloom.model.assets import AssetsRef
@@ -41,7 +43,7 @@ class OutputRef(Value):
 
     bucket: str
     prefix: str
-    endings: tuple[str, ...] | None = None
+    endings: tuple[Annotated[str, Field(pattern=r"^[^/\\]+$")], ...] | None = None
 
 
 class Limits(Value):

@@ -5,7 +5,6 @@ view is rendered. Stereo 3D puts the left and the right view into one picture. M
 OpenEXR; other formats cannot, so that each view gets a file of its own, as in Blender 5.
 """
 
-import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from frameloom.model.settings import EXTENSIONS, FrameFormat
 ViewsFormat = Literal["INDIVIDUAL", "STEREO_3D", "MULTIVIEW"]
 # The views of Blender's Stereo 3D; a scene of other views has the views format Multi-View.
 STEREO_VIEWS = ("left", "right")
+# Views of a scene with individual files. Each message of a chunk has the endings of their names.
+MAX_VIEWS = 200
 # Characters that no file name gets from a scene: Blender would take slashes for folders.
 _NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f\N{REPLACEMENT CHARACTER}]")
 
@@ -59,8 +60,11 @@ class Views:
 
     def alike(self) -> tuple[View, View] | None:
         """Return two views whose files would have the same name, None if all differ."""
-        pairs = itertools.combinations(self.rendered, 2)
-        return next((pair for pair in pairs if len({view_suffix(view.suffix) for view in pair}) == 1), None)
+        first: dict[str, View] = {}
+        for view in self.rendered:
+            if (other := first.setdefault(view_suffix(view.suffix), view)) is not view:
+                return other, view
+        return None
 
     def enlarged(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the size of a picture, given that of a view."""

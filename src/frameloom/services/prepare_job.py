@@ -53,7 +53,7 @@ def prepare(
         the settings of the task.
 
     Raises:
-        JobImpossible: the job cannot succeed.
+        JobImpossible: the job cannot succeed, or its scene has changed since a worker inspected it.
     """
     key = parse_request(event).file
     stored = store.head(buckets.scenes, key)
@@ -71,7 +71,7 @@ def prepare(
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "scene.blend")
         store.download(buckets.scenes, key, scene, version=stored.version)
-        facts = _inspected_facts(job_id, store, buckets) if inspected else None
+        facts = _inspected_facts(job_id, store, buckets, scene, file=key) if inspected else None
         config = None if request.ocio is None else fetch_config(store, buckets.scenes, request.ocio)
         extensions = [fetch_extension(store, buckets.scenes, key) for key in request.addons or ()]
         try:
@@ -131,11 +131,13 @@ def _blender(request: JobRequest, header: Header, blenders: Sequence[str]) -> st
     )
 
 
-def _inspected_facts(job_id: str, store: Store, buckets: Buckets) -> SceneFacts:
+def _inspected_facts(job_id: str, store: Store, buckets: Buckets, scene: Path, *, file: str) -> SceneFacts:
     document = job_documents.read(store, buckets.logs, keys.facts_key(job_id))
     if document is None:
         raise LookupError(f"job {job_id!r} has no facts about its scene in bucket {buckets.logs!r}")
-    return facts_from_json(document)
+    if document["digest"] != file_digest(scene):
+        raise SceneUnreadable(file=file, problem="it has changed since a worker inspected it; start a new job")
+    return facts_from_json(document["facts"])
 
 
 def _limits(request: JobRequest) -> Limits:

@@ -21,9 +21,10 @@ from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
 from frameloom.model.stamps import FILENAME, stamp_notices
+from frameloom.model.views import MAX_VIEWS
 from frameloom.services.scene.addon_signs import addon_notices
 from frameloom.services.scene.checks import check_colours, check_engine, check_scripts, check_spaces
-from frameloom.services.scene.extension_zip import Extension
+from frameloom.services.scene.extension_zip import Extension, check_extensions
 from frameloom.services.scene.find_assets import FoundAssets, find_assets
 from frameloom.services.scene.ocio_config import OcioConfig
 from frameloom.services.scene.output_notices import output_notices
@@ -127,8 +128,7 @@ def resolve_request(
     _check_views(request, entry)
     if request.output != "video":
         check_engine(entry, request.engine, blender=blender, addons=bool(extensions))
-        for extension in extensions:
-            extension.check(blender)
+        check_extensions(extensions, blender)
         check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR", names=_names(config))
         check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
     return ResolvedRequest(
@@ -226,9 +226,12 @@ def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
 
 
 def _check_views(request: JobRequest, entry: SceneEntry) -> None:
-    """Refuse views whose files would replace each other, as they do in Blender."""
+    """Refuse too many views, and views whose files would replace each other, as they do in Blender."""
     if entry.views is None or entry.views.endings(request.format) is None:
         return
+    if len(entry.views.rendered) > MAX_VIEWS:
+        problem = f"{entry.name!r} renders {len(entry.views.rendered):,} views; this farm's limit is {MAX_VIEWS}"
+        raise InvalidRequest(field="scene", problem=problem)
     if (alike := entry.views.alike()) is not None:
         one, other = (view.name for view in alike)
         problem = (

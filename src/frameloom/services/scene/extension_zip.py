@@ -7,6 +7,8 @@ import re
 import tempfile
 import tomllib
 import zipfile
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,19 @@ class Extension:
         return Asset(key=self.key, version=stored.version, etag=stored.etag, size=stored.size)
 
 
+def check_extensions(extensions: Iterable[Extension], blender: str) -> None:
+    """Refuse extensions for other versions of Blender, and two that replace each other.
+
+    Raises:
+        InvalidRequest: one of them is.
+    """
+    once: dict[str, Extension] = {}
+    for extension in extensions:
+        extension.check(blender)
+        if (other := once.setdefault(extension.id, extension)) is not extension:
+            raise _invalid(extension.key, f"has the same id as {other.key!r}, {extension.id!r}: name one of them")
+
+
 def read_extension(path: Path, *, key: str) -> Extension:
     """Return the extension in an archive.
 
@@ -105,7 +120,7 @@ def _manifest(path: Path, key: str) -> dict[str, Any]:
                 raise _invalid(key, f"is no Blender extension: it has no {_MANIFEST}")
             with archive.open(min(names, key=len)) as file:
                 return tomllib.loads(file.read(_LONGEST).decode())
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
         raise _invalid(key, f"is not a readable .zip archive: {error}") from error
     except (ValueError, RecursionError) as error:
         raise _invalid(key, f"has a damaged {_MANIFEST}: {' '.join(str(error).split())[:200]}") from error

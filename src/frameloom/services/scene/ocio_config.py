@@ -6,16 +6,18 @@ paths, and these to the configuration.
 https://opencolorio.readthedocs.io/en/latest/guides/authoring/overview.html
 """
 
+import itertools
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frameloom.model.assets import Asset, key_of
+from frameloom.model.assets import MAX_ASSETS, Asset, key_of
 from frameloom.model.colours import ColourNames
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest
@@ -30,6 +32,9 @@ _VARIABLE = re.compile(r"\$\{?(\w+)\}?|%(\w+)%")
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
 # In the name of a look, between the view that it is for and its own name.
 _SEPARATOR = " - "
+# Limits above those of known configurations: YAML can repeat a list of views by its alias, and deep nesting crashes the
+# parser.
+_MOST_VIEWS, _MOST_LOOKS, _DEEPEST = 10_000, 1000, 100
 # Parallel requests for the files.
 _PARALLEL = 10
 
@@ -109,7 +114,7 @@ def _archived(path: Path) -> bytes:
             return file.read(LONGEST + 1)
     except KeyError:
         raise _invalid(f"the archive has no {_IN_ARCHIVE}") from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError, zlib.error) as error:
         raise _invalid(f"it is no readable {ARCHIVE} archive: {error}") from error
 
 
@@ -127,6 +132,11 @@ def _parsed(text: bytes) -> Mapping[str, Any]:
     if len(text) > LONGEST:
         raise _invalid(f"it has more than {LONGEST:,} bytes")
     try:
+        depth = 0
+        for event in yaml.parse(text.decode(), Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise _invalid(f"it nests more than {_DEEPEST} levels")
         document = yaml.load(text.decode(), Loader)  # noqa: S506  this loader constructs no objects
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError, TypeError) as error:
         raise _invalid(f"it is not valid YAML: {' '.join(str(error).split())[:200]}") from error
@@ -139,8 +149,11 @@ def _files(document: Mapping[str, Any], variables: Mapping[str, str], key: str) 
     """Yield the keys of each file that a transform names."""
     listed_paths = document.get("search_path") or ""
     paths = listed_paths if isinstance(listed_paths, list) else str(listed_paths).split(":")
-    folders = [_resolved(str(path), variables) for path in paths] or [""]
-    for source in dict.fromkeys(_sources(document)):
+    folders = list(dict.fromkeys(_resolved(str(path), variables) for path in paths)) or [""]
+    sources = dict.fromkeys(_sources(document))
+    if len(sources) * len(folders) > MAX_ASSETS:
+        raise _invalid(f"it looks for its files in more than {MAX_ASSETS:,} places, this farm's limit")
+    for source in sources:
         name = _resolved(source, variables)
         keys = [key_of(key, f"//{folder}/{name}" if folder else f"//{name}") for folder in folders]
         inside = tuple(dict.fromkeys(each for each in keys if each is not None))
@@ -172,6 +185,8 @@ def _resolved(path: str, variables: Mapping[str, str]) -> str:
         name = found[1] or found[2]
         if name not in variables:
             raise _invalid(f"its path {path!r} uses the variable {name}, which workers do not have")
+        if _VARIABLE.search(variables[name]):
+            raise _invalid(f"its variable {name} uses another variable: write the path itself")
         return variables[name]
 
     full = _VARIABLE.sub(value, path.strip())
@@ -184,10 +199,20 @@ def _resolved(path: str, variables: Mapping[str, str]) -> str:
 
 
 def _names(document: Mapping[str, Any]) -> ColourNames:
-    displays = {str(name): list(_views(views, document)) for name, views in _mapping(document.get("displays")).items()}
+    listed_views = _mapping(document.get("displays"))
+    looks = [str(look["name"]) for look in _dicts(document.get("looks")) if "name" in look]
+    if len(looks) > _MOST_LOOKS:
+        raise _invalid(f"it has more than {_MOST_LOOKS:,} looks")
+    shared = frozenset(str(each.get("name")) for each in _dicts(document.get("shared_views")))
+    displays: dict[str, list[str]] = {}
+    left = _MOST_VIEWS
+    for name, views in listed_views.items():
+        displays[str(name)] = found = list(itertools.islice(_views(views, shared), left + 1))
+        left -= len(found)
+        if left < 0:
+            raise _invalid(f"its displays have more than {_MOST_VIEWS:,} views")
     active = [name for name in _list(document.get("active_displays")) if name in displays] or list(displays)
     views = {name: _active(displays[name], _list(document.get("active_views"))) for name in active}
-    looks = [str(look["name"]) for look in _dicts(document.get("looks")) if "name" in look]
     every = list(dict.fromkeys(view for each in views.values() for view in each))
     return ColourNames(
         views=views,
@@ -196,19 +221,19 @@ def _names(document: Mapping[str, Any]) -> ColourNames:
     )
 
 
-def _views(views: Any, document: Mapping[str, Any]) -> Iterator[str]:
+def _views(views: Any, shared: Collection[str]) -> Iterator[str]:
     """Yield the names of a display's views, shared ones too."""
     for view in views if isinstance(views, list) else []:
         if isinstance(view, dict) and "name" in view:
             yield str(view["name"])
         elif isinstance(view, list):
-            shared = {str(each.get("name")) for each in _dicts(document.get("shared_views"))}
             yield from (str(name) for name in view if str(name) in shared)
 
 
 def _active(names: list[str], active: list[str]) -> list[str]:
     """Return the active names in their order; all if no name is active."""
-    return [name for name in active if name in names] or names
+    known = frozenset(names)
+    return [name for name in active if name in known] or names
 
 
 def _looks_of(view: str, looks: Iterable[str]) -> list[str]:

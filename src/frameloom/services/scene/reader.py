@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 UNPACK_LIMIT = 8 * 2**30
-# A larger condensed file, of about ten thousand objects, is written to disk.
-# Packed libraries: in one file, and each in another.
+# Packed libraries: all in a scene and in each other, and how often one is in another.
 _MOST_PACKED, _DEEPEST = 64, 4
+# A larger condensed file, of about ten thousand objects, is written to disk.
 IN_MEMORY = 16 * 2**20
 
 # OB_EMPTY and OB_CAMERA of Blender's DNA_object_types.h.
@@ -66,15 +66,25 @@ class Library:
     spaces: tuple[ColourSpace, ...] = ()
 
 
-def read_library(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT, depth: int = 0) -> Library:
+@dataclass(slots=True)
+class _Nesting:
+    """The libraries that may still be packed into a scene and into each other."""
+
+    libraries: int
+    levels: int
+
+
+def read_library(
+    path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT, nesting: _Nesting | None = None
+) -> Library:
     """Return the facts about the library at `path`, which may have no scene; otherwise like `read_scene`.
 
     Args:
-        depth: the number of libraries into which this one is packed, each into the next.
+        nesting: what may still be packed into the scene; None for a library that is a file.
     """
     file = name or path.name
     library = _condensed(path, file, limit, lambda blend, _: _read_library(blend, file))
-    return replace(library, references=_with_packed(path, library.references, file, limit, depth))
+    return replace(library, references=_with_packed(path, library.references, file, limit, nesting))
 
 
 def read_references(path: Path, *, name: str | None = None, limit: int = UNPACK_LIMIT) -> tuple[Reference, ...]:
@@ -92,13 +102,16 @@ def read_empties(path: Path) -> frozenset[int]:
 
 
 def _with_packed(
-    path: Path, references: tuple[Reference, ...], file: str, limit: int, depth: int = 0
+    path: Path, references: tuple[Reference, ...], file: str, limit: int, nesting: _Nesting | None = None
 ) -> tuple[Reference, ...]:
     """Return references with the contents of the packed libraries among them, which replace their addresses."""
     packed = {reference.packed: reference for reference in references if isinstance(reference.packed, int)}
     if not packed:
         return references
-    if depth >= _DEEPEST or len(packed) > _MOST_PACKED:
+    nesting = nesting or _Nesting(libraries=_MOST_PACKED, levels=_DEEPEST)
+    nesting.libraries -= len(packed)
+    nesting.levels -= 1
+    if nesting.libraries < 0 or nesting.levels < 0:
         problem = f"more than {_MOST_PACKED} libraries are packed into it, or more than {_DEEPEST} into each other"
         raise SceneUnreadable(file=file, problem=problem)
     found: dict[Hashable, Library] = {}
@@ -106,12 +119,13 @@ def _with_packed(
         with tempfile.TemporaryDirectory() as folder:
             for address, copied in unpack_files(path, cast("set[int]", set(packed)), Path(folder), limit=limit):
                 name = f"{packed[address].path} in {file}"
-                found[address] = read_library(copied, name=name, limit=limit, depth=depth + 1)
+                found[address] = read_library(copied, name=name, limit=limit, nesting=nesting)
                 copied.unlink()
     except (BadBlendError, OSError) as error:
         raise SceneUnreadable(file=file, problem=str(error)) from error
     if len(found) < len(packed):
         raise SceneUnreadable(file=file, problem=DAMAGED)
+    nesting.levels += 1
     return tuple(replace(one, packed=found[one.packed]) if one.packed in found else one for one in references)
 
 

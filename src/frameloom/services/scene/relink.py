@@ -1,8 +1,8 @@
 """Changes the paths of linked libraries in a .blend file, without Blender and without a reader of its structs."""
 
 import re
-import shutil
 from collections.abc import Iterator, Mapping
+from io import BufferedIOBase
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +13,8 @@ from frameloom.services.scene.decompress import decompressed
 # A decompressed file of more bytes is refused, as by the reader of scenes.
 _LIMIT = 8 * 2**30
 _LIBRARY = b"LI\0\0"
+# The block of a library, with two paths of 1,024 bytes.
+_LARGEST = 2**16
 
 
 def relink(path: Path, links: Mapping[str, str]) -> None:
@@ -34,13 +36,22 @@ def relink(path: Path, links: Mapping[str, str]) -> None:
         if not plain:
             unpacked = path.with_name(path.name + ".unpacked")
             with decompressed(file, magic) as source, unpacked.open("wb") as target:
-                shutil.copyfileobj(source, target, 2**20)
+                _copy(source, target)
     if not plain:
         unpacked.replace(path)
     with path.open("r+b") as file:
         for at, change in list(_changes(file, links)):
             file.seek(at)
             file.write(change)
+
+
+def _copy(source: BufferedIOBase, target: IO[bytes]) -> None:
+    left = _LIMIT
+    while piece := source.read(2**20):
+        left -= len(piece)
+        if left < 0:
+            raise BadBlendError(f"it decompresses to more than {_LIMIT:,} bytes, this farm's limit")
+        target.write(piece)
 
 
 def _changes(file: IO[bytes], links: Mapping[str, str]) -> Iterator[tuple[int, bytes]]:
@@ -50,7 +61,7 @@ def _changes(file: IO[bytes], links: Mapping[str, str]) -> Iterator[tuple[int, b
         at = len(reader.header.raw)
         for head, code, size, _ in reader:
             at += len(head)
-            if code == _LIBRARY:
+            if code == _LIBRARY and size <= _LARGEST:
                 body = reader.read(size)
                 for old, new in olds.items():
                     yield from ((at + start, change) for start, change in _in_block(body, old, new))

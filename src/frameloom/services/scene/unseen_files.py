@@ -20,6 +20,8 @@ from frameloom.services.scene.blocks import open_blocks
 from frameloom.services.scene.find_assets import FoundAssets
 from frameloom.services.scene.reader import UNPACK_LIMIT, read_empties
 
+# More data-blocks or links take too much memory, and more missing files too much time: all then count as seen.
+_MOST_BLOCKS, _MOST_LINKED, _MOST_MISSING = 1_000_000, 10_000_000, 1000
 # Larger blocks hold meshes and pixels, and no pointers to data-blocks.
 _LARGEST = 2**20
 _SCENE = b"SC\0\0"
@@ -41,7 +43,7 @@ def unseen_files(scene: Path | None, request: JobRequest, found: FoundAssets) ->
         scene: the scene's file; None if Blender alone can read it.
     """
     own = [one for one in found.missing if found.paths[one] == one]
-    if scene is None or not own:
+    if scene is None or not own or len(own) > _MOST_MISSING:
         return ()
     try:
         graph = _Graph.read(scene, own, empties=read_empties(scene), shows_nodes=request.engine == "WORKBENCH")
@@ -149,6 +151,8 @@ class _Survey:
                 if block.code in _PICTURES:
                     found.pictures.add(block.address)
                 found.has_workbench |= block.code == _SCENE and _WORKBENCH in block.body
+            if len(found.blocks) > _MOST_BLOCKS or len(found.linked) > _MOST_LINKED:
+                raise BadBlendError("it has too many data-blocks")
         return found
 
 

@@ -61,9 +61,9 @@ class LocalAssets:
 
     def _withheld_problem(self) -> str:
         return (
-            "names files outside its folder that are no pictures, films, sounds, fonts, caches or scenes, "
-            f"so they are not uploaded: {listed([str(path) for path in self.disk.withheld])}; copy them into the "
-            "scene's folder, or trust the scene"
+            "names files outside its folder, or hidden, that are no pictures, films, sounds, fonts, caches or scenes, "
+            f"so they are not uploaded: {listed([str(path) for path in self.disk.withheld])}; copy them into a "
+            "folder of the scene, or trust the scene"
         )
 
 

@@ -23,8 +23,8 @@ class Disk:
         scene: the scene's path, absolute and without `..`. Symbolic links are not resolved, as in Blender.
         file: the scene's key, which need not exist yet.
         root: the folder of the bucket for files with absolute paths; None without such files.
-        guarded: whether files outside the scene's folder count only if they are media. Otherwise a scene from elsewhere
-            could upload any file that its artist may read, such as a private key, as an image.
+        guarded: whether files outside the scene's folder, or hidden in it, count only if they are media. Otherwise a
+            scene from elsewhere could upload any file that its artist may read, such as a private key, as an image.
         withheld: the paths of the files that did not count, in the order of the search.
     """
 
@@ -51,13 +51,23 @@ class Disk:
         """Return whether a file is outside the scene's folder, after all symbolic links are resolved."""
         return not path.resolve().is_relative_to(self.scene.parent.resolve())
 
+    def is_beside(self, path: Path) -> bool:
+        """Return whether a file belongs to the scene by its place: it is in the scene's folder, and not hidden there.
+
+        A home folder or the root of a disk holds more than one scene's files, so it does not count as such a folder.
+        """
+        folder, file = self.scene.parent.resolve(), path.resolve()
+        if not file.is_relative_to(folder) or folder in (Path(folder.anchor), _home()):
+            return False
+        return not any(part.startswith(".") for part in file.relative_to(folder).parts)
+
     def head(self, _bucket: str, key: str) -> StoredObject | None:
         """Return a file without its bytes; None if it does not exist or is withheld."""
         path = self.path(key)
         try:
             if not path.is_file():
                 return None
-            if self.guarded and self.is_outside(path) and not is_media(path.resolve()):
+            if self.guarded and not self.is_beside(path) and not is_media(path.resolve()):
                 self.withheld[path] = None
                 return None
             return StoredObject(key=key, size=path.stat().st_size)
@@ -65,7 +75,10 @@ class Disk:
             return None
 
     def list(self, _bucket: str, prefix: str) -> Iterator[StoredObject]:
-        """Yield the files whose keys start with `prefix`, down to two folders below the folder of `prefix`."""
+        """Yield the files whose keys start with `prefix`, down to two folders below the folder of `prefix`.
+
+        Files that `head` withholds are listed too: most have names that the scene does not read.
+        """
         folder, slash, name = prefix.rpartition("/")
         yield from self._below(folder + slash, name, _DEEPEST)
 
@@ -75,8 +88,12 @@ class Disk:
         except OSError:
             return
         for key in (folder + each for each in names if each.startswith(name)):
-            if (found := self.head("", key)) is not None:
-                yield found
+            try:
+                is_file = self.path(key).is_file()
+            except (OSError, ValueError):
+                continue
+            if is_file:
+                yield StoredObject(key=key, size=0)
             elif levels:
                 yield from self._below(f"{key}/", "", levels - 1)
 
@@ -91,3 +108,10 @@ class Disk:
             return False
         start = len(self.root or "") + 1
         return os.name != "nt" or key[start:].partition("/")[0] == self.file[start:].partition("/")[0]
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home().resolve()
+    except (OSError, RuntimeError):
+        return None

@@ -11,15 +11,15 @@ _HEAD = 512
 _STARTS = re.compile(
     rb"\x89PNG\r\n|\xff\xd8\xff|BM....\0\0\0\0|GIF8|II\*\0|MM\0\*|II\+\0|MM\0\+|v/1\x01|#\?RA?DIANCE|#\?RGBE|SDPX|XPDS"
     rb"|\x80\x2a\x5f\xd7|\xd7\x5f\x2a\x80|\x01\xda|8BPS|DDS |\0\0\0\x0cjP  |\xff\x4f\xff\x51|RIFF....(?:WEBP|WAVE|AVI )"
-    rb"|RF64....WAVE|FORM....AIF|caff|fLaC|OggS|ID3|\xff[\xe2-\xff]|\.snd|\x1a\x45\xdf\xa3|FLV\x01|\x30\x26\xb2\x75"
+    rb"|RF64....WAVE|FORM....AIF|caff|fLaC|OggS|ID3|\xff[\xe2-\xfd]|\.snd|\x1a\x45\xdf\xa3|FLV\x01|\x30\x26\xb2\x75"
     rb"|\x06\x0e\x2b\x34|\0\0\x01[\xb0-\xbf]|\0...(?:ftyp|moov|mdat|wide|free|skip)|\0\x01\0\0\0|OTTO|ttcf|true\0"
-    rb"|wOFF|wOF2|\x80\x01|%!PS-AdobeFont|%!FontType1| BDV|Ogawa|\x89HDF\r\n|PXR-USDC|#usda|PK\x03\x04"
+    rb"|wOFF|wOF2|\x80\x01|%!PS-AdobeFont|%!FontType1| BDV|Ogawa|\x89HDF\r\n|PXR-USDC|#usda"
     rb"|BLENDER|BPHYSICS|POINTCACHE2|IESNA|ply\r?\n",
     re.DOTALL,
 )
-# Also the layers that Blender compresses: .blend files of 2.x and 3.0, and meshes of fluids.
-_PACKED = re.compile(rb"\x1f\x8b|\x28\xb5\x2f\xfd")
-_PACKED_ENDINGS = frozenset({".blend", ".gz"})
+# Compressed .blend files, meshes of fluids, and USD archives. Other compressed files may be backups or documents.
+_PACKED = re.compile(rb"\x1f\x8b|\x28\xb5\x2f\xfd|PK\x03\x04")
+_PACKED_NAME = re.compile(r".*(?:\.blend|\.b?obj\.gz|\.usdz)", re.IGNORECASE | re.DOTALL)
 _ENDINGS = frozenset({
     ".tga", ".cin", ".pcd", ".raw", ".rgb", ".sgi", ".bw", ".hdr", ".exr", ".mdd", ".pc2", ".obj", ".mtl", ".stl",
     ".ply", ".csv", ".txt", ".ies", ".osl", ".oso", ".abc", ".usd", ".usda", ".usdc", ".vdb", ".bphys", ".uni", ".blob",
@@ -40,7 +40,8 @@ def is_media(path: Path) -> bool:
     if any(part.startswith(".") for part in path.parts):
         return False
     ending = path.suffix.lower()
-    return ending in _ENDINGS or (ending in _PACKED_ENDINGS and _PACKED.match(head) is not None) or _is_bake(path)
+    packed = _PACKED_NAME.fullmatch(path.name) and _PACKED.match(head)
+    return ending in _ENDINGS or packed is not None or _is_bake(path)
 
 
 def _is_bake(path: Path) -> bool:
