@@ -22,9 +22,9 @@ from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.scene_json import facts_to_json
 from frameloom.model.stamps import FILENAME, OF_MACHINE
 from frameloom.model.view_layers import ViewLayer
+from frameloom.services.scene.read_view_layers import CRYPTOMATTE, OPTIONS, PASSES, TRANSPARENT
 from frameloom.services.scene.reader import read_header
 from frameloom.services.scene.scene_entry import exact_aspect, exact_rate
-from frameloom.services.scene.view_layers import CRYPTOMATTE, OPTIONS, PASSES, TRANSPARENT
 from worker.blender_process.animation import error_text
 from worker.blender_process.find_sources import find_sources
 from worker.blender_process.inspected_paths import find_references

@@ -11,7 +11,7 @@ from frameloom.services.scene.blend_format import DAMAGED, BadBlendError
 from frameloom.services.scene.block_text import decode, name_of
 from frameloom.services.scene.colour_names import read_colours
 from frameloom.services.scene.read_sources import chain, read_sources
-from frameloom.services.scene.view_layers import read_colour_depth, read_options, read_view_layers
+from frameloom.services.scene.read_view_layers import read_colour_depth, read_options, read_view_layers
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFileBlock
