@@ -129,7 +129,7 @@ def test_both_readings_of_a_scene_with_every_kind_of_reference_agree(tmp_path: P
     assert differences(facts, found) == []
 
 
-@pytest.mark.parametrize(("kind", "left_to_reader"), [(SceneFacts, {"notices", "tree_types"}), (SceneEntry, set())])
+@pytest.mark.parametrize(("kind", "left_to_reader"), [(SceneFacts, {"notices"}), (SceneEntry, set())])
 def test_the_inspection_finds_each_fact_that_the_reader_finds(kind: type, left_to_reader: set[str]) -> None:
     """A new field of the facts needs its counterpart in Blender's process."""
     tree = ast.parse((ROOT / "worker/blender_process/inspection.py").read_text(encoding="utf-8"))
