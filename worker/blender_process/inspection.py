@@ -94,12 +94,17 @@ def read_facts(file: str) -> SceneFacts:
         scenes=tuple(map(_entry, scenes)),
         active=active.name if active in scenes else scenes[0].name,
         cameras=tuple(one.name for one in objects if one.library is None and one.type == "CAMERA"),
-        linked_objects=tuple(one.name for one in objects if one.library is not None and one.library.parent is None),
-        linked_groups=any(one.library is not None for one in (*bpy.data.collections, *bpy.data.scenes)),
+        # Direct links only, whose names are in the file: a library may be a foreign file of this machine.
+        linked_objects=tuple(one.name for one in objects if _is_linked(one)),
+        linked_groups=any(map(_is_linked, (*bpy.data.collections, *bpy.data.scenes))),
         references=find_references(file),
         scripts=find_scripts(),
         spaces=tuple(dict.fromkeys(_spaces())),
     )
+
+
+def _is_linked(block: bpy.types.ID) -> bool:
+    return block.library is not None and not block.is_library_indirect
 
 
 def strips(scene: bpy.types.Scene) -> list[Any]:
