@@ -112,6 +112,7 @@ scene.render.use_motion_blur, scene.render.film_transparent = True, True
 scene.render.frame_map_new = 50
 scene.render.image_settings.color_depth = "16"
 layer = scene.view_layers.new("Props")
+scene.timeline_markers.new("cut", frame=1).camera = bpy.data.objects["Camera"]
 layer.use, layer.use_pass_z, layer.use_pass_emit, layer.use_pass_cryptomatte_asset = False, True, True, True
 layer.aovs.add().name = "Mask"
 layer.lightgroups.add().name = "Key"

@@ -148,6 +148,7 @@ def _entry(scene: bpy.types.Scene) -> SceneEntry:
         options=tuple(_options(render)),
         color_mode=image.color_mode,
         color_depth=image.color_depth,
+        marker_cameras=tuple(dict.fromkeys(one.camera.name for one in scene.timeline_markers if one.camera)),
         time_stretching=(render.frame_map_old, render.frame_map_new),
     )
 
