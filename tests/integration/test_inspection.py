@@ -139,6 +139,14 @@ scene.render.use_border = scene.render.use_crop_to_border = True
 scene.render.border_max_x = 0.5
 scene.render.pixel_aspect_x, scene.render.use_single_layer = 1.5, True
 scene.render.use_stamp = True
+scene.render.use_motion_blur, scene.render.film_transparent = True, True
+scene.render.frame_map_new = 50
+scene.render.image_settings.color_depth = "16"
+layer = scene.view_layers.new("Props")
+scene.timeline_markers.new("cut", frame=1).camera = bpy.data.objects["Camera"]
+layer.use, layer.use_pass_z, layer.use_pass_emit, layer.use_pass_cryptomatte_asset = False, True, True, True
+layer.aovs.add().name = "Mask"
+layer.lightgroups.add().name = "Key"
 """
 
 

@@ -21,6 +21,8 @@ from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.scene_json import facts_to_json
 from frameloom.model.stamps import FILENAME, OF_MACHINE
+from frameloom.model.view_layers import ViewLayer
+from frameloom.services.scene.read_view_layers import CRYPTOMATTE, OPTIONS, PASSES, TRANSPARENT
 from frameloom.services.scene.reader import read_header
 from frameloom.services.scene.scene_entry import exact_aspect, exact_rate
 from worker.blender_process.animation import error_text
@@ -100,11 +102,18 @@ def read_facts(file: str) -> SceneFacts:
         references=find_references(file),
         scripts=find_scripts(),
         spaces=tuple(dict.fromkeys(_spaces())),
+        tree_types=tuple(_unknown_trees()),
     )
 
 
 def _is_linked(block: bpy.types.ID) -> bool:
     return block.library is not None and not block.is_library_indirect
+
+
+def _unknown_trees() -> set[str]:
+    """Return the type that Blender gives to all node groups of add-ons that it lacks."""
+    groups = (tree for tree in bpy.data.node_groups if tree.library is None)
+    return {tree.bl_idname for tree in groups if tree.bl_idname == "NodeTreeUndefined"}
 
 
 def strips(scene: bpy.types.Scene) -> list[Any]:
@@ -140,7 +149,29 @@ def _entry(scene: bpy.types.Scene) -> SceneEntry:
         colours=_colours(scene),
         views=find_views(scene),
         stamp=_stamp(render),
+        view_layers=tuple(map(_view_layer, scene.view_layers)),
+        options=tuple(_options(render)),
+        color_mode=image.color_mode,
+        color_depth=image.color_depth,
+        marker_cameras=tuple(dict.fromkeys(one.camera.name for one in scene.timeline_markers if one.camera)),
+        time_stretching=(render.frame_map_old, render.frame_map_new),
     )
+
+
+def _view_layer(layer: bpy.types.ViewLayer) -> ViewLayer:
+    # Versions of Blender differ in a few passes.
+    kinds = {**PASSES, **CRYPTOMATTE}.items()
+    passes = [name for kind, (name, _) in kinds if getattr(layer, f"use_pass_{kind}", False)]
+    passes += [part.name for part in (*layer.aovs, *layer.lightgroups)]
+    return ViewLayer(name=layer.name, rendered=layer.use, passes=tuple(passes))
+
+
+def _options(render: bpy.types.RenderSettings) -> Iterator[str]:
+    for attribute, (name, _) in OPTIONS.items():
+        if getattr(render, attribute):
+            yield name
+    if getattr(render, TRANSPARENT[0]):
+        yield TRANSPARENT[1]
 
 
 def _stamp(render: bpy.types.RenderSettings) -> tuple[str, ...]:
@@ -158,6 +189,8 @@ def _colours(scene: bpy.types.Scene) -> Colours:
         look=owner.view_settings.look,
         sequencer=scene.sequencer_colorspace_settings.name,
         linear=image.linear_colorspace_settings.name if overrides else "",
+        exposure=round(owner.view_settings.exposure, 6),
+        gamma=round(owner.view_settings.gamma, 6),
     )
 
 

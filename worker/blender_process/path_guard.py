@@ -214,9 +214,10 @@ class _Walk:
             )
         path, library = getattr(item, name), item.id_data.library
         if isinstance(item, bpy.types.ImageStrip):
+            # The scene's own folder is `//`, and `///` would be an absolute path.
+            place = f"{(self._folder.mapped(path) or path).removesuffix('/')}/"
             for element in item.elements:
-                place = self._folder.mapped(path) or path
-                if not self._folder.trusted and not self._folder.holds(f"{place}/{element.filename}", library):
+                if not self._folder.trusted and not self._folder.holds(f"{place}{element.filename}", library):
                     element.filename = NOWHERE
         packed = isinstance(item, bpy.types.Image) and item.packed_files
         instead = self._folder.instead(path, library) if path not in ("", BUILTIN_FONT) else None

@@ -54,7 +54,7 @@ def _(s: Stage) -> None:
     node.inputs["Color"].default_value = (0.2, 0.9, 0.4, 1)
     tree, layers, connect = s.compositor()
     over = tree.nodes.new("CompositorNodeAlphaOver")
-    over.inputs[0].default_value = 0.5
+    next(one for one in over.inputs if one.type == "VALUE").default_value = 0.5
     images = [socket for socket in over.inputs if socket.type == "RGBA"]
     tree.links.new(layers.outputs["Tint"], images[0])
     tree.links.new(layers.outputs["Normal"], images[1])
@@ -93,7 +93,7 @@ def _(s: Stage) -> None:
     tree, layers, connect = s.compositor()
     image, over = tree.nodes.new("CompositorNodeImage"), tree.nodes.new("CompositorNodeAlphaOver")
     image.image = s.image("over.png")
-    over.inputs[0].default_value = 0.5
+    next(one for one in over.inputs if one.type == "VALUE").default_value = 0.5
     images = [socket for socket in over.inputs if socket.type == "RGBA"]
     tree.links.new(layers.outputs["Image"], images[0])
     tree.links.new(image.outputs[0], images[1])

@@ -69,7 +69,7 @@ def _(s: Stage) -> None:
     (s.folder / "wood.png").unlink()
 
 
-@rows.same("A missing image, rendered without", request={"missing_assets": "render"})
+@rows.announced("A missing image, rendered without", "missing", "renders without", request={"missing_assets": "render"})
 def _(s: Stage) -> None:
     s.texture(s.image())
     (s.folder / "wood.png").unlink()
@@ -219,7 +219,7 @@ def _(s: Stage) -> None:
     s.texture(image)
 
 
-@rows.refused("Sound of a file that is missing", "MissingAssets", "lost.wav")
+@rows.announced("Sound of a file that is missing", "unneeded", "no frame shows: //lost.wav")
 def _(s: Stage) -> None:
     sound = s.data.sounds.load(str(s.wave("lost.wav")))
     sound.filepath = "//lost.wav"

@@ -29,10 +29,11 @@ KEPT_STRUCTS = frozenset({
     b"PointCache", b"Strip", b"StripElem",
 })  # fmt: skip
 # Structs of scenes and compositors: strips with their channels, markers and nodes, which let a scene render without its
-# own camera, and the views of a stereo scene. They are kept only there, since materials have thousands of nodes.
+# own camera, the views of a stereo scene, and view layers. They are kept only there, since materials have thousands of
+# nodes.
 SCENE_STRUCTS = frozenset({
     b"Editing", b"SceneRenderView", b"SeqTimelineChannel", b"Sequence", b"Strip", b"StripElem", b"TimeMarker",
-    b"bNode", b"bNodeTree",
+    b"ViewLayer", b"ViewLayerAOV", b"ViewLayerLightgroup", b"bNode", b"bNodeTree",
 })  # fmt: skip
 # The type of the node groups that are compositors.
 _COMPOSITOR = b"CompositorNodeTree"
