@@ -25,6 +25,8 @@ scene.view_settings.exposure = 0.5
 scene.use_nodes = True
 scene.node_tree.nodes.new("CompositorNodeOutputFile").name = "Mattes"
 bpy.data.texts.new("start.py").use_module = True
+for frame in (1, 3):
+    scene.timeline_markers.new("cut", frame=frame).camera = bpy.data.objects["Side"]
 edit = bpy.data.scenes.new("Edit")
 edit.sequence_editor_create().strips.new_sound("sound", "//sound.wav", 1, 1)
 image = bpy.data.images.new("wood", 8, 8)
@@ -37,7 +39,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in ("sound.wav", "wood.png"):
         (tmp_path / name).write_bytes(b"1234")
-    return make_scene(tmp_path / "shot.blend", also=RICH)
+    return make_scene(tmp_path / "shot.blend", also=RICH, cameras=("Side", "Top"))
 
 
 def sections(text: str) -> dict[str, list[str]]:
@@ -68,7 +70,7 @@ def test_a_rich_scene_is_described_from_the_job_to_its_contents(
         "  Frame Rate        24 fps",
         "  Time Stretching   100 to 50",
         "  Resolution        64 x 36 at 50 %: 32 x 18",
-        "  Camera            Camera",
+        "  Camera            Side; markers bind Side, and 2 more in the file",
         "  Render Engine     Cycles",
         "  Options           Motion Blur, Simplify, Render Region, Transparent",
         "  View Layer        ViewLayer: Combined, Z, Mist, Cryptomatte Object, Mask",

@@ -97,14 +97,19 @@ def read_facts(file: str) -> SceneFacts:
         scenes=tuple(map(_entry, scenes)),
         active=active.name if active in scenes else scenes[0].name,
         cameras=tuple(one.name for one in objects if one.library is None and one.type == "CAMERA"),
-        linked_objects=tuple(one.name for one in objects if one.library is not None and one.library.parent is None),
-        linked_groups=any(one.library is not None for one in (*bpy.data.collections, *bpy.data.scenes)),
+        # Direct links only, whose names are in the file: a library may be a foreign file of this machine.
+        linked_objects=tuple(one.name for one in objects if _is_linked(one)),
+        linked_groups=any(map(_is_linked, (*bpy.data.collections, *bpy.data.scenes))),
         references=find_references(file),
         scripts=find_scripts(),
         spaces=tuple(dict.fromkeys(_spaces())),
         simulations=find_simulations(),
         tree_types=tuple(_unknown_trees()),
     )
+
+
+def _is_linked(block: bpy.types.ID) -> bool:
+    return block.library is not None and not block.is_library_indirect
 
 
 def _unknown_trees() -> set[str]:
@@ -150,6 +155,7 @@ def _entry(scene: bpy.types.Scene) -> SceneEntry:
         options=tuple(_options(render)),
         color_mode=image.color_mode,
         color_depth=image.color_depth,
+        marker_cameras=tuple(dict.fromkeys(one.camera.name for one in scene.timeline_markers if one.camera)),
         time_stretching=(render.frame_map_old, render.frame_map_new),
     )
 

@@ -66,6 +66,7 @@ def _scene(entry: SceneEntry) -> dict[str, Any]:
         "engine": entry.engine,
         "options": list(entry.options),
         "camera": entry.camera,
+        "marker_cameras": list(entry.marker_cameras),
         "picture": picture(entry),
         "view_layers": [
             {"name": layer.name, "rendered": layer.rendered, "passes": list(layer.passes)}

@@ -103,9 +103,10 @@ def _scene(entry: SceneEntry, facts: SceneFacts) -> Iterator[_Line]:
     old, new = entry.time_stretching
     yield "Time Stretching", "" if old == new else f"{old} to {new}", False
     yield "Resolution", _resolution(entry), False
-    others = len([name for name in facts.cameras if name != entry.camera])
+    bound = f"; markers bind {listed(entry.marker_cameras)}" if entry.marker_cameras else ""
+    others = len({*facts.cameras} - {entry.camera, *entry.marker_cameras})
     more = f", and {others:,} more in the file" if others else ""
-    yield "Camera", f"{_camera(entry, facts)}{more}", False
+    yield "Camera", f"{_camera(entry, facts)}{bound}{more}", False
     yield "Render Engine", _engine(entry), False
     yield "Options", ", ".join(entry.options), False
     for layer in entry.view_layers[:_LISTED]:
@@ -137,7 +138,7 @@ def _camera(entry: SceneEntry, facts: SceneFacts) -> str:
     if entry.camera:
         return entry.camera
     if entry.sources.has_camera:
-        return "those of the markers"
+        return "none active"
     return "none" if without_camera(entry.name, facts.sources) == entry.name else "none needed"
 
 

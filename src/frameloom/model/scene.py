@@ -42,6 +42,7 @@ class SceneEntry:
         options: the names of the render options that are on, such as "Motion Blur".
         color_mode: Blender's identifier of the channels of its pictures: "BW", "RGB" or "RGBA"; empty if unknown.
         color_depth: the bits of a channel, such as "16"; empty if unknown.
+        marker_cameras: the names of the cameras that its markers bind, each once.
         time_stretching: Old and New of Time Stretching, equal if it is off.
     """
 
@@ -68,6 +69,7 @@ class SceneEntry:
     options: tuple[str, ...] = ()
     color_mode: str = ""
     color_depth: str = ""
+    marker_cameras: tuple[str, ...] = ()
     time_stretching: tuple[int, int] = (100, 100)
 
     def rendered_size(self, percentage: int | None = None) -> tuple[int, int]:

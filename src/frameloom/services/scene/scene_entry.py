@@ -10,7 +10,7 @@ from frameloom.model.views import Views, ViewsFormat, rendered_views
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError
 from frameloom.services.scene.block_text import decode, name_of
 from frameloom.services.scene.colour_names import read_colours
-from frameloom.services.scene.read_sources import chain, read_sources
+from frameloom.services.scene.read_sources import chain, find_marker_cameras, read_sources
 from frameloom.services.scene.read_view_layers import read_colour_depth, read_options, read_view_layers
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         options=read_options(scene),
         color_mode=mode,
         color_depth=depth,
+        marker_cameras=find_marker_cameras(scene),
         time_stretching=(later(b"framapto", default=0) or 100, later(b"images", default=0) or 100),
     )
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
