@@ -14,6 +14,9 @@ from worker.blender_versions import find_blender
 from worker.outcome import Outcome
 from worker.scenes import SceneCache
 
+# Blender opens a scene of a gigabyte in seconds, and prints nothing meanwhile.
+_LONGEST_OPENING = timedelta(minutes=10)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneTasks:
@@ -40,6 +43,8 @@ class SceneTasks:
         return outcome
 
     def _inspect(self, task: SceneTask, path: Path) -> None:
+        # A scene may name a pipe as a library, and Blender would wait for its writer.
+        self.blender.silence_timeout = min(self.blender.silence_timeout, _LONGEST_OPENING)
         facts = self.blender.inspect(path, name=task.scene.key, version=task.settings.blender)
         document = {"digest": task.scene.digest, "facts": facts}
         job_documents.write(self.store, self.bucket, keys.facts_key(task.job_id), document)

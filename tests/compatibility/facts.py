@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Facts that Blender changes when it converts a file: it replaces engines and names of colours that it lacks, and fills
 # in names that old files lack.
 CONVERTED = {"engine", "colours", "format"}
+# Facts that the reader leaves out for files of old Blenders.
+NEWER = {"view_layers", "color_mode", "color_depth"}
 
 
 def blender_facts(files: Sequence[Path], *, python: str = sys.executable) -> dict[Path, SceneFacts | str]:
@@ -67,8 +69,9 @@ def differences(ours: SceneFacts, blenders: SceneFacts) -> list[str]:
 def _entries(ours: SceneEntry, blenders: SceneEntry) -> Iterator[str]:
     for each in fields(SceneEntry):
         mine, its = getattr(ours, each.name), getattr(blenders, each.name)
-        # Blender shows no compression that does not fit the depth.
-        if mine != its and each.name not in CONVERTED and its != "":
+        # Blender shows no compression that does not fit the depth, and no depth that does not fit the format.
+        unknown = its == "" or (each.name in NEWER and not mine)
+        if mine != its and each.name not in CONVERTED and not unknown:
             yield f"{ours.name}.{each.name}: {mine!r}, Blender has {its!r}"
 
 

@@ -4,7 +4,9 @@ import ast
 import hashlib
 import json
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,11 +17,13 @@ from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.scene_json import facts_from_json
 from frameloom.model.settings import RenderSettings
 from frameloom.services.scene.reader import read_scene
+from frameloom.services.scene.relink import relink
 from frameloom.services.storage import job_documents
 from tests.compatibility.facts import ROOT, blender_facts, differences
 from tests.scenes import make_scene
 from tests.unit.blends import for_blender_alone
 from tests.worker_farm import WorkerFarm
+from worker import scene_tasks
 
 
 @pytest.fixture
@@ -36,6 +40,12 @@ def task(farm: WorkerFarm, data: bytes, *, token: str = "token", blender: str = 
         version=1, task_token=token, task="inspect", job_id="job", attempt=0, scene=scene, settings=settings
     )
     return json.dumps(message.to_json())
+
+
+def facts_of(farm: WorkerFarm, data: bytes, *, token: str) -> dict[str, Any]:
+    farm.work(task(farm, data, token=token))
+    facts: dict[str, Any] = job_documents.read(farm.store, "logs", keys.facts_key("job"))["facts"]
+    return facts | {"file": ""}
 
 
 def test_a_worker_writes_the_readers_facts_and_answers_once(farm: WorkerFarm, tmp_path: Path) -> None:
@@ -71,6 +81,27 @@ def test_a_path_that_is_not_utf_8_is_a_fact_and_such_a_name_is_refused(farm: Wor
     assert farm.answers.answers["other"].error == "SceneUnreadable"
 
 
+def test_the_inspection_gives_away_nothing_of_a_file_on_the_worker(farm: WorkerFarm, tmp_path: Path) -> None:
+    library = make_scene(tmp_path / "foreign.blend")
+    scene = make_scene(tmp_path / "shot.blend", camera=False, library=library)
+    place = read_scene(scene).references[0].path
+    relink(scene, {place: "/" + str(library).lstrip("/")})
+    there = facts_of(farm, scene.read_bytes(), token="there")
+    library.unlink()
+    assert facts_of(farm, scene.read_bytes(), token="missing") == there
+
+
+def test_the_inspection_of_a_scene_that_names_a_pipe_ends(
+    farm: WorkerFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = make_scene(tmp_path / "library.blend")
+    scene = make_scene(tmp_path / "shot.blend", camera=False, library=library)
+    relink(scene, {read_scene(scene).references[0].path: "/proc/self/fd/0"})
+    monkeypatch.setattr(scene_tasks, "_LONGEST_OPENING", timedelta(seconds=3))
+    farm.work(task(farm, scene.read_bytes()))
+    assert farm.answers.answers["token"].error == "RenderHung"
+
+
 # Whatever a file can refer to, in one scene.
 EVERYTHING = """
 for name, source in (("a.png", "FILE"), ("b_001.png", "SEQUENCE"), ("c.1001.png", "TILED"), ("d.mp4", "MOVIE")):
@@ -99,6 +130,8 @@ for channel, mute in ((1, False), (2, True)):
     strip = strips.new_image(f"strip {channel}", f"//frames/{channel}.png", channel, 1)
     strip.elements.append(f"{channel}_2.png")
     strip.mute = mute
+other.modifiers.new("Dust", "PARTICLE_SYSTEM")
+other.modifiers.new("Shirt", "CLOTH")
 text = bpy.data.texts.new("start.py")
 text.use_module, text.use_fake_user = True, True
 driver = cube.driver_add("location", 0).driver
@@ -108,6 +141,14 @@ scene.render.use_border = scene.render.use_crop_to_border = True
 scene.render.border_max_x = 0.5
 scene.render.pixel_aspect_x, scene.render.use_single_layer = 1.5, True
 scene.render.use_stamp = True
+scene.render.use_motion_blur, scene.render.film_transparent = True, True
+scene.render.frame_map_new = 50
+scene.render.image_settings.color_depth = "16"
+layer = scene.view_layers.new("Props")
+scene.timeline_markers.new("cut", frame=1).camera = bpy.data.objects["Camera"]
+layer.use, layer.use_pass_z, layer.use_pass_emit, layer.use_pass_cryptomatte_asset = False, True, True, True
+layer.aovs.add().name = "Mask"
+layer.lightgroups.add().name = "Key"
 """
 
 

@@ -41,6 +41,7 @@ def scene(tmp_path: Path) -> Path:
         (MANIFEST.replace('"4.2.0"', '"soon"'), "has no valid id, version and blender_version_min"),
         (MANIFEST.replace('"add-on"', '"theme"'), "is of the type 'theme', not an add-on"),
         (MANIFEST + 'platforms = ["windows-x64"]', "is for windows-x64; workers run Linux"),
+        (MANIFEST + "platforms = 5", "has no valid platforms"),
         (MANIFEST + "blender_version_max = 5", "has no valid blender_version_max"),
     ],
 )

@@ -1,5 +1,6 @@
 """Files from others: none uploads private files, crashes a reader or uses up its memory."""
 
+import gzip
 import io
 import zipfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from frameloom.services.scene import unseen_files
 from frameloom.services.scene.blend_format import BadBlendError
 from frameloom.services.scene.extension_zip import read_extension
 from frameloom.services.scene.ocio_config import read_config
+from frameloom.services.scene.reader import read_scene
 from frameloom.services.scene.relink import relink
 from frameloom.services.scene.upload_assets import LocalAssets, local_assets
 from tests.scenes import make_scene
@@ -76,12 +78,11 @@ def test_a_home_folder_is_no_folder_of_a_scene(tmp_path: Path, monkeypatch: pyte
     assert search(scene, Reference(path="//passwords")).files == {}
 
 
-def test_a_cache_in_a_foreign_folder_withholds_only_files_of_its_own_name(tmp_path: Path) -> None:
+def test_a_sequence_in_a_foreign_folder_withholds_only_files_of_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "private").write_bytes(KEY_FILE)
-    (tmp_path / "smoke_000001_00.bphys").write_bytes(b"BPHYSICS")
-    reference = Reference(path="//../", kind="points", name="smoke", required=False)
-    found = search(tmp_path / "film/shot.blend", reference)
-    assert list(found.files.values()) == [tmp_path / "smoke_000001_00.bphys"]
+    (tmp_path / "0001.png").write_bytes(b"\x89PNG\r\n")
+    found = search(tmp_path / "film/shot.blend", Reference(path="//../0001.png", kind="sequence"))
+    assert list(found.files.values()) == [tmp_path / "0001.png"]
     assert found.disk.withheld == {}
 
 
@@ -170,10 +171,13 @@ def test_a_manifest_names_no_frame_outside_its_folder() -> None:
 
 def test_a_bomb_among_libraries_does_not_fill_the_workers_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = make_scene(tmp_path / "set.blend")
-    scene = make_scene(tmp_path / "shot.blend", camera=False, library=library, compress=True)
-    monkeypatch.setattr(relinking, "_LIMIT", 200_000)
-    with pytest.raises(BadBlendError, match="decompresses to more than 200,000 bytes"):
-        relink(scene, {"//set.blend": "//sets/set.blend"})
+    plain = make_scene(tmp_path / "shot.blend", camera=False, library=library).read_bytes()
+    bomb = tmp_path / "bomb.blend"
+    # The bytes after the last block are no part of a scene.
+    bomb.write_bytes(gzip.compress(plain + bytes(2**20)))
+    monkeypatch.setattr(relinking, "_LIMIT", len(plain) + 1000)
+    with pytest.raises(BadBlendError, match="decompresses to more than"):
+        relink(bomb, {read_scene(bomb).references[0].path: "//sets/set.blend"})
 
 
 @pytest.mark.parametrize("limit", ["_MOST_BLOCKS", "_MOST_LINKED", "_MOST_MISSING"])

@@ -17,6 +17,7 @@ from frameloom.model.colours import Colours
 from frameloom.model.errors import NoCamera, SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.sources import Sources
+from frameloom.model.view_layers import ViewLayer
 from frameloom.services.scene.blend_format import Header
 from frameloom.services.scene.condense import condense
 from frameloom.services.scene.reader import read_scene
@@ -24,6 +25,7 @@ from tests.scenes import make_scene
 from tests.unit.blends import PACKERS, SEEK_TABLE, as_blender_5_writes, packed, read, small
 from tests.video_probe import probe
 
+LAYERS = (ViewLayer(name="ViewLayer", passes=("Combined",)),)
 POTTERY = Path(__file__).resolve().parents[3] / "shared" / "scenes" / "pottery.blend"
 
 
@@ -41,6 +43,7 @@ def test_frames_size_rate_engine_and_camera_are_read(tmp_path: Path) -> None:
         name="Scene", frame_start=3, frame_end=40, frame_step=2, fps=Fraction(30), size=(101, 57), percentage=33,
         engine="CYCLES", format="OPEN_EXR", camera="Camera", sources=Sources(has_camera=True),
         colours=Colours(display="sRGB", view="Standard", look="None", sequencer="sRGB"),
+        view_layers=LAYERS, color_mode="RGBA", color_depth="32",
     )  # fmt: skip
     assert read_scene(path) == SceneFacts(
         file="shot.blend", blender_version=(4, 5), scenes=(entry,), active="Scene", cameras=("Camera",)
@@ -149,6 +152,8 @@ def test_a_scene_of_blender_3_is_read() -> None:
         name="Scene", frame_start=1, frame_end=199, frame_step=1, fps=Fraction(24), size=(1080, 1350), percentage=100,
         engine="CYCLES", format="PNG", camera="Camera", sources=Sources(has_camera=True, layers=("Scene",)),
         colours=Colours(display="sRGB", view="Filmic", look="None", sequencer="sRGB"),
+        view_layers=(ViewLayer(name="View Layer", passes=("Combined", "Z")),), options=("Render Region",),
+        color_mode="RGB", color_depth="8",
     )  # fmt: skip
 
 
@@ -164,7 +169,7 @@ def test_a_scene_without_settings_of_later_versions_is_read() -> None:
         at = data.index(b"DNA1")
         data = data[:at] + data[at:].replace(f"\0{name}\0".encode(), f"\0{other:_>{len(name)}}\0".encode(), 1)
     [entry] = read(data).scenes
-    assert entry == replace(now, engine="", frame_step=1, exr_codec="ZIP")
+    assert entry == replace(now, engine="", frame_step=1, exr_codec="ZIP", color_mode="", color_depth="")
 
 
 @pytest.mark.parametrize("packing", PACKERS)

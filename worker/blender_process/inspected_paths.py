@@ -39,7 +39,9 @@ def _libraries() -> Iterator[Reference]:
             continue
         # Libraries of libraries are references of those files. Data that is packed needs no file.
         if library.parent is None and library.packed_file is None and not getattr(library, "is_archive", False):
-            groups = tuple(tree.name for tree in bpy.data.node_groups if tree.library == library)
+            groups = tuple(
+                tree.name for tree in bpy.data.node_groups if tree.library == library and not tree.is_library_indirect
+            )
             yield Reference(path=library.filepath, library=True, groups=groups)
 
 

@@ -21,12 +21,15 @@ from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.scene_json import facts_to_json
 from frameloom.model.stamps import FILENAME, OF_MACHINE
+from frameloom.model.view_layers import ViewLayer
+from frameloom.services.scene.read_view_layers import CRYPTOMATTE, OPTIONS, PASSES, TRANSPARENT
 from frameloom.services.scene.reader import read_header
 from frameloom.services.scene.scene_entry import exact_aspect, exact_rate
 from worker.blender_process.animation import error_text
 from worker.blender_process.find_sources import find_sources
 from worker.blender_process.inspected_paths import find_references
 from worker.blender_process.inspected_scripts import find_scripts, node_trees
+from worker.blender_process.inspected_simulations import find_simulations
 from worker.blender_process.stereo import find_views
 
 # Blender Internal, which Blender replaces by EEVEE, was the default until 2.80, and EEVEE is newer.
@@ -94,12 +97,25 @@ def read_facts(file: str) -> SceneFacts:
         scenes=tuple(map(_entry, scenes)),
         active=active.name if active in scenes else scenes[0].name,
         cameras=tuple(one.name for one in objects if one.library is None and one.type == "CAMERA"),
-        linked_objects=tuple(one.name for one in objects if one.library is not None and one.library.parent is None),
-        linked_groups=any(one.library is not None for one in (*bpy.data.collections, *bpy.data.scenes)),
+        # Direct links only, whose names are in the file: a library may be a foreign file of this machine.
+        linked_objects=tuple(one.name for one in objects if _is_linked(one)),
+        linked_groups=any(map(_is_linked, (*bpy.data.collections, *bpy.data.scenes))),
         references=find_references(file),
         scripts=find_scripts(),
         spaces=tuple(dict.fromkeys(_spaces())),
+        simulations=find_simulations(),
+        tree_types=tuple(_unknown_trees()),
     )
+
+
+def _is_linked(block: bpy.types.ID) -> bool:
+    return block.library is not None and not block.is_library_indirect
+
+
+def _unknown_trees() -> set[str]:
+    """Return the type that Blender gives to all node groups of add-ons that it lacks."""
+    groups = (tree for tree in bpy.data.node_groups if tree.library is None)
+    return {tree.bl_idname for tree in groups if tree.bl_idname == "NodeTreeUndefined"}
 
 
 def strips(scene: bpy.types.Scene) -> list[Any]:
@@ -135,7 +151,29 @@ def _entry(scene: bpy.types.Scene) -> SceneEntry:
         colours=_colours(scene),
         views=find_views(scene),
         stamp=_stamp(render),
+        view_layers=tuple(map(_view_layer, scene.view_layers)),
+        options=tuple(_options(render)),
+        color_mode=image.color_mode,
+        color_depth=image.color_depth,
+        marker_cameras=tuple(dict.fromkeys(one.camera.name for one in scene.timeline_markers if one.camera)),
+        time_stretching=(render.frame_map_old, render.frame_map_new),
     )
+
+
+def _view_layer(layer: bpy.types.ViewLayer) -> ViewLayer:
+    # Versions of Blender differ in a few passes.
+    kinds = {**PASSES, **CRYPTOMATTE}.items()
+    passes = [name for kind, (name, _) in kinds if getattr(layer, f"use_pass_{kind}", False)]
+    passes += [part.name for part in (*layer.aovs, *layer.lightgroups)]
+    return ViewLayer(name=layer.name, rendered=layer.use, passes=tuple(passes))
+
+
+def _options(render: bpy.types.RenderSettings) -> Iterator[str]:
+    for attribute, (name, _) in OPTIONS.items():
+        if getattr(render, attribute):
+            yield name
+    if getattr(render, TRANSPARENT[0]):
+        yield TRANSPARENT[1]
 
 
 def _stamp(render: bpy.types.RenderSettings) -> tuple[str, ...]:
@@ -153,6 +191,8 @@ def _colours(scene: bpy.types.Scene) -> Colours:
         look=owner.view_settings.look,
         sequencer=scene.sequencer_colorspace_settings.name,
         linear=image.linear_colorspace_settings.name if overrides else "",
+        exposure=round(owner.view_settings.exposure, 6),
+        gamma=round(owner.view_settings.gamma, 6),
     )
 
 

@@ -30,10 +30,10 @@ def check(
     ocio: options.Ocio = None,
     json: options.Json = False,
 ) -> None:
-    """List the contents of a scene and its missing files.
+    """Show the output of a job, the settings of its scene, and the missing files.
 
-    Requires neither Blender nor a farm nor a network. Shows the scenes in the file and the external files. The exit
-    code is 2 if a farm would refuse the scene: it is damaged, was saved by a newer Blender, has no camera or missing
+    Requires neither Blender nor a farm nor a network. Marks settings that a job replaces or leaves out. The exit code
+    is 2 if a farm would refuse the scene: it is damaged, was saved by a newer Blender, has no camera or missing
     files, or uses a render engine or a view transform that Blender lacks. Warns about Python in the scene: render such
     a scene with --trust-scripts or --without-scripts.
     """

@@ -14,7 +14,7 @@ from frameloom.model.errors import FarmError, InvalidRequest, JobImpossible
 from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneFacts
-from frameloom.services.resolve_request import accept_assets, resolve_request
+from frameloom.services.resolve_request import ResolvedRequest, accept_assets, resolve_request
 from frameloom.services.scene.checks import scripts_problem
 from frameloom.services.scene.upload_assets import LocalAssets, local_assets
 from frameloom.services.system.installed_blenders import installed_blenders
@@ -31,6 +31,8 @@ class SceneCheck:
         scripts: the Python in it and in its libraries, which requires `trust_scripts`.
         notices: notices about a job of this scene, and about decisions that the job needs.
         rendered_by: the version of Blender that a job would use; None if the scene is too new for all.
+        job: the job that `frameloom render` starts without options; None for a refused scene.
+        size: the size of the .blend file in bytes.
         refusal: the error that a job would fail with; None if the scene can be rendered.
     """
 
@@ -40,6 +42,8 @@ class SceneCheck:
     scripts: tuple[str, ...]
     notices: tuple[Notice, ...]
     rendered_by: str | None
+    job: ResolvedRequest | None
+    size: int
     refusal: FarmError | None
 
     @property
@@ -77,6 +81,8 @@ def check_scene(path: str | Path, *, blender: str | None = None, ocio: str | Non
         scripts=scripts,
         notices=(*_about_scripts(scripts, facts.file), *outcome.notices, *local.notices),
         rendered_by=outcome.blender,
+        job=outcome.job,
+        size=scene.stat().st_size,
         refusal=outcome.refusal,
     )
 
@@ -92,11 +98,12 @@ def _about_scripts(scripts: tuple[str, ...], file: str) -> tuple[Notice, ...]:
 
 
 class _Outcome(NamedTuple):
-    """The error that a job without other fields would fail with, its notices, and the Blender that renders it."""
+    """The error that a job without other fields would fail with, its notices, its Blender, and the job if it works."""
 
     refusal: FarmError | None
     notices: tuple[Notice, ...]
     blender: str | None
+    job: ResolvedRequest | None = None
 
 
 def _resolve(
@@ -118,10 +125,10 @@ def _resolve(
         resolved = resolve_request(request, scene, blenders=[blender], device="CPU", facts=facts, config=config)
         notices = (*resolved.notices, *local.found.notices)
         local.check(request)
-        notices = accept_assets(resolved, apart_from(request, local.found.named), local.found, scene=scene).notices
+        job = accept_assets(resolved, apart_from(request, local.found.named), local.found, scene=scene)
     except JobImpossible as error:
         return _Outcome(error, notices, blender)
-    return _Outcome(None, notices, blender)
+    return _Outcome(None, job.notices, blender, job)
 
 
 def _check_wanted(blender: str | None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _NAMES = Path(__file__).with_name("colour_names.json")
 # Before 2.80 the view Standard was called Default. Blender falls back to Standard, so the picture is the same.
@@ -29,6 +30,8 @@ class Colours:
     Attributes:
         sequencer: the colour space in which the sequencer mixes strips.
         linear: the colour space of OpenEXR frames, if the output has its own colour management.
+        exposure: the view's exposure, in stops.
+        gamma: the view's gamma.
     """
 
     display: str = ""
@@ -36,9 +39,11 @@ class Colours:
     look: str = ""
     sequencer: str = ""
     linear: str = ""
+    exposure: float = 0.0
+    gamma: float = 1.0
 
-    def to_json(self) -> dict[str, str]:
-        """Return the names, keyed by their fields."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings, keyed by their fields."""
         return asdict(self)
 
     def __str__(self) -> str:

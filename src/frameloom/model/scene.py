@@ -10,7 +10,9 @@ from frameloom.model.colours import Colours, ColourSpace
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, NoCamera
 from frameloom.model.notices import Notice
+from frameloom.model.simulations import Simulation
 from frameloom.model.sources import Sources, without_camera
+from frameloom.model.view_layers import ViewLayer
 from frameloom.model.views import Views
 
 
@@ -36,6 +38,12 @@ class SceneEntry:
         views: the views of a scene with Stereoscopy, None for other scenes.
         stamp: the parts of the metadata that it burns into frames and that depend on the machine or the file's path,
             as in `model/stamps.py`.
+        view_layers: its view layers, in Blender's order; empty before Blender 2.80.
+        options: the names of the render options that are on, such as "Motion Blur".
+        color_mode: Blender's identifier of the channels of its pictures: "BW", "RGB" or "RGBA"; empty if unknown.
+        color_depth: the bits of a channel, such as "16"; empty if unknown.
+        marker_cameras: the names of the cameras that its markers bind, each once.
+        time_stretching: Old and New of Time Stretching, equal if it is off.
     """
 
     name: str
@@ -57,6 +65,12 @@ class SceneEntry:
     colours: Colours = field(default_factory=Colours)
     views: Views | None = None
     stamp: tuple[str, ...] = ()
+    view_layers: tuple[ViewLayer, ...] = ()
+    options: tuple[str, ...] = ()
+    color_mode: str = ""
+    color_depth: str = ""
+    marker_cameras: tuple[str, ...] = ()
+    time_stretching: tuple[int, int] = (100, 100)
 
     def rendered_size(self, percentage: int | None = None) -> tuple[int, int]:
         """Return the width and height of a frame in pixels at `percentage`, at the scene's scale if None.
@@ -95,6 +109,7 @@ class SceneFacts:
         references: the paths to other files, each once.
         scripts: descriptions of the Python in the file that changes pictures.
         spaces: the colour spaces that images, clips, strips and nodes name.
+        simulations: the simulations without a bake.
         tree_types: the types of node groups that only an add-on has.
         notices: notices about the file, for each job that renders it.
     """
@@ -110,6 +125,7 @@ class SceneFacts:
     references: tuple[Reference, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
+    simulations: tuple[Simulation, ...] = ()
     tree_types: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
 

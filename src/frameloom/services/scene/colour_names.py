@@ -39,6 +39,8 @@ def _colours(scene: "BlendFileBlock", place: tuple[bytes, ...]) -> Colours:
         view=name(*place, b"view_settings", b"view_transform"),
         look=name(*place, b"view_settings", b"look"),
         sequencer=name(b"sequencer_colorspace_settings", b"name"),
+        exposure=round(scene.get((*place, b"view_settings", b"exposure"), default=0.0), 6),
+        gamma=round(scene.get((*place, b"view_settings", b"gamma"), default=1.0), 6),
     )
 
 

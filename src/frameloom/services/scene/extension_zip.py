@@ -90,6 +90,8 @@ def read_extension(path: Path, *, key: str) -> Extension:
     if manifest.get("type") != "add-on":
         raise _invalid(key, f"is of the type {manifest.get('type')!r}, not an add-on")
     platforms = manifest.get("platforms") or []
+    if not isinstance(platforms, list):
+        raise _invalid(key, f"has no valid platforms in its {_MANIFEST}")
     if platforms and not _PLATFORMS.intersection(map(str, platforms)):
         raise _invalid(key, f"is for {', '.join(map(str, platforms))}; workers run Linux: build it for linux-x64")
     end = manifest.get("blender_version_max")

@@ -253,8 +253,8 @@ def _spaces(document: Mapping[str, Any]) -> Iterator[str]:
     inactive = set(_list(document.get("inactive_colorspaces")))
     for section in ("colorspaces", "display_colorspaces"):
         for space in _dicts(document.get(section)):
-            if space.get("name") not in inactive:
-                yield str(space.get("name"))
+            if (name := str(space.get("name"))) not in inactive:
+                yield name
                 yield from _list(space.get("aliases"))
     yield from map(str, _mapping(document.get("roles")))
 

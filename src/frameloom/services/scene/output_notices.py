@@ -10,8 +10,8 @@ from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.sources import empty_strips
 from frameloom.model.views import Views
 
-# The names in Blender's menu File Format, by their identifiers.
-_FORMATS = {
+# The names in Blender's menu File Format of the formats that farms replace, by their identifiers.
+REPLACED_FORMATS = {
     "TARGA": "Targa", "TARGA_RAW": "Targa Raw", "IRIS": "Iris", "JPEG": "JPEG", "BMP": "BMP", "HDR": "Radiance HDR",
     "TIFF": "TIFF", "OPEN_EXR": "OpenEXR", "OPEN_EXR_MULTILAYER": "OpenEXR MultiLayer", "CINEON": "Cineon",
     "DPX": "DPX", "JPEG2000": "JPEG 2000", "WEBP": "WebP",
@@ -40,7 +40,7 @@ _Text = tuple[str, tuple[str, ...]]
 
 def _format(entry: SceneEntry, request: JobRequest) -> Iterator[_Text]:
     """Yield the text about a format that the job replaces. A job that names another format has chosen it."""
-    label, start = _FORMATS.get(entry.format), f"Scene {entry.name!r} is set to"
+    label, start = REPLACED_FORMATS.get(entry.format), f"Scene {entry.name!r} is set to"
     if request.format == "OPEN_EXR" and entry.format == _LAYERED:
         yield f"{start} {label}, but the frames are OpenEXR of the combined picture, without layers and passes.", ()
     elif request.format != "PNG" or label is None:

@@ -135,14 +135,22 @@ def _has_sound(scene: "BlendFileBlock") -> bool:
     return False
 
 
+def find_marker_cameras(scene: "BlendFileBlock") -> tuple[str, ...]:
+    """Return the names of the cameras that markers of a scene's block bind, each once."""
+    return _once(None if camera is None else name_of(camera) for camera in _bound_cameras(scene))
+
+
 def _marked_cameras(scene: "BlendFileBlock") -> Iterator[bool]:
     """Yield for each camera that a marker binds whether it is rendered."""
-    for marker in chain(scene, b"markers"):
-        if not marker.has_field(b"camera") or not marker.get(b"camera"):
-            continue
-        camera = _target(marker, b"camera")
+    for camera in _bound_cameras(scene):
         # A camera in another file is known to Blender alone.
         yield camera is None or camera.code == b"ID" or not _hidden(camera)
+
+
+def _bound_cameras(scene: "BlendFileBlock") -> Iterator["BlendFileBlock | None"]:
+    for marker in chain(scene, b"markers"):
+        if marker.has_field(b"camera") and marker.get(b"camera"):
+            yield _target(marker, b"camera")
 
 
 def _hidden(camera: "BlendFileBlock") -> bool:

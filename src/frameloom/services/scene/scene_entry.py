@@ -10,7 +10,8 @@ from frameloom.model.views import Views, ViewsFormat, rendered_views
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError
 from frameloom.services.scene.block_text import decode, name_of
 from frameloom.services.scene.colour_names import read_colours
-from frameloom.services.scene.read_sources import chain, read_sources
+from frameloom.services.scene.read_sources import chain, find_marker_cameras, read_sources
+from frameloom.services.scene.read_view_layers import read_colour_depth, read_options, read_view_layers
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFileBlock
@@ -56,6 +57,7 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         """Return a setting that files of old Blenders lack (docs/decisions/0026-fields-of-old-files.md)."""
         return scene.get((b"r", *path), default=default)
 
+    mode, depth = read_colour_depth(scene)
     entry = SceneEntry(
         name=name_of(scene),
         frame_start=setting(b"sfra"),
@@ -77,6 +79,12 @@ def read_entry(scene: "BlendFileBlock") -> SceneEntry:
         colours=read_colours(scene),
         views=_views(scene) if setting(b"scemode") & _MULTIVIEW else None,
         stamp=_stamp(later(b"stamp", default=0)),
+        view_layers=read_view_layers(scene),
+        options=read_options(scene),
+        color_mode=mode,
+        color_depth=depth,
+        marker_cameras=find_marker_cameras(scene),
+        time_stretching=(later(b"framapto", default=0) or 100, later(b"images", default=0) or 100),
     )
     if any(value <= 0 for value in (entry.fps, entry.frame_step, entry.percentage, *entry.size)):
         raise BadBlendError(DAMAGED)

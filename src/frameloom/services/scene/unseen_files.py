@@ -6,6 +6,7 @@ never left out, and some that no frame shows are still required. The worker asks
 (`worker/blender_process/unseen_images.py`).
 """
 
+import re
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator
@@ -83,7 +84,7 @@ class _Graph:
     @classmethod
     def read(cls, path: Path, wanted: list[str], *, empties: frozenset[int], shows_nodes: bool) -> "_Graph":
         graph, survey = cls(), _Survey.read(path)
-        texts = {one: one.encode(errors="surrogateescape") + b"\0" for one in wanted}
+        texts = _Texts(wanted)
         idle = () if shows_nodes or survey.has_workbench else _NODES
         owner = 0
         for block in _blocks(path):
@@ -99,15 +100,31 @@ class _Graph:
                         graph.users[other].add(owner)
         return graph
 
-    def name(self, block: "_Block", texts: dict[str, bytes], survey: "_Survey") -> None:
+    def name(self, block: "_Block", texts: "_Texts", survey: "_Survey") -> None:
         """Record the paths in a block."""
-        for path, text in texts.items():
-            if text not in block.body:
-                continue
+        for path in texts.found_in(block.body):
             if block.code in _NAMED:
                 self.named[path].add(block.address)
             elif block.struct not in survey.views:
                 self.others.add(path)
+
+
+class _Texts:
+    """Paths to find in blocks, in a time that hardly depends on their number."""
+
+    def __init__(self, paths: list[str]) -> None:
+        self._paths = {path.encode(errors="surrogateescape"): path for path in paths}
+        self._lengths = sorted({len(text) for text in self._paths})
+        self._candidate = re.compile(rb"[^\0]{%d,}(?=\0)" % self._lengths[0])
+
+    def found_in(self, body: bytes) -> Iterator[str]:
+        """Yield the paths before a zero byte in a body, whatever bytes precede them."""
+        for text in self._candidate.findall(body):
+            for length in self._lengths:
+                if length > len(text):
+                    break
+                if (path := self._paths.get(text[-length:])) is not None:
+                    yield path
 
 
 @dataclass(slots=True)
