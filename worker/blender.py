@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     # Its import takes 0.1 s, in which Blender can already load.
     from frameloom.model.settings import RenderSettings
 
-# Lines of output that an error shows.
+# Lines of output in an error.
 _LAST_LINES = 20
 # Seconds between two checks of the child's output and of the free memory; the second one while memory is scarce, since
 # Blender can allocate a gigabyte within a second.
 _POLL, _FAST_POLL = 0.1, 0.02
-
 
 # The open scene: its file, settings, whether missing files were an error, and which of them might be missing.
 OpenScene: TypeAlias = "tuple[Path, RenderSettings, bool, tuple[str, ...]]"
@@ -96,9 +95,8 @@ class Blender:
         if self._process is not None and self._process.poll() is None and self._version == blender.version:
             return
         self._reset()
-        home, temporary = self._scratch / "home", self._scratch / "tmp"
-        home.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir(exist_ok=True)
+        (home := self._scratch / "home").mkdir(parents=True, exist_ok=True)
+        (temporary := self._scratch / "tmp").mkdir(exist_ok=True)
         self._ocio, self._ocio_output = ocio, OcioOutput()
         self._process = subprocess.Popen(
             command_of(blender),
@@ -218,6 +216,10 @@ class Blender:
             depth=answer["depth"],
             seconds=answer["seconds"],
         )
+
+    def pass_through(self, run: range) -> None:
+        """Take simulations through frames without images, as one animation; raise as `render` does."""
+        self._ask({"do": "pass", "frame": run[0], "last": run[-1], "step": run.step}, frame=run[0])
 
     def kill(self) -> None:
         """Kill the child at once, also within a frame, since Blender cannot cancel; any thread may call it."""

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 
 from frameloom.model.errors import FarmError, FrameInvalid, WorkerFailed
 from frameloom.model.frames import FrameRange
 from frameloom.model.log_event import LogEvent
 from frameloom.model.messages import ChunkMessage
+from frameloom.model.simulations import Order
 from worker.blender import Blender
 from worker.blender_versions import find_blender
 from worker.log import log
@@ -61,6 +63,9 @@ class ChunkRenderer:
         present = self.uploads.present(message, frames)
         scene = message.scene
         path = self.scenes.fetch(scene)
+        if scene.order is not None:
+            # The open scene's simulations are those of its last frame.
+            self.blender.close()
         network = self.blender.open(
             path,
             message.settings,
@@ -74,7 +79,13 @@ class ChunkRenderer:
             log.warning(LogEvent.SANDBOX_REFUSED, "Blender has network access", problem=network)
         stored = present.result()
         outcome.reused = len(stored)
-        for run in _runs(frame for frame in frames if frame not in stored):
+        for run, wanted in passes(FrameRange.of(frame for frame in frames if frame not in stored), scene.order):
+            if not wanted:
+                if released():
+                    return
+                log.info(LogEvent.FRAMES_PASSED, "Frames simulated", frames=f"{run[0]}-{run[-1]}")
+                self.blender.pass_through(run)
+                continue
             for frame in run:
                 if released():
                     return
@@ -97,6 +108,16 @@ class ChunkRenderer:
                 outcome.invalid |= isinstance(error, FrameInvalid)
             except Exception as error:  # noqa: BLE001  the chunk must be answered after any error
                 outcome.error = outcome.error or WorkerFailed(where=f"the upload of frame {frame}", problem=str(error))
+
+
+def passes(wanted: FrameRange, order: Order | None) -> Iterator[tuple[range, bool]]:
+    """Yield the runs of frames through which Blender passes, and whether their images are wanted."""
+    if order is None:
+        yield from ((run, True) for run in _runs(wanted))
+        return
+    images = set(wanted)
+    for is_wanted, frames in groupby(order.frames(wanted), key=images.__contains__):
+        yield from ((run, is_wanted) for run in _runs(frames))
 
 
 def _runs(frames: Iterable[int]) -> Iterator[range]:

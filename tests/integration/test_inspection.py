@@ -130,6 +130,8 @@ for channel, mute in ((1, False), (2, True)):
     strip = strips.new_image(f"strip {channel}", f"//frames/{channel}.png", channel, 1)
     strip.elements.append(f"{channel}_2.png")
     strip.mute = mute
+other.modifiers.new("Dust", "PARTICLE_SYSTEM")
+other.modifiers.new("Shirt", "CLOTH")
 text = bpy.data.texts.new("start.py")
 text.use_module, text.use_fake_user = True, True
 driver = cube.driver_add("location", 0).driver

@@ -28,7 +28,7 @@ import bpy
 from frameloom.model.errors import OutOfMemory, RenderCrashed
 from worker.blender_process.faults import error_answer
 from worker.blender_process.frame_check import check_frame
-from worker.blender_process.scene_setup import expected_size
+from worker.blender_process.scene_setup import expected_size, smallest
 from worker.blender_process.stereo import written_files
 
 Command = dict[str, Any]
@@ -77,6 +77,28 @@ class Animation:
         if self._asked is not None:
             kind = OutOfMemory if "out of memory" in problem.lower() else RenderCrashed
             raise kind(where=f"frame {self._asked['frame']}", problem=problem)
+
+    def pass_through(self, command: Command) -> None:
+        """Take the simulations through frames of which no image is wanted.
+
+        Only a render steps a simulation as a render does, since setting the frame evaluates the scene as for the
+        viewport. These renders are as small as possible.
+
+        Raises:
+            AttemptFailed: Blender failed at one of the frames.
+        """
+        self._asked = None
+        try:
+            with smallest(self._scene):
+                if command["frame"] >= 0:
+                    self._animate(command)
+                else:
+                    self._still(command)
+        except RuntimeError as error:
+            raise RenderCrashed(where=f"frame {command['frame']} or a later one", problem=error_text(error)) from error
+        for image in Path(bpy.app.tempdir).glob("*"):
+            if image.is_file():
+                image.unlink()
 
     def _animate(self, command: Command) -> None:
         scene = self._scene

@@ -29,6 +29,7 @@ from worker.blender_process.animation import error_text
 from worker.blender_process.find_sources import find_sources
 from worker.blender_process.inspected_paths import find_references
 from worker.blender_process.inspected_scripts import find_scripts, node_trees
+from worker.blender_process.inspected_simulations import find_simulations
 from worker.blender_process.stereo import find_views
 
 # Blender Internal, which Blender replaces by EEVEE, was the default until 2.80, and EEVEE is newer.
@@ -102,6 +103,7 @@ def read_facts(file: str) -> SceneFacts:
         references=find_references(file),
         scripts=find_scripts(),
         spaces=tuple(dict.fromkeys(_spaces())),
+        simulations=find_simulations(),
         tree_types=tuple(_unknown_trees()),
     )
 

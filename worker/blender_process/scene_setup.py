@@ -1,6 +1,7 @@
 """Sets an open scene up for a job: the job's settings and the settings that each farm render needs, nothing else."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import bpy
 
@@ -46,6 +47,20 @@ def set_up(settings: RenderSettings, *, file: str) -> bpy.types.Scene:
     _confine(scene)
     settle_stamps(file)
     return scene
+
+
+@contextmanager
+def smallest(scene: bpy.types.Scene) -> Iterator[None]:
+    """Make frames of the scene as small and quick as possible within the context."""
+    render = scene.render
+    own = render.resolution_percentage, render.use_border, scene.cycles.samples
+    # At least a pixel in each direction. The crop could leave none.
+    render.resolution_percentage = 100 // min(render.resolution_x, render.resolution_y) + 1
+    render.use_border, scene.cycles.samples = False, 1
+    try:
+        yield
+    finally:
+        render.resolution_percentage, render.use_border, scene.cycles.samples = own
 
 
 def expected_size(scene: bpy.types.Scene) -> list[int] | None:

@@ -116,7 +116,12 @@ class Session:
             raise RenderCrashed(where=f"frame {command['frame']}", problem="no scene is open")
         else:
             answer = refusing_skipped(self._answer if self._settings.ocio is None else self._marked, self._settings)
-            Animation(self._scene, shown=self._shown, commands=self._commands, answer=answer).render(command)
+            animation = Animation(self._scene, shown=self._shown, commands=self._commands, answer=answer)
+            if command["do"] == "pass":
+                animation.pass_through(command)
+                self._answer({})
+            else:
+                animation.render(command)
 
     def _marked(self, fields: dict[str, Any]) -> None:
         """Answer after all lines that Blender has printed, so that errors of OpenColorIO come before."""

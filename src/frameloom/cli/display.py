@@ -196,8 +196,9 @@ def activity(record: LogRecord) -> str:
         case LogEvent.CHUNK_RECEIVED | LogEvent.TASK_RECEIVED:
             task = record.facts.get("task")
             return f"opens the scene for {task or 'frames ' + str(record.facts.get('frames', 'of its chunk'))}"
-        case LogEvent.FRAME_STARTED:
-            return f"renders frame {record.frame}"
+        case LogEvent.FRAME_STARTED | LogEvent.FRAMES_PASSED:
+            passed = record.facts.get("frames")
+            return f"simulates frames {passed}" if passed else f"renders frame {record.frame}"
         case LogEvent.FRAME_RENDERED:
             return f"has rendered frame {record.frame}{_took(record)}"
         case LogEvent.CHUNK_SUCCEEDED | LogEvent.TASK_SUCCEEDED:

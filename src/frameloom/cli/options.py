@@ -110,6 +110,16 @@ Trust = Annotated[
     ),
 ]
 
+Bake = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|never",
+        help="If particles, hair or cloth are not baked, render all frames in order on one worker (auto), or divide "
+        "them among workers all the same (never).  [default: auto]",
+        rich_help_panel=LOOKS,
+    ),
+]
+
 Out = Annotated[
     Path,
     typer.Option(

@@ -55,6 +55,8 @@ class RequestFields(TypedDict, total=False):
             and patterns of files that may be missing, such as ["//textures/old_*.png", "sound.wav"].
         absolute_root: the folder of the scenes bucket for files with absolute paths; the default is one for this user
             and machine.
+        bake: "auto" (default) renders a scene with unbaked particles, hair or cloth in order, on one worker; "never"
+            divides its frames among workers.
         run: a number; another one starts the same request again with `submit_job`.
     """
 
@@ -86,4 +88,5 @@ class RequestFields(TypedDict, total=False):
     on_missing: Literal["fail", "stitch"] | None
     missing_assets: Literal["fail", "render"] | Sequence[str] | None
     absolute_root: str | None
+    bake: Literal["auto", "never"] | None
     run: int | str | None

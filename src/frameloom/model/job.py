@@ -12,6 +12,7 @@ from frameloom.model.frame_files import FrameFiles
 from frameloom.model.frames import FrameRange
 from frameloom.model.notices import Notice
 from frameloom.model.settings import RenderSettings, VideoSettings
+from frameloom.model.simulations import Order
 
 
 class SceneRef(Value):
@@ -23,6 +24,7 @@ class SceneRef(Value):
         absolute_root: the folder of the bucket for the assets with absolute paths; None without such assets.
         missing_assets: "render" if the scene renders without its missing files, or names and patterns of the files
             that may be missing.
+        order: the order of the frames, None if chunks may be rendered in any order.
     """
 
     bucket: str
@@ -32,6 +34,7 @@ class SceneRef(Value):
     assets: AssetsRef | None = None
     absolute_root: str | None = None
     missing_assets: Literal["render"] | tuple[str, ...] | None = None
+    order: Order | None = None
 
 
 class OutputRef(Value):

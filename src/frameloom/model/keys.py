@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from frameloom.model.settings import Container, RenderSettings, VideoSettings
+from frameloom.model.simulations import Order
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 # The version in the name of each film after the first: three digits or more.
@@ -54,6 +55,7 @@ def render_key(
     assets: Mapping[str, str] | None = None,
     revision: int = 1,
     stamped: str | None = None,
+    order: Order | None = None,
 ) -> str:
     """Return a hash of everything that determines a frame's pixels: equal keys mean equal frames.
 
@@ -64,12 +66,15 @@ def render_key(
             texture never reuses old frames. Without assets, the key is that of versions without assets.
         revision: above 1 for a scene that earlier workers rendered differently, so that it never reuses their frames.
         stamped: the file's name, if its frames show it.
+        order: the order of the frames, if they depend on it.
     """
     rest: list[object] = [dict(assets)] if assets else []
     if revision > 1:
         rest.append({"revision": revision})
     if stamped is not None:
         rest.append({"stamped": stamped})
+    if order is not None:
+        rest.append({"order": order.to_json()})
     # False renders the same pixels as None, the only value of earlier versions, so their frames keep their key.
     # The content of a colour configuration and of extensions counts, among the assets, and not their place.
     elsewhere = {"trust_scripts": settings.trust_scripts or None, "ocio": None, "addons": None}

@@ -24,6 +24,8 @@ class LogEvent(StrEnum):
     TASK_SUCCEEDED = "task_succeeded"
     TASK_FAILED = "task_failed"
 
+    # Blender takes simulations through these frames, without their images; logged when it begins.
+    FRAMES_PASSED = "frames_passed"
     FRAME_STARTED = "frame_started"
     FRAME_RENDERED = "frame_rendered"
 

@@ -32,6 +32,8 @@ class NoticeKind(StrEnum):
     SCRIPTS = "scripts"
     # Strips that render empty, since their scene has no camera.
     STRIPS = "strips"
+    # Unbaked simulations.
+    SIMULATIONS = "simulations"
     # Views of a stereo scene that the film lacks, or that are stored or rendered otherwise than the scene implies.
     STEREO = "stereo"
     # Metadata that is burnt into frames, and differs from that of the artist's Blender.

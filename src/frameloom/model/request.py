@@ -166,6 +166,9 @@ class JobRequest(RenderSettings):
     missing_assets: Missing = "fail"
     # The folder of the scenes bucket that stands for / on the artist's machine: /mnt/a.png is the key ROOT/mnt/a.png.
     absolute_root: Annotated[str, AfterValidator(_folder)] | None = None
+    # Whether one worker renders the frames in order if the scene has simulations without a bake that need it.
+    # The default is auto, without a value: an earlier stack does not know the field.
+    bake: Literal["auto", "never"] | None = None
     # submit_job starts one job for equal requests; another number starts another job.
     run: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = 1
 

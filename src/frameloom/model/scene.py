@@ -10,6 +10,7 @@ from frameloom.model.colours import Colours, ColourSpace
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, NoCamera
 from frameloom.model.notices import Notice
+from frameloom.model.simulations import Simulation
 from frameloom.model.sources import Sources, without_camera
 from frameloom.model.view_layers import ViewLayer
 from frameloom.model.views import Views
@@ -108,6 +109,7 @@ class SceneFacts:
         references: the paths to other files, each once.
         scripts: descriptions of the Python in the file that changes pictures.
         spaces: the colour spaces that images, clips, strips and nodes name.
+        simulations: the simulations without a bake.
         tree_types: the types of node groups that only an add-on has.
         notices: notices about the file, for each job that renders it.
     """
@@ -123,6 +125,7 @@ class SceneFacts:
     references: tuple[Reference, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
+    simulations: tuple[Simulation, ...] = ()
     tree_types: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
 

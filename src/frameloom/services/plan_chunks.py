@@ -51,6 +51,8 @@ def worth_scouting(job: Job, missing: FrameRange) -> bool:
     A scene with an existing frame renders without errors, and a job with a `chunk_size` needs no times.
     """
     fewest = max(MIN_FRAMES_TO_SCOUT, MIN_WORK_RATIO * job.limits.max_workers)
+    if job.scene.order is not None:
+        return False
     return job.chunk_size is None and fewest <= len(missing) == len(job.frame_range())
 
 
@@ -63,7 +65,13 @@ def scouts(frames: FrameRange) -> Iterator[FrameRange]:
 def chunk_frames(
     job: Job, frames: FrameRange, known: Timings | None, round_number: int = rounds.FIRST
 ) -> Iterator[FrameRange]:
-    """Return the frames in chunks of the job's `chunk_size`, or of sizes for its workers and its times."""
+    """Return the frames in chunks of the job's `chunk_size`, or of sizes for its workers and its times.
+
+    Frames that depend on each other are one chunk.
+    """
+    if job.scene.order is not None:
+        # One worker takes the simulations through all frames.
+        return iter([frames] if frames else [])
     if job.chunk_size is not None:
         return frames.chunks(job.chunk_size)
     if round_number == rounds.LAST and len(frames) <= MAX_SINGLE_FRAMES:

@@ -165,6 +165,7 @@ def _manifest(
             assets=assets,
             absolute_root=resolved.absolute_root,
             missing_assets=None if request.missing_assets == "fail" else request.missing_assets,
+            order=resolved.order,
         ),
         frames=str(resolved.frames),
         fps=resolved.fps,

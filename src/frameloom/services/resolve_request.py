@@ -20,6 +20,7 @@ from frameloom.model.notices import Notice, NoticeKind
 from frameloom.model.request import JobRequest
 from frameloom.model.scene import SceneEntry, SceneFacts
 from frameloom.model.settings import Device, RenderSettings, film_rate
+from frameloom.model.simulations import Order, Simulation, order_of, simulation_notices
 from frameloom.model.stamps import FILENAME, stamp_notices
 from frameloom.model.views import MAX_VIEWS
 from frameloom.services.scene.addon_signs import addon_notices
@@ -52,6 +53,8 @@ class ResolvedRequest:
         revision: above 1 for a scene that earlier workers rendered differently.
         endings: the endings of the names of each frame's files, None for one file.
         stamped: the file's name, if the scene burns it into its frames.
+        scene_steps: the first frame of the scene and its step.
+        order: the order of the frames, None if chunks may be rendered in any order.
         config: the colour configuration, None for that of Blender.
         extensions: the Blender extensions that the scene needs.
         notices: notices about the job; `with_assets` adds those about the assets.
@@ -70,6 +73,8 @@ class ResolvedRequest:
     revision: int = 1
     endings: tuple[str, ...] | None = None
     stamped: str | None = None
+    scene_steps: tuple[int, int] = (1, 1)
+    order: Order | None = None
     config: OcioConfig | None = None
     extensions: tuple[Extension, ...] = ()
     notices: tuple[Notice, ...] = ()
@@ -84,7 +89,12 @@ class ResolvedRequest:
         """Return the render key of the frames."""
         tags = {path: asset.etag for path, asset in self.assets.items()}
         return keys.render_key(
-            digest=self.digest, settings=self.settings, assets=tags, revision=self.revision, stamped=self.stamped
+            digest=self.digest,
+            settings=self.settings,
+            assets=tags,
+            revision=self.revision,
+            stamped=self.stamped,
+            order=self.order,
         )
 
 
@@ -129,10 +139,12 @@ def resolve_request(
         check_extensions(extensions, blender)
         check_colours(facts, entry, blender=blender, linear=request.format == "OPEN_EXR", names=_names(config))
         check_scripts(facts.scripts, trust=request.trust_scripts, file=name)
+    frames = request.frame_range() or _scene_frames(entry)
+    steps = entry.frame_start, entry.frame_step
     return ResolvedRequest(
         name=name,
         digest=file_digest(scene),
-        frames=request.frame_range() or _scene_frames(entry),
+        frames=frames,
         fps=request.fps or _scene_rate(entry.fps, makes_film=request.output != "frames"),
         pixel_aspect=entry.pixel_aspect,
         size=entry.rendered_size(request.resolution_percentage),
@@ -145,12 +157,15 @@ def resolve_request(
         config=config,
         extensions=tuple(extensions),
         stamped=file if FILENAME in entry.stamp else None,
+        scene_steps=steps,
+        order=_order(request, facts.simulations, steps, frames),
         notices=(
             *facts.notices,
             *_about_config(config),
             *addon_notices(() if extensions else facts.tree_types, file=name),
             *stamp_notices(entry.stamp, scene=entry.name, file=file),
             *output_notices(facts, entry, request),
+            *simulation_notices(facts.simulations, bake=request.bake),
         ),
     )
 
@@ -203,7 +218,14 @@ def accept_assets(
         resolved,
         assets={_asset_name(asset, request, found): asset for asset in found.assets},
         absolute_root=request.absolute_root if found.absolute else None,
-        notices=(*resolved.notices, *found.notices, *_about_missing(missing, unseen)),
+        # The simulations of the scene and of each library have one order.
+        order=resolved.order or _order(request, found.simulations, resolved.scene_steps, resolved.frames),
+        notices=(
+            *resolved.notices,
+            *found.notices,
+            *simulation_notices(found.simulations, bake=request.bake),
+            *_about_missing(missing, unseen),
+        ),
     )
 
 
@@ -221,6 +243,12 @@ def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:
     if asset.key in found.absolute:
         return asset.key.removeprefix(request.absolute_root or "")
     return posixpath.relpath(f"/{asset.key}", f"/{posixpath.dirname(request.file)}")
+
+
+def _order(
+    request: JobRequest, simulations: Sequence[Simulation], steps: tuple[int, int], frames: FrameRange
+) -> Order | None:
+    return None if request.bake == "never" else order_of(simulations, scene=steps, wanted=frames)
 
 
 def _check_views(request: JobRequest, entry: SceneEntry) -> None:

@@ -15,18 +15,22 @@ from frameloom.services.scene.blend_format import DAMAGED, TOO_LARGE, BadBlendEr
 from frameloom.services.scene.blocks import BlockReader, open_blocks
 
 # File-wide facts, scenes, objects, texts, placeholders for data in other files, and DNA1; then data-blocks that name a
-# file: images, movie clips, libraries, fonts, sounds, caches, volumes, node groups and cameras.
+# file: images, movie clips, libraries, fonts, sounds, caches, volumes, node groups and cameras; the
+# settings of particles.
 KEPT_CODES = frozenset(
     {b"GLOB", b"SC\0\0", b"OB\0\0", b"TX\0\0", b"ID\0\0", b"DNA1"}
-    | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0", b"NT\0\0", b"CA\0\0"}
+    | {b"IM\0\0", b"MC\0\0", b"LI\0\0", b"VF\0\0", b"SO\0\0", b"CF\0\0", b"VO\0\0", b"NT\0\0", b"CA\0\0", b"PA\0\0"}
 )
 # Structs in blocks of code DATA that name files (modifiers, caches, strips and nodes), that name colour spaces, or that
-# hold code (drivers and Freestyle styles).
+# hold code (drivers and Freestyle styles); simulations.
 KEPT_STRUCTS = frozenset({
     b"ChannelDriver", b"DriverVar", b"Editing", b"FreestyleModuleConfig", b"NodeConvertColorSpace",
     b"CacheFileLayer", b"CustomDataExternal", b"FluidDomainSettings", b"ImageView", b"MeshCacheModifierData",
     b"NodesModifierBake", b"NodesModifierData", b"NodeShaderScript", b"NodeShaderTexIES", b"OceanModifierData",
     b"PointCache", b"Strip", b"StripElem",
+    b"ClothModifierData", b"DynamicPaintModifierData", b"DynamicPaintSurface", b"FluidModifierData",
+    b"NodeGeometrySimulationOutput", b"PartEff", b"ParticleSystem", b"ParticleSystemModifierData",
+    b"RigidBodyWorld", b"SoftBody", b"SoftbodyModifierData",
 })  # fmt: skip
 # Structs of scenes and compositors: strips with their channels, markers and nodes, which let a scene render without its
 # own camera, the views of a stereo scene, and view layers. They are kept only there, since materials have thousands of

@@ -13,6 +13,7 @@ from frameloom.model.colours import ColourSpace
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest, SceneUnreadable
 from frameloom.model.notices import Notice
+from frameloom.model.simulations import Simulation
 from frameloom.services.scene.reader import Library, read_library
 from frameloom.services.storage.ports import StoredObject
 
@@ -48,7 +49,7 @@ class FoundAssets:
         outside: descriptions of the missing files that Blender would open anyway, at their paths on the worker's disk.
         above: descriptions of the files that are missing because their relative paths lead out of the bucket.
         absolute: the keys of the assets that have absolute paths, or are beside a library that has one.
-        scripts, spaces: those of its libraries, as in `SceneFacts`.
+        scripts, spaces, simulations: those of its libraries, as in `SceneFacts`.
         notices: notices about the files.
     """
 
@@ -60,6 +61,7 @@ class FoundAssets:
     written: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
+    simulations: tuple[Simulation, ...] = ()
     computed: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     above: tuple[str, ...] = ()
@@ -139,6 +141,7 @@ class _Search:
         self._above: dict[str, None] = {}
         self._scripts: dict[str, None] = {}
         self._spaces: dict[ColourSpace, None] = {}
+        self._simulations: dict[Simulation, None] = {}
 
     def run(self, pool: ThreadPoolExecutor, references: tuple[Reference, ...]) -> None:
         count = 0
@@ -183,7 +186,7 @@ class _Search:
         return new
 
     def _read_library(self, key: str) -> tuple[Reference, ...]:
-        """Add the scripts and colour spaces of a library, and return its references."""
+        """Add the scripts, colour spaces and simulations of a library, and return its references."""
         return self._add_library(key, _library(self._store, self._bucket, self._assets[key]))
 
     def _packed_libraries(self, file: str, wanted: tuple[Reference, ...]) -> list[tuple[str, tuple[Reference, ...]]]:
@@ -204,6 +207,7 @@ class _Search:
     def _add_library(self, key: str, library: Library) -> tuple[Reference, ...]:
         origin = _origin(self._scene, key)
         self._scripts |= dict.fromkeys(script + origin for script in library.scripts)
+        self._simulations |= dict.fromkeys(library.simulations)
         self._spaces |= {replace(space, owner=space.owner + origin): None for space in library.spaces}
         return library.references
 
@@ -246,6 +250,7 @@ class _Search:
             absolute=frozenset(self._absolute),
             scripts=tuple(self._scripts),
             spaces=tuple(self._spaces),
+            simulations=tuple(self._simulations),
         )
 
 

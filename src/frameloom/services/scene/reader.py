@@ -12,6 +12,7 @@ from frameloom.model.assets import Reference
 from frameloom.model.colours import ColourSpace
 from frameloom.model.errors import SceneUnreadable
 from frameloom.model.scene import SceneEntry, SceneFacts
+from frameloom.model.simulations import Simulation
 from frameloom.services.scene.addon_signs import find_tree_types
 from frameloom.services.scene.blend_format import DAMAGED, BadBlendError, Header
 from frameloom.services.scene.block_text import name_of
@@ -22,6 +23,7 @@ from frameloom.services.scene.packed_files import unpack_files
 from frameloom.services.scene.references import find_references
 from frameloom.services.scene.scene_entry import pointed_name, read_entry
 from frameloom.services.scene.scripts import find_scripts
+from frameloom.services.scene.unbaked_simulations import find_simulations
 
 if TYPE_CHECKING:
     from blender_asset_tracer.blendfile import BlendFile, BlendFileBlock
@@ -64,6 +66,7 @@ class Library:
     references: tuple[Reference, ...] = ()
     scripts: tuple[str, ...] = ()
     spaces: tuple[ColourSpace, ...] = ()
+    simulations: tuple[Simulation, ...] = ()
 
 
 @dataclass(slots=True)
@@ -225,6 +228,7 @@ def _read(blend: "BlendFile", header: Header, file: str) -> SceneFacts:
         references=find_references(blend, file),
         scripts=find_scripts(blend),
         spaces=find_spaces(blend),
+        simulations=find_simulations(blend),
         tree_types=find_tree_types(blend),
     )
 
@@ -243,4 +247,9 @@ def _active(blend: "BlendFile", scenes: tuple[SceneEntry, ...]) -> str:
 
 
 def _read_library(blend: "BlendFile", file: str) -> Library:
-    return Library(references=find_references(blend, file), scripts=find_scripts(blend), spaces=find_spaces(blend))
+    return Library(
+        references=find_references(blend, file),
+        scripts=find_scripts(blend),
+        spaces=find_spaces(blend),
+        simulations=find_simulations(blend),
+    )
