@@ -27,6 +27,8 @@ scene.node_tree.nodes.new("CompositorNodeOutputFile").name = "Mattes"
 bpy.data.texts.new("start.py").use_module = True
 for frame in (1, 3):
     scene.timeline_markers.new("cut", frame=frame).camera = bpy.data.objects["Side"]
+cube = bpy.data.objects["Cube"]
+cube.modifiers.new("hair", "PARTICLE_SYSTEM").show_viewport = False
 edit = bpy.data.scenes.new("Edit")
 edit.sequence_editor_create().strips.new_sound("sound", "//sound.wav", 1, 1)
 image = bpy.data.images.new("wood", 8, 8)
@@ -81,7 +83,10 @@ def test_a_rich_scene_is_described_from_the_job_to_its_contents(
         "  Color Management  sRGB, Standard, exposure 0.5",
         "! Burn Into Image   Date, Render Time, Filename",
     ]
-    assert found["The file also has"] == ["  Python            text 'start.py', which runs when the file opens"]
+    assert found["The file also has"] == [
+        "  Python            text 'start.py', which runs when the file opens",
+        "  Unbaked           particles of 'Cube'",
+    ]
     assert (last, sorted(found[last])) == (
         "Other files: 2 (8 bytes)", ["  there   sound.wav  4 bytes", "  there   wood.png  4 bytes"],
     )  # fmt: skip

@@ -132,3 +132,11 @@ def test_node_groups_of_an_add_on_are_announced(tmp_path: Path) -> None:
     farm.store.put(BUCKETS.scenes, ZIP, packed())
     farm.prepare(REQUEST)
     assert farm.job().notices is None
+
+
+def test_two_extensions_with_one_id_are_refused(scene: Path) -> None:
+    farm = Farm(scene.read_bytes())
+    for name in (ZIP, "studio/other.zip"):
+        farm.store.put(BUCKETS.scenes, name, packed())
+    with pytest.raises(InvalidRequest, match=rf"'other\.zip' has the same id as '{ZIP}', 'flat_engine': name one"):
+        farm.prepare({**REQUEST, "addons": [ZIP, "studio/other.zip"]})

@@ -75,3 +75,8 @@ def test_a_job_without_notices_has_no_field_that_earlier_versions_lack(
 def test_a_notice_of_a_newer_version_is_read_without_its_kind() -> None:
     read = Notice.read({"kind": "weather", "text": "It rains.", "items": []})
     assert (read.kind, read.text) == (None, "It rains.")
+
+
+def test_a_notice_keeps_the_first_hundred_names() -> None:
+    notice = Notice(kind=NoticeKind.ADDONS, text="Many.", items=tuple(map(str, range(100_000))))
+    assert (len(notice.items), notice.items[-1]) == (100, "99")

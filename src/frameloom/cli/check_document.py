@@ -28,6 +28,7 @@ def as_json(check: SceneCheck) -> dict[str, Any]:
         "cameras": list(facts.cameras),
         "libraries": libraries(facts.references),
         "caches": caches(facts.references),
+        "simulations": [{"kind": one.kind, "owner": one.owner} for one in facts.simulations],
         "assets": [{"path": path, "bytes": size} for path, size in check.assets.items()],
         "missing": list(check.missing),
         "scripts": list(check.scripts),

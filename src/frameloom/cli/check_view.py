@@ -173,6 +173,7 @@ def _contents(check: SceneCheck) -> Iterator[_Line]:
     references = check.facts.references
     yield "Python", listed(check.scripts), False
     yield "Add-on data", listed(check.facts.tree_types), False
+    yield "Unbaked", listed(map(str, check.facts.simulations)), False
     yield "Libraries", listed(libraries(references)), False
     yield "Caches", listed(caches(references)), False
 

@@ -7,9 +7,12 @@ its status and at its end, and stored in its manifest and in its report.
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from frameloom.model.base import Value
+
+# A notice is stored as JSON, in the manifest and the report, and a scene may have millions of names.
+_MOST_ITEMS = 100
 
 
 class NoticeKind(StrEnum):
@@ -48,15 +51,19 @@ def _known(kind: Any) -> Any:
         return None
 
 
+def _first(items: tuple[str, ...]) -> tuple[str, ...]:
+    return items[:_MOST_ITEMS]
+
+
 class Notice(Value):
     """A notice.
 
     Attributes:
         kind: None for a kind of a newer version, whose text is still shown.
         text: one sentence for an artist, with its full stop.
-        items: the names that the sentence is about, such as those of objects or files.
+        items: the names that the sentence is about, such as those of objects or files; the first 100.
     """
 
     kind: Annotated[NoticeKind | None, BeforeValidator(_known)]
     text: str
-    items: tuple[str, ...] = ()
+    items: Annotated[tuple[str, ...], AfterValidator(_first)] = ()

@@ -34,8 +34,6 @@ from frameloom.services.scene.unseen_files import unseen_files
 from frameloom.services.storage.ports import Buckets, Store
 
 # libav 8.1 cannot decode PIZ if the picture is noisy: never with full floats, often not with half floats.
-# Names in a notice, which the manifest stores.
-_SHOWN = 100
 UNFILMED_CODECS = frozenset({"PIZ"})
 
 
@@ -234,10 +232,10 @@ def accept_assets(
 def _about_missing(missing: Sequence[str], unseen: Sequence[str]) -> Iterator[Notice]:
     if unseen:
         text = f"Missing files that no frame shows: {listed(unseen)}."
-        yield Notice(kind=NoticeKind.UNNEEDED, text=text, items=tuple(unseen[:_SHOWN]))
+        yield Notice(kind=NoticeKind.UNNEEDED, text=text, items=tuple(unseen))
     if missing:
         text = f"The job renders without these missing files, as `missing_assets` allows: {listed(missing)}."
-        yield Notice(kind=NoticeKind.MISSING, text=text, items=tuple(missing[:_SHOWN]))
+        yield Notice(kind=NoticeKind.MISSING, text=text, items=tuple(missing))
 
 
 def _asset_name(asset: Asset, request: JobRequest, found: FoundAssets) -> str:

@@ -20,8 +20,6 @@ from frameloom.services.storage.ports import Store
 DIGEST = "frameloom-digest"
 # Parallel uploads; the S3 client also divides each large file into parallel parts.
 _PARALLEL = 8
-# Paths in a notice, which is shown and stored as JSON.
-_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +41,10 @@ class LocalAssets:
         found = []
         if paths:
             text = f"The scene uses files outside its folder, which are uploaded with it: {listed(paths)}."
-            found.append(Notice(kind=NoticeKind.OUTSIDE, text=text, items=tuple(paths[:_SHOWN])))
+            found.append(Notice(kind=NoticeKind.OUTSIDE, text=text, items=tuple(paths)))
         if withheld := tuple(str(path) for path in self.disk.withheld):
             text = f"The scene {self._withheld_problem()}."
-            found.append(Notice(kind=NoticeKind.WITHHELD, text=text, items=withheld[:_SHOWN]))
+            found.append(Notice(kind=NoticeKind.WITHHELD, text=text, items=withheld))
         return tuple(found)
 
     def check(self, request: JobRequest) -> None:
