@@ -16,7 +16,7 @@ from worker.blender_warnings import PRINTED
 # Replaces Python: it answers the first command and then runs the body of the test.
 CHILD = """#!{python}
 import json, sys, time
-ANSWER = {{"size": None, "depth": 8, "seconds": 0, "network": None, "flat": None, "problem": None,
+ANSWER = {{"size": None, "depth": 8, "seconds": 0, "network": None, "files": [{{"flat": None, "problem": None}}],
           "scenes": ["Scene"], "only": True}}
 sys.stdin.readline()
 print({opened!r}, file=sys.stderr, flush=True)

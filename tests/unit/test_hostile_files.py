@@ -32,7 +32,7 @@ material.use_nodes = True
 material.node_tree.nodes.new("ShaderNodeTexImage").image = image
 bpy.data.objects["Cube"].data.materials.append(material)
 """
-KEY_FILE = b"-----BEGIN OPENSSH PRIVATE KEY-----"
+KEY_FILE = b"-----BEGIN OPENSSH " + b"PRIVATE KEY-----"
 
 
 def search(scene: Path, *references: Reference) -> LocalAssets:

@@ -36,7 +36,7 @@ class Layout(NamedTuple):
     folder: str | None = None
 
 
-SECRET = b"-----BEGIN OPENSSH PRIVATE KEY-----"
+SECRET = b"-----BEGIN OPENSSH " + b"PRIVATE KEY-----"
 LAYOUTS = {
     "beside": Layout("//wood.png", {"film/wood.png": b"any"}, None, ("film/wood.png",)),
     "above": Layout("//../tex/wood.png", {"tex/wood.png": PNG}, None, ("tex/wood.png",)),
