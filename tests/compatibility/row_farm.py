@@ -50,7 +50,7 @@ class _Target:
         del notify, trust_scripts
 
     def connection(self) -> Connection:
-        raise NotImplementedError
+        raise AssertionError("prepare_job connects to no farm")
 
     def close(self) -> None:
         pass

@@ -2,7 +2,7 @@
 
 python -m tests.corpus.one SCENE.blend RESULT.json VERSION [ENGINE]
 
-The result is written after each step, so that a process that is killed leaves what it has found.
+The result is written after each step. A killed process leaves the results of its earlier steps.
 """
 
 import json
@@ -181,7 +181,7 @@ class Comparison:
 
 
 def _wanted(error: FarmError, scene: Path, options: Mapping[str, Any]) -> Options | None:
-    """Return the options that make up for a refusal; None if there are none."""
+    """Return the options with which the farm accepts the scene; None for a refusal that no option changes."""
     wanted: Options | None = None
     if isinstance(error, MissingAssets):
         wanted = {"missing_assets": "render"}

@@ -1,11 +1,24 @@
 """The base class of all values that are sent or stored as JSON."""
 
+from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from frameloom.model.errors import InvalidRequest
+
+
+def known(kind: type[StrEnum]) -> BeforeValidator:
+    """Return a validator that reads members of newer versions as None."""
+
+    def read(value: Any) -> StrEnum | None:
+        try:
+            return kind(value)
+        except ValueError:
+            return None
+
+    return BeforeValidator(read)
 
 
 class Value(BaseModel):

@@ -1,9 +1,9 @@
 """The events of a worker's log, for programs; a record's message is for people alone."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator
+from frameloom.model.base import known
 
 
 class LogEvent(StrEnum):
@@ -45,12 +45,5 @@ class LogEvent(StrEnum):
     LEFTOVERS_FAILED = "leftovers_failed"
 
 
-def _known(event: Any) -> Any:
-    try:
-        return LogEvent(event)
-    except ValueError:
-        return None
-
-
 # The event of a newer version reads as None, so that its records still show.
-KnownLogEvent = Annotated[LogEvent | None, BeforeValidator(_known)]
+KnownLogEvent = Annotated[LogEvent | None, known(LogEvent)]

@@ -5,11 +5,11 @@ its status and at its end, and stored in its manifest and in its report.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
-from frameloom.model.base import Value
+from frameloom.model.base import Value, known
 
 # A notice is stored as JSON, in the manifest and the report, and a scene may have millions of names.
 _MOST_ITEMS = 100
@@ -44,13 +44,6 @@ class NoticeKind(StrEnum):
     ADDONS = "addons"
 
 
-def _known(kind: Any) -> Any:
-    try:
-        return NoticeKind(kind)
-    except ValueError:
-        return None
-
-
 def _first(items: tuple[str, ...]) -> tuple[str, ...]:
     return items[:_MOST_ITEMS]
 
@@ -64,6 +57,6 @@ class Notice(Value):
         items: the names that the sentence is about, such as those of objects or files; the first 100.
     """
 
-    kind: Annotated[NoticeKind | None, BeforeValidator(_known)]
+    kind: Annotated[NoticeKind | None, known(NoticeKind)]
     text: str
     items: Annotated[tuple[str, ...], AfterValidator(_first)] = ()

@@ -6,8 +6,6 @@ https://docs.blender.org/manual/en/latest/advanced/extensions/getting_started.ht
 import re
 import tempfile
 import tomllib
-import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 from frameloom.model.assets import Asset
 from frameloom.model.errors import InvalidRequest
 from frameloom.services.scene.find_assets import AssetSource
+from frameloom.services.scene.zip_archive import BadArchiveError, open_archive
 
 _MANIFEST = "blender_manifest.toml"
 # Each is a few lines.
@@ -113,7 +112,7 @@ def fetch_extension(store: AssetSource, bucket: str, key: str) -> Extension:
 
 def _manifest(path: Path, key: str) -> dict[str, Any]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_archive(path) as archive:
             # In the archive's root, or in its only folder.
             names = [
                 name for name in archive.namelist() if name.rpartition("/")[2] == _MANIFEST and name.count("/") < 2
@@ -121,9 +120,11 @@ def _manifest(path: Path, key: str) -> dict[str, Any]:
             if not names:
                 raise _invalid(key, f"is no Blender extension: it has no {_MANIFEST}")
             with archive.open(min(names, key=len)) as file:
-                return tomllib.loads(file.read(_LONGEST).decode())
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
+                text = file.read(_LONGEST)
+    except BadArchiveError as error:
         raise _invalid(key, f"is not a readable .zip archive: {error}") from error
+    try:
+        return tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise _invalid(key, f"has a damaged {_MANIFEST}: {' '.join(str(error).split())[:200]}") from error
 

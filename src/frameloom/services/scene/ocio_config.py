@@ -9,8 +9,6 @@ https://opencolorio.readthedocs.io/en/latest/guides/authoring/overview.html
 import itertools
 import re
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from frameloom.model.colours import ColourNames
 from frameloom.model.counts import listed
 from frameloom.model.errors import InvalidRequest
 from frameloom.services.scene.find_assets import AssetSource
+from frameloom.services.scene.zip_archive import BadArchiveError, open_archive
 from frameloom.services.storage.ports import StoredObject
 
 ARCHIVE = ".ocioz"
@@ -110,11 +109,11 @@ def _text(path: Path) -> bytes:
 
 def _archived(path: Path) -> bytes:
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(_IN_ARCHIVE) as file:
+        with open_archive(path) as archive, archive.open(_IN_ARCHIVE) as file:
             return file.read(LONGEST + 1)
     except KeyError:
         raise _invalid(f"the archive has no {_IN_ARCHIVE}") from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError, zlib.error) as error:
+    except BadArchiveError as error:
         raise _invalid(f"it is no readable {ARCHIVE} archive: {error}") from error
 
 
