@@ -201,6 +201,7 @@ def test_map_runs_can_be_listed_and_described_while_an_execution_starts(patched:
         assert patched.states.describe_map_run(mapRunArn=run)["mapRunArn"] == run
 
 
+@pytest.mark.alone  # It waits for a race, which is rare beside other tests.
 @pytest.mark.canary(
     "stepfunctions_maps._list_no_map_runs_at_first",
     "stepfunctions_maps._skip_starting_executions",
